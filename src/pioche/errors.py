@@ -1,0 +1,255 @@
+"""Every way the hub can say no.
+
+    HubError
+    ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard
+    ├── Unauthenticated 401       InvalidToken
+    ├── Forbidden 403             ReadOnlyToken · SignatureExpired · GatedRepo · Disabled
+    ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
+    ├── MethodNotAllowed 405
+    ├── Conflict 409              AlreadyExists
+    ├── StaleParent 412
+    ├── TooLarge 413              UriTooLong 414 · HeadersTooLarge 431
+    ├── UnsupportedMediaType 415
+    ├── RangeNotSatisfiable 416
+    ├── Unprocessable 422         IllegalPath · ContentMismatch
+    ├── TooManyRequests 429
+    └── Failure 500               Corrupt 500 · NotOffered 501 · Unavailable 503 · OutOfSpace 507
+
+A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
+huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders these in its own dialect, once.
+`Failure` and below are our fault; everything above is the caller's to mend, and its message says what to mend.
+"""
+
+from typing import ClassVar
+
+
+class HubError(Exception):
+    """The root: a refusal with a message meant for the person who sees it."""
+
+    status: int = 500
+    code: ClassVar[str | None] = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigError(Exception):
+    """A setting is wrong; `key` names it. Raised only before the hub starts, so it has no HTTP status."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}")
+        self.key = key
+
+
+# --- the caller's to mend -------------------------------------------------------------------------------------------
+
+
+class BadRequest(HubError):
+    status = 400
+
+
+class InvalidName(BadRequest):
+    """A user, organisation or repo name breaks the naming rules."""
+
+
+class InvalidReference(BadRequest):
+    """A branch or tag name that git or the hub refuses."""
+
+
+class InvalidRange(BadRequest):
+    """A Range header whose form is wrong (one that is well formed but past the end is RangeNotSatisfiable)."""
+
+
+class BadCard(BadRequest):
+    """The metadata block of a README cannot be read."""
+
+
+class Unauthenticated(HubError):
+    """Nobody, where somebody is needed."""
+
+    status = 401
+
+    def __init__(self, message: str = "Invalid username or password.") -> None:
+        super().__init__(message)
+
+
+class InvalidToken(Unauthenticated):
+    """Credentials were sent and are wrong, expired or revoked: 401 on every route, public reads too."""
+
+    def __init__(self, message: str = "Invalid credentials in Authorization header") -> None:
+        super().__init__(message)
+
+
+class Forbidden(HubError):
+    status = 403
+
+
+class ReadOnlyToken(Forbidden):
+    """The user may, but the token they used is of role `read`."""
+
+    def __init__(self) -> None:
+        super().__init__("You don't have the rights to write with this token: use a token with the role `write`.")
+
+
+class SignatureExpired(Forbidden):
+    """A signed URL is past its time, or was made for something else."""
+
+
+class GatedRepo(Forbidden):
+    """Metadata may be seen, bytes may not, until access is granted."""
+
+    code = "GatedRepo"
+
+
+class Disabled(Forbidden):
+    """The exact text is what clients test for (DisabledRepoError)."""
+
+    def __init__(self) -> None:
+        super().__init__("Access to this resource is disabled.")
+
+
+class NotFound(HubError):
+    status = 404
+
+
+class RepoNotFound(NotFound):
+    """Absent and private look the same: 401 to nobody, 404 to somebody (hub-api.md section 1)."""
+
+    code = "RepoNotFound"
+
+    def __init__(self, *, anonymous: bool = False) -> None:
+        super().__init__("Invalid username or password." if anonymous else "Repository not found")
+        if anonymous:
+            self.status = 401
+
+
+class RevisionNotFound(NotFound):
+    code = "RevisionNotFound"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"Invalid rev id: {revision}")
+
+
+class EntryNotFound(NotFound):
+    """`commit` is the resolved revision: the client caches the absence when it is told (`X-Repo-Commit`)."""
+
+    code = "EntryNotFound"
+
+    def __init__(self, message: str = "Entry not found", *, commit: str | None = None) -> None:
+        super().__init__(message)
+        self.commit = commit
+
+
+class AccountNotFound(NotFound):
+    """No user or organisation of this name."""
+
+
+class ContentNotFound(NotFound):
+    """No large file, xorb or shard of this hash that the caller may use."""
+
+
+class MethodNotAllowed(HubError):
+    status = 405
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        super().__init__(f"{method} is not allowed here; use {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class Conflict(HubError):
+    status = 409
+
+
+class AlreadyExists(Conflict):
+    """`url`, when known, lets `exist_ok=True` go on (hub-api.md section 3)."""
+
+    def __init__(self, message: str, *, url: str | None = None) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class StaleParent(HubError):
+    """The branch moved after the caller looked at it. The text is the one that clients know."""
+
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__("The branch was updated since you opened this page. Please refresh and try again.")
+
+
+class TooLarge(HubError):
+    status = 413
+
+
+class UriTooLong(HubError):
+    status = 414
+
+
+class HeadersTooLarge(HubError):
+    status = 431
+
+
+class UnsupportedMediaType(HubError):
+    status = 415
+
+
+class RangeNotSatisfiable(HubError):
+    """A range that lies past the end of `size` bytes."""
+
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The requested range is outside the file, which has {size} bytes")
+        self.size = size
+
+
+class Unprocessable(HubError):
+    status = 422
+
+
+class IllegalPath(Unprocessable):
+    """A file path that no client may be handed."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Invalid path {path!r}: {reason}")
+
+
+class ContentMismatch(Unprocessable):
+    """The bytes that arrived are not the bytes that were announced."""
+
+
+class TooManyRequests(HubError):
+    status = 429
+
+
+# --- ours to mend ---------------------------------------------------------------------------------------------------
+
+
+class Failure(HubError):
+    """The request was right; the hub could not serve it."""
+
+
+class Corrupt(Failure):
+    """Stored bytes do not match their hash. Never served as 200."""
+
+    code = "Corrupt"
+
+
+class NotOffered(Failure):
+    """A route of the public Hub that this instance does not serve."""
+
+    status = 501
+    code = "NotOffered"
+
+
+class Unavailable(Failure):
+    """A store or the database does not answer; trying again may help."""
+
+    status = 503
+    code = "Unavailable"
+
+
+class OutOfSpace(Failure):
+    status = 507
+    code = "OutOfSpace"
