@@ -60,7 +60,7 @@ RESERVED = frozenset(
     """
     about admin api app apps archive assets auth avatars blob blog buckets cas chat cdn collections community contact
     datasets docs download embed endpoints enterprise error explore favicon.ico features feed files gradio-space
-    healthz help hf-inference home hub huggingface index inference join jobs kernels learn login logout lfs
+    healthz help hf-inference home hub index inference join jobs kernels learn login logout lfs
     main me metrics models new new-dataset new-model new-space none notifications null oauth organizations papers
     password pricing privacy profile raw readyz register resolve robots.txt root run search security settings
     shop signin signup sitemap.xml spaces static status storage subscribe support system tags tasks team teams
@@ -73,7 +73,7 @@ _REPO = re.compile(r"[A-Za-z0-9_.-]{1,96}\Z")
 
 
 def parse_account_name(text: str) -> str:
-    """A user's or organisation's name: letters, digits, `-` and `_`, no dot (Ollama's namespaces have none), not reserved."""
+    """A user's or organisation's name: letters, digits, `-`, `_`; no dot (as in Ollama); not reserved."""
     if not isinstance(text, str) or not _ACCOUNT.match(text) or "--" in text:
         raise InvalidName(
             f"Invalid name {str(text)[:100]!r}: use 1 to 96 letters, digits, '-' and '_'; no '--', no '-' at either end"
@@ -132,9 +132,7 @@ EntryPath = NewType("EntryPath", str)
 _PATH_BYTES_MAX = 4096
 _SEGMENT_BYTES_MAX = 255
 # Code points that HFS+ ignores when it compares names: `.g<ZWJ>it` is `.git` there (git's `is_hfs_dotgit`).
-_HFS_IGNORED = dict.fromkeys(
-    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
-)
+_HFS_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 
 
 def parse_path(text: str) -> EntryPath:
