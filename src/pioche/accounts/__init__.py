@@ -1,0 +1,1 @@
+"""Who there is: users, organisations with roles, tokens. `callers` turns credentials into a Caller."""

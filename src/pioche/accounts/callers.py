@@ -1,0 +1,62 @@
+"""Who is asking. A `Caller` is made from a token once a request and handed down; nothing below reads credentials."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from pioche.db.engine import Database, Lookup
+from pioche.errors import InvalidToken
+
+_BY_TOKEN = Lookup(
+    """
+    SELECT t.id, t.role, t.expires_at, t.revoked_at, a.id, a.name, a.is_admin, a.suspended_at
+    FROM tokens t JOIN accounts a ON a.id = t.user_id WHERE t.hash = :hash
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`user_id` 0 is nobody. `may_write` tells what the token allows, not what the user may do."""
+
+    user_id: int
+    name: str
+    may_write: bool
+    is_admin: bool
+    token_id: int | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.user_id == 0
+
+    @classmethod
+    def nobody(cls) -> Self:
+        return cls(0, "", may_write=False, is_admin=False)
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token: it has 200 bits and more, so a plain sha256 cannot be searched backwards."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
+
+
+class Callers:
+    """Turns a token into a Caller, by one indexed look-up."""
+
+    def __init__(self, database: Database, *, used: Callable[[int], None] = lambda _token_id: None) -> None:
+        self._database = database
+        self._used = used
+
+    async def by_token(self, token: str) -> Caller:
+        """Raises InvalidToken for a token that is unknown, expired, revoked or whose user is suspended."""
+        row = await self._database.fetch_one(_BY_TOKEN, {"hash": token_hash(token)})
+        if row is None:
+            raise InvalidToken
+        token_id, role, expires_at, revoked_at, user_id, name, is_admin, suspended_at = row
+        if revoked_at is not None or suspended_at is not None:
+            raise InvalidToken
+        if expires_at is not None and expires_at <= time.time() * 1000:
+            raise InvalidToken
+        self._used(token_id)
+        return Caller(user_id, name, may_write=role == "write", is_admin=bool(is_admin), token_id=token_id)

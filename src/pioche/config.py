@@ -1,0 +1,201 @@
+"""Settings: a name, a type, a default and one sentence each. Only this file reads the environment.
+
+The same names everywhere: `pioche.toml` (`port = 8000`), the environment (`PIOCHE_PORT=8000`), options (`--port 8000`);
+the later one wins. A mistake raises ConfigError, which names the key, before anything starts (scenario J5).
+A `Config` is frozen, loaded once at the top and handed down: two hubs can live in one process.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pioche.errors import ConfigError
+
+PREFIX = "PIOCHE_"
+CONFIG_FILE = "PIOCHE_CONFIG"
+
+
+def _setting(default: Any, sentence: str, *, choices: tuple[str, ...] = ()) -> Any:
+    metadata = {"sentence": sentence, "choices": choices}
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting of the hub. The field order is the order of the documentation."""
+
+    data_dir: Path = _setting(Path("data"), "Folder that holds everything: database, git objects, files, caches.")
+    host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
+    port: int = _setting(8000, "Port to listen on; 0 takes a free one.")
+    workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
+    public_url: str = _setting(
+        "", "Address that clients use, such as https://hub.example.org; empty means the Host header of each request."
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "Host names accepted without public_url, beside loopback and this machine's own names and addresses."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto headers count."
+    )
+    tls_cert: str = _setting("", "Certificate file (PEM) to serve https without a proxy; needs tls_key.")
+    tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
+    database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
+    storage_url: str = _setting("", "Where large files are kept; empty means data_dir. (Object stores: not in this version.)")
+    rate_limits: str = _setting("off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off"))
+    sign_up: str = _setting("closed", "Who may create an account: closed means the administrator only.", choices=("closed",))
+    log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = _setting("json", "One JSON object a line, or text for people.", choices=("json", "text"))
+    xet_dedup_scope: str = _setting(
+        "namespace",
+        "Which repos a deduplication answer may come from, among those the caller may read.",
+        choices=("repo", "namespace", "public"),
+    )
+    regular_file_bytes_max: int = _setting(10 * 2**20, "Largest file kept in git itself; larger ones go to LFS or Xet.")
+    lfs_file_bytes_max: int = _setting(5 * 2**40, "Largest LFS or Xet file.")
+    lfs_part_bytes: int = _setting(64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part.")
+    commit_bytes_max: int = _setting(2**30, "Largest body of one commit call.")
+    commit_operations_max: int = _setting(25_000, "Most operations in one commit call.")
+    push_bytes_max: int = _setting(2 * 2**30, "Largest pack of one git push.")
+    json_bytes_max: int = _setting(2**20, "Largest body of an ordinary JSON request.")
+    upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
+    download_url_seconds: int = _setting(900, "Life of a signed download address.")
+    xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    drain_seconds: int = _setting(30, "How long requests in flight may take to finish after SIGTERM.")
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def database_is_sqlite(self) -> bool:
+        return not self.database_url
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or min(4, os.cpu_count() or 1)
+
+
+def settings() -> list[Field[Any]]:
+    """The settings in order, for documentation; `.metadata` has `sentence` and `choices`."""
+    return list(fields(Config))
+
+
+def environment_name(key: str) -> str:
+    return PREFIX + key.upper()
+
+
+def load(options: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration from file, environment and options (None values are left out). Raises ConfigError."""
+    environ = os.environ if environ is None else environ
+    known = {f.name: f for f in fields(Config)}
+    values: dict[str, Any] = {}
+    for key, value in _from_file(environ).items():
+        values[_known(key, key, known)] = _convert(known[key], key, value)
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and variable != CONFIG_FILE:
+            key = _known(variable.removeprefix(PREFIX).lower(), variable, known)
+            values[key] = _convert(known[key], variable, text)
+    for key, value in (options or {}).items():
+        if value is not None:
+            values[key] = _convert(known[key], "--" + key.replace("_", "-"), value)
+    return Config(**values)
+
+
+def child_environment(config: Config) -> dict[str, str]:
+    """This process's environment with every setting of `config` spelled out: what a child process needs to load the same."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+    for f in fields(Config):
+        value = getattr(config, f.name)
+        environ[environment_name(f.name)] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return environ
+
+
+def _known(key: str, shown: str, known: Mapping[str, Any]) -> str:
+    if key not in known:
+        raise ConfigError(shown, "there is no such setting (see docs/reference/settings.md)")
+    return key
+
+
+def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get(CONFIG_FILE)
+    path = Path(named or "pioche.toml")
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(CONFIG_FILE, f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"not valid TOML: {error}") from None
+
+
+def _convert(setting: "Field[Any]", shown: str, value: Any) -> Any:
+    default = setting.default_factory() if callable(setting.default_factory) else setting.default
+    if isinstance(default, Path):
+        return Path(str(value))
+    if isinstance(default, int):
+        return _whole_number(shown, value)
+    if isinstance(default, tuple):
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+            raise ConfigError(shown, f"a list of texts is expected, not {value!r}")
+        return tuple(part.strip() for part in parts if part.strip())
+    if not isinstance(value, str):
+        raise ConfigError(shown, f"a text is expected, not {value!r}")
+    choices = setting.metadata["choices"]
+    if choices and value not in choices:
+        raise ConfigError(shown, f"{value!r} is not one of {', '.join(choices)}")
+    return value
+
+
+def _whole_number(shown: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = int(value)
+    except (TypeError, ValueError):
+        raise ConfigError(shown, f"a whole number is expected, not {value!r}") from None
+    if number < 0:
+        raise ConfigError(shown, f"{number} is negative")
+    return number
+
+
+def _check(config: Config) -> None:
+    """What one setting alone, or two together, can have wrong."""
+    if config.port > 65535:
+        raise ConfigError("port", f"{config.port} is not a port: 0 to 65535")
+    if bool(config.tls_cert) != bool(config.tls_key):
+        missing, given = ("tls_key", "tls_cert") if config.tls_cert else ("tls_cert", "tls_key")
+        raise ConfigError(missing, f"needed together with {given}")
+    for key in ("tls_cert", "tls_key"):
+        path = getattr(config, key)
+        if path and not os.access(path, os.R_OK):
+            raise ConfigError(key, f"cannot read {path}")
+    if config.public_url:
+        parts = urlsplit(config.public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
+            raise ConfigError("public_url", f"{config.public_url!r} is not of the form https://hub.example.org")
+    if config.database_url and not config.database_url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError("database_url", "only postgresql://... is supported; leave it empty for SQLite")
+    if config.storage_url:
+        raise ConfigError("storage_url", "object stores are not in this version; leave it empty for the local disk")
+    if config.rate_limits == "on":
+        raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
+
+
+def prepare_data_dir(config: Config) -> None:
+    """Creates the data folder and its parts. Raises ConfigError when it cannot be written."""
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        for part in ("git", "blobs", "xet/xorbs", "xet/shards", "incoming", "cache", "logs"):
+            (config.data_dir / part).mkdir(parents=True, exist_ok=True)
+        probe = config.data_dir / "incoming" / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {error.strerror}") from None

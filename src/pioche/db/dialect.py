@@ -1,0 +1,24 @@
+"""The few statements that the two engines spell differently."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_if_absent(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
+    """An insert that leaves rows alone whose key is there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, keys: Sequence[str], changed: Sequence[str]
+) -> "sqlite.Insert | postgresql.Insert":
+    """An insert that overwrites the columns `changed` of rows whose `keys` are there already."""
+    if connection.dialect.name == "sqlite":
+        lite = sqlite.insert(table)
+        return lite.on_conflict_do_update(index_elements=keys, set_={name: lite.excluded[name] for name in changed})
+    post = postgresql.insert(table)
+    return post.on_conflict_do_update(index_elements=keys, set_={name: post.excluded[name] for name in changed})

@@ -1,0 +1,191 @@
+"""Connections and transactions, for SQLite and PostgreSQL.
+
+Two ways in: `read()` and `write()` give a SQLAlchemy Core connection to plain functions in worker threads;
+`fetch_one` and `fetch_all` run one prepared text on the event loop, for the hot look-ups (measured: performance.md section 2).
+"""
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from pioche.config import Config
+from pioche.errors import OutOfSpace, Unavailable
+
+_BUSY_SECONDS = 30
+_MMAP_BYTES = 256 * 2**20
+_NAMED = re.compile(r"(?<!:):([a-z_]+)")
+
+Params = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+
+class Lookup:
+    """One SQL text with `:name` parameters, ready for both engines."""
+
+    __slots__ = ("postgres", "sqlite")
+
+    def __init__(self, sql: str) -> None:
+        self.sqlite = " ".join(sql.split())
+        self.postgres = _NAMED.sub(r"%(\1)s", self.sqlite.replace("%", "%%"))
+
+
+class Database:
+    """One database. Cheap to create; connections are opened on first use, one pool per process."""
+
+    def __init__(self, config: Config) -> None:
+        self.is_sqlite = config.database_is_sqlite
+        self._sqlite_path = config.data_dir / "pioche.db"
+        self._writer = threading.Lock()
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._pool: Any = None
+        self._url = config.database_url
+        self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
+
+    # --- transactions, for plain functions ---
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection on one consistent snapshot; nothing may be written through it."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction: durable when the block ends, undone when it raises. Keep it short: it is the only writer."""
+        if not self.is_sqlite:
+            with _translated(), self.engine.begin() as connection:
+                yield connection
+            return
+        # Waiting on a lock of our own is fair; SQLite's busy handler is not. Other processes still meet there.
+        with self._writer, _translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(pioche_write=True)
+            with connection.begin():
+                yield connection
+
+    # --- hot look-ups, on the event loop ---
+
+    async def fetch_one(self, lookup: Lookup, params: Params) -> Row | None:
+        """The first row or None."""
+        if self.is_sqlite:
+            return self.fetch_one_sync(lookup, params)
+        rows = await self._fetch_postgres(lookup, params)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, lookup: Lookup, params: Params) -> list[Row]:
+        if self.is_sqlite:
+            return self.fetch_all_sync(lookup, params)
+        return await self._fetch_postgres(lookup, params)
+
+    def fetch_one_sync(self, lookup: Lookup, params: Params) -> Row | None:
+        """As `fetch_one`, for code that is in a thread already."""
+        rows = self.fetch_all_sync(lookup, params)
+        return rows[0] if rows else None
+
+    def fetch_all_sync(self, lookup: Lookup, params: Params) -> list[Row]:
+        if not self.is_sqlite:
+            with self.read() as connection:
+                return [tuple(row) for row in connection.execute(sa.text(lookup.sqlite), dict(params))]
+        try:
+            return self._reader().execute(lookup.sqlite, params).fetchall()
+        except sqlite3.Error as error:
+            raise _ours(error) from error
+
+    def data_version(self) -> int:
+        """Changes when another connection commits (SQLite); what caches of rights are keyed on."""
+        version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def close(self) -> None:
+        """Closes every pooled connection of this process, but those of an open `fetch` pool (see `aclose`)."""
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+        self._local = threading.local()
+        self.engine.dispose()
+
+    async def aclose(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+        self.close()
+
+    # --- SQLite ---
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if connection is None:
+            # Closed by `close`, which may run on another thread.
+            connection = sqlite3.connect(
+                f"file:{self._sqlite_path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            )
+            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+            self._local.reader = connection
+            self._readers.append(connection)
+        return connection
+
+    def _sqlite_engine(self) -> sa.Engine:
+        engine = sa.create_engine(
+            f"sqlite:///{self._sqlite_path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        )
+
+        @event.listens_for(engine, "connect")
+        def _connect(connection: sqlite3.Connection, _record: object) -> None:
+            connection.isolation_level = None  # transactions are begun below, not by the driver's guesses
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"mmap_size={_MMAP_BYTES}"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            writes = connection.get_execution_options().get("pioche_write")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    # --- PostgreSQL ---
+
+    def _postgres_engine(self) -> sa.Engine:
+        url = sa.make_url(self._url).set(drivername="postgresql+psycopg")
+        timeouts = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=120s"
+        return sa.create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": timeouts})
+
+    async def _fetch_postgres(self, lookup: Lookup, params: Params) -> list[Row]:
+        import psycopg
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+        try:
+            if self._pool is None:
+                pool = AsyncConnectionPool(self._url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True})
+                await pool.open()
+                self._pool = pool
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(lookup.postgres, params)
+                rows: list[Row] = await cursor.fetchall()
+                return rows
+        except (psycopg.Error, PoolTimeout) as error:
+            raise _ours(error) from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Driver errors become ours here, once. IntegrityError passes: the caller knows which name was taken."""
+    try:
+        yield
+    except exc.IntegrityError:
+        raise
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        raise _ours(getattr(error, "orig", None) or error) from error
+
+
+def _ours(error: BaseException) -> Unavailable | OutOfSpace:
+    text = str(error).lower()
+    if "full" in text or "no space" in text:
+        return OutOfSpace("The disk that holds the database is full")
+    return Unavailable("The database does not answer: try again")

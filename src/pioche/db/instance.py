@@ -1,0 +1,61 @@
+"""What an instance is: its epoch and its signing keys. Created once; part of every backup."""
+
+import secrets
+import time
+
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.keys import SigningKey
+
+# A retired key verifies for as long as the longest-lived thing it signed (an upload address), and a day more.
+_RETIRED_MS = 2 * 86_400_000
+
+
+def now_ms() -> int:
+    """Unix milliseconds: the clock of every row."""
+    return time.time_ns() // 1_000_000
+
+
+def new_uid() -> str:
+    """24 hex digits, time first, like the `_id` of the public Hub."""
+    return f"{int(time.time()):08x}{secrets.token_hex(8)}"
+
+
+def prepare(database: Database) -> None:
+    """Gives a new database its epoch and first key. Safe to call at every start, from several processes."""
+    with database.write() as connection:
+        if connection.execute(sa.select(schema.instance.c.key)).first() is None:
+            connection.execute(schema.instance.insert().values(key="epoch", value="1"))
+            _add_key(connection)
+
+
+def epoch(database: Database) -> int:
+    """Part of every Xet address; raised after a restore."""
+    with database.read() as connection:
+        return int(connection.execute(sa.select(schema.instance.c.value).filter_by(key="epoch")).scalar_one())
+
+
+def signing_keys(database: Database) -> list[SigningKey]:
+    """Oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(schema.signing_keys).order_by(schema.signing_keys.c.created_at))
+        return [SigningKey(row.kid, row.secret, row.retired_at is not None) for row in rows]
+
+
+def rotate_key(database: Database) -> str:
+    """A new key signs from now on; the old ones verify for two days, then go. Returns the new kid."""
+    keys = schema.signing_keys
+    with database.write() as connection:
+        now = now_ms()
+        connection.execute(keys.delete().where(keys.c.retired_at < now - _RETIRED_MS))
+        connection.execute(keys.update().where(keys.c.retired_at.is_(None)).values(retired_at=now))
+        return _add_key(connection)
+
+
+def _add_key(connection: sa.Connection) -> str:
+    kid = secrets.token_hex(4)
+    values = {"kid": kid, "secret": secrets.token_bytes(32), "created_at": now_ms()}
+    connection.execute(schema.signing_keys.insert().values(values))
+    return kid

@@ -1,0 +1,57 @@
+"""The public address of the hub: what absolute links start with, never taken from a header we do not trust."""
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from pioche.config import Config
+from pioche.errors import BadRequest
+
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class Addresses:
+    """Decides the public address and the client's own, by configuration (architecture.md section 7)."""
+
+    def __init__(self, config: Config) -> None:
+        self._public = config.public_url.rstrip("/")
+        self._hosts = _LOOPBACK | _own_names(config) | {host.lower() for host in config.allowed_hosts}
+        self._proxies = frozenset(config.trusted_proxies)
+        self._scheme = "https" if config.tls_cert else "http"
+
+    def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+        """Raises BadRequest when the Host header is not one of ours."""
+        if self._public:
+            return self._public
+        host = headers.get("host", "")
+        name = _host_name(host)
+        if name not in self._hosts and not name.endswith(".localhost"):
+            raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
+        scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
+        return f"{'https' if scheme == 'https' else 'http'}://{host}"
+
+    def client(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+        """The client's address: the last hop that a trusted proxy names, else the peer's."""
+        if self._is_proxy(scope) and (forwarded := headers.get("x-forwarded-for")):
+            return forwarded.rpartition(",")[2].strip()
+        peer = scope.get("client")
+        return str(peer[0]) if peer else ""
+
+    def _is_proxy(self, scope: Mapping[str, Any]) -> bool:
+        peer = scope.get("client")
+        return bool(self._proxies) and bool(peer) and peer[0] in self._proxies  # type: ignore[index]
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower().rstrip(".")
+
+
+def _own_names(config: Config) -> frozenset[str]:
+    names = {socket.gethostname().lower(), socket.getfqdn().lower(), config.host.lower()}
+    try:
+        names.update(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None))
+    except OSError:
+        pass  # a host name that nobody resolves adds nothing
+    return frozenset(names - {"", "0.0.0.0", "::"})  # noqa: S104 - left out, not bound

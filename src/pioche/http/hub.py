@@ -1,0 +1,30 @@
+"""The services that handlers may call, in one frozen record that `pioche.app` fills."""
+
+from dataclasses import dataclass
+
+from pioche.accounts.callers import Callers
+from pioche.accounts.directory import Directory
+from pioche.config import Config
+from pioche.db.engine import Database
+from pioche.http.addresses import Addresses
+from pioche.keys import Keyring
+from pioche.repos.access import Access
+from pioche.repos.catalog import Catalog
+from pioche.storage.blobs import BlobStore
+from pioche.storage.contents import Contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """One hub. Protocols reach everything below through it, and nothing else."""
+
+    config: Config
+    database: Database
+    keyring: Keyring
+    callers: Callers
+    directory: Directory
+    access: Access
+    catalog: Catalog
+    blobs: BlobStore
+    contents: Contents
+    addresses: Addresses

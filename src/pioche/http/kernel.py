@@ -1,0 +1,232 @@
+"""The ASGI application: every request takes these steps, in this order, whatever its protocol.
+
+    limits -> route -> caller -> right (opening the repo) -> handler -> headers -> sending
+
+A refusal at any step is rendered by the route's protocol. What is not a HubError is a fault of ours: it is logged with
+the request's id and answered 500 without a detail.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from pioche.errors import Failure, Forbidden, HeadersTooLarge, HubError, ReadOnlyToken, Unauthenticated, UriTooLong
+from pioche.http import credentials
+from pioche.http.hub import Hub
+from pioche.http.messages import ClientLeft, Headers, Request, Response, redirect
+from pioche.http.router import Match, Router
+from pioche.http.routes import Needs, Protocol
+from pioche.http.sources import Source
+from pioche.observe import log, metrics
+from pioche.repos.access import Action, Moved
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+_URI_BYTES_MAX = 16 * 1024
+_HEADERS_MAX = 128
+_HEADER_BYTES_MAX = 64 * 1024
+_TRACE_ID = re.compile(r"[A-Za-z0-9_.:;=-]{1,128}\Z")
+
+# On every answer of the public Hub (hub-recordings.md); no credentials cross origins, so `*` is safe.
+_COMMON: list[tuple[bytes, bytes]] = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+        b"Content-Range,Content-Length,X-Linked-Size,X-Linked-ETag,X-Xet-Hash",
+    ),
+    (b"access-control-max-age", b"86400"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"vary", b"Origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_PREFLIGHT: Headers = [
+    ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    ("Access-Control-Allow-Headers", "authorization, content-type, range, if-none-match, if-range, x-requested-with, *"),
+]
+
+
+class Kernel:
+    """Built by `pioche.app` from the protocols' tables. The last protocol's dialect answers where no route matches."""
+
+    def __init__(self, hub: Hub, protocols: Iterable[Protocol]) -> None:
+        self.hub = hub
+        self.protocols = tuple(protocols)
+        self._router = Router(self.protocols)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive, self.hub, _request_id(scope))
+        match: Match | None = None
+        try:
+            match, response = await self._respond(request)
+        except ClientLeft:
+            return
+        route = match.route.pattern if match else "none"
+        try:
+            sent = await _send(request, response, receive, send)
+        finally:
+            metrics.request(request.method, route, response.status, time.perf_counter() - started)
+        log.access(request.id, request.method, request.raw_path, response.status, sent, time.perf_counter() - started)
+
+    async def _respond(self, request: Request) -> tuple[Match | None, Response]:
+        match: Match | None = None
+        try:
+            _check_limits(request)
+            if request.method == "OPTIONS":
+                return None, Response(204, list(_PREFLIGHT))
+            match = self._router.match(request.method, request.raw_path.split("/")[1:])
+            return match, await self._handle(request, match)
+        except Moved as moved:
+            assert match is not None  # noqa: S101 - only opening a repo raises it
+            return match, _moved(request, match, moved)
+        except HubError as error:
+            return match, self._refuse(request, match, error)
+        except ClientLeft:
+            raise
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
+            log.failure(request.id, request.method, request.raw_path, error)
+            return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
+
+    async def _handle(self, request: Request, match: Match) -> Response:
+        route = match.route
+        request.params = match.params
+        if route.body_bytes_max is not None:
+            request.body_bytes_max = route.body_bytes_max
+        if route.needs is not Needs.SIGNATURE:
+            token = credentials.token(request.headers.get("authorization"))
+            if token is not None:
+                request.caller = await self.hub.callers.by_token(token)
+        if isinstance(route.needs, Action):
+            assert match.repo_id is not None, "a table gave an Action to a route without a repo"  # noqa: S101
+            request.repo_or_none = await self.hub.access.open(request.caller, match.repo_id, route.needs)
+        else:
+            _check_needs(request, route.needs)
+        return await route.handler(request)
+
+    def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
+        if isinstance(error, Failure):
+            log.failure(request.id, request.method, request.raw_path, error)
+        protocol = match.protocol if match else self.protocols[-1]
+        return protocol.render_error(request, error)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.hub.database.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _check_needs(request: Request, needs: Needs) -> None:
+    caller = request.caller
+    if needs in (Needs.ANYONE, Needs.SIGNATURE):
+        return
+    if caller.is_anonymous:
+        raise Unauthenticated
+    if needs is Needs.ADMIN and not caller.is_admin:
+        raise Forbidden("Only an administrator of this hub may do this")
+    if needs is not Needs.USER and not caller.may_write:
+        raise ReadOnlyToken
+
+
+def _check_limits(request: Request) -> None:
+    scope = request.scope
+    if len(scope["raw_path"]) + len(scope["query_string"]) > _URI_BYTES_MAX:
+        raise UriTooLong(f"The address may have at most {_URI_BYTES_MAX} bytes")
+    headers = scope["headers"]
+    if len(headers) > _HEADERS_MAX or sum(len(name) + len(value) for name, value in headers) > _HEADER_BYTES_MAX:
+        raise HeadersTooLarge(f"At most {_HEADERS_MAX} headers with {_HEADER_BYTES_MAX} bytes are accepted")
+
+
+def _request_id(scope: dict[str, Any]) -> str:
+    """The client's trace id, shown in its errors as Request ID, or one of ours."""
+    for name, value in scope["headers"]:
+        if name == b"x-amzn-trace-id":
+            text = value.decode("latin-1")
+            if _TRACE_ID.match(text):
+                return str(text)
+    return secrets.token_hex(8)
+
+
+def _moved(request: Request, match: Match, moved: Moved) -> Response:
+    """A relative redirect: client 0.36 follows no other on HEAD (hub-api.md section 0)."""
+    segments = request.raw_path.split("/")[1:]
+    start, end = match.repo_span
+    suffix = ".git" if segments[end - 1].endswith(".git") else ""
+    segments[start:end] = [str(moved.target) + suffix]
+    query = f"?{request.raw_query}" if request.raw_query else ""
+    return redirect("/" + "/".join(segments) + query)
+
+
+# --- sending --------------------------------------------------------------------------------------------------------
+
+
+async def _send(request: Request, response: Response, receive: Receive, send: Send) -> int:
+    """Sends headers and body; returns the bytes sent. HEAD sends the headers of GET and no body."""
+    body = response.body
+    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
+    headers += [(name, value) for name, value in _COMMON if not _has(headers, name)]
+    headers.append((b"x-request-id", request.id.encode()))
+    length = len(body) if isinstance(body, bytes) else body.length
+    if length is not None and response.status not in (204, 304) and not _has(headers, b"content-length"):
+        headers.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if request.method == "HEAD" or response.status in (204, 304):
+        await send({"type": "http.response.body", "body": b""})
+        return 0
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+        return len(body)
+    return await _send_source(request, body, receive, send)
+
+
+async def _send_source(request: Request, source: Source, receive: Receive, send: Send) -> int:
+    """Piece by piece; stops reading within a piece of the client leaving (granian does not raise then)."""
+    sent = 0
+    left = asyncio.ensure_future(_gone(receive))
+    pieces = source.pieces()
+    try:
+        async for piece in pieces:
+            if left.done():
+                return sent
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent += len(piece)
+        await send({"type": "http.response.body", "body": b""})
+    except HubError as error:
+        # The status is out; ending without the announced length is what tells the client.
+        log.failure(request.id, request.method, request.raw_path, error)
+        raise
+    finally:
+        left.cancel()
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+    return sent
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:
+    return any(existing == name for existing, _ in headers)

@@ -1,0 +1,227 @@
+"""Requests and responses: thin views over ASGI, nothing hidden."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from pioche.accounts.callers import Caller
+from pioche.errors import BadRequest, TooLarge, UnsupportedMediaType
+from pioche.http import threads
+from pioche.http.sources import Source
+from pioche.repos.access import Repo
+
+if TYPE_CHECKING:
+    from pioche.http.hub import Hub
+
+T = TypeVar("T")
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Headers = list[tuple[str, str]]
+
+_FORM_FIELDS_MAX = 20_000
+
+
+class ClientLeft(Exception):
+    """The client closed the connection; nobody is there to be answered."""
+
+
+class Request:
+    """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it."""
+
+    __slots__ = ("__dict__", "_receive", "body_bytes_max", "caller", "hub", "id", "method", "params", "repo_or_none", "scope")
+
+    def __init__(self, scope: dict[str, Any], receive: Receive, hub: "Hub", request_id: str) -> None:
+        self.scope = scope
+        self.hub = hub
+        self.id = request_id
+        self.method: str = scope["method"]
+        self.params: dict[str, str] = {}
+        self.caller = Caller.nobody()
+        self.repo_or_none: Repo | None = None
+        self.body_bytes_max = hub.config.json_bytes_max
+        self._receive = receive
+
+    @property
+    def repo(self) -> Repo:
+        """The opened repo of a route whose pattern has `{repo:...}`."""
+        assert self.repo_or_none is not None, "this route is not about a repo"  # noqa: S101
+        return self.repo_or_none
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Lower-case names; repeated headers are joined with `, ` (RFC 9110 section 5.3)."""
+        found: dict[str, str] = {}
+        for raw_name, raw_value in self.scope["headers"]:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+        return found
+
+    @cached_property
+    def query(self) -> "Query":
+        text = self.scope["query_string"].decode("latin-1")
+        try:
+            return Query(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX))
+        except (UnicodeDecodeError, ValueError):
+            raise BadRequest("The query string is not valid: UTF-8, percent-encoded, is expected") from None
+
+    @property
+    def raw_path(self) -> str:
+        return str(self.scope["raw_path"].decode("latin-1"))
+
+    @property
+    def raw_query(self) -> str:
+        return str(self.scope["query_string"].decode("latin-1"))
+
+    @cached_property
+    def base_url(self) -> str:
+        """`https://host` without a slash: what every absolute address in an answer starts with."""
+        return self.hub.addresses.base_url(self.scope, self.headers)
+
+    async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Runs a plain function of the core in a worker thread."""
+        return await threads.run(function, *args, **kwargs)
+
+    # --- body ---
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body in pieces, as it arrives. Raises ClientLeft when it breaks off; the caller counts and limits."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            if chunk := message.get("body"):
+                yield chunk
+            if not message.get("more_body"):
+                return
+
+    async def body(self) -> bytes:
+        """The whole body. Raises TooLarge past the route's limit, before it is all read."""
+        self._refuse_encoding()
+        announced = self.headers.get("content-length", "0")
+        limit = self.body_bytes_max
+        if announced.isdigit() and int(announced) > limit:
+            raise TooLarge(f"The body may have at most {limit} bytes")
+        parts, size = list[bytes](), 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"The body may have at most {limit} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def json(self, shape: type[T]) -> T:
+        """The body as `shape` (a msgspec Struct or any type it knows). Raises BadRequest, naming the field."""
+        return decode_json(await self.body(), shape)
+
+    async def form_or_json(self) -> dict[str, list[str]]:
+        """A form (as the Python client sends) or a flat JSON object (as the JavaScript client does): lists of texts by name."""
+        body = await self.body()
+        if "json" in self.headers.get("content-type", "") or body[:1] == b"{":
+            found = decode_json(body, dict[str, Any])
+            return {k: [_text(v) for v in (value if isinstance(value, list) else [value])] for k, value in found.items()}
+        try:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
+        except (UnicodeDecodeError, ValueError):
+            raise BadRequest("The form is not valid: at most 20,000 fields, UTF-8, percent-encoded") from None
+        return Query(pairs).lists
+
+    def _refuse_encoding(self) -> None:
+        encoding = self.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            raise UnsupportedMediaType(f"Content-Encoding {encoding!r} is not accepted here: send the body as it is")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Query:
+    """Query parameters; a name may stand several times, `name[]` is the same as `name`."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.lists: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self.lists.setdefault(name.removesuffix("[]"), []).append(value)
+
+    def get(self, name: str) -> str | None:
+        """The last value, or None."""
+        values = self.lists.get(name)
+        return values[-1] if values else None
+
+    def all(self, name: str) -> list[str]:
+        return self.lists.get(name, [])
+
+    def flag(self, name: str) -> bool:
+        """`true`, `True` and `1` are true (httpx and requests differ); absent is false. Raises BadRequest otherwise."""
+        text = (self.get(name) or "false").lower()
+        if text in ("true", "1"):
+            return True
+        if text in ("false", "0"):
+            return False
+        raise BadRequest(f'"{name}" must be a boolean')
+
+    def number(self, name: str, *, default: int, most: int) -> int:
+        """A whole number from 0; larger than `most` counts as `most`. Raises BadRequest."""
+        text = self.get(name)
+        if text is None:
+            return default
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise BadRequest(f'"{name}" must be a number')
+        return min(int(text), most)
+
+
+def decode_json(data: bytes, shape: type[T]) -> T:
+    """The one way in for JSON: depth, size of numbers, NaN, surrogates and shape all end in BadRequest."""
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The JSON body is not of the expected shape: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not valid JSON: {str(error)[:200]}") from None
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Response:
+    """`body` is what is sent: bytes at once, or a Source whose bytes are read while sending."""
+
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+    body: "bytes | Source" = b""
+
+
+_CONTENT_JSON = ("Content-Type", "application/json; charset=utf-8")
+
+
+def json_response(content: object, *, status: int = 200, headers: Headers | None = None) -> Response:
+    """Compact JSON (DuckDB's scanner needs it so: clients.md section 0)."""
+    return Response(status, [_CONTENT_JSON, *(headers or ())], msgspec.json.encode(content))
+
+
+def cached_json(request: Request, content: object, *, headers: Headers | None = None) -> Response:
+    """JSON with a weak ETag; 304 when the client has it already."""
+    body = msgspec.json.encode(content)
+    etag = f'W/"{len(body):x}-{hashlib.sha1(body, usedforsecurity=False).hexdigest()[:24]}"'
+    extra = [("ETag", etag), *(headers or ())]
+    if request.headers.get("if-none-match") == etag:
+        return Response(304, extra)
+    return Response(200, [_CONTENT_JSON, *extra], body)
+
+
+def text_response(text: str, *, status: int = 200, headers: Headers | None = None) -> Response:
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8"), *(headers or ())], text.encode())
+
+
+def redirect(location: str, *, status: int = 307, headers: Headers | None = None) -> Response:
+    return Response(status, [("Location", location), *(headers or ())])
+
+
+def links(relations: Mapping[str, str]) -> tuple[str, str]:
+    """A `Link` header: `{"next": url}` becomes `<url>; rel="next"`."""
+    return "Link", ", ".join(f'<{url}>; rel="{rel}"' for rel, url in relations.items())

@@ -1,0 +1,157 @@
+"""A segment trie over all tables: exact segments before parameters, with backtracking.
+
+Why our own: the Hub's paths mix one- and two-segment ids, type prefixes, `.git` and encoded slashes; one trie over
+undecoded segments serves them all at dictionary speed (docs/decisions/0001-one-router.md).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from pioche.errors import BadRequest, MethodNotAllowed, NotFound
+from pioche.http.routes import Protocol, Route
+from pioche.names import RepoId, RepoType
+
+_REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`repo_span` is where the repo's id stands among the path's segments: what a redirect of a moved repo rewrites."""
+
+    protocol: Protocol
+    route: Route
+    params: dict[str, str]
+    repo_id: RepoId | None
+    repo_span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    protocol: Protocol
+    route: Route
+    names: tuple[str, ...]
+    repo_type: RepoType | None
+    repo_span: tuple[int, int]
+    is_git: bool
+
+
+@dataclass(slots=True)
+class _Node:
+    exact: dict[str, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+    leaves: dict[str, _Leaf] = field(default_factory=dict)  # by method
+    rest: dict[str, _Leaf] = field(default_factory=dict)
+
+
+class Router:
+    """Built once from the protocols' tables. Two routes for one method and path are a mistake and refused."""
+
+    def __init__(self, protocols: Iterable[Protocol]) -> None:
+        self._root = _Node()
+        for protocol in protocols:
+            for route in protocol.routes:
+                for repo_type, segments in _spell_out(route.pattern):
+                    self._add(protocol, route, repo_type, segments)
+
+    def match(self, method: str, segments: list[str]) -> Match:
+        """`segments` are undecoded. Raises NotFound, or MethodNotAllowed where other methods are served."""
+        allowed: set[str] = set()
+        for leaves, depth, values in _walk(self._root, segments, 0, ()):
+            leaf = leaves.get(method) or (leaves.get("GET") if method == "HEAD" else None)
+            if leaf is not None:
+                return _match(leaf, segments, depth, values)
+            allowed.update(leaves)
+        if allowed:
+            raise MethodNotAllowed(method, sorted(allowed))
+        raise NotFound("There is nothing at this address")
+
+    def _add(self, protocol: Protocol, route: Route, repo_type: RepoType | None, segments: list[str]) -> None:
+        node, names = self._root, list[str]()
+        span = (0, 0)
+        for position, segment in enumerate(segments):
+            if segment in ("{ns}", "{repo}"):
+                span = (position, position + (2 if segment == "{ns}" else 1))
+            if segment.endswith("*}"):
+                names.append(segment[1:-2])
+                leaves = node.rest
+                break
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.any = node.any or _Node()
+                node = node.any
+            else:
+                node = node.exact.setdefault(segment, _Node())
+        else:
+            leaves = node.leaves
+        if route.method in leaves:
+            raise ValueError(f"{route.method} {route.pattern} is in the tables twice")
+        is_git = "{repo:git}" in route.pattern
+        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git)
+
+
+def _walk(
+    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
+) -> Iterator[tuple[dict[str, _Leaf], int, tuple[str, ...]]]:
+    """Every set of leaves that the path reaches, the most exact first."""
+    if depth == len(segments):
+        if node.leaves:
+            yield node.leaves, depth, values
+        return
+    segment = segments[depth]
+    child = node.exact.get(segment)
+    if child is not None:
+        yield from _walk(child, segments, depth + 1, values)
+    if node.any is not None and segment:
+        yield from _walk(node.any, segments, depth + 1, (*values, segment))
+    if node.rest:
+        yield node.rest, depth, values
+
+
+def _match(leaf: _Leaf, segments: list[str], depth: int, values: tuple[str, ...]) -> Match:
+    decoded = [decode(value) for value in values]
+    if len(decoded) < len(leaf.names):
+        decoded.append("/".join(decode(segment) for segment in segments[depth:]))
+    params = dict(zip(leaf.names, decoded, strict=True))
+    repo_id = _repo_id(leaf, params) if leaf.repo_type else None
+    return Match(leaf.protocol, leaf.route, params, repo_id, leaf.repo_span)
+
+
+def _repo_id(leaf: _Leaf, params: dict[str, str]) -> RepoId:
+    """Not validated: an id that no repo can have is simply not found."""
+    namespace, name = params.pop("ns", ""), params.pop("repo")
+    if not namespace and "/" in name:  # `ns%2Fname`, as some clients write it
+        namespace, _, name = name.partition("/")
+    if leaf.is_git:
+        name = name.removesuffix(".git")
+    assert leaf.repo_type is not None  # noqa: S101 - the caller looked
+    return RepoId(leaf.repo_type, namespace, name)
+
+
+def decode(segment: str) -> str:
+    """Percent-decoding of one segment, an encoded slash included. Raises BadRequest unless it is UTF-8 without NUL."""
+    if "%" not in segment:
+        return segment
+    try:
+        text = unquote_to_bytes(segment).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The address is not valid UTF-8") from None
+    if "\x00" in text:
+        raise BadRequest("The address contains a NUL character")
+    return text
+
+
+def _spell_out(pattern: str) -> Iterator[tuple[RepoType | None, list[str]]]:
+    """The segments of a pattern, once for each way to write the repo's id."""
+    form = next((form for form in _REPO_FORMS if form in pattern), None)
+    if form is None:
+        yield None, _split(pattern)
+        return
+    for repo_type in RepoType:
+        prefix = repo_type.plural + "/" if form == "{repo:api}" else repo_type.prefix
+        for ids in ("{ns}/{repo}", "{repo}"):
+            yield repo_type, _split(pattern.replace(form, prefix + ids))
+
+
+def _split(pattern: str) -> list[str]:
+    return pattern.strip("/").split("/") if pattern != "/" else [""]

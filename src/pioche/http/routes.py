@@ -1,0 +1,60 @@
+"""One literal table a protocol: method, pattern, what it needs, handler.
+
+The tables feed the router, the matrix of rights and the compatibility table, so no route escapes any of them.
+Patterns: `{name}` is one segment, `{name*}` the rest (at least one segment). `{repo}` stands for a repo's id and comes in
+three forms, since the Hub writes it in three ways:
+
+    {repo:api}   models/ns/name   datasets/ns/name   spaces/ns/name        and un-namespaced legacy ids: models/gpt2
+    {repo:web}   ns/name          datasets/ns/name   spaces/ns/name        and gpt2
+    {repo:git}   as web, the name with or without `.git`
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pioche.errors import HubError
+from pioche.repos.access import Action
+
+if TYPE_CHECKING:
+    from pioche.http.messages import Request, Response
+
+Handler = Callable[["Request"], Awaitable["Response"]]
+ErrorRenderer = Callable[["Request", HubError], "Response"]
+
+
+class Needs(Enum):
+    """What a route asks of the caller when it is not about one repo (then it is an `Action`)."""
+
+    ANYONE = "anyone"
+    """Also nobody; a wrong token is still refused."""
+    SIGNATURE = "signature"
+    """The address or token proves itself; the handler verifies it. The hub's own tokens are not read."""
+    USER = "user"
+    """Any valid token."""
+    USER_WRITE = "user_write"
+    """A valid token of role `write`."""
+    ADMIN = "admin"
+    """An administrator of this instance, with a token of role `write`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route without `needs` cannot be written: the argument has no default."""
+
+    method: str
+    pattern: str
+    needs: Needs | Action
+    handler: Handler
+    body_bytes_max: int | None = None
+    """None: the setting json_bytes_max. Streams set their own limit and enforce it themselves: -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A table with the dialect in which it says no."""
+
+    name: str
+    routes: Sequence[Route]
+    render_error: ErrorRenderer

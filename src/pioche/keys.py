@@ -1,0 +1,92 @@
+"""The instance's signing keys: short proofs that an address or a token was made by this hub.
+
+HMAC-SHA256 under a named key (`kid`), so that keys rotate without breaking what was signed a minute ago. Where the keys
+are kept is not known here: a `load` function is handed in (`pioche.db.instance.signing_keys`).
+"""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pioche.errors import SignatureExpired
+
+_RELOAD_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """`retired` keys verify and no longer sign."""
+
+    kid: str
+    secret: bytes
+    retired: bool = False
+
+
+class Keyring:
+    """Signs with the newest key, verifies with all. Sees a rotation made by another process within a minute."""
+
+    def __init__(self, load: Callable[[], list[SigningKey]], *, clock: Callable[[], float] = time.time) -> None:
+        self._load = load
+        self._clock = clock
+        self._keys: dict[str, SigningKey] = {}
+        self._current: SigningKey | None = None
+        self._loaded_at = float("-inf")
+
+    def sign(self, purpose: str, parts: tuple[str, ...], *, seconds: int) -> str:
+        """`kid.expiry.mac` over purpose and parts, good for `seconds` from now. Goes into a URL as it is."""
+        key = self._signing_key()
+        expiry = int(self._clock()) + seconds
+        return f"{key.kid}.{expiry}.{_mac(key.secret, purpose, (*parts, str(expiry)))}"
+
+    def verify(self, purpose: str, parts: tuple[str, ...], signature: str, *, leeway: int = 0) -> None:
+        """Raises SignatureExpired unless `sign` made `signature` for exactly this purpose and these parts, in time."""
+        kid, _, rest = signature.partition(".")
+        expiry, _, mac = rest.partition(".")
+        key = self._key(kid)
+        expected = _mac(key.secret, purpose, (*parts, expiry)) if key else ""
+        if not key or not hmac.compare_digest(expected.encode(), mac.encode()):
+            raise SignatureExpired("This signed address is not valid: ask for a new one")
+        if int(expiry) + leeway < self._clock():
+            raise SignatureExpired("This signed address has expired: ask for a new one")
+
+    def seal(self, purpose: str, claims: Mapping[str, Any], *, seconds: int) -> str:
+        """A bearer token that carries `claims` (JSON-able, readable by its holder)."""
+        body = base64.urlsafe_b64encode(msgspec.json.encode(claims)).decode().rstrip("=")
+        return f"{body}.{self.sign(purpose, (body,), seconds=seconds)}"
+
+    def unseal(self, purpose: str, token: str, *, leeway: int = 0) -> dict[str, Any]:
+        """The claims of a token that `seal` made. Raises SignatureExpired."""
+        body, _, signature = token.partition(".")
+        self.verify(purpose, (body,), signature, leeway=leeway)
+        claims: dict[str, Any] = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return claims
+
+    def _signing_key(self) -> SigningKey:
+        if self._current is None or self._clock() - self._loaded_at > _RELOAD_SECONDS:
+            self._reload()
+        assert self._current is not None, "an instance always has a key: db.instance creates it"  # noqa: S101
+        return self._current
+
+    def _key(self, kid: str) -> SigningKey | None:
+        if kid not in self._keys and self._clock() - self._loaded_at > 1:
+            self._reload()
+        return self._keys.get(kid)
+
+    def _reload(self) -> None:
+        keys = self._load()
+        self._keys = {key.kid: key for key in keys}
+        self._current = next((key for key in reversed(keys) if not key.retired), None)
+        self._loaded_at = self._clock()
+
+
+def _mac(secret: bytes, purpose: str, parts: tuple[str, ...]) -> str:
+    # Lengths keep ("a", "bc") and ("ab", "c") apart.
+    message = "".join(f"{len(part)}:{part}" for part in (purpose, *parts))
+    digest = hmac.digest(secret, message.encode(errors="surrogatepass"), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

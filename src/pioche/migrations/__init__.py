@@ -1,0 +1,1 @@
+"""Alembic's scripts. Nothing imports them; `pioche.db.migrate` runs them."""

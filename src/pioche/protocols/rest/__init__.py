@@ -1,0 +1,1 @@
+"""The Hub's REST API. `routes.TABLE` is its table of contents."""

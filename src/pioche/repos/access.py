@@ -1,0 +1,222 @@
+"""Opening is the check: `Access.open(caller, repo_id, action)` returns a Repo, or says no.
+
+A private repo and an absent one are the same RepoNotFound. The rules are the table of reliability.md section E.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pioche.accounts.callers import Caller
+from pioche.db.engine import Database, Lookup, Row
+from pioche.errors import Disabled, Forbidden, GatedRepo, HubError, ReadOnlyToken, RepoNotFound, Unauthenticated
+from pioche.git.store import GitStore, Objects
+from pioche.names import RepoId, RepoType
+from pioche.repos import genesis
+from pioche.storage.contents import Contents
+
+
+class Action(StrEnum):
+    """What is about to be done with a repo."""
+
+    READ = "read"
+    """Metadata, listings, history."""
+    CONTENT = "content"
+    """Bytes of files: what gating guards."""
+    WRITE = "write"
+    """Commits, refs, uploads."""
+    MANAGE = "manage"
+    """Settings, move, delete."""
+    ADMINISTER = "administer"
+    """The instance administrator's own actions."""
+
+
+class Moved(HubError):
+    """The repo has another name now: the answer is a relative redirect to it."""
+
+    status = 307
+
+    def __init__(self, target: RepoId) -> None:
+        super().__init__(f"This repo is now {target}")
+        self.target = target
+
+
+class Policy(Protocol):
+    """The first seam: may this happen? Asked after the built-in rules have said yes."""
+
+    def check(self, caller: Caller, repo: "Repo", action: Action) -> None:
+        """Raises a HubError to refuse. Must be fast: it runs on the event loop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What rows and bytes of repos live in; wired once in `pioche.app`."""
+
+    database: Database
+    git: GitStore
+    contents: Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """An opened repo: whoever holds one was allowed the action it was opened for."""
+
+    id: int
+    uid: str
+    repo_id: RepoId
+    namespace_id: int
+    creator_id: int | None
+    private: bool
+    gated: str
+    epoch: int
+    genesis: genesis.Genesis
+    stores: Stores
+
+    @property
+    def objects(self) -> Objects:
+        """Its git objects; of a repo that nobody wrote to, the computed first commit."""
+        git = self.stores.git
+        return git.open(self.uid, {} if git.exists(self.uid) else self.genesis.objects())
+
+    @property
+    def database(self) -> Database:
+        return self.stores.database
+
+
+_COLUMNS = """
+    r.id, r.uid, r.type, r.full_name, r.namespace_id, r.creator_id, r.private, r.gated, r.epoch, r.genesis,
+    r.disabled_at, m.role
+"""
+_MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = :user"
+_BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key")
+_BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid")
+_BY_OLD_NAME = Lookup(
+    f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
+        WHERE d.type = :type AND d.full_key = :key"""
+)
+
+_READERS = frozenset(("read", "contributor", "write", "admin"))
+_WRITERS = frozenset(("write", "admin"))
+
+
+class Access:
+    """Opens repos. One for the whole hub."""
+
+    def __init__(self, stores: Stores, policies: Sequence[Policy] = ()) -> None:
+        self._stores = stores
+        self._policies = policies
+
+    async def open(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
+        """Raises RepoNotFound, Moved, Unauthenticated, Forbidden (ReadOnlyToken, GatedRepo, Disabled)."""
+        key = {"type": repo_id.type.value, "key": repo_id.key, "user": caller.user_id}
+        row = await self._stores.database.fetch_one(_BY_NAME, key)
+        if row is not None:
+            return self._checked(caller, row, action)
+        row = await self._stores.database.fetch_one(_BY_OLD_NAME, key)
+        if row is None:
+            raise RepoNotFound(anonymous=caller.is_anonymous)
+        raise Moved(self._checked(caller, row, Action.READ).repo_id)
+
+    async def open_uid(self, caller: Caller, uid: str, action: Action) -> Repo:
+        """As `open`, by the id that never changes (Xet tokens and signed addresses carry it)."""
+        row = await self._stores.database.fetch_one(_BY_UID, {"uid": uid, "user": caller.user_id})
+        if row is None:
+            raise RepoNotFound(anonymous=caller.is_anonymous)
+        return self._checked(caller, row, action)
+
+    def open_sync(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
+        """As `open`, for plain functions in a thread (a copy from another repo, a worker). Follows a move."""
+        key = {"type": repo_id.type.value, "key": repo_id.key, "user": caller.user_id}
+        database = self._stores.database
+        row = database.fetch_one_sync(_BY_NAME, key) or database.fetch_one_sync(_BY_OLD_NAME, key)
+        if row is None:
+            raise RepoNotFound(anonymous=caller.is_anonymous)
+        return self._checked(caller, row, action)
+
+    def open_all_sync(self, caller: Caller, repo_ids: Sequence[int], action: Action) -> list[Repo]:
+        """Those of `repo_ids` (row ids) that the caller may do `action` with; the others are left out."""
+        opened = list[Repo]()
+        for repo_id in repo_ids:
+            row = self._stores.database.fetch_one_sync(_BY_ID, {"id": repo_id, "user": caller.user_id})
+            if row is None:
+                continue
+            try:
+                opened.append(self._checked(caller, row, action))
+            except HubError:
+                continue  # refused is all there is to know: the repo is not in the answer
+        return opened
+
+    def _checked(self, caller: Caller, row: Row, action: Action) -> Repo:
+        *_, disabled_at, role = row
+        repo = self._repo(row)
+        _check(caller, repo, role, action, disabled=disabled_at is not None)
+        for policy in self._policies:
+            policy.check(caller, repo, action)
+        return repo
+
+    def _repo(self, row: Row) -> Repo:
+        id_, uid, type_, full_name, namespace_id, creator_id, private, gated, epoch, recipe, _, _ = row
+        namespace, _, name = full_name.partition("/")
+        return Repo(
+            id=id_,
+            uid=uid,
+            repo_id=RepoId(RepoType(type_), namespace, name),
+            namespace_id=namespace_id,
+            creator_id=creator_id,
+            private=bool(private),
+            gated=gated,
+            epoch=epoch,
+            genesis=genesis.Genesis.load(recipe),
+            stores=self._stores,
+        )
+
+
+_BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id")
+
+
+def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disabled: bool) -> None:
+    """The built-in rules, default deny."""
+    if repo.private and not _may_read(caller, repo, role):
+        raise RepoNotFound(anonymous=caller.is_anonymous)
+    if disabled and not caller.is_admin:
+        raise Disabled
+    if action is Action.READ:
+        return
+    if action is Action.CONTENT:
+        if repo.gated and not _may_read(caller, repo, role):
+            raise _gated(caller, repo)
+        return
+    if caller.is_anonymous:
+        raise Unauthenticated
+    allowed = caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)
+    if not allowed:
+        raise Forbidden(f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}")
+    if not caller.may_write:
+        raise ReadOnlyToken
+
+
+def _may_read(caller: Caller, repo: Repo, role: str | None) -> bool:
+    """Reading what is private, or the bytes of what is gated: members and owners."""
+    if caller.is_anonymous:
+        return False
+    return caller.is_admin or caller.user_id == repo.namespace_id or role in _READERS
+
+
+def _may_write(caller: Caller, repo: Repo, role: str | None) -> bool:
+    if caller.is_admin or caller.user_id == repo.namespace_id or role in _WRITERS:
+        return True
+    return role == "contributor" and repo.creator_id == caller.user_id
+
+
+def _gated(caller: Caller, repo: Repo) -> GatedRepo:
+    refusal = GatedRepo(
+        f"Access to {repo.repo_id.type} {repo.repo_id} is restricted and you are not in the authorized list."
+        if not caller.is_anonymous
+        else f"Access to {repo.repo_id.type} {repo.repo_id} is restricted. You must have access to it and be"
+        " authenticated to access it. Please log in."
+    )
+    if caller.is_anonymous:
+        refusal.status = 401
+    return refusal

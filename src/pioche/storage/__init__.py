@@ -1,0 +1,1 @@
+"""Large files: bytes named by their hash (`blobs`, `xet`), and who holds them (`contents`)."""

@@ -1,0 +1,60 @@
+"""Where immutable bytes lie: one small interface that a disk, a bucket and memory can all fill.
+
+Ask only what all of them can do; hashes, links and deduplication are thought of once, above (`storage.contents`).
+Keys are relative, `/`-separated and made by us alone: `blobs/ab/cd/<sha256>`, `xet/xorbs/ab/<hash>`, `xet/shards/ab/<hash>`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+
+class BlobStore(Protocol):
+    """Plain and synchronous; safe to use from many threads. Failing is Unavailable or OutOfSpace, never "not there"."""
+
+    def put(self, key: str, source: Path) -> None:
+        """Takes over the local file `source`: when this returns, the bytes are durable under `key` and `source` is gone.
+        All or nothing, and idempotent: a key that is there already is left as it is (its bytes are the same)."""
+        ...
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """As `put`, for what is in memory."""
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Bytes stored under `key`; None when there is nothing."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Bytes [start, end) in pieces of at most 1 MiB. Raises Corrupt when the key is absent or ends early: whoever
+        asks knows from the database that it should be there."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Idempotent. Readers that have begun may finish."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key below `prefix`, in no promised order."""
+        ...
+
+
+@runtime_checkable
+class HasPaths(Protocol):
+    """The extra power of a local disk: bytes can be served straight from a file."""
+
+    def path(self, key: str) -> Path:
+        """Where the bytes of `key` lie; it may be absent."""
+        ...
+
+
+def blob_key(sha256: str) -> str:
+    return f"blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def xorb_key(hash_text: str) -> str:
+    return f"xet/xorbs/{hash_text[:2]}/{hash_text}"
+
+
+def shard_key(hash_text: str) -> str:
+    return f"xet/shards/{hash_text[:2]}/{hash_text}"

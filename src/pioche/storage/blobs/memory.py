@@ -1,0 +1,40 @@
+"""Bytes in a dictionary: for tests, and the clearest statement of what a store promises."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pioche.errors import Corrupt
+
+_PIECE = 2**20
+
+
+class MemoryBlobs:
+    """Durable until the process ends."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, key: str, source: Path) -> None:
+        self.put_bytes(key, source.read_bytes())
+        source.unlink()
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        self._blobs.setdefault(key, data)
+
+    def size(self, key: str) -> int | None:
+        data = self._blobs.get(key)
+        return None if data is None else len(data)
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        data = self._blobs.get(key)
+        if data is None or len(data) < (end or 0):
+            raise Corrupt("A stored file is missing or too short")
+        stop = len(data) if end is None else end
+        for position in range(start, stop, _PIECE):
+            yield data[position : min(position + _PIECE, stop)]
+
+    def delete(self, key: str) -> None:
+        self._blobs.pop(key, None)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        yield from [key for key in self._blobs if key.startswith(prefix)]

@@ -1,0 +1,123 @@
+"""Large files, each stored once, and the repos that hold them.
+
+Every upload, whatever its protocol, ends in `adopt` (whole files) or in `storage.xet` (chunks): bytes first, verified and
+durable; then one row and the link to the repo. Knowing a sha256 gives nothing: a link is made only from verified bytes
+uploaded to the repo, or by `link` from a repo the caller may read (invariant I5).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.db.dialect import insert_if_absent
+from pioche.db.instance import now_ms
+from pioche.errors import ContentNotFound
+from pioche.names import Sha256
+from pioche.storage.blobs import BlobStore, HasPaths, blob_key
+
+_BATCH = 500  # bound parameters in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A large file. `kind` is `blob` or `xet`; readers need not care."""
+
+    sha256: Sha256
+    size: int
+    kind: str
+    xet_hash: str | None
+
+
+class XetReader(Protocol):
+    """What a file kept as chunks is read through (`storage.xet`)."""
+
+    def read(self, xet_hash: str, start: int, end: int) -> Iterator[bytes]:
+        """Raw bytes [start, end) of the file."""
+        ...
+
+
+class Contents:
+    """All large files of one hub."""
+
+    def __init__(self, database: Database, blobs: BlobStore, xet: XetReader) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._xet = xet
+
+    # --- finding ---
+
+    def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
+        """Those of `sha256s` that are linked to the repo."""
+        found = dict[Sha256, Content]()
+        with self._database.read() as connection:
+            for start in range(0, len(sha256s), _BATCH):
+                found.update(_linked(connection, repo_id, sha256s[start : start + _BATCH]))
+        return found
+
+    def get(self, repo_id: int, sha256: Sha256) -> Content:
+        """Raises ContentNotFound unless it is linked to the repo: absent and foreign look the same."""
+        try:
+            return self.find(repo_id, [sha256])[sha256]
+        except KeyError:
+            raise ContentNotFound(f"This repo has no large file {sha256}") from None
+
+    # --- reading ---
+
+    def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Bytes [start, end), whatever the representation."""
+        stop = content.size if end is None else end
+        if content.kind == "xet":
+            return self._xet.read(content.xet_hash or "", start, stop)
+        return self._blobs.read(blob_key(content.sha256), start, stop)
+
+    def path(self, content: Content) -> Path | None:
+        """The local file that holds exactly these bytes, when there is one."""
+        if content.kind == "blob" and isinstance(self._blobs, HasPaths):
+            return self._blobs.path(blob_key(content.sha256))
+        return None
+
+    # --- changing ---
+
+    def adopt(self, repo_id: int, uploader_id: int, sha256: Sha256, draft: Path) -> None:
+        """Takes over a local file whose sha256 was computed while it arrived: durable and linked when this returns."""
+        size = draft.stat().st_size
+        self._blobs.put(blob_key(sha256), draft)
+        with self._database.write() as connection:
+            insert_content(connection, Content(sha256, size, "blob", None))
+            insert_links(connection, repo_id, uploader_id, [sha256])
+
+    def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
+        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction."""
+        insert_links(connection, repo_id, user_id, sha256s)
+
+
+def insert_content(connection: sa.Connection, content: Content) -> None:
+    """The first representation of a file stays; a later one is not needed."""
+    table = schema.contents
+    if connection.execute(sa.select(table.c.sha256).filter_by(sha256=content.sha256)).first() is None:
+        values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
+        connection.execute(insert_if_absent(connection, table).values(**values, created_at=now_ms()))
+
+
+def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
+    """Idempotent."""
+    if sha256s:
+        at = now_ms()
+        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)]
+        connection.execute(insert_if_absent(connection, schema.repo_contents), rows)
+
+
+def _linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> Iterator[tuple[Sha256, Content]]:
+    contents, links = schema.contents, schema.repo_contents
+    query = (
+        sa.select(contents.c.sha256, contents.c.size, contents.c.kind, contents.c.xet_hash)
+        .join(links, links.c.sha256 == contents.c.sha256)
+        .where(links.c.repo_id == repo_id, contents.c.sha256.in_(sha256s))
+    )
+    for row in connection.execute(query):
+        yield Sha256(row.sha256), Content(Sha256(row.sha256), row.size, row.kind, row.xet_hash)
