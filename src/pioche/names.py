@@ -19,6 +19,9 @@ Sha256 = NewType("Sha256", str)
 
 NULL_OID = Oid("0" * 40)
 
+DEFAULT_REF = "refs/heads/main"
+"""The default branch, of every repo, as on the public Hub."""
+
 HEX40 = re.compile(r"[0-9a-f]{40}\Z")
 HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 SHORT_REVISION = re.compile(r"[0-9a-f]{7,39}\Z")
@@ -201,7 +204,7 @@ def parse_ref_part(text: str, *, what: str) -> str:
 def full_ref(revision: str) -> list[str]:
     """The refs that a revision may mean, in order: as given when it is a full ref, else branch, then tag."""
     if revision == "HEAD":
-        return ["refs/heads/main"]
+        return [DEFAULT_REF]
     if revision.startswith("refs/"):
         return [revision]
     return [f"refs/heads/{revision}", f"refs/tags/{revision}"]

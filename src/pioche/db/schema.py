@@ -30,6 +30,10 @@ metadata = MetaData(
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
+# Paths compare byte by byte on both engines: paging by path depends on it.
+_Path = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 def _repo_key() -> Column[int]:
     return Column("repo_id", _Id, ForeignKey("repos.id", ondelete="CASCADE"), nullable=False, primary_key=True)
 
@@ -164,19 +168,21 @@ reflog = Table(
     sqlite_autoincrement=True,
 )
 
-# The files of the default branch's tip, and of nothing else.
+# The files and folders of the default branch's tip, and of nothing else.
 entries = Table(
     "entries",
     metadata,
     _repo_key(),
-    Column("path", Text, primary_key=True),
+    Column("path", _Path, primary_key=True),
+    Column("parent", _Path, nullable=False),  # the folder it is in; "" at the root
     Column("mode", Integer, nullable=False),
-    Column("oid", Text, nullable=False),  # git blob id; of the pointer for large files
-    Column("size", BigInteger, nullable=False),  # the real size
+    Column("oid", Text, nullable=False),  # git blob id (of the pointer for large files) or tree id
+    Column("size", BigInteger, nullable=False),  # the real size; 0 for folders
     Column("sha256", Text),  # large files only
     Column("pointer_size", Integer),  # large files only
     Column("xet_hash", Text),  # large files that are kept as chunks
     Column("last_commit", Text, nullable=False),
+    Index(None, "repo_id", "parent", "path"),
     sqlite_with_rowid=False,
 )
 
