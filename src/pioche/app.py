@@ -39,14 +39,15 @@ def build_hub(config: Config) -> Hub:
     blobs = LocalBlobs(config.data_dir)
     contents = Contents(database, blobs, XetFiles(database, blobs))
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
+    access = Access(stores)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
         callers=Callers(database),
         directory=Directory(database),
-        access=Access(stores),
-        catalog=Catalog(stores),
+        access=access,
+        catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
         addresses=Addresses(config),

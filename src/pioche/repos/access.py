@@ -24,6 +24,8 @@ class Action(StrEnum):
     """Metadata, listings, history."""
     CONTENT = "content"
     """Bytes of files: what gating guards."""
+    PROPOSE = "propose"
+    """Uploads and commits that end in a pull request: anyone who may read."""
     WRITE = "write"
     """Commits, refs, uploads."""
     MANAGE = "manage"
@@ -190,11 +192,16 @@ def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disa
         return
     if caller.is_anonymous:
         raise Unauthenticated
-    allowed = caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)
-    if not allowed:
+    if not _allowed(caller, repo, role, action):
         raise Forbidden(f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}")
     if not caller.may_write:
         raise ReadOnlyToken
+
+
+def _allowed(caller: Caller, repo: Repo, role: str | None, action: Action) -> bool:
+    if action is Action.PROPOSE:
+        return not repo.gated or _may_read(caller, repo, role)
+    return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)
 
 
 def _may_read(caller: Caller, repo: Repo, role: str | None) -> bool:

@@ -1,0 +1,172 @@
+"""The metadata block of a README: read safely, never believed.
+
+YAML from strangers: no aliases (a 300-byte bomb expands to gigabytes), no tags, capped size and depth, and scalars kept as
+written, since YAML 1.1 would turn `license: no` into False (reliability.md section 3).
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import yaml
+
+from pioche.errors import BadCard
+
+_BLOCK = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_BLOCK_BYTES_MAX = 64 * 1024
+_DEPTH_MAX = 32
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})\Z")
+_DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?\Z")
+_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "Null": None, "~": None, "": None}
+
+EMPTY_WARNING = "empty or missing yaml metadata in repo card"
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`data` is the metadata; `warnings` are what a person should know and the hub can live with."""
+
+    data: Json
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls) -> "Card":
+        return cls({}, [EMPTY_WARNING])
+
+    def as_json(self) -> str:
+        return msgspec.json.encode(self.data).decode()
+
+    def tags_as_json(self) -> str:
+        return msgspec.json.encode(tags(self.data)).decode()
+
+
+def read(readme: bytes) -> Card:
+    """The card of a README that is already stored: what cannot be read is a warning, never a failure."""
+    try:
+        return parse(readme.decode("utf-8", "replace"))
+    except BadCard as error:
+        return Card({}, [error.message])
+
+
+def parse(readme: str) -> Card:
+    """Raises BadCard, naming the line, for metadata that cannot be read."""
+    match = _BLOCK.match(readme)
+    if match is None:
+        return Card.empty()
+    block = match[1]
+    if len(block.encode(errors="replace")) > _BLOCK_BYTES_MAX:
+        raise BadCard(f"The metadata block may have at most {_BLOCK_BYTES_MAX} bytes")
+    data = _load(block)
+    if data is None:
+        return Card.empty()
+    if not isinstance(data, dict):
+        raise BadCard("The metadata block must be a mapping of names to values")
+    _check_fields(data)
+    return Card(data)
+
+
+def _load(block: str) -> object:
+    try:
+        _check_events(block)
+        node = yaml.compose(block, Loader=yaml.SafeLoader)
+        return _value(node) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" (line {mark.line + 2})" if mark is not None else ""  # line 1 is the `---`
+        raise BadCard(f"The metadata is not valid YAML{where}: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise BadCard(f"The metadata is not valid YAML: {str(error)[:200]}") from None
+
+
+def _check_events(block: str) -> None:
+    """What the composer must not see: it would expand aliases and recurse without limit."""
+    depth = 0
+    for event in yaml.parse(block, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise BadCard(f"YAML aliases are not accepted in metadata (line {event.start_mark.line + 2})")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEPTH_MAX:
+            raise BadCard(f"The metadata is nested more than {_DEPTH_MAX} levels deep")
+
+
+def _value(node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        found: Json = {}
+        for key, value in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if not name or name in found:
+                raise BadCard(f"Duplicate or unreadable name {name!r} (line {key.start_mark.line + 2})")
+            found[name] = _value(value)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    return _scalar(str(node.value)) if node.style is None else str(node.value)
+
+
+def _scalar(text: str) -> object:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.match(text):
+        return int(text)
+    if _DECIMAL.match(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
+
+
+# What the field must be, where a wrong shape would break a reader. Everything else is kept as written.
+_LISTS_OF_TEXTS = ("tags", "language", "datasets", "metrics", "base_model", "license", "library_name", "pipeline_tag")
+
+
+def _check_fields(data: Json) -> None:
+    for name in _LISTS_OF_TEXTS:
+        value = data.get(name)
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, dict | list) for item in items):
+            raise BadCard(f'"{name}" must be a string or a list of strings')
+    if (index := data.get("model-index")) is not None:
+        _check_model_index(index)
+
+
+def _check_model_index(index: object) -> None:
+    if not isinstance(index, list):
+        raise BadCard('"model-index" must be an array')
+    for position, model in enumerate(index):
+        if not isinstance(model, dict) or not isinstance(model.get("results", []), list):
+            raise BadCard(f'"model-index[{position}].results" must be an array')
+        for number, result in enumerate(model.get("results", [])):
+            where = f'"model-index[{position}].results[{number}]'
+            for field_name in ("task", "dataset", "metrics"):
+                if not isinstance(result, dict) or field_name not in result:
+                    raise BadCard(f'{where}.{field_name}" is required')
+
+
+# --- tags -----------------------------------------------------------------------------------------------------------
+
+
+def tags(data: Json) -> list[str]:
+    """The tags that clients filter by: the card's own, and one for each well-known field."""
+    return list(dict.fromkeys(_tags(data)))
+
+
+def _tags(data: Json) -> Iterator[str]:
+    for name in ("library_name", "pipeline_tag"):
+        yield from _texts(data, name)
+    yield from _texts(data, "tags")
+    yield from _texts(data, "language")
+    for name, prefix in (("datasets", "dataset"), ("base_model", "base_model"), ("license", "license")):
+        yield from (f"{prefix}:{text}" for text in _texts(data, name))
+    for name in ("task_categories", "task_ids", "size_categories", "multilinguality", "language_creators"):
+        yield from (f"{name}:{text}" for text in _texts(data, name))
+
+
+def _texts(data: Json, name: str) -> list[str]:
+    value = data.get(name)
+    items = value if isinstance(value, list) else [value]
+    return [str(item) for item in items if isinstance(item, str | int) and not isinstance(item, bool)]

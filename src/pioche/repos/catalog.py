@@ -1,0 +1,201 @@
+"""Which repos there are: create, delete, move, settings, aliases, listing."""
+
+
+from dataclasses import dataclass
+from time import time
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from pioche.accounts.callers import Caller
+from pioche.db import schema
+from pioche.db.instance import new_uid, now_ms
+from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken
+from pioche.events import Event
+from pioche.jobs import outbox
+from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_account_name, parse_repo_name
+from pioche.repos import tip
+from pioche.repos.access import Access, Action, Repo, Stores
+from pioche.repos.genesis import Genesis
+
+SDKS = ("gradio", "streamlit", "docker", "static")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRepo:
+    """`private` None: the organisation's default. `namespace` empty: the caller's own. `empty`: without a first commit's files."""
+
+    type: RepoType
+    namespace: str
+    name: str
+    private: bool | None = None
+    sdk: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """None leaves a setting as it is."""
+
+    private: bool | None = None
+    gated: str | None = None
+
+
+class Catalog:
+    """All repos of one hub."""
+
+    def __init__(self, stores: Stores, access: Access) -> None:
+        self._stores = stores
+        self._access = access
+
+    def create(self, caller: Caller, new: NewRepo) -> Repo:
+        """Rows only: the first commit is computed, nothing is written to disk.
+
+        Raises InvalidName, AccountNotFound, Forbidden (not the caller's namespace), AlreadyExists, BadRequest (sdk).
+        """
+        name = parse_repo_name(new.name)
+        if new.type is RepoType.SPACE and new.sdk not in SDKS:
+            raise BadRequest(f"A Space needs an sdk: one of {', '.join(SDKS)}")
+        try:
+            with self._stores.database.write() as connection:
+                namespace = _namespace(connection, caller, new.namespace or caller.name)
+                _may_create(caller, namespace)
+                repo_id = RepoId(new.type, namespace.name, name)
+                _refuse_taken(connection, repo_id)
+                self._insert(connection, caller, namespace, repo_id, new)
+        except IntegrityError:
+            raise AlreadyExists(_already(new.type)) from None
+        repo = self._access.open_sync(caller, repo_id, Action.READ)
+        self._describe_first_commit(repo)
+        return repo
+
+    def _insert(
+        self, connection: sa.Connection, caller: Caller, namespace: sa.Row[tuple[object, ...]], repo_id: RepoId, new: NewRepo
+    ) -> None:
+        at = now_ms()
+        first = Genesis(caller.name, int(time()), repo_id.type.value, repo_id.name, new.sdk or "")
+        _forget_redirect(connection, repo_id)
+        inserted = connection.execute(
+            schema.repos.insert().values(
+                uid=new_uid(),
+                type=repo_id.type.value,
+                namespace_id=namespace.id,
+                name=repo_id.name,
+                full_name=str(repo_id),
+                full_key=repo_id.key,
+                creator_id=caller.user_id,
+                private=namespace.private_by_default if new.private is None else new.private,
+                sdk=new.sdk,
+                genesis=first.dump(),
+                created_at=at,
+                updated_at=at,
+            )
+        )
+        row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+        row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
+        connection.execute(schema.refs.insert().values(updated_at=at, **row))
+        outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
+
+    def _describe_first_commit(self, repo: Repo) -> None:
+        rows = tip.first_rows(repo)
+        with self._stores.database.write() as connection:
+            tip.store(connection, repo, rows)
+
+    def delete(self, caller: Caller, repo: Repo) -> None:
+        """The name is free at once. What the repo alone held is collected later (the Storage issue's grace period)."""
+        with self._stores.database.write() as connection:
+            connection.execute(schema.repos.delete().where(schema.repos.c.id == repo.id))
+            outbox.append(connection, Event("repo.delete", repo.id, caller.user_id, {"id": str(repo.repo_id)}))
+        self._stores.git.delete(repo.uid)
+
+    def move(self, caller: Caller, repo: Repo, namespace_name: str, name: str) -> RepoId:
+        """The old name keeps leading here (307), until somebody takes it. Raises as `create`."""
+        target_name = parse_repo_name(name)
+        repos = schema.repos
+        try:
+            with self._stores.database.write() as connection:
+                namespace = _namespace(connection, caller, parse_account_name(namespace_name))
+                _may_create(caller, namespace)
+                target = RepoId(repo.repo_id.type, namespace.name, target_name)
+                if target.key != repo.repo_id.key:
+                    _refuse_taken(connection, target)
+                    _forget_redirect(connection, target)
+                    _forget_redirect(connection, repo.repo_id)
+                    _add_redirect(connection, repo.repo_id, repo.id)
+                values = {"namespace_id": namespace.id, "name": target_name, "full_name": str(target), "full_key": target.key}
+                connection.execute(repos.update().where(repos.c.id == repo.id).values(updated_at=now_ms(), **values))
+                moved = {"from": str(repo.repo_id), "to": str(target)}
+                outbox.append(connection, Event("repo.move", repo.id, caller.user_id, moved))
+        except IntegrityError:
+            raise AlreadyExists(_already(repo.repo_id.type)) from None
+        return target
+
+    def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
+        """Visibility and gating."""
+        values: dict[str, object] = {}
+        if settings.private is not None:
+            values["private"] = settings.private
+        if settings.gated is not None:
+            values["gated"] = settings.gated
+        if not values:
+            return
+        with self._stores.database.write() as connection:
+            connection.execute(schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values))
+            outbox.append(connection, Event("repo.update_settings", repo.id, caller.user_id, values))
+
+    def alias(self, legacy_name: str, target: RepoId) -> None:
+        """An un-namespaced legacy id (`bert-base-uncased`) answers as `target` from now on. Raises AccountNotFound ..."""
+        alias = RepoId(target.type, "", parse_repo_name(legacy_name))
+        repos = schema.repos
+        with self._stores.database.write() as connection:
+            query = sa.select(repos.c.id).where(repos.c.type == target.type.value, repos.c.full_key == target.key)
+            row_id = connection.execute(query).scalar_one_or_none()
+            if row_id is None:
+                raise AccountNotFound(f"There is no {target.type} {target}")
+            _forget_redirect(connection, alias)
+            _add_redirect(connection, alias, row_id)
+
+
+def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[tuple[object, ...]]:
+    """The account's row with the caller's `role` in it. Raises AccountNotFound."""
+    accounts, members = schema.accounts, schema.memberships
+    member = sa.and_(members.c.org_id == accounts.c.id, members.c.user_id == caller.user_id)
+    query = (
+        sa.select(accounts.c.id, accounts.c.name, accounts.c.kind, accounts.c.private_by_default, members.c.role)
+        .select_from(accounts.outerjoin(members, member))
+        .where(accounts.c.name_key == name.lower())
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise AccountNotFound(f"There is no user or organisation {name[:100]!r}")
+    return row  # type: ignore[return-value]
+
+
+def _may_create(caller: Caller, namespace: sa.Row[tuple[object, ...]]) -> None:
+    is_own = namespace.id == caller.user_id
+    if not (is_own or caller.is_admin or namespace.role in ("admin", "write", "contributor")):
+        raise Forbidden(f'You don\'t have the rights to create a repo under the namespace "{namespace.name}"')
+    if not caller.may_write:
+        raise ReadOnlyToken
+
+
+def _already(repo_type: RepoType) -> str:
+    return f"You already created this {repo_type} repo"
+
+
+def _refuse_taken(connection: sa.Connection, repo_id: RepoId) -> None:
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.type == repo_id.type.value, repos.c.full_key == repo_id.key)
+    if connection.execute(query).first() is not None:
+        raise AlreadyExists(_already(repo_id.type))
+
+
+def _forget_redirect(connection: sa.Connection, repo_id: RepoId) -> None:
+    table = schema.redirects
+    connection.execute(table.delete().where(table.c.type == repo_id.type.value, table.c.full_key == repo_id.key))
+
+
+def _add_redirect(connection: sa.Connection, repo_id: RepoId, row_id: int) -> None:
+    values = {"type": repo_id.type.value, "full_key": repo_id.key, "repo_id": row_id, "created_at": now_ms()}
+    connection.execute(schema.redirects.insert().values(values))
+
+

@@ -1,0 +1,211 @@
+"""A commit made of operations: what the REST API and the web editor send.
+
+The tree is built on the tip as it is now; when somebody else was first and the caller named no parent, it is built again
+on theirs. Objects are written and synced before the ref moves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import time
+
+from pioche.accounts.callers import Caller
+from pioche.errors import BadCard, EntryNotFound, InvalidReference, StaleParent, TooLarge, Unprocessable
+from pioche.git import objects as git_objects
+from pioche.git import pointers as pointer_format
+from pioche.git.objects import MODE_FILE, NewObject, Signature, object_id
+from pioche.git.pointers import Pointer
+from pioche.git.trees import Edit, edit
+from pioche.names import EntryPath, Oid, Sha256
+from pioche.repos import cards, files, genesis, pulls, refs, revisions
+from pioche.repos.access import Repo
+
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class AddFile:
+    """A regular file, kept in git."""
+
+    path: EntryPath
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AddLargeFile:
+    """A large file whose bytes were uploaded before. `size` None: as stored (the clients leave it out in copies)."""
+
+    path: EntryPath
+    sha256: Sha256
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFile:
+    """Another file of the same repo, at `revision` (None: the tip that is committed to)."""
+
+    path: EntryPath
+    source: EntryPath
+    revision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFile:
+    path: EntryPath
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFolder:
+    path: EntryPath
+
+
+Operation = AddFile | AddLargeFile | CopyFile | DeleteFile | DeleteFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What somebody wants committed."""
+
+    summary: str
+    description: str = ""
+    parent: str | None = None
+    """The commit that the caller looked at; anything else at the tip is StaleParent. A prefix of 7 digits will do."""
+    operations: Sequence[Operation] = ()
+
+    @property
+    def message(self) -> str:
+        return f"{self.summary}\n\n{self.description}" if self.description else self.summary
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """`pull_request` is its number when one was made."""
+
+    oid: Oid
+    pull_request: int | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A commit being built."""
+
+    objects: list[NewObject] = field(default_factory=list)
+    changes: dict[str, Edit] = field(default_factory=dict)
+    pointers: dict[Oid, Pointer] = field(default_factory=dict)
+
+
+def create(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
+    """Commits to the branch or pull request `revision`.
+
+    Raises RevisionNotFound, StaleParent, EntryNotFound (deleting or copying what is not there), IllegalPath, Unprocessable.
+    """
+    ref = _writable_ref(repo, caller, revision)
+    for _ in range(_ATTEMPTS):
+        tip = refs.get(repo, ref).commit
+        _check_parent(plan, tip)
+        oid, draft = _build(repo, caller, plan, tip)
+        repo.stores.git.write(repo.uid, draft.objects, repo.genesis.objects())
+        change = refs.RefChange.to_commit(ref, tip, oid)
+        try:
+            refs.update(repo, caller, refs.Update([change], draft.pointers))
+        except StaleParent:
+            continue  # somebody was first: build on theirs, or refuse above when a parent was named
+        return Committed(oid)
+    raise StaleParent
+
+
+def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
+    """As `create`, into a new pull request against `revision`."""
+    base = revisions.resolve_sync(repo, revision)
+    if base.ref is None or not base.ref.startswith("refs/heads/"):
+        raise InvalidReference(f"Invalid reference for a branch: {revision!r}")
+    _check_parent(plan, base.commit)
+    oid, draft = _build(repo, caller, plan, base.commit)
+    repo.stores.git.write(repo.uid, draft.objects, repo.genesis.objects())
+    opened = pulls.Opening(plan.summary, plan.description, base.ref, status="open")
+    number = pulls.open_(repo, caller, opened, oid, draft.pointers)
+    return Committed(oid, number)
+
+
+def _writable_ref(repo: Repo, caller: Caller, revision: str) -> str:
+    found = revisions.resolve_sync(repo, revision)
+    if found.ref is None or found.ref.startswith("refs/tags/"):
+        raise InvalidReference(f"Invalid reference for a branch: {revision!r}; commits go to branches and pull requests")
+    return found.ref
+
+
+def _check_parent(plan: Plan, tip: Oid) -> None:
+    if plan.parent is not None and not (len(plan.parent) >= 7 and tip.startswith(plan.parent)):
+        raise StaleParent
+
+
+def _build(repo: Repo, caller: Caller, plan: Plan, tip: Oid) -> tuple[Oid, _Draft]:
+    draft = _Draft()
+    for operation in plan.operations:
+        _apply(repo, tip, operation, draft)
+    root, trees = edit(repo.objects, repo.objects.commit(tip).tree, draft.changes)
+    author = signature(caller)
+    commit = git_objects.build_commit(root, [tip], author, author, plan.message)
+    draft.objects += [*trees, ("commit", commit)]
+    return object_id("commit", commit), draft
+
+
+def signature(caller: Caller) -> Signature:
+    """How a caller signs commits made through the hub."""
+    return Signature(caller.name, genesis.noreply_address(caller.name), int(time()), 0)
+
+
+def _apply(repo: Repo, tip: Oid, operation: Operation, draft: _Draft) -> None:
+    if operation.path in draft.changes and not isinstance(operation, DeleteFile | DeleteFolder):
+        if draft.changes[operation.path] is not None:
+            raise Unprocessable(f"The path {operation.path!r} stands in two operations of this commit")
+    match operation:
+        case AddFile(path, content):
+            if path == "README.md":
+                _check_card(content)
+            _put(draft, path, content)
+        case AddLargeFile(path, sha256, size):
+            stored = repo.stores.contents.find(repo.id, [sha256]).get(sha256)
+            if stored is None:
+                raise Unprocessable(f"The large file {path!r} ({sha256}) was never uploaded to this repo: upload it first")
+            if size is not None and size != stored.size:
+                raise Unprocessable(f"The large file {path!r} has {stored.size} bytes, not {size}")
+            _put(draft, path, pointer_format.build(sha256, stored.size))
+        case CopyFile(path, source, revision):
+            entry = files.locate_sync(repo, revision or tip, source).entry
+            if entry.is_folder:
+                raise EntryNotFound(f"{source} is a folder: copy its files one by one")
+            draft.changes[path] = (entry.mode, entry.oid)
+        case DeleteFile(path) | DeleteFolder(path):
+            _delete(repo, tip, operation, path, draft)
+
+
+def _put(draft: _Draft, path: str, content: bytes) -> None:
+    oid = object_id("blob", content)
+    draft.objects.append(("blob", content))
+    draft.changes[path] = (MODE_FILE, oid)
+    pointer = pointer_format.parse(content)
+    if pointer is not None:  # also for a regular file whose text is a pointer: every clone would take it for one
+        draft.pointers[oid] = pointer
+
+
+def _delete(repo: Repo, tip: Oid, operation: DeleteFile | DeleteFolder, path: str, draft: _Draft) -> None:
+    is_folder = isinstance(operation, DeleteFolder)
+    found = repo.objects.find(repo.objects.commit(tip).tree, path)
+    if found is None or found.is_tree != is_folder:
+        raise EntryNotFound(f"A {'folder' if is_folder else 'file'} with this name doesn't exist: {path}")
+    draft.changes.setdefault(path, None)
+
+
+def _check_card(readme: bytes) -> None:
+    try:
+        cards.parse(readme.decode("utf-8", "replace"))
+    except BadCard as error:
+        raise BadCard(f"Invalid metadata in README.md: {error.message}") from None
+
+
+def check_sizes(plan: Plan, *, file_bytes_max: int) -> None:
+    """Regular files live in git, which is no place for large ones. Raises TooLarge, naming the file."""
+    for operation in plan.operations:
+        if isinstance(operation, AddFile) and len(operation.content) > file_bytes_max:
+            limit = file_bytes_max // 2**20
+            raise TooLarge(f"{operation.path!r} is larger than {limit} MiB: upload it as a large file (LFS or Xet)")

@@ -1,0 +1,70 @@
+"""Pull requests as refs: `refs/pr/N`, numbered from the sequence that they share with discussions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pioche.accounts.callers import Caller
+from pioche.db import schema
+from pioche.db.instance import now_ms
+from pioche.errors import AlreadyExists, StaleParent
+from pioche.git.pointers import Pointer
+from pioche.names import Oid
+from pioche.repos import numbers, refs
+from pioche.repos.access import Repo
+
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a new pull request says. `status` is `draft` or `open`."""
+
+    title: str
+    description: str
+    base_ref: str
+    status: str
+
+
+def open_(repo: Repo, caller: Caller, opening: Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
+    """Makes the row and the ref `refs/pr/N` at `commit` in one transaction; returns N."""
+    for _ in range(_ATTEMPTS):
+        expected = _last_number(repo) + 1
+
+        def also(connection: sa.Connection, number: int = expected) -> None:
+            if numbers.take(connection, repo.id) != number:
+                raise AlreadyExists("Another discussion took this number")
+            connection.execute(schema.discussions.insert().values(_row(repo, caller, opening, number)))
+
+        change = refs.RefChange.to_commit(f"refs/pr/{expected}", None, commit)
+        try:
+            refs.update(repo, caller, refs.Update([change], pointers, also))
+        except AlreadyExists:
+            continue  # somebody opened one between the look and the transaction
+        return expected
+    raise StaleParent
+
+
+def author_of(repo: Repo, ref: str) -> int | None:
+    """The account that opened the pull request of `refs/pr/N`; None when there is none."""
+    number = ref.removeprefix("refs/pr/")
+    if not number.isdigit() or len(number) > 9:
+        return None
+    table = schema.discussions
+    query = sa.select(table.c.author_id).where(table.c.repo_id == repo.id, table.c.number == int(number))
+    with repo.database.read() as connection:
+        found: int | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def _last_number(repo: Repo) -> int:
+    with repo.database.read() as connection:
+        query = sa.select(schema.repos.c.last_number).where(schema.repos.c.id == repo.id)
+        return int(connection.execute(query).scalar_one())
+
+
+def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str, object]:
+    texts = {"title": opening.title, "description": opening.description, "status": opening.status}
+    origin = {"author_id": caller.user_id or None, "base_ref": opening.base_ref, "created_at": now_ms()}
+    return {"repo_id": repo.id, "number": number, "is_pull_request": True, **texts, **origin}
