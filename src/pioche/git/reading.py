@@ -1,0 +1,251 @@
+"""Reading the objects of one repo: libgit2 underneath, kept open, shared between threads under one lock.
+
+libgit2 checks the hash of every object it reads; bytes that do not match raise Corrupt and are never handed out.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pygit2
+import pygit2.enums
+
+from pioche.errors import Corrupt
+from pioche.git.objects import (
+    KINDS,
+    BadObject,
+    Commit,
+    NewObject,
+    ObjectMissing,
+    Tag,
+    TreeEntry,
+    parse_commit,
+    parse_tag,
+    parse_tree,
+)
+from pioche.names import Oid
+
+_KIND_NUMBER = dict(zip(KINDS, (1, 2, 3, 4), strict=True))
+_NUMBER_KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
+_COMMITS_KEPT = 4096
+_Parsed = TypeVar("_Parsed")
+
+
+class Change(NamedTuple):
+    """A file that differs between two trees: `old` is None where it was added, `new` where it was removed."""
+
+    path: str
+    old: TreeEntry | None
+    new: TreeEntry | None
+
+
+class Reader:
+    """The objects under `path` and those of the seed. `path` may appear later, at the first write."""
+
+    def __init__(self, path: Path, seed: Mapping[Oid, NewObject]) -> None:
+        self.path = path
+        self.seed: dict[Oid, NewObject] = dict(seed)
+        self._lock = threading.RLock()
+        self._commits: dict[Oid, Commit] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._on_disk = (self.path / "objects").is_dir()
+        self._odb = pygit2.Odb()
+        if self._on_disk:
+            self._odb.add_disk_alternate(str(self.path / "objects"))
+        self._odb.add_backend(_SeedBackend(self.seed), 1)
+        # A repository without a path: refs and settings on disk are never looked at.
+        self._repo = pygit2.Repository()
+        self._repo.set_odb(self._odb)
+
+    def _look_again(self) -> None:
+        """The first write may have happened since this was opened."""
+        if not self._on_disk and (self.path / "objects").is_dir():
+            self._open()
+
+    def add_seed(self, seed: Mapping[Oid, NewObject]) -> None:
+        self.seed.update(seed)
+
+    def read(self, oid: Oid) -> NewObject:
+        """The object's kind and bytes. Raises ObjectMissing; Corrupt when the stored bytes are damaged."""
+        with self._lock:
+            try:
+                number, data = self._odb.read(oid)
+            except (KeyError, pygit2.GitError) as error:
+                number, data = self._read_again(oid, error)
+        return _NUMBER_KIND[int(number)], data
+
+    def _read_again(self, oid: Oid, error: Exception) -> tuple[pygit2.enums.ObjectType, bytes]:
+        """Once more with everything reopened: the repo was written to for the first time, or its packs were joined."""
+        if isinstance(error, KeyError) and self._on_disk:
+            raise ObjectMissing(oid) from None  # libgit2 has looked for new packs already
+        self._open()
+        try:
+            return self._odb.read(oid)
+        except KeyError:
+            raise ObjectMissing(oid) from None
+        except pygit2.GitError as failure:
+            raise Corrupt(f"git object {oid} is damaged: {failure}") from failure
+
+    def __contains__(self, oid: Oid) -> bool:
+        with self._lock:
+            self._look_again()
+            return self._odb.exists(oid)
+
+    def size(self, oid: Oid) -> int:
+        """In bytes, without reading the object."""
+        with self._lock:
+            try:
+                return int(self._odb.read_header(oid)[1])
+            except (KeyError, pygit2.GitError):
+                pass
+        return len(self.read(oid)[1])
+
+    def kind(self, oid: Oid) -> str:
+        with self._lock:
+            try:
+                return _NUMBER_KIND[int(self._odb.read_header(oid)[0])]
+            except (KeyError, pygit2.GitError):
+                pass
+        return self.read(oid)[0]
+
+    def blob(self, oid: Oid) -> bytes:
+        return self._read_kind(oid, "blob")
+
+    def commit(self, oid: Oid) -> Commit:
+        found = self._commits.get(oid)
+        if found is None:
+            data = self._read_kind(oid, "commit")
+            found = _sound(oid, lambda: parse_commit(oid, data))
+            if len(self._commits) >= _COMMITS_KEPT:
+                self._commits.clear()
+            self._commits[oid] = found
+        return found
+
+    def tag(self, oid: Oid) -> Tag:
+        data = self._read_kind(oid, "tag")
+        return _sound(oid, lambda: parse_tag(oid, data))
+
+    def peel(self, oid: Oid) -> tuple[str, Oid]:
+        """What a ref means in the end: annotated tags are followed to the object they name."""
+        while (kind := self.kind(oid)) == "tag":
+            oid = self.tag(oid).target
+        return kind, oid
+
+    def tree(self, oid: Oid) -> list[TreeEntry]:
+        data = self._read_kind(oid, "tree")
+        return _sound(oid, lambda: parse_tree(data))
+
+    def find(self, tree_oid: Oid, path: str) -> TreeEntry | None:
+        """The entry at `path` (a file or a folder), or None. Raises ObjectMissing when the tree itself is not there."""
+        entry, tree = None, tree_oid
+        for segment in path.split("/"):
+            entry = self._entry(tree, segment)
+            if entry is None:
+                return None
+            tree = entry.oid if entry.is_tree else Oid("")
+        return entry
+
+    def _entry(self, tree: Oid, name: str) -> TreeEntry | None:
+        if not tree or not name:
+            return None
+        with self._lock:
+            folder = self._repo.get(tree)
+            if not isinstance(folder, pygit2.Tree):
+                # Not seen yet, or damaged: the careful way says which.
+                return next((entry for entry in self.tree(tree) if entry.name == name), None)
+            try:
+                found = folder[name]
+            except (KeyError, ValueError):
+                return None
+            return TreeEntry(int(found.filemode), name, Oid(str(found.id)))
+
+    def walk(self, tree_oid: Oid, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
+        """Every file (and submodule) below a tree with its path; `prefix` is put before each path. In path order."""
+        pending = [(prefix, iter(self.tree(tree_oid)))]
+        while pending:
+            base, entries = pending[-1]
+            for entry in entries:
+                if entry.is_tree:
+                    pending.append((f"{base}{entry.name}/", iter(self.tree(entry.oid))))
+                    break
+                yield base + entry.name, entry
+            else:
+                pending.pop()
+
+    def diff(self, old_tree: Oid | None, new_tree: Oid | None) -> Iterator[Change]:
+        """Files that differ; equal folders are not opened. A folder's own files come before its subfolders'."""
+        pending: list[tuple[str, Oid | None, Oid | None]] = [("", old_tree, new_tree)]
+        while pending:
+            base, old_oid, new_oid = pending.pop()
+            if old_oid == new_oid:
+                continue
+            old = {entry.name: entry for entry in self.tree(old_oid)} if old_oid else {}
+            new = {entry.name: entry for entry in self.tree(new_oid)} if new_oid else {}
+            for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
+                before, after = old.get(name), new.get(name)
+                inside = _folder(before), _folder(after)
+                if any(inside):
+                    pending.append((f"{base}{name}/", *inside))
+                change = Change(base + name, _file(before), _file(after))
+                if change.old != change.new:
+                    yield change
+
+    def _read_kind(self, oid: Oid, kind: str) -> bytes:
+        found, data = self.read(oid)
+        if found != kind:
+            raise ObjectMissing(oid)
+        return data
+
+
+def _folder(entry: TreeEntry | None) -> Oid | None:
+    return entry.oid if entry is not None and entry.is_tree else None
+
+
+def _file(entry: TreeEntry | None) -> TreeEntry | None:
+    return None if entry is None or entry.is_tree else entry
+
+
+def _sound(oid: Oid, parse: Callable[[], _Parsed]) -> _Parsed:
+    """Stored objects were checked when they came in: one that cannot be read was damaged since."""
+    try:
+        return parse()
+    except BadObject as error:
+        raise Corrupt(f"git object {oid} cannot be read: {error}") from error
+
+
+class _SeedBackend(pygit2.OdbBackend):
+    """Objects held in memory, for libgit2. The names of the methods are pygit2's."""
+
+    def __init__(self, seed: dict[Oid, NewObject]) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def read_cb(self, oid: object) -> tuple[int, bytes]:
+        kind, data = self._seed[Oid(str(oid))]
+        return _KIND_NUMBER[kind], data
+
+    def read_header_cb(self, oid: object) -> tuple[int, int]:
+        number, data = self.read_cb(oid)
+        return number, len(data)
+
+    def exists_cb(self, oid: object) -> bool:
+        return str(oid) in self._seed
+
+    def exists_prefix_cb(self, prefix: object) -> pygit2.Oid:
+        matches = [oid for oid in self._seed if oid.startswith(str(prefix))]
+        if len(matches) != 1:
+            raise KeyError(prefix)
+        return pygit2.Oid(hex=matches[0])
+
+    def read_prefix_cb(self, prefix: object) -> tuple[int, bytes, pygit2.Oid]:
+        oid = self.exists_prefix_cb(prefix)
+        return (*self.read_cb(oid), oid)
+
+    def refresh_cb(self) -> None:
+        """Nothing to look for: the seed is a plain dictionary."""
+
+    def __iter__(self) -> Iterator[pygit2.Oid]:
+        return iter([pygit2.Oid(hex=oid) for oid in self._seed])

@@ -1,0 +1,124 @@
+"""Where objects are kept: `ab/<uid>.git` under one root, made at the first write.
+
+A repo that nobody wrote to has no file at all: its objects are the few that the caller passes as `seed`. The first
+write stores the seed with the rest and puts `HEAD` in place last, so that a crash half way counts as "never written".
+"""
+
+import hashlib
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pioche.git import program
+from pioche.git.history import Objects
+from pioche.git.objects import NewObject
+from pioche.git.packs import sync_folder, write_pack, write_synced
+from pioche.names import Oid
+
+__all__ = ["GitStore", "Objects"]
+
+_HEAD = b"ref: refs/heads/main\n"
+_NO_SEED: Mapping[Oid, NewObject] = {}
+
+
+class GitStore:
+    """All repos' objects. Safe to share between threads; other processes may write to the same root."""
+
+    def __init__(self, root: Path, *, open_max: int = 256, scratch: Path | None = None) -> None:
+        """`scratch` is where throw-away git directories are made; it lies on the same file system as `root`."""
+        self.root = root
+        self.scratch = scratch or root.parent / "incoming"
+        self._open_max = open_max
+        self._open: OrderedDict[str, Objects] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def path(self, uid: str) -> Path:
+        """The repo's git directory, there or not. The first two digits of the uid's sha1 spread repos evenly."""
+        if not uid.isalnum():
+            raise ValueError(f"{uid!r} is not a repo's uid")
+        spread = hashlib.sha1(uid.encode(), usedforsecurity=False).hexdigest()[:2]
+        return self.root / spread / f"{uid}.git"
+
+    def exists(self, uid: str) -> bool:
+        """True once something was written: from then on the seed is among the stored objects."""
+        return (self.path(uid) / "HEAD").exists()
+
+    def open(self, uid: str, seed: Mapping[Oid, NewObject] = _NO_SEED) -> Objects:
+        """The repo's objects, kept open. Works before the first write: then only the seed is there."""
+        with self._lock:
+            found = self._open.get(uid)
+            if found is None:
+                found = self._open[uid] = Objects(self.path(uid), seed, scratch=self.scratch)
+            self._open.move_to_end(uid)
+            while len(self._open) > self._open_max:
+                self._open.popitem(last=False)
+        found.add_seed(seed)
+        return found
+
+    def write(self, uid: str, objects: Sequence[NewObject], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
+        """Stores the objects as one durable pack; returns when they are synced. Idempotent."""
+        with _Writing(self.root, self.path(uid), seed) as writing:
+            writing.add(objects)
+
+    def adopt(self, uid: str, packs: Iterable[Path], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
+        """Moves finished packs (`pack-*.pack` beside their `.idx`, same file system, synced) into the repo, durably."""
+        folder = self.path(uid) / "objects" / "pack"
+        with _Writing(self.root, self.path(uid), seed) as writing:
+            writing.add(())
+            for pack in packs:
+                # The index goes last: it is what makes the pack visible.
+                for file in sorted(pack.parent.glob(f"{pack.stem}.*"), key=lambda path: path.suffix == ".idx"):
+                    file.replace(folder / file.name)
+            sync_folder(folder)
+
+    def delete(self, uid: str) -> None:
+        """Removes all objects of the repo. Idempotent. Readers that have it open finish what they read."""
+        with self._lock:
+            self._open.pop(uid, None)
+        doomed = self.path(uid)
+        gone = doomed.with_name(f"{uid}.{os.urandom(6).hex()}.deleted")
+        try:
+            doomed.rename(gone)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(gone)
+
+    def pack_count(self, uid: str) -> int:
+        return sum(1 for _ in (self.path(uid) / "objects" / "pack").glob("pack-*.idx"))
+
+    def repack(self, uid: str, *, timeout_s: float = 3600) -> None:
+        """Joins small packs so that their sizes double from one to the next. Every object stays, reachable or not."""
+        if self.exists(uid):
+            program.output(
+                self.path(uid), ["repack", "--geometric=2", "-d", "-q", "--no-write-bitmap-index"], timeout_s=timeout_s
+            )
+
+
+class _Writing:
+    """One write to one repo: makes the skeleton before it and, when it went well, `HEAD` after it."""
+
+    def __init__(self, root: Path, path: Path, seed: Mapping[Oid, NewObject]) -> None:
+        self._root, self._path, self._seed = root, path, seed
+        self._fresh = not (path / "HEAD").exists()
+
+    def __enter__(self) -> "_Writing":
+        if self._fresh:
+            for folder in (self._root, self._path.parent, self._path, self._path / "objects"):
+                folder.mkdir(parents=True, exist_ok=True)
+            (self._path / "objects" / "pack").mkdir(exist_ok=True)
+            (self._path / "refs").mkdir(exist_ok=True)
+        return self
+
+    def add(self, objects: Sequence[NewObject]) -> None:
+        new = [*self._seed.values(), *objects] if self._fresh else objects
+        if new:
+            write_pack(self._path / "objects" / "pack", new)
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None and self._fresh:
+            write_synced(self._path / "HEAD", [_HEAD])
+            for folder in (self._path / "objects", self._path, self._path.parent, self._root):
+                sync_folder(folder)
