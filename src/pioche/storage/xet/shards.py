@@ -123,6 +123,11 @@ def _parse_xorbs(records: _Records) -> Iterator[XorbEntry]:
         yield XorbEntry(name, records.take(count))
 
 
+def xorbs_of(entry: FileEntry) -> set[bytes]:
+    """The xorbs that a file's terms name."""
+    return {xorb for xorb, _, _, _, _ in _TERM_RECORD.iter_unpack(entry.terms)}
+
+
 # --- is it true? ----------------------------------------------------------------------------------------------------
 
 

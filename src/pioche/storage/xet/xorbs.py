@@ -77,6 +77,14 @@ class ChunkTable:
         """The chunk that holds the raw byte `raw_offset`."""
         return bisect_right(self._raw_ends, raw_offset)
 
+    def stored_index_at(self, stored_offset: int) -> int:
+        """How many chunks end at or before `stored_offset` of the stored bytes."""
+        return bisect_right(self._stored_ends, stored_offset)
+
+    @cached_property
+    def _stored_ends(self) -> tuple[int, ...]:
+        return struct.unpack_from(f"<{self.count}I", self.packed, HASH_BYTES * self.count)
+
     @cached_property
     def _raw_ends(self) -> tuple[int, ...]:
         return struct.unpack_from(f"<{self.count}I", self.packed, (HASH_BYTES + 4) * self.count)
