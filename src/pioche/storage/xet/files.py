@@ -1,0 +1,104 @@
+"""Files kept as chunks: finding them within a repo, planning their reconstruction, reading their bytes.
+
+A stored file's `terms` are packed as `shards.TERM`: 44 bytes each, in file order.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pioche.db.engine import Database, Lookup, Row
+from pioche.errors import BadRequest, ContentNotFound, Corrupt
+from pioche.storage.blobs import BlobStore, xorb_key
+from pioche.storage.xet.hashing import chunk_hash, to_text
+from pioche.storage.xet.reconstruction import Reconstruction, Term, parse_terms, plan
+from pioche.storage.xet.tables import ChunkTables
+from pioche.storage.xet.xorbs import ChunkTable, decode
+
+_BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
+_IN_REPO = Lookup(
+    """
+    SELECT f.size, f.terms FROM contents c JOIN repo_contents l ON l.sha256 = c.sha256
+    JOIN xet_files f ON f.hash = c.xet_hash WHERE c.xet_hash = :hash AND l.repo_id = :repo
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class XetFile:
+    """`size` in raw bytes."""
+
+    size: int
+    terms: list[Term]
+
+
+class XetFiles:
+    """All files kept as chunks. Hashes are in their text form."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self.tables = ChunkTables(database)
+        self._database = database
+        self._blobs = blobs
+
+    def reconstruction(self, repo_id: int, xet_hash: str, start: int = 0, end: int | None = None) -> Reconstruction:
+        """How a client builds bytes [start, end) of a file of the repo.
+
+        Raises ContentNotFound for a file that the repo does not hold, absent and foreign alike; RangeNotSatisfiable.
+        """
+        row = self._database.fetch_one_sync(_IN_REPO, {"hash": xet_hash, "repo": repo_id})
+        if row is None:
+            raise ContentNotFound(f"This repo has no file with the Xet hash {xet_hash}")
+        file = _file(row)
+        return plan(file.terms, file.size, self.tables, start, end)
+
+    def read(self, xet_hash: str, start: int, end: int) -> Iterator[bytes]:
+        """Raw bytes [start, end) of a file that a row names, in pieces of about 1 MiB. Raises Corrupt rather than
+        give one wrong byte: every chunk is hashed on its way out."""
+        row = self._database.fetch_one_sync(_BY_HASH, {"hash": xet_hash})
+        if row is None:
+            raise Corrupt(f"The file with the Xet hash {xet_hash} is missing")
+        return self.read_terms(_file(row), start, end)
+
+    def read_terms(self, file: XetFile, start: int, end: int) -> Iterator[bytes]:
+        """As `read`, for a file that may have no row yet."""
+        if start >= end:
+            return
+        planned = plan(file.terms, file.size, self.tables, start, end)
+        skip, left = planned.skip, end - start
+        for term in planned.terms:
+            for piece in self._pieces(term):
+                wanted = piece[skip : skip + left]
+                skip = max(skip - len(piece), 0)
+                left -= len(wanted)
+                if wanted:
+                    yield wanted
+
+    def _pieces(self, term: Term) -> Iterator[bytes]:
+        """The raw bytes of a term; each piece is as many whole chunks as one read of the store completed."""
+        table = self.tables(term.xorb)
+        stored_end = table.stored_start(term.end)
+        at = term.start
+        held = bytearray()
+        for part in self._blobs.read(xorb_key(to_text(term.xorb)), table.stored_start(at), stored_end):
+            held += part
+            complete = table.stored_index_at(table.stored_start(at) + len(held))
+            ready = table.stored_start(complete) - table.stored_start(at)
+            if ready:
+                yield b"".join(_checked(table, at, decode(bytes(held[:ready]))))
+                del held[:ready]
+                at = complete
+
+
+def _checked(table: ChunkTable, start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Passes chunks on whose hash is the one in the table."""
+    try:
+        for index, data in enumerate(chunks, start):
+            if chunk_hash(data) != table.hashes(index, index + 1):
+                raise Corrupt("A stored chunk does not match its hash")
+            yield data
+    except BadRequest as error:
+        raise Corrupt("A stored chunk cannot be decoded") from error
+
+
+def _file(row: Row) -> XetFile:
+    size, terms = row
+    return XetFile(size, parse_terms(bytes(terms)))
