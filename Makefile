@@ -28,7 +28,7 @@ $(ENV): pyproject.toml
 	@touch $@
 
 run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a dataset on the first start (PIOCHE_* settings are honoured)
-	@exec $(BIN)/python scripts/run.py $(ARGS)
+	@exec $(BIN)/python scripts/run.py
 
 test: $(ENV) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
 	@scripts/need git git-lfs

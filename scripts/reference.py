@@ -5,11 +5,14 @@ sentence or the command's help that it is made from.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import Field
 from pathlib import Path
+from typing import Any
 
-from pioche import errors
+from pioche import config, errors
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from {source}. Edit that, not this. -->"
@@ -73,8 +76,61 @@ def sentence(docstring: str | None) -> str:
     return " ".join((docstring or "").split()).replace("|", "\\|")
 
 
+# --- settings.md and pioche.toml ------------------------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """Every setting of pioche.config, in its order."""
+    rows = "\n".join(setting_row(setting) for setting in config.settings())
+    return f"""\
+# Settings
+
+{MADE.format(source="src/pioche/config.py")}
+
+A setting has one name everywhere. The later of these wins:
+
+1. `pioche.toml` in the working directory, or the file that `PIOCHE_CONFIG` names: `port = 8000`
+   ([an example with every setting](pioche.toml));
+2. the environment: `PIOCHE_PORT=8000`; lists are separated by commas;
+3. an option of the command, where it has one: `pioche serve --port 8000`.
+
+An unknown name, a wrong type, a value that cannot be or a folder that cannot be written refuses to start and is named.
+Sizes are bytes, times are seconds.
+
+| setting | environment | default | what it does |
+| --- | --- | --- | --- |
+{rows}
+"""
+
+
+def setting_row(setting: Field[Any]) -> str:
+    name, default = setting.name, default_of(setting)
+    shown = f"`{default}`" if default not in ("", []) else "(empty)"
+    choices = setting.metadata["choices"]
+    among = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if len(choices) > 1 else ""
+    text = sentence(setting.metadata["sentence"])
+    return f"| `{name}` | `{config.environment_name(name)}` | {shown} | {text}{among} |"
+
+
+def default_of(setting: Field[Any]) -> str | int | list[str]:
+    default = setting.default_factory() if callable(setting.default_factory) else setting.default
+    if isinstance(default, tuple):
+        return list(default)
+    return default if isinstance(default, int) else str(default)
+
+
+def settings_file() -> str:
+    """A pioche.toml that says what is the case without it."""
+    lines = [f"# {MADE.format(source='src/pioche/config.py')[5:-4]}", "# Every setting with its default.", ""]
+    for setting in config.settings():
+        lines += [f"# {setting.metadata['sentence']}", f"# {setting.name} = {json.dumps(default_of(setting))}", ""]
+    return "\n".join(lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
+    "settings.md": settings_page,
+    "pioche.toml": settings_file,
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make run`: starts a hub, publishes the sample content on the first start, and says how to use it.
 
-The hub is `pioche serve` with the environment as it is (PIOCHE_* settings are honoured) and the arguments given here.
-The samples go through its public address, as anyone's models do. Ends when the hub ends, or on Ctrl-C and SIGTERM.
+The hub is `pioche serve` with the settings of the environment (PIOCHE_*) and of pioche.toml, as it is everywhere. The
+samples go through its public address, as anyone's models do. Ends when the hub ends, or on Ctrl-C and SIGTERM.
 """
 
 import json
@@ -15,6 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pioche import config
+from pioche.errors import ConfigError
+
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 PIOCHE = (sys.executable, "-m", "pioche")
@@ -24,8 +27,13 @@ PASSWORD = re.compile(r"password", re.IGNORECASE)
 
 
 def main() -> int:
-    pending = first_start(settle_environment())
-    server = Server(sys.argv[1:])
+    settle_environment()
+    try:
+        pending = first_start(config.load().data_dir)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    server = Server()
     signal.signal(signal.SIGTERM, interrupt)
     try:
         url = server.wait_until_ready()
@@ -38,14 +46,13 @@ def main() -> int:
         return server.process.wait()
 
 
-def settle_environment() -> Path:
-    """Leaves the shell's own Hugging Face settings out: the samples are for this hub. Returns the data directory."""
+def settle_environment() -> None:
+    """Leaves the shell's own Hugging Face settings out: the samples are for this hub."""
     for key in [key for key in os.environ if key.startswith(("HF_", "HUGGING"))]:
         del os.environ[key]
     os.environ.update(HF_HOME=str(BUILD / "client"), HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
     if not sys.stderr.isatty():
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    return Path(os.environ.setdefault("PIOCHE_DATA_DIR", str(ROOT / "data")))
 
 
 def first_start(data_dir: Path) -> Path:
@@ -64,11 +71,11 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 class Server:
     """`pioche serve` as a child process. What it prints is passed on; its address and the password are kept."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self) -> None:
         self.url: str | None = None
         self.password: str | None = None
         self._settled = threading.Event()
-        self.process = subprocess.Popen([*PIOCHE, "serve", *arguments], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*PIOCHE, "serve"], stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_until_ready(self) -> str | None:
@@ -120,7 +127,7 @@ def pioche(*arguments: str) -> Any:
 def guide(url: str, password: str | None, token: str | None) -> str:
     """What a newcomer wants to know now."""
     administrator = f"  Administrator     {password}\n" if password else ""
-    token = token or f"PIOCHE_DATA_DIR={os.environ['PIOCHE_DATA_DIR']} .venv/bin/pioche token create {USER} makes one"
+    token = token or f"(.venv/bin/pioche token create {USER} makes a new one)"
     return f"""
 Pioche is running at {url}
 

@@ -7,7 +7,7 @@
 to `result(...)` (JSON) comes back as `done.value`. An exception that it lets through comes back as `done.error`, the
 names of the exception's classes, so that a test can say `assert "RevisionNotFoundError" in done.error`.
 
-Environments are built once and kept: under `.venv-clients/` of the project, or where PIOCHE_TEST_CLIENTS points. The
+Environments are built once and kept: under `.venv-clients/` of the project, or where TEST_CLIENTS_DIR points. The
 version that the tests themselves run with needs none.
 """
 
@@ -123,7 +123,7 @@ def interpreter(version: str, packages: tuple[str, ...] = ()) -> Path:
 
 
 def _folder() -> Path:
-    kept = os.environ.get("PIOCHE_TEST_CLIENTS")
+    kept = os.environ.get("TEST_CLIENTS_DIR")
     return Path(kept) if kept else Path(__file__).parents[1] / ".venv-clients"
 
 

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pioche
+
 START_S_MAX = 60
 STOP_S_MAX = 30
 COMMAND_S_MAX = 60
@@ -85,6 +87,7 @@ class Hub:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pioche", "serve"],
                 env=self.environment(),
+                cwd=self.data_dir.parent,  # away from a developer's own pioche.toml
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -138,14 +141,16 @@ class Hub:
         """The environment of the hub and of its commands: this process's, without its own PIOCHE_ and HF_ variables."""
         own = {f"PIOCHE_{key}": value for key, value in self._settings.items()}
         place = {"PIOCHE_DATA_DIR": str(self.data_dir), "PIOCHE_HOST": "127.0.0.1", "PIOCHE_PORT": str(self.port)}
+        code = {"PYTHONPATH": str(Path(pioche.__file__).parents[1])}
         rest = {key: value for key, value in os.environ.items() if not key.startswith(("PIOCHE_", "HF_"))}
-        return {**rest, **place, **own}
+        return {**rest, **code, **place, **own}
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `pioche ARGUMENTS...` on the same data directory; the caller looks at the exit code."""
         return subprocess.run(
             [sys.executable, "-m", "pioche", *arguments],
             env=self.environment(),
+            cwd=self.data_dir.parent,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
