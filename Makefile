@@ -60,7 +60,7 @@ bench: $(ENV) ## Measure downloads, look-ups and uploads beside nginx and a bare
 	$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)
-	$(BIN)/python scripts/conformance.py --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)
+	$(BIN)/python -m scripts.conformance --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)
 
 clean: ## Remove the environment and everything built (never data/)
 	rm -rf .venv .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
