@@ -1,0 +1,66 @@
+# Everything one does with Pioche. `make` alone lists the targets.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+ENV := .venv/installed
+ARGS ?=
+JOBS ?= auto
+CONFORMANCE ?= ../shared/conformance/run.py
+CLIENT_GIT ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench docs clients conformance format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
+
+# The environment is made once, and again when pyproject.toml changes.
+$(ENV): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Pioche needs Python 3.11 or newer: install it, or give its path with make PYTHON=..."; exit 1; }
+	@echo "Preparing the Python environment in .venv (about a minute, once) ..."
+	@$(PYTHON) -m venv .venv || { echo "Python cannot make a virtual environment here: install its venv module (Debian: apt install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a dataset on the first start (PIOCHE_* settings are honoured)
+	@exec $(BIN)/python scripts/run.py
+
+test: $(ENV) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
+	@scripts/need git git-lfs
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not long' $(ARGS)
+
+check: $(ENV) ## Check form, lint, types, the import contract, spelling and that the project describes itself
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy scripts tests/*.py
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q -m 'not long' tests/meta --ignore tests/meta/test_wheel.py
+
+format: $(ENV) ## Put the code into its form and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(ENV) ## Write the tables of docs/reference from the code, and print the compatibility score
+	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/compatibility.py
+
+clients: $(ENV) ## Run the long tests: every client version, large uploads, the libraries on top (half an hour)
+	@scripts/need git git-lfs
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+bench: $(ENV) ## Measure downloads, look-ups and uploads beside nginx and a bare ASGI app, in one run
+	@scripts/need git nginx wrk
+	$(BIN)/python -m benchmarks $(ARGS)
+
+conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)
+	$(BIN)/python -m scripts.conformance --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)
+
+clean: ## Remove the environment and everything built (never data/)
+	rm -rf .venv .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,46 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub import Hub
+
+_GIT_CONFIG = """\
+[user]
+    name = Tester
+    email = tester@example.org
+[init]
+    defaultBranch = main
+[advice]
+    defaultBranchName = false
+[filter "lfs"]
+    clean = git-lfs clean -- %f
+    smudge = git-lfs smudge -- %f
+    process = git-lfs filter-process
+    required = true
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def git_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Git as on a machine where only `git lfs install` was run: nothing of the developer's own settings."""
+    config = tmp_path_factory.mktemp("git") / "config"
+    config.write_text(_GIT_CONFIG)
+    ours = {"GIT_CONFIG_GLOBAL": str(config), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    with pytest.MonkeyPatch.context() as patch:
+        for key in [key for key in os.environ if key.startswith("GIT_")]:
+            patch.delenv(key)
+        for key, value in ours.items():
+            patch.setenv(key, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One running hub for all tests of this process; see tests/hub.py."""
+    directory: Path = tmp_path_factory.mktemp("hub")
+    with Hub(directory) as running:
+        yield running

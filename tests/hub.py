@@ -1,0 +1,209 @@
+"""A real hub for tests: `pioche serve` in processes of its own, on a free port, over a directory of its own.
+
+    with Hub(tmp_path) as hub:
+        ada = hub.user("ada")
+        hub.org("lab", members={"ada": "write"})
+        httpx.get(f"{hub.endpoint}/api/whoami-v2", headers=ada.bearer)
+
+The fixture `hub` (conftest.py) shares one such hub among all tests of a process: ask `hub.name("x")` for names, so that
+tests do not meet. A test that stops, kills or configures a hub makes its own. Everything is done as an operator does
+it: through the command line (architecture: command line contract) and the environment, never through Python imports.
+"""
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pioche
+
+START_S_MAX = 60
+STOP_S_MAX = 30
+COMMAND_S_MAX = 60
+
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of the hub and a token of theirs."""
+
+    name: str
+    token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+class Hub:
+    """One `pioche serve` over `directory`. `settings` are names without their prefix: {"WORKERS": "1"}."""
+
+    def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
+        self.data_dir = directory / "data"
+        self.log = directory / "serve.log"
+        self.port = free_port()
+        self.endpoint = f"http://localhost:{self.port}"
+        self._settings = {"WORKERS": "1", "RATE_LIMITS": "off", **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._admin: Account | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.running:
+            self.stop()
+
+    # --- its life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self._process is not None, "the hub was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Starts the hub and returns when it can serve."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pioche", "serve"],
+                env=self.environment(),
+                cwd=self.data_dir.parent,  # away from a developer's own pioche.toml
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_S_MAX
+        while not self._ready():
+            if self._process.poll() is not None:
+                raise AssertionError(f"pioche serve ended with {self._process.returncode}:\n{self.output()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"pioche serve was not ready within {START_S_MAX} s:\n{self.output()}")
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """Asks the hub to drain (SIGTERM); returns its exit code."""
+        assert self._process is not None, "the hub was not started"
+        self._process.terminate()
+        try:
+            return self._process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"pioche serve did not end within {STOP_S_MAX} s of SIGTERM:\n{self.output()}"
+            ) from None
+
+    def kill(self) -> None:
+        """Takes the hub and all of its processes away at once, as a power cut does (SIGKILL to their session)."""
+        assert self._process is not None, "the hub was not started"
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_S_MAX)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def output(self) -> str:
+        """What the hub has printed and logged so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/readyz", timeout=5) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    # --- its command line --------------------------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the hub and of its commands: this process's, without its own PIOCHE_ and HF_ variables."""
+        own = {f"PIOCHE_{key}": value for key, value in self._settings.items()}
+        place = {"PIOCHE_DATA_DIR": str(self.data_dir), "PIOCHE_HOST": "127.0.0.1", "PIOCHE_PORT": str(self.port)}
+        code = {"PYTHONPATH": str(Path(pioche.__file__).parents[1])}
+        rest = {key: value for key, value in os.environ.items() if not key.startswith(("PIOCHE_", "HF_"))}
+        return {**rest, **code, **place, **own}
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `pioche ARGUMENTS...` on the same data directory; the caller looks at the exit code."""
+        return subprocess.run(
+            [sys.executable, "-m", "pioche", *arguments],
+            env=self.environment(),
+            cwd=self.data_dir.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S_MAX,
+            check=False,
+        )
+
+    def cli(self, *arguments: str) -> Any:
+        """Runs a command that has to work, with `--json`; returns what it printed."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, f"pioche {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    # --- accounts ----------------------------------------------------------------------------------------------------
+
+    def name(self, stem: str) -> str:
+        """A name that no other test of this process uses."""
+        return f"{stem}-{os.getpid()}-{next(_serial)}"
+
+    def user(self, name: str, *, admin: bool = False, role: str = "write") -> Account:
+        """Creates a user and a token of theirs (`role`: read or write)."""
+        self.cli("user", "create", name, "--email", f"{name}@example.org", *(["--admin"] if admin else []))
+        return Account(name, self.token(name, role=role))
+
+    def token(self, user: str, *, role: str = "write") -> str:
+        """One more token for a user that exists."""
+        token = self.cli("token", "create", user, "--role", role)["token"]
+        assert isinstance(token, str)
+        return token
+
+    def org(self, name: str, members: dict[str, str] | None = None, *, private_by_default: bool = False) -> str:
+        """Creates an organisation; `members` are user names with their roles (admin, write, contributor, read)."""
+        self.cli("org", "create", name, *(["--private-by-default"] if private_by_default else []))
+        for user, role in (members or {}).items():
+            self.cli("org", "add", name, user, "--role", role)
+        return name
+
+    @property
+    def admin(self) -> Account:
+        """An administrator, made when first asked for."""
+        if self._admin is None:
+            self._admin = self.user("operator", admin=True)
+        return self._admin
+
+    @property
+    def admin_token(self) -> str:
+        return self.admin.token
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert isinstance(port, int)
+        return port
