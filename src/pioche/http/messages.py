@@ -1,11 +1,11 @@
 """Requests and responses: thin views over ASGI, nothing hidden."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -222,6 +222,10 @@ def redirect(location: str, *, status: int = 307, headers: Headers | None = None
     return Response(status, [("Location", location), *(headers or ())])
 
 
-def links(relations: Mapping[str, str]) -> tuple[str, str]:
-    """A `Link` header: `{"next": url}` becomes `<url>; rel="next"`."""
-    return "Link", ", ".join(f'<{url}>; rel="{rel}"' for rel, url in relations.items())
+def next_page(request: Request, cursor: str | None) -> Headers:
+    """The `Link` header to the next page: this address with another `cursor`; none at the end."""
+    if cursor is None:
+        return []
+    kept = [(name, value) for name, values in request.query.lists.items() if name != "cursor" for value in values]
+    query = urlencode([*kept, ("cursor", cursor)])
+    return [("Link", f'<{request.base_url}{request.raw_path}?{query}>; rel="next"')]

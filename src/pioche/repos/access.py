@@ -99,7 +99,7 @@ _BY_OLD_NAME = Lookup(
         WHERE d.type = :type AND d.full_key = :key"""
 )
 
-_READERS = frozenset(("read", "contributor", "write", "admin"))
+READERS = frozenset(("read", "contributor", "write", "admin"))
 _WRITERS = frozenset(("write", "admin"))
 
 
@@ -208,7 +208,7 @@ def _may_read(caller: Caller, repo: Repo, role: str | None) -> bool:
     """Reading what is private, or the bytes of what is gated: members and owners."""
     if caller.is_anonymous:
         return False
-    return caller.is_admin or caller.user_id == repo.namespace_id or role in _READERS
+    return caller.is_admin or caller.user_id == repo.namespace_id or role in READERS
 
 
 def _may_write(caller: Caller, repo: Repo, role: str | None) -> bool:

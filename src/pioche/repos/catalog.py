@@ -64,9 +64,7 @@ class Catalog:
                 self._insert(connection, caller, namespace, repo_id, new)
         except IntegrityError:
             raise AlreadyExists(_already(new.type)) from None
-        repo = self._access.open_sync(caller, repo_id, Action.READ)
-        self._describe_first_commit(repo)
-        return repo
+        return self._access.open_sync(caller, repo_id, Action.READ)
 
     def _insert(
         self, connection: sa.Connection, caller: Caller, namespace: sa.Row[tuple[object, ...]], repo_id: RepoId, new: NewRepo
@@ -93,12 +91,8 @@ class Catalog:
         row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
         row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
         connection.execute(schema.refs.insert().values(updated_at=at, **row))
+        tip.store(connection, row_id, tip.of_first_commit(row_id, first))
         outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
-
-    def _describe_first_commit(self, repo: Repo) -> None:
-        rows = tip.first_rows(repo)
-        with self._stores.database.write() as connection:
-            tip.store(connection, repo, rows)
 
     def delete(self, caller: Caller, repo: Repo) -> None:
         """The name is free at once. What the repo alone held is collected later (the Storage issue's grace period)."""

@@ -76,7 +76,7 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
             _move(connection, repo, caller, item)
         _store_pointers(connection, repo, change.pointers)
         if new_tip is not None:
-            tip.store(connection, repo, new_tip)
+            tip.store(connection, repo.id, new_tip)
         if change.also is not None:
             change.also(connection)
         _touch(connection, repo, change)

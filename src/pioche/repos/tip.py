@@ -7,13 +7,14 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.dialect import upsert
-from pioche.git.objects import MODE_GITLINK, MODE_TREE
+from pioche.git.objects import MODE_FILE, MODE_GITLINK, MODE_TREE, object_id
 from pioche.git.pointers import Pointer
 from pioche.git.pointers import build as build_pointer
 from pioche.git.reading import Change
 from pioche.names import Oid, Sha256
 from pioche.repos import cards
 from pioche.repos.access import Repo
+from pioche.repos.genesis import Genesis
 
 _BATCH = 500
 _CHANGED = ("parent", "mode", "oid", "size", "sha256", "pointer_size", "xet_hash", "last_commit")
@@ -45,27 +46,31 @@ def compute(repo: Repo, old: Oid | None, new: Oid, pointers: Mapping[Oid, Pointe
         if entry is None or not entry.is_tree:
             gone.append(folder)
         else:
-            rows.append(_row(repo, folder, MODE_TREE, entry.oid, 0, last.get(folder, new)))
+            rows.append(_row(repo.id, folder, MODE_TREE, entry.oid, 0, last.get(folder, new)))
     still_there = {row["path"] for row in rows}
     return Tip(rows, [path for path in dict.fromkeys(gone) if path not in still_there], _changed_card(repo, replaced))
 
 
-def store(connection: sa.Connection, repo: Repo, tip: Tip) -> None:
+def store(connection: sa.Connection, repo_id: int, tip: Tip) -> None:
     """In the transaction that moves the ref."""
     entries = schema.entries
     for start in range(0, len(tip.gone), _BATCH):
         batch = tip.gone[start : start + _BATCH]
-        connection.execute(entries.delete().where(entries.c.repo_id == repo.id, entries.c.path.in_(batch)))
+        connection.execute(entries.delete().where(entries.c.repo_id == repo_id, entries.c.path.in_(batch)))
     if tip.rows:
         connection.execute(upsert(connection, entries, ("repo_id", "path"), _CHANGED), tip.rows)
     if tip.card is not None:
         values = {"card": tip.card.as_json(), "tags": tip.card.tags_as_json()}
-        connection.execute(schema.repos.update().where(schema.repos.c.id == repo.id).values(values))
+        connection.execute(schema.repos.update().where(schema.repos.c.id == repo_id).values(values))
 
 
-def first_rows(repo: Repo) -> Tip:
-    """The rows of a new repo, whose first commit is computed."""
-    return compute(repo, None, repo.genesis.commit, {})
+def of_first_commit(repo_id: int, first: Genesis) -> Tip:
+    """The rows of a new repo (`repo_id` is its row), whose first commit is computed: a few regular files at the root."""
+    rows = list[dict[str, object]]()
+    for path, data in first.files().items():
+        rows.append(_row(repo_id, path, MODE_FILE, object_id("blob", data), len(data), first.commit))
+    readme = first.files().get("README.md")
+    return Tip(rows, [], cards.read(readme) if readme is not None else None)
 
 
 def _folders_above(paths: Iterable[str]) -> set[str]:
@@ -92,18 +97,18 @@ def _file_rows(
         pointer = known.get(oid)
         if pointer is not None:
             content = contents.get(pointer.sha256)
-            row = _row(repo, change.path, mode, oid, pointer.size, commit)
+            row = _row(repo.id, change.path, mode, oid, pointer.size, commit)
             large = {"sha256": pointer.sha256, "pointer_size": len(build_pointer(*pointer))}
             rows.append({**row, **large, "xet_hash": content.xet_hash if content else None})
         else:
             size = 0 if mode == MODE_GITLINK else repo.objects.size(oid)
-            rows.append(_row(repo, change.path, mode, oid, size, commit))
+            rows.append(_row(repo.id, change.path, mode, oid, size, commit))
     return rows, gone
 
 
-def _row(repo: Repo, path: str, mode: int, oid: Oid, size: int, last_commit: Oid) -> dict[str, object]:
+def _row(repo_id: int, path: str, mode: int, oid: Oid, size: int, last_commit: Oid) -> dict[str, object]:
     large = {"sha256": None, "pointer_size": None, "xet_hash": None}
-    place = {"repo_id": repo.id, "path": path, "parent": path.rpartition("/")[0]}
+    place = {"repo_id": repo_id, "path": path, "parent": path.rpartition("/")[0]}
     return {**place, "mode": mode, "oid": oid, "size": size, "last_commit": last_commit, **large}
 
 

@@ -1,0 +1,148 @@
+"""Create, delete, move, settings, info."""
+
+from typing import Any
+
+import msgspec
+
+from pioche.errors import AlreadyExists, BadRequest
+from pioche.http.messages import Request, Response, cached_json, json_response
+from pioche.http.routes import Needs
+from pioche.names import RepoId, RepoType
+from pioche.protocols.rest import shapes
+from pioche.repos import catalog, files, revisions
+from pioche.repos import info as repo_info
+from pioche.repos.access import Action
+
+CREATE_NEEDS = Needs.USER_WRITE
+ANYONE = Needs.ANYONE
+
+
+class _File(msgspec.Struct):
+    path: str
+    content: str = ""
+    encoding: str = "utf-8"
+
+
+class _Create(msgspec.Struct):
+    """hub-api.md section 3; fields that mean nothing on one's own machines (hardware, region ...) are accepted and unused."""
+
+    name: str
+    organization: str | None = None
+    type: str | None = None
+    private: bool | None = None
+    visibility: str | None = None
+    sdk: str | None = None
+
+
+async def create(request: Request) -> Response:
+    """POST /api/repos/create. 409 carries the URL, which `exist_ok` reads."""
+    body = await request.json(_Create)
+    namespace, _, name = body.name.rpartition("/")
+    new = catalog.NewRepo(
+        type=RepoType.parse(body.type),
+        namespace=namespace or body.organization or request.caller.name,
+        name=name,
+        private=_private(body.visibility, body.private),
+        sdk=body.sdk,
+    )
+    try:
+        repo = await request.run(request.hub.catalog.create, request.caller, new)
+    except AlreadyExists as error:
+        taken = RepoId(new.type, new.namespace, new.name)
+        raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
+    answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
+    return json_response(answer)
+
+
+def _private(visibility: str | None, private: bool | None) -> bool | None:
+    """`visibility` is what newer clients send, `private` the older ones; None is the namespace's default."""
+    if visibility is None:
+        return private
+    if visibility not in ("public", "private"):
+        raise BadRequest('"visibility" must be one of [public, private]')
+    return visibility == "private"
+
+
+class _Delete(msgspec.Struct):
+    name: str
+    organization: str | None = None
+    type: str | None = None
+
+
+async def delete(request: Request) -> Response:
+    """DELETE /api/repos/delete."""
+    body = await request.json(_Delete)
+    namespace, _, name = body.name.rpartition("/")
+    repo_id = RepoId(RepoType.parse(body.type), namespace or body.organization or request.caller.name, name)
+    repo = await request.hub.access.open(request.caller, repo_id, Action.MANAGE)
+    await request.run(request.hub.catalog.delete, request.caller, repo)
+    return json_response({})
+
+
+class _Move(msgspec.Struct):
+    fromRepo: str
+    toRepo: str
+    type: str | None = None
+
+
+async def move(request: Request) -> Response:
+    """POST /api/repos/move."""
+    body = await request.json(_Move)
+    repo_type = RepoType.parse(body.type)
+    source = _two_parts(body.fromRepo)
+    repo = await request.hub.access.open(request.caller, RepoId(repo_type, *source), Action.MANAGE)
+    target = await request.run(request.hub.catalog.move, request.caller, repo, *_two_parts(body.toRepo))
+    return json_response({"url": request.base_url + target.web_path})
+
+
+def _two_parts(text: str) -> tuple[str, str]:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name:
+        raise BadRequest(f"{text[:100]!r} is not of the form namespace/name")
+    return namespace, name
+
+
+class _Settings(msgspec.Struct):
+    gated: bool | str | None = None
+    visibility: str | None = None
+    private: bool | None = None
+
+
+async def settings(request: Request) -> Response:
+    """PUT /api/{type}s/{repo}/settings."""
+    body = await request.json(_Settings)
+    if body.gated not in (None, False, "auto", "manual"):
+        raise BadRequest('"gated" must be one of [auto, manual, false]')
+    changes = catalog.Settings(
+        private=_private(body.visibility, body.private),
+        gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]
+    )
+    await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
+    return json_response({"private": request.repo.private if changes.private is None else changes.private})
+
+
+async def info(request: Request) -> Response:
+    """GET /api/{type}s/{repo}[/revision/{rev}]."""
+    repo, query = request.repo, request.query
+    expand = shapes.parse_expand(repo.repo_id.type, query.all("expand"))
+    facts = await repo_info.get(repo)
+    revision = request.params.get("rev")
+    sha = facts.sha
+    siblings: list[repo_info.Sibling] | None = None
+    if revision is not None:
+        resolved = await revisions.resolve(repo, revision)
+        sha = resolved.commit
+        if not resolved.is_tip:
+            siblings = await request.run(_siblings_of, request, resolved)
+    if siblings is None:
+        siblings = await repo_info.siblings_of_tip(repo)
+    found: dict[str, Any] = shapes.repo(request, facts, sha=sha)
+    found["siblings"] = shapes.siblings(siblings, with_blobs=query.flag("blobs"))
+    if query.flag("securityStatus"):
+        found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+    return cached_json(request, shapes.expanded(found, expand))
+
+
+def _siblings_of(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:
+    entries = files.list_all(request.repo, revision, limit=2**31).entries
+    return [(e.path, e.size, e.oid, e.sha256, e.pointer_size) for e in entries if not e.is_folder]

@@ -1,0 +1,36 @@
+"""The table of contents of the REST API."""
+
+from pioche.http.routes import Protocol, Route
+from pioche.protocols.rest import commits, errors, history, lists, repos, trees
+from pioche.repos.access import Action
+
+_READ, _WRITE = Action.READ, Action.WRITE
+
+ROUTES_REPOS = (
+    Route("POST", "/api/repos/create", repos.CREATE_NEEDS, repos.create),
+    Route("DELETE", "/api/repos/delete", repos.CREATE_NEEDS, repos.delete),
+    Route("POST", "/api/repos/move", repos.CREATE_NEEDS, repos.move),
+    Route("GET", "/api/models", repos.ANYONE, lists.models),
+    Route("GET", "/api/datasets", repos.ANYONE, lists.datasets),
+    Route("GET", "/api/spaces", repos.ANYONE, lists.spaces),
+    Route("POST", "/api/validate-yaml", repos.ANYONE, commits.validate_yaml),
+    Route("GET", "/api/{repo:api}", _READ, repos.info),
+    Route("GET", "/api/{repo:api}/revision/{rev}", _READ, repos.info),
+    Route("PUT", "/api/{repo:api}/settings", Action.MANAGE, repos.settings),
+    Route("GET", "/api/{repo:api}/tree/{rev}", _READ, trees.tree),
+    Route("GET", "/api/{repo:api}/tree/{rev}/{path*}", _READ, trees.tree),
+    Route("POST", "/api/{repo:api}/paths-info/{rev}", _READ, trees.paths_info),
+    Route("GET", "/api/{repo:api}/treesize/{rev}", _READ, trees.tree_size),
+    Route("GET", "/api/{repo:api}/treesize/{rev}/{path*}", _READ, trees.tree_size),
+    Route("GET", "/api/{repo:api}/refs", _READ, history.refs),
+    Route("POST", "/api/{repo:api}/branch/{branch}", _WRITE, history.create_branch),
+    Route("DELETE", "/api/{repo:api}/branch/{branch}", _WRITE, history.delete_branch),
+    Route("POST", "/api/{repo:api}/tag/{rev}", _WRITE, history.create_tag),
+    Route("DELETE", "/api/{repo:api}/tag/{rev}", _WRITE, history.delete_tag),
+    Route("GET", "/api/{repo:api}/commits/{rev}", _READ, history.commits),
+    Route("GET", "/api/{repo:api}/compare/{range*}", _READ, history.compare),
+    Route("POST", "/api/{repo:api}/preupload/{rev}", Action.PROPOSE, commits.preupload, body_bytes_max=4 * 2**20),
+    Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
+)
+
+PROTOCOL = Protocol("rest", ROUTES_REPOS, errors.render)

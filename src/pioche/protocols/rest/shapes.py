@@ -1,0 +1,145 @@
+"""JSON as the public Hub writes it (hub-api.md section 9, hub-recordings.md): keys in its order, dates with milliseconds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from pioche.errors import BadRequest
+from pioche.git.objects import MODE_TREE
+from pioche.http.messages import Request
+from pioche.names import Oid, RepoType
+from pioche.repos.files import Entry
+from pioche.repos.info import RepoInfo, Sibling
+
+Json = dict[str, Any]
+
+_EXPANDABLE = {
+    RepoType.MODEL: """author baseModels cardData childrenModelCount config createdAt disabled downloads downloadsAllTime
+        evalResults gated gguf inference inferenceProviderMapping lastModified library_name likes mask_token model-index
+        pipeline_tag private resourceGroup safetensors sha siblings spaces tags transformersInfo trendingScore usedStorage
+        widgetData gitalyUid xetEnabled""".split(),
+    RepoType.DATASET: """author cardData citation createdAt description disabled downloads downloadsAllTime gated
+        lastModified likes mainSize paperswithcode_id private resourceGroup sha siblings tags trendingScore usedStorage
+        gitalyUid xetEnabled""".split(),
+    RepoType.SPACE: """author cardData createdAt datasets disabled lastModified likes models private region resourceGroup
+        runtime sdk sha siblings subdomain tags trendingScore usedStorage gitalyUid xetEnabled""".split(),
+}
+
+
+def date(milliseconds: int) -> str:
+    """`2026-09-22T17:25:10.000Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
+
+
+def parse_expand(repo_type: RepoType, names: list[str]) -> list[str]:
+    """Raises BadRequest with the Hub's text, which the client's own tests parse."""
+    known = _EXPANDABLE[repo_type]
+    if any(name not in known for name in names):
+        raise BadRequest(f'"expand" must be one of [{", ".join(known)}]')
+    return names
+
+
+def expanded(found: Json, names: list[str]) -> Json:
+    """Only what was asked for, and the ids; all of it when nothing was asked."""
+    if not names:
+        return found
+    return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
+
+
+def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
+    """The full object, without `siblings`."""
+    card: Json = msgspec.json.decode(info.card)
+    found: Json = {
+        "_id": info.uid,
+        "id": str(info.repo_id),
+        "private": info.private,
+        "author": info.repo_id.namespace,
+        "sha": sha or info.sha,
+        "lastModified": date(info.updated_at),
+        "gated": info.gated or False,
+        "disabled": info.disabled,
+        "tags": [*msgspec.json.decode(info.tags), "region:local"],
+        "downloads": info.downloads,
+        "downloadsAllTime": info.downloads,
+        "likes": info.likes,
+        "trendingScore": 0,
+        "cardData": card or None,
+        "createdAt": date(info.created_at),
+        "usedStorage": info.used_storage,
+        "xetEnabled": True,
+    }
+    match info.repo_id.type:
+        case RepoType.MODEL:
+            found |= _model(info, card)
+        case RepoType.DATASET:
+            found |= {"description": "", "citation": None, "paperswithcode_id": card.get("paperswithcode_id")}
+        case RepoType.SPACE:
+            found |= _space(request, info, card)
+    return found
+
+
+def _model(info: RepoInfo, card: Json) -> Json:
+    found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
+    for name in ("pipeline_tag", "library_name"):
+        if isinstance(card.get(name), str):
+            found[name] = card[name]
+    return found
+
+
+def _space(request: Request, info: RepoInfo, card: Json) -> Json:
+    subdomain = str(info.repo_id).replace("/", "-").replace(".", "-").replace("_", "-").lower()
+    hardware = {"current": None, "requested": None}
+    return {
+        "sdk": info.sdk,
+        "subdomain": subdomain,
+        "host": f"{request.base_url}{info.repo_id.web_path}",
+        "models": _list(card, "models"),
+        "datasets": _list(card, "datasets"),
+        "runtime": {"stage": "STOPPED", "hardware": hardware, "storage": None, "gcTimeout": None, "replicas": {"requested": 1}},
+    }
+
+
+def _list(card: Json, name: str) -> list[str]:
+    value = card.get(name)
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def siblings(rows: list[Sibling], *, with_blobs: bool) -> list[Json]:
+    if not with_blobs:
+        return [{"rfilename": row[0]} for row in rows]
+    found = list[Json]()
+    for path, size, oid, sha256, pointer_size in rows:
+        row = {"rfilename": path, "blobId": oid, "size": size}
+        if sha256 is not None:
+            row["lfs"] = {"sha256": sha256, "size": size, "pointerSize": pointer_size}
+        found.append(row)
+    return found
+
+
+_UNSCANNED: Json = {
+    "status": "unscanned",
+    "avScan": {"status": "unscanned", "message": None, "reportLink": None},
+    "pickleImportScan": {"status": "unscanned", "pickleImports": [], "version": None},
+}
+
+
+def entry(found: Entry, commits: dict[Oid, Json] | None) -> Json:
+    """A row of tree and paths-info. `commits` (by id) stands for `expand=true`."""
+    if found.mode == MODE_TREE:
+        row: Json = {"type": "directory", "oid": found.oid, "size": 0, "path": found.path}
+    else:
+        row = {"type": "file", "oid": found.oid, "size": found.size, "path": found.path}
+        if found.sha256 is not None:
+            # DuckDB's scanner wants `path` after `type`, which the order of the Hub gives (clients.md section 0).
+            row.pop("path")
+            row["lfs"] = {"oid": found.sha256, "size": found.size, "pointerSize": found.pointer_size}
+            if found.xet_hash is not None:
+                row["xetHash"] = found.xet_hash
+            row["path"] = found.path
+    if commits is not None:
+        row["lastCommit"] = commits[found.last_commit]
+        if found.mode != MODE_TREE:
+            row["securityFileStatus"] = _UNSCANNED
+    return row

@@ -1,0 +1,99 @@
+"""Commits, branches and tags of a repo."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pioche.accounts.callers import Caller
+from pioche.errors import AlreadyExists, InvalidReference, RevisionNotFound
+from pioche.git.objects import Commit, build_tag, object_id
+from pioche.names import Oid, parse_ref_part
+from pioche.repos import commits, refs, revisions
+from pioche.repos.access import Repo
+from pioche.repos.revisions import Revision
+
+_CO_AUTHOR = re.compile(r"^co-authored-by:[ \t]*([^<\n]+?)[ \t]*<", re.IGNORECASE | re.MULTILINE)
+DIFF_BYTES_MAX = 10 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPage:
+    """Newest first; `total` counts all commits that the revision reaches."""
+
+    commits: list[Commit]
+    total: int
+
+
+def log(repo: Repo, revision: Revision, *, skip: int, limit: int) -> CommitPage:
+    """The commits that `revision` reaches."""
+    objects = repo.objects
+    found = list(objects.log(revision.commit, skip=skip, limit=limit))
+    return CommitPage(found, objects.count(revision.commit))
+
+
+def authors(commit: Commit) -> Iterator[str]:
+    """The author, then whom the `Co-authored-by` trailers name."""
+    yield commit.author.name
+    yield from _CO_AUTHOR.findall(commit.message)
+
+
+def compare(repo: Repo, first: str, second: str) -> str:
+    """The unified diff between two revisions, cut at 10 MiB. Raises RevisionNotFound."""
+    old, new = revisions.resolve_sync(repo, first), revisions.resolve_sync(repo, second)
+    return repo.objects.patch(old.commit, new.commit, DIFF_BYTES_MAX)
+
+
+# --- branches and tags ----------------------------------------------------------------------------------------------
+
+
+def create_branch(repo: Repo, caller: Caller, branch: str, starting_point: str | None) -> None:
+    """Raises InvalidReference, AlreadyExists, RevisionNotFound (the starting point)."""
+    name = parse_ref_part(branch, what="branch")
+    start = revisions.resolve_sync(repo, starting_point or "main")
+    change = refs.RefChange.to_commit(f"refs/heads/{name}", None, start.commit)
+    _create(repo, caller, change)
+
+
+def delete_branch(repo: Repo, caller: Caller, branch: str) -> None:
+    """Raises RevisionNotFound, Forbidden for the default branch."""
+    if branch.startswith("refs/"):
+        raise InvalidReference(f"Invalid reference for a branch: {branch[:100]!r}")
+    _delete(repo, caller, f"refs/heads/{branch}")
+
+
+def create_tag(repo: Repo, caller: Caller, revision: str, tag: str, message: str | None) -> None:
+    """Annotated when there is a message. Raises InvalidReference, AlreadyExists, RevisionNotFound."""
+    name = parse_ref_part(tag, what="tag")
+    commit = revisions.resolve_sync(repo, revision).commit
+    target = commit if not message else _write_tag(repo, caller, commit, name, message)
+    _create(repo, caller, refs.RefChange(f"refs/tags/{name}", None, target, commit))
+
+
+def delete_tag(repo: Repo, caller: Caller, tag: str) -> None:
+    """Raises RevisionNotFound."""
+    _delete(repo, caller, f"refs/tags/{tag}")
+
+
+def _write_tag(repo: Repo, caller: Caller, commit: Oid, name: str, message: str) -> Oid:
+    data = build_tag(commit, "commit", name, commits.signature(caller), message)
+    repo.stores.git.write(repo.uid, [("tag", data)], repo.genesis.objects())
+    return object_id("tag", data)
+
+
+def _create(repo: Repo, caller: Caller, change: refs.RefChange) -> None:
+    _refuse_nesting(repo, change.ref)
+    refs.update(repo, caller, refs.Update([change]))
+
+
+def _refuse_nesting(repo: Repo, name: str) -> None:
+    """git cannot hold both `a` and `a/b`: a clone of such a repo would fail."""
+    for ref in refs.all_refs(repo):
+        if ref.name.startswith(f"{name}/") or name.startswith(f"{ref.name}/"):
+            raise AlreadyExists(f"Reference {name} would clash with {ref.name}: one cannot be a folder of the other")
+
+
+def _delete(repo: Repo, caller: Caller, name: str) -> None:
+    found = refs.find(repo, name)
+    if found is None:
+        raise RevisionNotFound(name.split("/", 2)[2])
+    refs.update(repo, caller, refs.Update([refs.RefChange(name, found.target, None, None)]))
