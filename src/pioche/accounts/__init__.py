@@ -1,1 +1,9 @@
-"""Who there is: users, organisations with roles, tokens. `callers` turns credentials into a Caller."""
+"""Who there is, and who is asking.
+
+directory   users and organisations; the place to start
+members     who belongs to which organisation, in which role
+tokens      what users prove themselves with; when each was last used
+passwords   argon2id
+overviews   the numbers on an account's page
+callers     credentials of a request to a Caller
+"""

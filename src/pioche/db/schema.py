@@ -69,6 +69,7 @@ accounts = Table(
     Column("fullname", Text, nullable=False),
     Column("email", Text),
     Column("password_hash", Text),  # argon2id
+    Column("must_change_password", Boolean, nullable=False, default=False),  # the password was made by the hub
     Column("is_admin", Boolean, nullable=False, default=False),
     Column("private_by_default", Boolean, nullable=False, default=False),
     Column("suspended_at", BigInteger),

@@ -1,0 +1,78 @@
+"""An account: a user or an organisation, as a row and as a value."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.errors import BadRequest
+
+_FULLNAME_CHARACTERS_MAX = 100
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
+
+
+class Kind(StrEnum):
+    """What an account is."""
+
+    USER = "user"
+    ORG = "org"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`id` is the row's, `uid` what clients see as `_id`; times are Unix milliseconds."""
+
+    id: int
+    uid: str
+    kind: Kind
+    name: str
+    fullname: str
+    email: str | None
+    is_admin: bool
+    private_by_default: bool
+    must_change_password: bool
+    suspended_at: int | None
+    created_at: int
+
+    @property
+    def is_user(self) -> bool:
+        return self.kind is Kind.USER
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspended_at is not None
+
+
+def find(connection: sa.Connection, name: str) -> Account | None:
+    """The account of this name, in any case; None when there is none."""
+    if not (name.isascii() and name.isprintable()):  # no account's name, and some such texts a driver refuses
+        return None
+    row = connection.execute(sa.select(*COLUMNS).where(schema.accounts.c.name_key == name.lower())).first()
+    return None if row is None else from_row(row)
+
+
+def from_row(row: sa.Row[Any]) -> Account:
+    """From the first columns of a row, which are COLUMNS."""
+    id_, uid, kind, *rest = row[: len(COLUMNS)]
+    return Account(id_, uid, Kind(kind), *rest)
+
+
+COLUMNS = tuple(schema.accounts.c[name] for name in Account.__dataclass_fields__)
+"""What `from_row` reads: the field names are the column names."""
+
+
+def parse_fullname(text: str) -> str:
+    """What people are called. Raises BadRequest."""
+    if len(text) > _FULLNAME_CHARACTERS_MAX or not text.isprintable():
+        raise BadRequest(f"A full name has at most {_FULLNAME_CHARACTERS_MAX} printable characters")
+    return text.strip()
+
+
+def parse_email(text: str | None) -> str | None:
+    """Raises BadRequest for what cannot be an address. Whether anybody reads it is not known."""
+    if text is not None and not (text.isprintable() and _EMAIL.match(text)):
+        raise BadRequest(f"{text[:100]!r} is not an email address")
+    return text

@@ -1,0 +1,195 @@
+"""Users and organisations: one table, one space of names.
+
+Names are unique without regard to case, over users and organisations together, since both own repos at `/NAME/...`.
+Everything here is for plain functions in worker threads.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from pioche.accounts import members, passwords
+from pioche.accounts.account import COLUMNS, Account, Kind, find, from_row, parse_email, parse_fullname
+from pioche.accounts.members import Members, Role
+from pioche.accounts.tokens import Tokens
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.db.instance import new_uid, now_ms
+from pioche.errors import AccountNotFound, AlreadyExists, Conflict, Unauthenticated
+from pioche.names import parse_account_name
+
+FIRST_ADMINISTRATOR = "admin"
+"""A reserved name, which nobody else can take and which owns no repos: `/admin/...` are pages."""
+
+_accounts = schema.accounts
+
+
+class Directory:
+    """Who there is. `members` and `tokens` are the parts of it that are about more than one account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.members = Members(database)
+        self.tokens = Tokens(database)
+
+    # --- finding ---
+
+    def find(self, name: str) -> Account | None:
+        """The user or organisation of this name, in any case; None when there is none."""
+        with self._database.read() as connection:
+            return find(connection, name)
+
+    def get(self, name: str) -> Account:
+        """As `find`. Raises AccountNotFound."""
+        found = self.find(name)
+        if found is None:
+            raise AccountNotFound(f"There is no user or organization {name[:100]!r}")
+        return found
+
+    def get_user(self, name: str) -> Account:
+        """Raises AccountNotFound, for an organisation's name too."""
+        found = self.find(name)
+        if found is None or not found.is_user:
+            raise AccountNotFound("This user does not exist")
+        return found
+
+    def get_org(self, name: str) -> Account:
+        """Raises AccountNotFound, for a user's name too."""
+        found = self.find(name)
+        if found is None or found.is_user:
+            raise AccountNotFound("This organization does not exist")
+        return found
+
+    def by_id(self, id_: int) -> Account:
+        """Raises AccountNotFound."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(*COLUMNS).where(_accounts.c.id == id_)).first()
+        if row is None:
+            raise AccountNotFound("This account does not exist")
+        return from_row(row)
+
+    def all(self, kind: Kind) -> list[Account]:
+        """Every account of a kind, by name."""
+        with self._database.read() as connection:
+            select = sa.select(*COLUMNS).where(_accounts.c.kind == kind).order_by(_accounts.c.name_key)
+            return [from_row(row) for row in connection.execute(select)]
+
+    # --- creating and removing ---
+
+    def create_user(
+        self,
+        name: str,
+        *,
+        fullname: str = "",
+        email: str | None = None,
+        password: str | None = None,
+        is_admin: bool = False,
+    ) -> Account:
+        """Without a password the user has tokens only. Raises InvalidName, BadRequest, AlreadyExists."""
+        values = {
+            "fullname": parse_fullname(fullname) or name,
+            "email": parse_email(email),
+            "password_hash": None if password is None else passwords.hashed(password),
+            "is_admin": is_admin,
+        }
+        return self._create(Kind.USER, parse_account_name(name), values)
+
+    def create_org(
+        self, name: str, *, fullname: str = "", private_by_default: bool = False, creator_id: int | None = None
+    ) -> Account:
+        """Its creator, if any, becomes its first administrator. Raises InvalidName, BadRequest, AlreadyExists."""
+        values = {"fullname": parse_fullname(fullname) or name, "private_by_default": private_by_default}
+        return self._create(Kind.ORG, parse_account_name(name), values, creator_id=creator_id)
+
+    def remove_org(self, org: Account) -> None:
+        """With its memberships. Raises Conflict while it owns repos."""
+        with self._database.write() as connection:
+            owned = sa.select(sa.func.count()).where(schema.repos.c.namespace_id == org.id)
+            count = connection.execute(owned).scalar_one()
+            if count:
+                raise Conflict(f"{org.name} owns {count} repos: delete or move them first")
+            connection.execute(_accounts.delete().where(_accounts.c.id == org.id))
+
+    def _create(self, kind: Kind, name: str, values: dict[str, Any], *, creator_id: int | None = None) -> Account:
+        row = {"uid": new_uid(), "kind": kind, "name": name, "name_key": name.lower(), "created_at": now_ms(), **values}
+        try:
+            with self._database.write() as connection:
+                connection.execute(_accounts.insert().values(row))
+                account = find(connection, name)
+                assert account is not None  # noqa: S101 - it was written in this transaction
+                if creator_id is not None:
+                    members.put(connection, account.id, creator_id, Role.ADMIN)
+                return account
+        except sa.exc.IntegrityError:
+            raise AlreadyExists(f"The name {name!r} is taken, by a user or an organization") from None
+
+    # --- signing in ---
+
+    def authenticate(self, name: str, password: str) -> Account:
+        """The user that proved to be `name`. Raises Unauthenticated, the same for every reason."""
+        with self._database.read() as connection:
+            account = find(connection, name)
+            stored = None
+            if account is not None and account.is_user:
+                select = sa.select(_accounts.c.password_hash).where(_accounts.c.id == account.id)
+                stored = connection.execute(select).scalar_one()
+        fits = passwords.matches(stored, password)
+        if not fits or account is None or account.suspended_at is not None:
+            raise Unauthenticated
+        if stored is not None and passwords.is_outdated(stored):
+            self._update(account, password_hash=passwords.hashed(password))
+        return account
+
+    def set_password(self, user: Account, password: str, *, must_change: bool = False) -> None:
+        """`must_change`: somebody else knows it, so it is good for one sign-in. Raises BadRequest."""
+        self._update(user, password_hash=passwords.hashed(password), must_change_password=must_change)
+
+    # --- suspending ---
+
+    def suspend(self, user: Account) -> None:
+        """From now on no token and no password of theirs works. Raises Conflict for the hub's last administrator."""
+        with self._database.write() as connection:
+            if user.is_admin and not _other_administrators(connection, user):
+                raise Conflict(f"{user.name} is the last administrator of this hub")
+            changed = _accounts.update().where(_accounts.c.id == user.id, _accounts.c.suspended_at.is_(None))
+            connection.execute(changed.values(suspended_at=now_ms()))
+
+    def reinstate(self, user: Account) -> None:
+        """Undoes `suspend`."""
+        self._update(user, suspended_at=None)
+
+    def _update(self, account: Account, **values: Any) -> None:
+        with self._database.write() as connection:
+            connection.execute(_accounts.update().where(_accounts.c.id == account.id).values(values))
+
+
+def _other_administrators(connection: sa.Connection, user: Account) -> int:
+    others = sa.select(sa.func.count()).where(
+        _accounts.c.is_admin, _accounts.c.suspended_at.is_(None), _accounts.c.id != user.id
+    )
+    return connection.execute(others).scalar_one()
+
+
+def first_administrator(database: Database) -> str | None:
+    """On a hub without users: creates `admin` and returns its password, to be shown once. Otherwise None."""
+    directory = Directory(database)
+    if directory.all(Kind.USER):
+        return None
+    password = passwords.generated()
+    row = {
+        "uid": new_uid(),
+        "kind": Kind.USER,
+        "name": FIRST_ADMINISTRATOR,
+        "name_key": FIRST_ADMINISTRATOR,
+        "fullname": "Administrator",
+        "password_hash": passwords.hashed(password),
+        "must_change_password": True,
+        "is_admin": True,
+        "created_at": now_ms(),
+    }
+    try:
+        with database.write() as connection:
+            connection.execute(_accounts.insert().values(row))
+    except sa.exc.IntegrityError:  # another process was first; it has the password
+        return None
+    return password

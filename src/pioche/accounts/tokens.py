@@ -1,0 +1,184 @@
+"""Tokens: what a user's programs prove themselves with. Stored as a hash, shown once."""
+
+import re
+import secrets
+import string
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from pioche.accounts.account import Account
+from pioche.accounts.callers import token_hash
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.db.instance import now_ms
+from pioche.errors import AlreadyExists, BadRequest, Conflict, NotFound
+
+PREFIX = "hf_"
+"""By which clients and secret scanners know a token."""
+
+_LETTERS = string.ascii_letters + string.digits
+_RANDOM_CHARACTERS = 37  # 220 bits
+_GIVEN = re.compile(r"[\x21-\x7e]{8,200}\Z")
+_NAME_CHARACTERS_MAX = 100
+
+_tokens = schema.tokens
+
+
+class TokenRole(StrEnum):
+    """What a token allows of what its user may do."""
+
+    READ = "read"
+    WRITE = "write"
+
+    @classmethod
+    def parse(cls, text: str) -> "TokenRole":
+        """Raises BadRequest."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise BadRequest(f"{text[:40]!r} is not a token's role: use read or write") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a token: not the token. Times are Unix milliseconds."""
+
+    id: int
+    user_id: int
+    name: str
+    role: TokenRole
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+
+class Tokens:
+    """The tokens of all users."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self,
+        user: Account,
+        *,
+        name: str = "token",
+        role: TokenRole = TokenRole.WRITE,
+        value: str | None = None,
+        expires_at: int | None = None,
+    ) -> tuple[str, Token]:
+        """The token itself, for the only time, and what is kept of it. `value` is a text of one's own choice.
+
+        Raises BadRequest, AlreadyExists (a `value` that is or was somebody's token).
+        """
+        if not user.is_user:
+            raise BadRequest(f"{user.name} is an organization: tokens belong to users")
+        value = generated() if value is None else _parse_given(value)
+        row = {
+            "user_id": user.id,
+            "name": _parse_name(name),
+            "role": role,
+            "hash": token_hash(value),
+            "created_at": now_ms(),
+            "expires_at": expires_at,
+        }
+        try:
+            with self._database.write() as connection:
+                inserted = connection.execute(_tokens.insert().values(row).returning(_tokens.c.id))
+                return value, _one(connection, inserted.scalar_one())
+        except sa.exc.IntegrityError:
+            raise AlreadyExists("This token is or was in use: choose another value") from None
+
+    def get(self, id_: int) -> Token:
+        """Raises NotFound."""
+        with self._database.read() as connection:
+            return _one(connection, id_)
+
+    def of(self, user: Account) -> list[Token]:
+        """Oldest first, with those that are revoked or expired."""
+        with self._database.read() as connection:
+            select = sa.select(*_COLUMNS).where(_tokens.c.user_id == user.id).order_by(_tokens.c.id)
+            return [_token(row) for row in connection.execute(select)]
+
+    def revoke(self, user: Account, which: str) -> Token:
+        """`which` is a token's id, its name or itself. Raises NotFound; Conflict for a name that several have."""
+        found = [token for token in self.of(user) if token.revoked_at is None and which in (token.name, str(token.id))]
+        if which.startswith(PREFIX) or not found:
+            found = self._by_value(user, which)
+        if not found:
+            raise NotFound(f"{user.name} has no such token: see `pioche token list {user.name}`")
+        if len(found) > 1:
+            raise Conflict(f"{user.name} has {len(found)} tokens of this name: give the id, one of {_ids(found)}")
+        with self._database.write() as connection:
+            revoked = _tokens.update().where(_tokens.c.id == found[0].id, _tokens.c.revoked_at.is_(None))
+            connection.execute(revoked.values(revoked_at=now_ms()))
+            return _one(connection, found[0].id)
+
+    def _by_value(self, user: Account, value: str) -> list[Token]:
+        with self._database.read() as connection:
+            select = sa.select(*_COLUMNS).where(_tokens.c.user_id == user.id, _tokens.c.hash == token_hash(value))
+            return [_token(row) for row in connection.execute(select)]
+
+
+class LastUsed:
+    """When tokens were last used: remembered here, written now and then. What a crash loses of it nobody misses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._at: dict[int, int] = {}
+
+    def record(self, token_id: int) -> None:
+        """On every request: costs a dictionary entry."""
+        self._at[token_id] = now_ms()
+
+    def flush(self) -> None:
+        """Writes what was recorded since the last time."""
+        taken, self._at = self._at, {}
+        if not taken:
+            return
+        # A list at once: a `record` that still holds the old dictionary may add to it meanwhile.
+        rows = [{"token": id_, "at": at} for id_, at in list(taken.items())]
+        newer = sa.or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < sa.bindparam("at"))
+        update = _tokens.update().where(_tokens.c.id == sa.bindparam("token"), newer)
+        with self._database.write() as connection:
+            connection.execute(update.values(last_used_at=sa.bindparam("at")), rows)
+
+
+def generated() -> str:
+    """A new token: `hf_` and 37 letters and digits."""
+    return PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM_CHARACTERS))
+
+
+_COLUMNS = tuple(_tokens.c[name] for name in Token.__dataclass_fields__)
+
+
+def _one(connection: sa.Connection, id_: int) -> Token:
+    row = connection.execute(sa.select(*_COLUMNS).where(_tokens.c.id == id_)).first()
+    if row is None:
+        raise NotFound("This token does not exist")
+    return _token(row)
+
+
+def _token(row: sa.Row[Any]) -> Token:
+    columns: dict[str, Any] = row._asdict()
+    return Token(**{**columns, "role": TokenRole(row.role)})
+
+
+def _ids(tokens: list[Token]) -> str:
+    return ", ".join(str(token.id) for token in tokens)
+
+
+def _parse_given(value: str) -> str:
+    if not _GIVEN.match(value):
+        raise BadRequest("A token of your own has 8 to 200 printable ASCII characters and no blanks")
+    return value
+
+
+def _parse_name(name: str) -> str:
+    if not name or len(name) > _NAME_CHARACTERS_MAX or not name.isprintable():
+        raise BadRequest(f"A token's name has 1 to {_NAME_CHARACTERS_MAX} printable characters")
+    return name
