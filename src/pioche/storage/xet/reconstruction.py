@@ -52,7 +52,7 @@ class Reconstruction:
         for xorb, fetches in self._addresses():
             url = url_of(xorb, fetches)
             for f in fetches:
-                part = {"url": url, "range": _chunks(f), "url_range": _bytes(f)}
+                part: dict[str, object] = {"url": url, "range": _chunks(f), "url_range": _bytes(f)}
                 info.setdefault(to_text(xorb), []).append(part)
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "fetch_info": info}
 
