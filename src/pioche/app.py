@@ -12,14 +12,15 @@ from pioche.http.kernel import Kernel
 from pioche.http.routes import Protocol
 from pioche.keys import Keyring
 from pioche.protocols.rest import routes as rest
+from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
-from pioche.storage.xet.files import XetFiles
+from pioche.storage.xet.service import Xet
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
-PROTOCOLS: tuple[Protocol, ...] = (rest.PROTOCOL,)
+PROTOCOLS: tuple[Protocol, ...] = (xet_routes.TOKENS, xet_routes.CAS, rest.PROTOCOL)
 
 
 def prepare(config: Config) -> None:
@@ -37,7 +38,8 @@ def build_hub(config: Config) -> Hub:
     """The services of one process over a prepared data folder."""
     database = Database(config)
     blobs = LocalBlobs(config.data_dir)
-    contents = Contents(database, blobs, XetFiles(database, blobs))
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    contents = Contents(database, blobs, xet.files)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     return Hub(
@@ -50,6 +52,7 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
+        xet=xet,
         addresses=Addresses(config),
     )
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from pioche.db.engine import Database, Lookup
+from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import InvalidToken
 
-_BY_TOKEN = Lookup(
-    """
+_SELECT = """
     SELECT t.id, t.role, t.expires_at, t.revoked_at, a.id, a.name, a.is_admin, a.suspended_at
-    FROM tokens t JOIN accounts a ON a.id = t.user_id WHERE t.hash = :hash
-    """
-)
+    FROM tokens t JOIN accounts a ON a.id = t.user_id
+"""
+_BY_TOKEN = Lookup(_SELECT + "WHERE t.hash = :hash")
+_BY_TOKEN_ID = Lookup(_SELECT + "WHERE t.id = :id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,13 @@ class Callers:
 
     async def by_token(self, token: str) -> Caller:
         """Raises InvalidToken for a token that is unknown, expired, revoked or whose user is suspended."""
-        row = await self._database.fetch_one(_BY_TOKEN, {"hash": token_hash(token)})
+        return self._caller(await self._database.fetch_one(_BY_TOKEN, {"hash": token_hash(token)}))
+
+    async def by_token_id(self, token_id: int) -> Caller:
+        """As `by_token`, for what the hub signed for a token (a Xet token): it lives no longer than that."""
+        return self._caller(await self._database.fetch_one(_BY_TOKEN_ID, {"id": token_id}))
+
+    def _caller(self, row: Row | None) -> Caller:
         if row is None:
             raise InvalidToken
         token_id, role, expires_at, revoked_at, user_id, name, is_admin, suspended_at = row

@@ -12,6 +12,7 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
+from pioche.storage.xet.service import Xet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,4 +28,5 @@ class Hub:
     catalog: Catalog
     blobs: BlobStore
     contents: Contents
+    xet: Xet
     addresses: Addresses

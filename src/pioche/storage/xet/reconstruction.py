@@ -4,7 +4,7 @@ The clients depend on the rules kept here: whole chunks that cover the range and
 exactly one fetched range of its xorb; fetched ranges of a xorb disjoint.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
@@ -32,6 +32,7 @@ class Fetch(NamedTuple):
     stored_end: int
 
 
+_FETCHES_PER_URL = 200
 Span = TypedDict("Span", {"start": int, "end": int})  # noqa: UP013 - read as the JSON that it is
 UrlOf = Callable[[bytes, list[Fetch]], str]
 """Signs: the absolute URL under which any member of these ranges of the xorb may be fetched for a while."""
@@ -47,19 +48,27 @@ class Reconstruction:
 
     def v1(self, url_of: UrlOf) -> dict[str, object]:
         """The JSON of `/v1/reconstructions/`."""
-        info = {}
-        for xorb, fetches in self.fetches.items():
+        info: dict[str, list[dict[str, object]]] = {}
+        for xorb, fetches in self._addresses():
             url = url_of(xorb, fetches)
-            info[to_text(xorb)] = [{"url": url, "range": _chunks(f), "url_range": _bytes(f)} for f in fetches]
+            for f in fetches:
+                part: dict[str, object] = {"url": url, "range": _chunks(f), "url_range": _bytes(f)}
+                info.setdefault(to_text(xorb), []).append(part)
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "fetch_info": info}
 
     def v2(self, url_of: UrlOf) -> dict[str, object]:
         """The JSON of `/v2/reconstructions/`."""
-        xorbs = {}
-        for xorb, fetches in self.fetches.items():
+        xorbs: dict[str, list[dict[str, object]]] = {}
+        for xorb, fetches in self._addresses():
             ranges = [{"chunks": _chunks(f), "bytes": _bytes(f)} for f in fetches]
-            xorbs[to_text(xorb)] = [{"url": url_of(xorb, fetches), "ranges": ranges}]
+            xorbs.setdefault(to_text(xorb), []).append({"url": url_of(xorb, fetches), "ranges": ranges})
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "xorbs": xorbs}
+
+    def _addresses(self) -> Iterator[tuple[bytes, list[Fetch]]]:
+        """Each xorb with the ranges that go under one address, which stays short enough to be sent."""
+        for xorb, fetches in self.fetches.items():
+            for at in range(0, len(fetches), _FETCHES_PER_URL):
+                yield xorb, fetches[at : at + _FETCHES_PER_URL]
 
     def _terms(self) -> list[dict[str, object]]:
         return [

@@ -126,10 +126,12 @@ class XetUploads:
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
         with self._database.write() as connection:
-            inserted = connection.execute(insert_if_absent(connection, schema.xorbs).values(row)).rowcount
+            known = connection.execute(sa.select(schema.xorbs.c.hash).filter_by(hash=name)).first()
+            if known is None:
+                connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
             mine = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
             connection.execute(mine.values(user_id=user_id, hash=name, at=at))
-        return bool(inserted)
+        return known is None
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
         at = now_ms()

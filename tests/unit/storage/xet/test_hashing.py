@@ -5,11 +5,11 @@ import struct
 from dataclasses import dataclass
 
 import pytest
-from tests import xet_client
-from tests.xet_client import make
 
 from pioche.errors import BadRequest
 from pioche.storage.xet import hashing
+from tests import xet_client
+from tests.xet_client import make
 
 
 @dataclass

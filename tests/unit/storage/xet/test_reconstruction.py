@@ -5,14 +5,14 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.storage.xet.test_shards import lookup, table_of
-from tests.xet_client import File, Xorb, make
-from tests.xet_client import Term as SentTerm
 
 from pioche.errors import RangeNotSatisfiable
 from pioche.storage.xet import hashing, shards, xorbs
 from pioche.storage.xet.reconstruction import Fetch, Reconstruction, Term, parse_terms, plan
 from pioche.storage.xet.xorbs import ChunkTable
+from tests.unit.storage.xet.test_shards import lookup, table_of
+from tests.xet_client import File, Xorb, make
+from tests.xet_client import Term as SentTerm
 
 ONE = Xorb([make(f"one-{i}", 10 + i) for i in range(10)])
 TWO = Xorb([make(f"two-{i}", 7) for i in range(20)])

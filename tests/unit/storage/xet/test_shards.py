@@ -7,6 +7,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from pioche.errors import BadRequest, ContentMismatch, ContentNotFound, HubError
+from pioche.storage.xet import hashing, shards
+from pioche.storage.xet.xorbs import ChunkTable
 from tests.xet_client import (
     SHARD_HEADER,
     File,
@@ -20,10 +24,6 @@ from tests.xet_client import (
     shard_of,
     xorb_records,
 )
-
-from pioche.errors import BadRequest, ContentMismatch, ContentNotFound, HubError
-from pioche.storage.xet import hashing, shards
-from pioche.storage.xet.xorbs import ChunkTable
 
 CAPTURED = bytes.fromhex(
     "48465265706f4d6574614461746100556967456a7b815783a5bdd95ccdd14aa902000000000000000000000000000000"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lz4.frame import compress
-from tests.xet_client import Xorb, chunk, encode_chunk, group, make
 
 from pioche.errors import BadRequest, ContentMismatch, HubError, TooLarge
 from pioche.storage.xet import xorbs
 from pioche.storage.xet.hashing import chunk_hash, from_text, to_text
+from tests.xet_client import Xorb, chunk, encode_chunk, group, make
 
 ABCD_BODY = bytes.fromhex("001f00000190010004224d18604082100000004f616263640400ff746063646162636400000000")
 FLOATS = b"".join(struct.pack("<f", i * 0.001) for i in range(501)) + b"xyz"

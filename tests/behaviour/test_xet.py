@@ -1,15 +1,14 @@
-"""Xorbs and shards in, files out, over a real database and bytes in memory or on disk."""
+"""Xorbs and shards in, files out: over every database, and over bytes in memory and on disk."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
 
-from pioche.config import Config, prepare_data_dir
+from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import BadRequest, ContentMismatch, ContentNotFound, Corrupt, HubError, RangeNotSatisfiable, TooLarge
@@ -22,6 +21,7 @@ from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
 from pioche.storage.xet.service import Xet
+from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
 
 ANN, BOB = 1, 2  # users; each owns the repos of their tens
 ANNS, ANNS_OTHER, BOBS = 11, 12, 21
@@ -65,16 +65,10 @@ class World:
 
 
 @pytest.fixture(params=["memory", "disk"])
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    config = Config(data_dir=tmp_path)
-    prepare_data_dir(config)
-    database = Database(config)
-    with database.write() as connection:
-        schema.metadata.create_all(connection)
+def world(config: Config, database: Database, request: pytest.FixtureRequest) -> World:
     _people_and_repos(database)
-    blobs: BlobStore = MemoryBlobs() if request.param == "memory" else LocalBlobs(tmp_path)
-    yield World(database, blobs, tmp_path, Xet.over(database, blobs, file_bytes_max=10**9))
-    database.close()
+    blobs: BlobStore = MemoryBlobs() if request.param == "memory" else LocalBlobs(config.data_dir)
+    return World(database, blobs, config.data_dir, Xet.over(database, blobs, file_bytes_max=10**9))
 
 
 def _people_and_repos(database: Database) -> None:

@@ -1,0 +1,132 @@
+"""Xet tokens: short-lived, for one repo and one use, issued by the hub and shown to the CAS (xet.md section 8.1).
+
+A token carries no rights of its own. It names who asked, and every CAS call asks again whether they may: a revoked
+token, a removed member or a repo made private counts from the next call on.
+"""
+
+import time
+from enum import StrEnum
+from typing import NamedTuple
+
+from pioche.accounts.callers import Caller
+from pioche.errors import InvalidToken, ReadOnlyToken, RepoNotFound, SignatureExpired, Unauthenticated
+from pioche.http import credentials
+from pioche.http.messages import Headers, Request, Response, json_response
+from pioche.repos import revisions
+from pioche.repos.access import Action, Repo
+
+_PURPOSE = "xet-token"
+# A 401 is fatal to the clients, never a reason to refresh: allow for clocks and slow requests.
+_LEEWAY_SECONDS = 60
+
+
+class Use(StrEnum):
+    """What a token was issued for."""
+
+    READ = "read"
+    WRITE = "write"
+    PROPOSE = "propose"
+    """Uploads for a pull request: who may read the repo may open one."""
+
+
+class Session(NamedTuple):
+    """The caller and the repo behind a CAS call."""
+
+    caller: Caller
+    repo: Repo
+
+
+# --- the hub issues -------------------------------------------------------------------------------------------------
+
+
+async def read_token(request: Request) -> Response:
+    """`GET /api/models/ns/name/xet-read-token/{revision}`."""
+    await revisions.resolve(request.repo, request.params["revision"])
+    return await _issue(request, Use.READ)
+
+
+async def write_token(request: Request) -> Response:
+    """`GET .../xet-write-token/{revision}[?create_pr=1]`. For a new pull request the revision may be `None`."""
+    revision = request.params["revision"]
+    if request.query.flag("create_pr") or revision.startswith("refs/pr/"):
+        _check_may_propose(request.caller)
+        return await _issue(request, Use.PROPOSE)
+    await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+    await revisions.resolve(request.repo, revision)
+    return await _issue(request, Use.WRITE)
+
+
+def _check_may_propose(caller: Caller) -> None:
+    if caller.is_anonymous:
+        raise Unauthenticated
+    if not caller.may_write:
+        raise ReadOnlyToken
+
+
+async def _issue(request: Request, use: Use) -> Response:
+    """Both forms of the answer: hf_xet reads the JSON, huggingface_hub the headers."""
+    hub, caller = request.hub, request.caller
+    if not caller.is_anonymous and caller.token_id is None:
+        raise Unauthenticated("A Xet token is issued for an access token: send one")
+    place = f"{await request.run(hub.xet.epoch)}/{request.repo.uid}-{request.repo.epoch}"
+    seconds = hub.config.xet_token_seconds
+    token = hub.keyring.seal(_PURPOSE, {"at": place, "use": use.value, "by": caller.token_id}, seconds=seconds)
+    expiry = int(time.time()) + seconds
+    cas_url = f"{request.base_url}/cas/{place}"  # no slash at the end, no query: both break clients
+    headers: Headers = [
+        ("X-Xet-Access-Token", token),
+        ("X-Xet-Token-Expiration", str(expiry)),
+        ("X-Xet-Cas-Url", cas_url),
+        ("Cache-Control", "no-store"),
+    ]
+    return json_response({"accessToken": token, "exp": expiry, "casUrl": cas_url}, headers=headers)
+
+
+# --- the CAS asks ---------------------------------------------------------------------------------------------------
+
+
+async def reader(request: Request) -> Session:
+    """Who reads, with any Xet token of this address. Raises InvalidToken, RepoNotFound, GatedRepo."""
+    claims = _claims(request)
+    return await _session(request, claims, Action.CONTENT)
+
+
+async def writer(request: Request) -> Session:
+    """Who uploads. Raises also ReadOnlyToken and Forbidden."""
+    claims = _claims(request)
+    if claims["use"] == Use.READ:
+        raise ReadOnlyToken
+    if claims["use"] == Use.WRITE:
+        return await _session(request, claims, Action.WRITE)
+    session = await _session(request, claims, Action.CONTENT)
+    _check_may_propose(session.caller)
+    return session
+
+
+def cas_path(request: Request) -> str:
+    """The path of this `casUrl`: `/cas/1/5f..-1`."""
+    return f"/cas/{request.params['instance']}/{request.params['store']}"
+
+
+def _claims(request: Request) -> dict[str, str]:
+    token = credentials.token(request.headers.get("authorization"))
+    if token is None:
+        raise InvalidToken("A Xet token is needed: ask the hub for one")
+    try:
+        claims = request.hub.keyring.unseal(_PURPOSE, token, leeway=_LEEWAY_SECONDS)
+    except SignatureExpired:
+        raise InvalidToken("The Xet token is wrong or has expired: ask the hub for a new one") from None
+    if cas_path(request) != f"/cas/{claims['at']}":
+        raise InvalidToken("The Xet token is for another repo")
+    return claims
+
+
+async def _session(request: Request, claims: dict[str, str], action: Action) -> Session:
+    hub = request.hub
+    caller = Caller.nobody() if claims["by"] is None else await hub.callers.by_token_id(int(claims["by"]))
+    uid = request.params["store"].partition("-")[0]
+    try:
+        return Session(caller, await hub.access.open_uid(caller, uid, action))
+    except RepoNotFound:
+        # A public repo that became private after an anonymous token was issued: 404, as for anybody else.
+        raise RepoNotFound from None

@@ -1,0 +1,110 @@
+"""Uploads to the CAS: chunk queries, xorbs, shards (xet.md sections 8.3 to 8.5)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from pioche.errors import Failure, HubError
+from pioche.http import threads
+from pioche.http.drafts import draft
+from pioche.http.messages import Request, Response, json_response
+from pioche.http.sources import StreamSource
+from pioche.protocols.xet import tokens
+from pioche.protocols.xet.tokens import Session
+from pioche.repos.access import Action
+from pioche.storage.xet.dedup import Scope
+from pioche.storage.xet.hashing import from_text
+from pioche.storage.xet.shards import SHARD_BYTES_MAX
+from pioche.storage.xet.xorbs import XORB_STORED_BYTES_MAX
+
+# Footers of other tools list the chunks once more; they are received, and dropped.
+_XORB_BODY_BYTES_MAX = XORB_STORED_BYTES_MAX + (1 << 20)
+# A refusal found this quickly is a plain status; after that the answer has begun and only its last line can tell.
+_QUIET_SECONDS = 10
+# The clients give up reading after 300 s without a byte.
+_BEAT_SECONDS = 20
+
+
+async def query_chunk(request: Request) -> Response:
+    """`GET /v1/chunks/default/{hash}`: a shard with the xorb that holds the chunk, or 404."""
+    session = await tokens.reader(request)
+    chunk = from_text(request.params["hash"])
+    scope = Scope(request.hub.config.xet_dedup_scope, session.repo.id, session.repo.namespace_id)
+    body = await request.run(request.hub.xet.dedup.answer, chunk, scope, partial(_may_read, request, session))
+    return Response(200, [("Content-Type", "application/octet-stream")], body)
+
+
+async def put_xorb(request: Request) -> Response:
+    """`POST /v1/xorbs/default/{hash}`. Verified before 200: no client checks what it downloads."""
+    session = await tokens.writer(request)
+    name = from_text(request.params["hash"])
+    async with draft(request, _XORB_BODY_BYTES_MAX) as path:
+        inserted = await request.run(request.hub.xet.uploads.put_xorb, session.caller.user_id, name, path)
+    return json_response({"was_inserted": inserted})
+
+
+async def put_shard(request: Request) -> Response:
+    """`POST /v1/shards`."""
+    session = await tokens.writer(request)
+    await _register(request, session, await _shard(request))
+    return json_response({"result": 1})
+
+
+async def put_shard_streaming(request: Request) -> Response:
+    """`POST /v2/shards`: lines of JSON while the files are verified, the last one says how it ended."""
+    session = await tokens.writer(request)
+    registration = asyncio.ensure_future(_register(request, session, await _shard(request)))
+    done, _ = await asyncio.wait({registration}, timeout=_QUIET_SECONDS)
+    if done:
+        registration.result()
+        return Response(200, _NDJSON, _line({"type": "result", "result": 1}))
+    return Response(200, _NDJSON, StreamSource(_progress(registration)))
+
+
+async def no_grant(_request: Request) -> Response:
+    """Grants send bytes straight to an object store. Exactly 404 means: send them here (405 would end the upload)."""
+    return json_response({"error": "Upload grants are not offered: send the xorb here"}, status=404)
+
+
+async def drop_telemetry(_request: Request) -> Response:
+    """`POST /v1/telemetry`, which clients send to the root of the origin. Nothing is kept."""
+    return Response(200)
+
+
+_NDJSON = [("Content-Type", "application/x-ndjson")]
+
+
+def _line(message: dict[str, object]) -> bytes:
+    return msgspec.json.encode(message) + b"\n"
+
+
+async def _progress(registration: "asyncio.Future[None]") -> AsyncIterator[bytes]:
+    while not registration.done():
+        yield _line({"type": "validating", "verified": 0, "total": 1})
+        await asyncio.wait({registration}, timeout=_BEAT_SECONDS)
+    try:
+        registration.result()
+    except HubError as error:
+        yield _line({"type": "error", "message": error.message, "retryable": isinstance(error, Failure)})
+    else:
+        yield _line({"type": "result", "result": 1})
+
+
+async def _shard(request: Request) -> bytes:
+    async with draft(request, SHARD_BYTES_MAX) as path:
+        return await request.run(Path.read_bytes, path)
+
+
+async def _register(request: Request, session: Session, body: bytes) -> None:
+    """Runs to its end even when the client leaves: what it finds verified then is kept."""
+    register = request.hub.xet.uploads.register
+    may_read = partial(_may_read, request, session)
+    await threads.run_long(register, session.repo.id, session.caller.user_id, body, may_read)
+
+
+def _may_read(request: Request, session: Session, repo_ids: Sequence[int]) -> set[int]:
+    repos = request.hub.access.open_all_sync(session.caller, repo_ids, Action.CONTENT)
+    return {repo.id for repo in repos}
