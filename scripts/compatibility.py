@@ -2,8 +2,8 @@
 
 Three sources are joined: the public Hub's operations (docs/reference/operations.tsv), the hub's own tables of routes,
 and what docs/reference/compatibility.toml states of each operation and of each public method of the client's `HfApi`.
-The statement is held against the rest: what "works" has a route and names a test that exists and uses it; what is
-"refused" is answered by the hub with 501; nothing is left unsaid, nothing is said of what does not exist.
+The statement is held against the rest: what "works" has a route and names a test that exists and uses it; what does not
+is answered by the hub with 501; nothing is left unsaid, nothing is said of what does not exist.
 """
 
 import argparse
@@ -31,8 +31,8 @@ REFERENCE = ROOT / "docs" / "reference"
 PAGE = REFERENCE / "compatibility.md"
 STATES = {
     "works": "works",
-    "refused": "refused (501)",
     "later": "not yet",
+    "refused": "refused",
     "meaningless": "without meaning here",
 }
 SAMPLE = {"repoType": "models", "path": "folder/file", "namespace": "ada", "repo": "model", "rev": "main"}
@@ -127,9 +127,9 @@ def judge_operations(stated: dict[Operation, Statement]) -> list[str]:
             found.append(f"{operation}: is said to work, but no route serves it")
         elif said.state == "works" and missing(said.test):
             found.append(f"{operation}: its test {said.test!r} does not exist")
-        elif said.state == "refused" and (match is None or not is_refused(match)):
-            found.append(f"{operation}: is said to be refused, but nothing answers 501")
-        elif said.state in ("later", "meaningless") and match is not None and not is_refused(match):
+        elif said.state != "works" and match is None:
+            found.append(f"{operation}: does not work and should be answered 501, but no route does so")
+        elif said.state != "works" and match is not None and not is_refused(match):
             found.append(f"{operation}: a route serves it ({match.route.pattern}), but it is said not to work")
     return found
 
@@ -209,10 +209,9 @@ def page(stated: dict[Operation, Statement], methods: dict[str, Statement]) -> s
 
 <!-- Made by `make docs` from compatibility.toml, operations.tsv and the tables of routes. Edit those, not this. -->
 
-Four answers are possible. **{STATES["works"]}**: it changes or reads real state, and the test that is named proves it.
-**{STATES["refused"]}**: the hub answers `501` with `X-Error-Code: NotOffered`, so that a client knows.
-**{STATES["later"]}**: it is meant to work and does not yet. **{STATES["meaningless"]}**: it sells or measures the
-public Hub's own services.
+What **works** changes or reads real state, and the test that is named proves it. Everything else is answered with `501`
+and `X-Error-Code: NotOffered`, so that a client knows, for one of three reasons: **not yet**, it is meant to come;
+**refused**, it will not be offered; **without meaning here**, it sells or measures the public Hub's own services.
 
 * {score("operations of the Hub's API", stated.values())}
 * {score(f"methods of HfApi {huggingface_hub.__version__}", methods.values())}

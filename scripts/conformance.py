@@ -88,7 +88,7 @@ def page(found: dict[str, Any]) -> str:
 
 <!-- Made by `make conformance`. -->
 
-The client's own test suite (`huggingface_hub` {found["pip"]}, its tests at {found["ref"]}) against a fresh hub, {today}.
+The client's own test suite (`huggingface_hub` {found["pip"]}, tests of {found["ref"]}) against a fresh hub, {today}.
 Class a are the tests that talk to a hub and that a compatible one must pass: **{share(total, "a")}**. Tests that read
 well-known public repositories are not counted here; those that need no hub (class c) are shown for completeness.
 

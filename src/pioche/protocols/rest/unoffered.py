@@ -1,0 +1,65 @@
+"""What the public Hub serves and this hub does not (yet): 501 with `X-Error-Code: NotOffered`, whatever the method.
+
+A 404 would be taken for an absent repo. When something comes to be served, its line goes;
+docs/reference/compatibility.md says which of these are meant to come.
+"""
+
+from pioche.errors import NotOffered
+from pioche.http.messages import Request, Response
+from pioche.http.routes import Needs, Route
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PATTERNS = """
+/api/{repo:api}/discussions           /api/{repo:api}/discussions/{any*}
+/api/{repo:api}/duplicate             /api/{repo:api}/super-squash/{any*}
+/api/{repo:api}/lfs-files             /api/{repo:api}/lfs-files/{any*}
+/api/{repo:api}/like                  /api/{repo:api}/likers
+/api/{repo:api}/user-access-request/{any*}
+/api/{repo:api}/resource-group
+/api/{repo:api}/scan
+/api/{repo:api}/jwt
+/api/{repo:api}/notebook/{any*}
+/api/{repo:api}/sql-console/{any*}
+/api/{repo:api}/leaderboard
+/api/{repo:api}/safetensors-metadata/{any*}
+/api/{repo:api}/runtime               /api/{repo:api}/hardware
+/api/{repo:api}/sleeptime             /api/{repo:api}/storage
+/api/{repo:api}/pause                 /api/{repo:api}/restart
+/api/{repo:api}/dev-mode
+/api/{repo:api}/secrets               /api/{repo:api}/variables
+/api/{repo:api}/volumes
+/api/{repo:api}/logs/{any*}           /api/{repo:api}/events
+/api/{repo:api}/metrics
+/{repo:web}/ask-access                /{repo:web}/user-access-report
+/api/spaces/hardware                  /api/spaces/templates
+/api/spaces/semantic-search           /api/spaces/zero-gpu/{any*}
+/api/models-tags-by-type              /api/datasets-tags-by-type
+/api/quicksearch                      /api/trending
+/api/kernels                          /api/kernels/{any*}
+/api/buckets/{any*}                   /buckets/{any*}
+/api/collections                      /api/collections/{any*}
+/api/papers                           /api/papers/{any*}
+/api/daily_papers
+/api/notifications                    /api/notifications/{any*}
+/api/users/{name}/{any*}              /api/organizations/{name}/{any*}
+/api/avatars/{any*}
+/api/settings/{any*}
+/oauth/{any*}
+/uploads
+/api/jobs/{any*}                      /api/scheduled-jobs/{any*}
+/api/inference-endpoints/{any*}
+/api/resolve-cache/{any*}
+/api/registry/{any*}
+/api/agentic/{any*}
+/api/blog/{any*}                      /api/posts/{any*}
+/api/docs                             /api/docs/{any*}
+"""
+
+
+async def not_offered(request: Request) -> Response:
+    raise NotOffered(f"This hub does not offer {request.method} on this address; see its compatibility table")
+
+
+ROUTES = tuple(
+    Route(method, pattern, Needs.ANYONE, not_offered) for pattern in _PATTERNS.split() for method in _METHODS
+)
