@@ -46,9 +46,15 @@ class Config:
     tls_cert: str = _setting("", "Certificate file (PEM) to serve https without a proxy; needs tls_key.")
     tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
     database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
-    storage_url: str = _setting("", "Where large files are kept; empty means data_dir. (Object stores: not in this version.)")
-    rate_limits: str = _setting("off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off"))
-    sign_up: str = _setting("closed", "Who may create an account: closed means the administrator only.", choices=("closed",))
+    storage_url: str = _setting(
+        "", "Where large files are kept; empty means data_dir. (Object stores: not in this version.)"
+    )
+    rate_limits: str = _setting(
+        "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
+    )
+    sign_up: str = _setting(
+        "closed", "Who may create an account: closed means the administrator only.", choices=("closed",)
+    )
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("json", "One JSON object a line, or text for people.", choices=("json", "text"))
     xet_dedup_scope: str = _setting(
@@ -58,7 +64,9 @@ class Config:
     )
     regular_file_bytes_max: int = _setting(10 * 2**20, "Largest file kept in git itself; larger ones go to LFS or Xet.")
     lfs_file_bytes_max: int = _setting(5 * 2**40, "Largest LFS or Xet file.")
-    lfs_part_bytes: int = _setting(64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part.")
+    lfs_part_bytes: int = _setting(
+        64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
+    )
     commit_bytes_max: int = _setting(2**30, "Largest body of one commit call.")
     commit_operations_max: int = _setting(25_000, "Most operations in one commit call.")
     push_bytes_max: int = _setting(2 * 2**30, "Largest pack of one git push.")

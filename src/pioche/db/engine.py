@@ -154,7 +154,9 @@ class Database:
     def _postgres_engine(self) -> sa.Engine:
         url = sa.make_url(self._url).set(drivername="postgresql+psycopg")
         timeouts = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=120s"
-        return sa.create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": timeouts})
+        return sa.create_engine(
+            url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": timeouts}
+        )
 
     async def _fetch_postgres(self, lookup: Lookup, params: Params) -> list[Row]:
         import psycopg

@@ -1,5 +1,6 @@
 """The public address of the hub: what absolute links start with, never taken from a header we do not trust."""
 
+import contextlib
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -50,8 +51,6 @@ def _host_name(host: str) -> str:
 
 def _own_names(config: Config) -> frozenset[str]:
     names = {socket.gethostname().lower(), socket.getfqdn().lower(), config.host.lower()}
-    try:
+    with contextlib.suppress(OSError):  # a host name that nobody resolves adds nothing
         names.update(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None))
-    except OSError:
-        pass  # a host name that nobody resolves adds nothing
     return frozenset(names - {"", "0.0.0.0", "::"})  # noqa: S104 - left out, not bound

@@ -36,8 +36,10 @@ _COMMON: list[tuple[bytes, bytes]] = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
-        b"Content-Range,Content-Length,X-Linked-Size,X-Linked-ETag,X-Xet-Hash",
+        (
+            b"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+            b"Content-Range,Content-Length,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
+        ),
     ),
     (b"access-control-max-age", b"86400"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -47,7 +49,10 @@ _COMMON: list[tuple[bytes, bytes]] = [
 ]
 _PREFLIGHT: Headers = [
     ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    ("Access-Control-Allow-Headers", "authorization, content-type, range, if-none-match, if-range, x-requested-with, *"),
+    (
+        "Access-Control-Allow-Headers",
+        "authorization, content-type, range, if-none-match, if-range, x-requested-with, *",
+    ),
 ]
 
 

@@ -32,7 +32,18 @@ class ClientLeft(Exception):
 class Request:
     """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it."""
 
-    __slots__ = ("__dict__", "_receive", "body_bytes_max", "caller", "hub", "id", "method", "params", "repo_or_none", "scope")
+    __slots__ = (
+        "__dict__",
+        "_receive",
+        "body_bytes_max",
+        "caller",
+        "hub",
+        "id",
+        "method",
+        "params",
+        "repo_or_none",
+        "scope",
+    )
 
     def __init__(self, scope: dict[str, Any], receive: Receive, hub: "Hub", request_id: str) -> None:
         self.scope = scope
@@ -122,7 +133,9 @@ class Request:
         body = await self.body()
         if "json" in self.headers.get("content-type", "") or body[:1] == b"{":
             found = decode_json(body, dict[str, Any])
-            return {k: [_text(v) for v in (value if isinstance(value, list) else [value])] for k, value in found.items()}
+            return {
+                k: [_text(v) for v in (value if isinstance(value, list) else [value])] for k, value in found.items()
+            }
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
         except (UnicodeDecodeError, ValueError):

@@ -46,7 +46,7 @@ class FileSource:
             os.close(descriptor)
 
 
-async def _read(descriptor: int, size: int, position: int) -> bytes | memoryview:
+async def _read(descriptor: int, size: int, position: int) -> bytes:
     buffer = bytearray(size)
     try:
         count = os.preadv(descriptor, [buffer], position, os.RWF_NOWAIT)

@@ -31,4 +31,4 @@ async def run_long(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 async def next_of(iterator: Iterator[T]) -> T | None:
     """The next item of a plain iterator, or None at its end."""
     found = await run(next, iterator, _END)
-    return None if found is _END else found  # type: ignore[return-value]
+    return None if found is _END else found

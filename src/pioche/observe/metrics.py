@@ -3,7 +3,9 @@
 from prometheus_client import Counter, Histogram
 
 _requests = Counter("pioche_requests_total", "Requests answered.", ("method", "route", "status"))
-_seconds = Histogram("pioche_request_seconds", "Time from the request's headers to the last byte of its answer.", ("method", "route"))
+_seconds = Histogram(
+    "pioche_request_seconds", "Time from the request's headers to the last byte of its answer.", ("method", "route")
+)
 
 
 def request(method: str, route: str, status: int, seconds: float) -> None:

@@ -193,7 +193,9 @@ def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disa
     if caller.is_anonymous:
         raise Unauthenticated
     if not _allowed(caller, repo, role, action):
-        raise Forbidden(f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}")
+        raise Forbidden(
+            f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}"
+        )
     if not caller.may_write:
         raise ReadOnlyToken
 

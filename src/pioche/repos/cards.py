@@ -76,10 +76,15 @@ def _load(block: str) -> object:
         return _value(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f" (line {mark.line + 2})" if mark is not None else ""  # line 1 is the `---`
+        where = _line(mark) if mark is not None else ""
         raise BadCard(f"The metadata is not valid YAML{where}: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise BadCard(f"The metadata is not valid YAML: {str(error)[:200]}") from None
+
+
+def _line(mark: "yaml.Mark | yaml.cyaml.Mark | None") -> str:
+    """Where in the file; its line 1 is the `---`."""
+    return f" (line {mark.line + 2})" if mark is not None else ""
 
 
 def _check_events(block: str) -> None:
@@ -87,7 +92,7 @@ def _check_events(block: str) -> None:
     depth = 0
     for event in yaml.parse(block, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise BadCard(f"YAML aliases are not accepted in metadata (line {event.start_mark.line + 2})")
+            raise BadCard(f"YAML aliases are not accepted in metadata{_line(event.start_mark)}")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -102,12 +107,13 @@ def _value(node: yaml.Node) -> object:
         for key, value in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
             if not name or name in found:
-                raise BadCard(f"Duplicate or unreadable name {name!r} (line {key.start_mark.line + 2})")
+                raise BadCard(f"Duplicate or unreadable name {name!r}{_line(key.start_mark)}")
             found[name] = _value(value)
         return found
     if isinstance(node, yaml.SequenceNode):
         return [_value(item) for item in node.value]
-    return _scalar(str(node.value)) if node.style is None else str(node.value)
+    is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    return _scalar(str(node.value)) if is_plain else str(node.value)
 
 
 def _scalar(text: str) -> object:

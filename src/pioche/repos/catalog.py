@@ -1,6 +1,5 @@
 """Which repos there are: create, delete, move, settings, aliases, listing."""
 
-
 from dataclasses import dataclass
 from time import time
 
@@ -67,7 +66,12 @@ class Catalog:
         return self._access.open_sync(caller, repo_id, Action.READ)
 
     def _insert(
-        self, connection: sa.Connection, caller: Caller, namespace: sa.Row[tuple[object, ...]], repo_id: RepoId, new: NewRepo
+        self,
+        connection: sa.Connection,
+        caller: Caller,
+        namespace: sa.Row[tuple[object, ...]],
+        repo_id: RepoId,
+        new: NewRepo,
     ) -> None:
         at = now_ms()
         first = Genesis(caller.name, int(time()), repo_id.type.value, repo_id.name, new.sdk or "")
@@ -115,7 +119,12 @@ class Catalog:
                     _forget_redirect(connection, target)
                     _forget_redirect(connection, repo.repo_id)
                     _add_redirect(connection, repo.repo_id, repo.id)
-                values = {"namespace_id": namespace.id, "name": target_name, "full_name": str(target), "full_key": target.key}
+                values = {
+                    "namespace_id": namespace.id,
+                    "name": target_name,
+                    "full_name": str(target),
+                    "full_key": target.key,
+                }
                 connection.execute(repos.update().where(repos.c.id == repo.id).values(updated_at=now_ms(), **values))
                 moved = {"from": str(repo.repo_id), "to": str(target)}
                 outbox.append(connection, Event("repo.move", repo.id, caller.user_id, moved))
@@ -133,7 +142,9 @@ class Catalog:
         if not values:
             return
         with self._stores.database.write() as connection:
-            connection.execute(schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values))
+            connection.execute(
+                schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values)
+            )
             outbox.append(connection, Event("repo.update_settings", repo.id, caller.user_id, values))
 
     def alias(self, legacy_name: str, target: RepoId) -> None:
@@ -191,5 +202,3 @@ def _forget_redirect(connection: sa.Connection, repo_id: RepoId) -> None:
 def _add_redirect(connection: sa.Connection, repo_id: RepoId, row_id: int) -> None:
     values = {"type": repo_id.type.value, "full_key": repo_id.key, "repo_id": row_id, "created_at": now_ms()}
     connection.execute(schema.redirects.insert().values(values))
-
-

@@ -129,7 +129,9 @@ def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
 def _writable_ref(repo: Repo, caller: Caller, revision: str) -> str:
     found = revisions.resolve_sync(repo, revision)
     if found.ref is None or found.ref.startswith("refs/tags/"):
-        raise InvalidReference(f"Invalid reference for a branch: {revision!r}; commits go to branches and pull requests")
+        raise InvalidReference(
+            f"Invalid reference for a branch: {revision!r}; commits go to branches and pull requests"
+        )
     return found.ref
 
 
@@ -155,28 +157,33 @@ def signature(caller: Caller) -> Signature:
 
 
 def _apply(repo: Repo, tip: Oid, operation: Operation, draft: _Draft) -> None:
-    if operation.path in draft.changes and not isinstance(operation, DeleteFile | DeleteFolder):
-        if draft.changes[operation.path] is not None:
-            raise Unprocessable(f"The path {operation.path!r} stands in two operations of this commit")
+    removes = isinstance(operation, DeleteFile | DeleteFolder)
+    if not removes and draft.changes.get(operation.path) is not None:
+        raise Unprocessable(f"The path {operation.path!r} stands in two operations of this commit")
     match operation:
         case AddFile(path, content):
             if path == "README.md":
                 _check_card(content)
             _put(draft, path, content)
         case AddLargeFile(path, sha256, size):
-            stored = repo.stores.contents.find(repo.id, [sha256]).get(sha256)
-            if stored is None:
-                raise Unprocessable(f"The large file {path!r} ({sha256}) was never uploaded to this repo: upload it first")
-            if size is not None and size != stored.size:
-                raise Unprocessable(f"The large file {path!r} has {stored.size} bytes, not {size}")
-            _put(draft, path, pointer_format.build(sha256, stored.size))
+            _put(draft, path, _pointer(repo, path, sha256, size))
         case CopyFile(path, source, revision):
             entry = files.locate_sync(repo, revision or tip, source).entry
             if entry.is_folder:
                 raise EntryNotFound(f"{source} is a folder: copy its files one by one")
             draft.changes[path] = (entry.mode, entry.oid)
         case DeleteFile(path) | DeleteFolder(path):
-            _delete(repo, tip, operation, path, draft)
+            _delete(repo, tip, path, draft, is_folder=isinstance(operation, DeleteFolder))
+
+
+def _pointer(repo: Repo, path: str, sha256: Sha256, size: int | None) -> bytes:
+    """The text that stands in git for bytes which this repo holds. Raises Unprocessable when it does not."""
+    stored = repo.stores.contents.find(repo.id, [sha256]).get(sha256)
+    if stored is None:
+        raise Unprocessable(f"The large file {path!r} ({sha256}) was never uploaded to this repo: upload it first")
+    if size is not None and size != stored.size:
+        raise Unprocessable(f"The large file {path!r} has {stored.size} bytes, not {size}")
+    return pointer_format.build(sha256, stored.size)
 
 
 def _put(draft: _Draft, path: str, content: bytes) -> None:
@@ -188,8 +195,7 @@ def _put(draft: _Draft, path: str, content: bytes) -> None:
         draft.pointers[oid] = pointer
 
 
-def _delete(repo: Repo, tip: Oid, operation: DeleteFile | DeleteFolder, path: str, draft: _Draft) -> None:
-    is_folder = isinstance(operation, DeleteFolder)
+def _delete(repo: Repo, tip: Oid, path: str, draft: _Draft, *, is_folder: bool) -> None:
     found = repo.objects.find(repo.objects.commit(tip).tree, path)
     if found is None or found.is_tree != is_folder:
         raise EntryNotFound(f"A {'folder' if is_folder else 'file'} with this name doesn't exist: {path}")

@@ -73,9 +73,7 @@ _LOCATE = Lookup(
 async def locate(repo: Repo, revision: str, path: str) -> Located:
     """The file or folder at `path`. Raises RevisionNotFound, EntryNotFound (which carries the commit)."""
     first, second = revisions.candidates(revision)
-    rows = await repo.database.fetch_all(
-        _LOCATE, {"repo": repo.id, "path": path, "first": first, "second": second}
-    )
+    rows = await repo.database.fetch_all(_LOCATE, {"repo": repo.id, "path": path, "first": first, "second": second})
     return _decide(repo, revision, path, rows)
 
 
@@ -239,7 +237,9 @@ def _all_of_commit(repo: Repo, revision: Revision, folder: str, after: str, limi
         if found is None or not found.is_tree:
             return []
         tree = found.oid
-    everything = sorted(_walk(repo, tree, f"{folder}/" if folder else ""), key=lambda pair: pair[0].encode(errors="surrogateescape"))
+    everything = sorted(
+        _walk(repo, tree, f"{folder}/" if folder else ""), key=lambda pair: pair[0].encode(errors="surrogateescape")
+    )
     page = [pair for pair in everything if pair[0] > after][:limit]
     return describe(repo, page)
 

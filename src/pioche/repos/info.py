@@ -14,9 +14,7 @@ from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import BadRequest
 from pioche.git.objects import MODE_TREE
 from pioche.names import Oid, RepoId, RepoType
-
 from pioche.repos.access import READERS, Repo
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,6 @@ async def get(repo: Repo) -> RepoInfo:
 async def siblings_of_tip(repo: Repo) -> list[Sibling]:
     """All files of the default branch."""
     return await repo.database.fetch_all(_SIBLINGS, {"repo": repo.id})
-
-
 
 
 def siblings_of(database: Database, repo_ids: Sequence[int]) -> dict[int, list[str]]:

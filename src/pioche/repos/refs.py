@@ -113,7 +113,13 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
     refs, at = schema.refs, now_ms()
     here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
     if change.old is None:
-        values = {"repo_id": repo.id, "name": change.ref, "target": change.new, "commit": change.commit, "updated_at": at}
+        values = {
+            "repo_id": repo.id,
+            "name": change.ref,
+            "target": change.new,
+            "commit": change.commit,
+            "updated_at": at,
+        }
         done = connection.execute(insert_if_absent(connection, refs).values(values))
         refusal: HubError = AlreadyExists(f"Reference already exists: {change.ref}")
     elif change.new is None:
@@ -190,5 +196,3 @@ def new_pointers(repo: Repo, blobs: Sequence[Oid]) -> Iterator[tuple[Oid, Pointe
             found = pointer_format.parse(objects.blob(oid))
             if found is not None:
                 yield oid, found
-
-

@@ -13,8 +13,8 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.engine import Database
 from pioche.db.dialect import insert_if_absent
+from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound
 from pioche.names import Sha256
@@ -108,7 +108,9 @@ def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s:
     """Idempotent."""
     if sha256s:
         at = now_ms()
-        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)]
+        rows = [
+            {"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)
+        ]
         connection.execute(insert_if_absent(connection, schema.repo_contents), rows)
 
 

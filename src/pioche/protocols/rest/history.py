@@ -40,9 +40,7 @@ async def create_branch(request: Request) -> Response:
     body = await request.json(_Branch) if request.headers.get("content-length", "0") != "0" else _Branch()
     if body.emptyBranch or body.overwrite:
         raise BadRequest("emptyBranch and overwrite are not offered: create the branch from a starting point")
-    await request.run(
-        history.create_branch, request.repo, request.caller, request.params["branch"], body.startingPoint
-    )
+    await request.run(history.create_branch, request.repo, request.caller, request.params["branch"], body.startingPoint)
     return json_response({})
 
 
@@ -60,9 +58,7 @@ class _Tag(msgspec.Struct):
 async def create_tag(request: Request) -> Response:
     """POST /api/{type}s/{repo}/tag/{rev}."""
     body = await request.json(_Tag)
-    await request.run(
-        history.create_tag, request.repo, request.caller, request.params["rev"], body.tag, body.message
-    )
+    await request.run(history.create_tag, request.repo, request.caller, request.params["rev"], body.tag, body.message)
     return json_response({})
 
 
@@ -77,7 +73,9 @@ async def commits(request: Request) -> Response:
     query = request.query
     revision = await revisions.resolve(request.repo, request.params["rev"])
     limit = max(1, query.number("limit", default=_PAGE, most=_PAGE_MAX))
-    number = int(cursor) if (cursor := query.get("cursor") or "").isdigit() else query.number("p", default=0, most=10**9)
+    number = (
+        int(cursor) if (cursor := query.get("cursor") or "").isdigit() else query.number("p", default=0, most=10**9)
+    )
     page = await request.run(history.log, request.repo, revision, skip=number * limit, limit=limit)
     formatted = "formatted" in query.all("expand")
     rows = [_commit(commit, formatted=formatted) for commit in page.commits]
@@ -95,7 +93,10 @@ def _commit(commit: Commit, *, formatted: bool) -> shapes.Json:
         "date": shapes.date(commit.author.at * 1000),
     }
     if formatted:
-        row["formatted"] = {"title": escape(commit.title), "message": f"<p>{escape(commit.body)}</p>" if commit.body else ""}
+        row["formatted"] = {
+            "title": escape(commit.title),
+            "message": f"<p>{escape(commit.body)}</p>" if commit.body else "",
+        }
     return row
 
 

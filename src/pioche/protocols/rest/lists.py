@@ -12,7 +12,18 @@ _PAGE = 1000
 _SHORT = {
     RepoType.MODEL: {"_id", "id", "likes", "trendingScore", "private", "downloads", "tags", "createdAt", "modelId"}
     | {"pipeline_tag", "library_name"},
-    RepoType.DATASET: {"_id", "id", "author", "sha", "lastModified", "private", "gated", "disabled", "tags", "downloads"}
+    RepoType.DATASET: {
+        "_id",
+        "id",
+        "author",
+        "sha",
+        "lastModified",
+        "private",
+        "gated",
+        "disabled",
+        "tags",
+        "downloads",
+    }
     | {"likes", "trendingScore", "description", "createdAt"},
     RepoType.SPACE: {"_id", "id", "likes", "trendingScore", "private", "sdk", "tags", "createdAt"},
 }

@@ -97,7 +97,13 @@ def _space(request: Request, info: RepoInfo, card: Json) -> Json:
         "host": f"{request.base_url}{info.repo_id.web_path}",
         "models": _list(card, "models"),
         "datasets": _list(card, "datasets"),
-        "runtime": {"stage": "STOPPED", "hardware": hardware, "storage": None, "gcTimeout": None, "replicas": {"requested": 1}},
+        "runtime": {
+            "stage": "STOPPED",
+            "hardware": hardware,
+            "storage": None,
+            "gcTimeout": None,
+            "replicas": {"requested": 1},
+        },
     }
 
 
