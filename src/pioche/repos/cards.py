@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 import yaml
@@ -24,6 +25,12 @@ _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": No
 EMPTY_WARNING = "empty or missing yaml metadata in repo card"
 
 Json = dict[str, object]
+
+
+class _HasLine(Protocol):
+    """A position in YAML; the C and the Python loader have a class each."""
+
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def _load(block: str) -> object:
         raise BadCard(f"The metadata is not valid YAML: {str(error)[:200]}") from None
 
 
-def _line(mark: "yaml.Mark | yaml.cyaml.Mark | None") -> str:
+def _line(mark: _HasLine | None) -> str:
     """Where in the file; its line 1 is the `---`."""
     return f" (line {mark.line + 2})" if mark is not None else ""
 
