@@ -65,10 +65,10 @@ FILE_OID = object_id(*FILE)
 
 
 def test_a_pack_is_checked_listed_and_adopted(store: GitStore, git: Git, tmp_path: Path) -> None:
-    inner = _tree_of(TreeEntry(MODE_FILE, "deep file", FILE_OID))
+    inner = _tree_of(TreeEntry(MODE_FILE, "deep file", object_id("blob", b"other")))
     tree = _tree_of(TreeEntry(MODE_FILE, "é", FILE_OID), TreeEntry(MODE_TREE, "dir", object_id("tree", inner)))
     tip, commit = _commit(tree)
-    data = _pack(tmp_path, FILE, ("tree", inner), ("tree", tree), commit)
+    data = _pack(tmp_path, FILE, ("blob", b"other"), ("tree", inner), ("tree", tree), commit)
     with _quarantine(store) as snapshot:
         quarantine = Quarantine(snapshot)
         _take(quarantine, data)
@@ -106,7 +106,7 @@ def test_a_thin_pack_is_completed(store: GitStore, commit: Make, git: Git, tmp_p
     delta = b"\x80\x50\x84\x50" + b"\xb0\x00\x28" + b"\x04more"
     record = _header(7, len(delta)) + bytes.fromhex(old.oid) + zlib.compress(delta)
     tree = _tree_of(TreeEntry(MODE_FILE, "a", object_id("blob", changed)))
-    tip, new = _commit(tree, base)
+    _, new = _commit(tree, base)
     others = [_header(2, len(tree)) + zlib.compress(tree), _header(1, len(new[1])) + zlib.compress(new[1])]
     with _quarantine(store, Ref("refs/heads/main", base)) as snapshot:
         quarantine = Quarantine(snapshot)
@@ -270,7 +270,7 @@ def test_commands_come_before_the_pack() -> None:
         b"",
         b"00",
         wire.packet(b"x" * 45),
-        b"zzzz",
+        b"zz",
         wire.packet(f"{NULL_OID} {FILE_OID} r") * (COMMANDS_MAX + 2) + b"0000",
     ],
 )
