@@ -4,10 +4,12 @@ Whatever the caller passes after `--end-of-options` is never taken for an option
 so that neither the machine's settings nor a file inside a repo can make git run anything.
 """
 
+import contextlib
+import resource
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pioche.errors import Failure, Unavailable
@@ -17,8 +19,9 @@ _CONFIG = {
     "core.attributesFile": "/dev/null",
     "core.excludesFile": "/dev/null",
     "core.alternateRefsCommand": "true",
-    "core.bigFileThreshold": "64m",
+    "core.bigFileThreshold": "16m",
     "core.packedGitLimit": "256m",
+    "core.packedGitWindowSize": "32m",
     "core.fsyncMethod": "fsync",
     "core.fsync": "objects,derived-metadata",
     "gc.auto": "0",
@@ -28,10 +31,17 @@ _CONFIG = {
     "protocol.allow": "never",
     "protocol.version": "2",
     "safe.directory": "*",
-    "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
     "uploadpack.advertiseBundleURIs": "false",
-    "uploadpack.packObjectsHook": "",
+    "uploadpackfilter.sparse:oid.allow": "false",
+}
+
+
+_OUTPUT_BYTES_MAX = 2**30
+_LIMITS = {
+    "memory_bytes": resource.RLIMIT_DATA,
+    "cpu_seconds": resource.RLIMIT_CPU,
+    "file_bytes": resource.RLIMIT_FSIZE,
 }
 
 
@@ -89,8 +99,56 @@ def output(git_dir: Path, arguments: Sequence[str], *, stdin: bytes = b"", timeo
     return done.stdout
 
 
+@contextlib.contextmanager
+def lines(git_dir: Path, arguments: Sequence[str], *, timeout_s: float) -> Iterator[Iterator[bytes]]:
+    """What git writes, line by line; it is stopped when the block ends. Raises GitFailed where git breaks off."""
+    with _piped(git_dir, arguments, timeout_s=timeout_s) as process:
+
+        def read() -> Iterator[bytes]:
+            yield from process.stdout or ()
+            if process.wait():
+                raise GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
+
+        yield read()
+
+
 def first_bytes(git_dir: Path, arguments: Sequence[str], limit_bytes: int, *, timeout_s: float) -> bytes:
     """At most the first `limit_bytes` of what git writes; it is stopped there. Raises GitFailed, Unavailable."""
+    with _piped(git_dir, arguments, timeout_s=timeout_s) as process:
+        data = process.stdout.read(limit_bytes + 1) if process.stdout else b""
+        if len(data) <= limit_bytes and process.wait():
+            raise GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
+    return data[:limit_bytes]
+
+
+def to_file(git_dir: Path, arguments: Sequence[str], stdin: Path, stdout: Path, *, timeout_s: float) -> int:
+    """Runs git from one file to another and returns its exit status. What it writes is capped: it may be hostile work.
+
+    Raises Unavailable past `timeout_s`.
+    """
+    with stdin.open("rb") as reading, stdout.open("wb") as writing:
+        process = subprocess.Popen(
+            command(git_dir, arguments), stdin=reading, stdout=writing, stderr=subprocess.DEVNULL, env=environment()
+        )
+        try:
+            limit(process.pid, file_bytes=_OUTPUT_BYTES_MAX)
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"git {arguments[0]} did not finish within {timeout_s:g} s") from None
+        finally:
+            process.kill()
+            process.wait()
+
+
+def limit(pid: int, **limits: int) -> None:
+    """Caps a running git: `memory_bytes`, `cpu_seconds`, `file_bytes`. It fails past them, and only it."""
+    for name, most in limits.items():
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, _LIMITS[name], (most, most))
+
+
+@contextlib.contextmanager
+def _piped(git_dir: Path, arguments: Sequence[str], *, timeout_s: float) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         command(git_dir, arguments),
         stdin=subprocess.DEVNULL,
@@ -101,16 +159,10 @@ def first_bytes(git_dir: Path, arguments: Sequence[str], limit_bytes: int, *, ti
         timer = threading.Timer(timeout_s, process.kill)
         timer.start()
         try:
-            data = process.stdout.read(limit_bytes + 1) if process.stdout else b""
-            if len(data) > limit_bytes:
-                process.kill()
-            process.wait()
+            yield process
         finally:
             timer.cancel()
             process.kill()
-    if process.returncode and len(data) <= limit_bytes:
-        raise GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
-    return data[:limit_bytes]
 
 
 def _executable() -> str:

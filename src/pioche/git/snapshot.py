@@ -26,7 +26,7 @@ class Ref(NamedTuple):
 
 
 class Snapshot:
-    """Use with `with`: the directory lives as long as the block."""
+    """Use with `with`, or `open` and `close`: the directory, `path`, lives in between."""
 
     def __init__(
         self,
@@ -40,21 +40,27 @@ class Snapshot:
         """`repo` is the git directory of the repo, there or not; when it is not, the seed stands in for it."""
         self._scratch, self._repo, self._seed = scratch, repo, seed
         self._refs, self._head = refs, head
-        self.path = scratch
+        self.path = scratch / "git-not-open"
 
     def __enter__(self) -> Self:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix="git-", dir=self._scratch))
-        try:
-            self._fill()
-        except BaseException:
-            shutil.rmtree(self.path, ignore_errors=True)
-            raise
+        self.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix="git-", dir=self._scratch))
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _fill(self) -> None:
