@@ -149,7 +149,7 @@ NEEDS = {
 
 def routes_page() -> str:
     """Every route that is served, with the right it needs; those answered 501 are in compatibility.md."""
-    tables = "\n".join(routes_table(protocol) for protocol in PROTOCOLS)
+    tables = "\n\n".join(routes_table(protocol) for protocol in PROTOCOLS)
     return f"""\
 # Routes
 
@@ -157,15 +157,17 @@ def routes_page() -> str:
 
 What the hub serves, and what each route asks of the caller. `{{repo:api}}` is `models/owner/name`,
 `datasets/owner/name` or `spaces/owner/name`; `{{repo:web}}` the same with nothing before models; `{{repo:git}}` that,
-with or without `.git`. `{{name*}}` takes the rest of the path. GET answers HEAD too. A wrong token is refused everywhere.
-[compatibility.md](compatibility.md) says what of the public Hub's API this covers.
-{tables}"""
+with or without `.git`. `{{name*}}` takes the rest of the path. GET answers HEAD too. A wrong token is refused
+everywhere. [compatibility.md](compatibility.md) says what of the public Hub's API this covers.
+
+{tables}
+"""
 
 
 def routes_table(protocol: Protocol) -> str:
     routes = [route for route in protocol.routes if route.handler.__name__ != "not_offered"]
     rows = "\n".join(route_row(route) for route in routes)
-    return f"\n## {protocol.name}\n\n| method | path | needs |\n| --- | --- | --- |\n{rows}"
+    return f"## {protocol.name}\n\n| method | path | needs |\n| --- | --- | --- |\n{rows}"
 
 
 def route_row(route: Route) -> str:
