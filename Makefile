@@ -38,7 +38,7 @@ check: $(ENV) ## Check form, lint, types, the import contract, spelling and that
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts tests/*.py
+	$(BIN)/mypy scripts benchmarks tests/*.py
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q -m 'not long' tests/meta --ignore tests/meta/test_wheel.py

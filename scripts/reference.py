@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from pioche import config, errors
+from pioche.app import PROTOCOLS
+from pioche.http.routes import Needs, Protocol, Route
+from pioche.repos.access import Action
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made by `make docs` from {source}. Edit that, not this. -->"
@@ -127,10 +130,55 @@ def settings_file() -> str:
     return "\n".join(lines)
 
 
+# --- routes.md ------------------------------------------------------------------------------------------------------
+
+NEEDS = {
+    Needs.ANYONE: "nothing",
+    Needs.SIGNATURE: "the address or token proves itself",
+    Needs.USER: "a token",
+    Needs.USER_WRITE: "a token that writes",
+    Needs.ADMIN: "an administrator",
+    Action.READ: "read the repo",
+    Action.CONTENT: "read the repo's files",
+    Action.PROPOSE: "read the repo, with a token that writes",
+    Action.WRITE: "write to the repo",
+    Action.MANAGE: "manage the repo",
+    Action.ADMINISTER: "an administrator",
+}
+
+
+def routes_page() -> str:
+    """Every route that is served, with the right it needs; those answered 501 are in compatibility.md."""
+    tables = "\n\n".join(routes_table(protocol) for protocol in PROTOCOLS)
+    return f"""\
+# Routes
+
+{MADE.format(source="the tables of routes in src/pioche/protocols")}
+
+What the hub serves, and what each route asks of the caller. `{{repo:api}}` is `models/owner/name`,
+`datasets/owner/name` or `spaces/owner/name`; `{{repo:web}}` the same with nothing before models; `{{repo:git}}` that,
+with or without `.git`. `{{name*}}` takes the rest of the path. GET answers HEAD too. A wrong token is refused
+everywhere. [compatibility.md](compatibility.md) says what of the public Hub's API this covers.
+
+{tables}
+"""
+
+
+def routes_table(protocol: Protocol) -> str:
+    routes = [route for route in protocol.routes if route.handler.__name__ != "not_offered"]
+    rows = "\n".join(route_row(route) for route in routes)
+    return f"## {protocol.name}\n\n| method | path | needs |\n| --- | --- | --- |\n{rows}"
+
+
+def route_row(route: Route) -> str:
+    return f"| {route.method} | `{route.pattern}` | {NEEDS[route.needs]} |"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "settings.md": settings_page,
     "pioche.toml": settings_file,
+    "routes.md": routes_page,
 }
 
 if __name__ == "__main__":
