@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from time import time
 
 from pioche.accounts.callers import Caller
-from pioche.errors import BadCard, EntryNotFound, InvalidReference, RevisionNotFound, StaleParent, TooLarge, Unprocessable
+from pioche.errors import (
+    BadCard,
+    EntryNotFound,
+    InvalidReference,
+    RevisionNotFound,
+    StaleParent,
+    TooLarge,
+    Unprocessable,
+)
 from pioche.git import objects as git_objects
 from pioche.git import pointers as pointer_format
 from pioche.git.objects import MODE_FILE, NewObject, Signature, object_id
