@@ -6,6 +6,7 @@ One short story per kind of work; the wide tests (sizes, versions of the client,
 import json
 import struct
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, hf_hub_url
@@ -29,11 +30,23 @@ def api(hub: Hub, ada: Account) -> HfApi:
     return HfApi(hub.endpoint, token=ada.token)
 
 
-@pytest.fixture
-def repo(hub: Hub, api: HfApi, ada: Account) -> str:
-    repo_id = f"{ada.name}/{hub.name('model')}"
-    api.create_repo(repo_id)
-    return repo_id
+class Where(TypedDict):
+    """The two arguments that say which repo, as most methods take them: `api.method(**repo, ...)`."""
+
+    repo_id: str
+    repo_type: str
+
+
+@pytest.fixture(params=["model", "dataset", "space"])
+def repo(hub: Hub, api: HfApi, ada: Account, request: pytest.FixtureRequest) -> Where:
+    where = Where(repo_id=f"{ada.name}/{hub.name('repo')}", repo_type=request.param)
+    api.create_repo(**where, space_sdk="static" if request.param == "space" else None)
+    return where
+
+
+def names(api: HfApi, repo: Where) -> list[str]:
+    """The files that are there beside those that every repo of this type begins with."""
+    return [name for name in api.list_repo_files(**repo) if name not in (".gitattributes", "README.md")]
 
 
 def test_whoami_and_overviews(hub: Hub, api: HfApi, ada: Account) -> None:
@@ -80,16 +93,16 @@ def test_info_of_each_type_and_settings(hub: Hub, api: HfApi, ada: Account) -> N
         HfApi(hub.endpoint, token=False).model_info(name)
 
 
-def test_access_is_checked(hub: Hub, api: HfApi, repo: str) -> None:
+def test_access_is_checked(hub: Hub, api: HfApi, repo: Where) -> None:
     stranger = HfApi(hub.endpoint, token=hub.user(hub.name("eve")).token)
-    api.auth_check(repo)
-    api.auth_check(repo, write=True)
-    stranger.auth_check(repo)
+    api.auth_check(**repo)
+    api.auth_check(**repo, write=True)
+    stranger.auth_check(**repo)
     with pytest.raises(HfHubHTTPError):
-        stranger.auth_check(repo, write=True)
-    api.update_repo_settings(repo, private=True)
+        stranger.auth_check(**repo, write=True)
+    api.update_repo_settings(**repo, private=True)
     with pytest.raises(RepositoryNotFoundError):
-        stranger.auth_check(repo)
+        stranger.auth_check(**repo)
 
 
 def test_lists(hub: Hub, api: HfApi, ada: Account) -> None:
@@ -107,112 +120,114 @@ def test_lists(hub: Hub, api: HfApi, ada: Account) -> None:
     assert [info.id for info in newest] == [f"{ada.name}/{name}"]
 
 
-def test_commits_change_files(api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_commits_change_files(api: HfApi, repo: Where, tmp_path: Path) -> None:
     for name in ("a/one.txt", "a/two.txt", "b/three.txt", "four.txt"):
         path = tmp_path / "folder" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    api.upload_folder(repo_id=repo, folder_path=tmp_path / "folder")
-    api.upload_file(repo_id=repo, path_or_fileobj=b"five", path_in_repo="five.txt")
-    api.delete_file("four.txt", repo)
-    api.delete_files(repo, ["b/*"])
-    assert api.list_repo_files(repo) == [".gitattributes", "a/one.txt", "a/two.txt", "five.txt"]
-    api.delete_folder("a", repo)
+    api.upload_folder(**repo, folder_path=tmp_path / "folder")
+    api.upload_file(**repo, path_or_fileobj=b"five", path_in_repo="five.txt")
+    api.delete_file("four.txt", **repo)
+    api.delete_files(**repo, delete_patterns=["b/*"])
+    assert names(api, repo) == ["a/one.txt", "a/two.txt", "five.txt"]
+    api.delete_folder("a", **repo)
     operations = [
         CommitOperationAdd("six.txt", b"six"),
         CommitOperationCopy("five.txt", "copy.txt"),
         CommitOperationDelete("five.txt"),
     ]
-    done = api.create_commit(repo, operations, commit_message="Three at once", commit_description="Why not")
-    assert api.list_repo_files(repo) == [".gitattributes", "copy.txt", "six.txt"]
-    newest = api.list_repo_commits(repo)[0]
+    done = api.create_commit(
+        **repo, operations=operations, commit_message="Three at once", commit_description="Why not"
+    )
+    assert names(api, repo) == ["copy.txt", "six.txt"]
+    newest = api.list_repo_commits(**repo)[0]
     assert (newest.commit_id, newest.title, newest.message) == (done.oid, "Three at once", "Why not")
 
 
-def test_a_stale_parent_is_refused(api: HfApi, repo: str) -> None:
-    first = api.model_info(repo).sha
-    api.create_commit(repo, [CommitOperationAdd("a", b"1")], commit_message="a", parent_commit=first)
+def test_a_stale_parent_is_refused(api: HfApi, repo: Where) -> None:
+    first = api.repo_info(**repo).sha
+    api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", parent_commit=first)
     with pytest.raises(HfHubHTTPError, match="412"):
-        api.create_commit(repo, [CommitOperationAdd("b", b"2")], commit_message="b", parent_commit=first)
+        api.create_commit(**repo, operations=[CommitOperationAdd("b", b"2")], commit_message="b", parent_commit=first)
 
 
-def test_large_files_are_uploaded_before_the_commit(api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_large_files_are_uploaded_before_the_commit(api: HfApi, repo: Where, tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     addition = CommitOperationAdd("weights.bin", content)
-    api.preupload_lfs_files(repo, [addition])
-    api.create_commit(repo, [addition], commit_message="weights")
-    path = api.hf_hub_download(repo, "weights.bin", cache_dir=tmp_path)
+    api.preupload_lfs_files(**repo, additions=[addition])
+    api.create_commit(**repo, operations=[addition], commit_message="weights")
+    path = api.hf_hub_download(**repo, filename="weights.bin", cache_dir=tmp_path)
     assert Path(path).read_bytes() == content
 
 
-def test_a_pull_request_has_its_own_ref(api: HfApi, repo: str) -> None:
-    done = api.create_commit(repo, [CommitOperationAdd("a", b"1")], commit_message="a", create_pr=True)
+def test_a_pull_request_has_its_own_ref(api: HfApi, repo: Where) -> None:
+    done = api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", create_pr=True)
     assert done.pr_num == 1
-    assert api.file_exists(repo, "a", revision="refs/pr/1")
-    assert not api.file_exists(repo, "a")
-    assert [ref.ref for ref in api.list_repo_refs(repo, include_pull_requests=True).pull_requests or []] == [
+    assert api.file_exists(**repo, filename="a", revision="refs/pr/1")
+    assert not api.file_exists(**repo, filename="a")
+    assert [ref.ref for ref in api.list_repo_refs(**repo, include_pull_requests=True).pull_requests or []] == [
         "refs/pr/1"
     ]
 
 
-def test_trees_and_paths(api: HfApi, repo: str) -> None:
+def test_trees_and_paths(api: HfApi, repo: Where) -> None:
     additions = [CommitOperationAdd(name, name.encode()) for name in ("x/y/z.txt", "x/w.txt", "v.txt")]
-    done = api.create_commit(repo, additions, commit_message="tree")
-    top = {entry.path: type(entry).__name__ for entry in api.list_repo_tree(repo)}
-    assert top == {".gitattributes": "RepoFile", "v.txt": "RepoFile", "x": "RepoFolder"}
-    all_paths = [entry.path for entry in api.list_repo_tree(repo, recursive=True, expand=True)]
-    assert sorted(all_paths) == [".gitattributes", "v.txt", "x", "x/w.txt", "x/y", "x/y/z.txt"]
-    (file,) = api.get_paths_info(repo, ["x/w.txt", "absent"], expand=True)
+    done = api.create_commit(**repo, operations=additions, commit_message="tree")
+    top = {entry.path: type(entry).__name__ for entry in api.list_repo_tree(**repo)}
+    assert top.items() >= {".gitattributes": "RepoFile", "v.txt": "RepoFile", "x": "RepoFolder"}.items()
+    below = [entry.path for entry in api.list_repo_tree(**repo, path_in_repo="x", recursive=True, expand=True)]
+    assert sorted(below) == ["x/w.txt", "x/y", "x/y/z.txt"]
+    (file,) = api.get_paths_info(**repo, paths=["x/w.txt", "absent"], expand=True)
     assert (file.path, file.size, file.last_commit.oid) == ("x/w.txt", 7, done.oid)
     with pytest.raises(EntryNotFoundError):
-        list(api.list_repo_tree(repo, "absent"))
+        list(api.list_repo_tree(**repo, path_in_repo="absent"))
 
 
-def test_branches_and_tags(api: HfApi, repo: str) -> None:
-    first = api.model_info(repo).sha
-    api.create_branch(repo, branch="dev")
-    api.create_commit(repo, [CommitOperationAdd("a", b"1")], commit_message="a", revision="dev")
-    api.create_tag(repo, tag="v1", revision="dev", tag_message="the first")
-    refs = api.list_repo_refs(repo)
+def test_branches_and_tags(api: HfApi, repo: Where) -> None:
+    first = api.repo_info(**repo).sha
+    api.create_branch(**repo, branch="dev")
+    api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", revision="dev")
+    api.create_tag(**repo, tag="v1", revision="dev", tag_message="the first")
+    refs = api.list_repo_refs(**repo)
     assert {branch.name: branch.target_commit == first for branch in refs.branches} == {"main": True, "dev": False}
     assert [tag.name for tag in refs.tags] == ["v1"]
-    assert api.revision_exists(repo, "v1")
-    assert api.file_exists(repo, "a", revision="v1")
+    assert api.revision_exists(**repo, revision="v1")
+    assert api.file_exists(**repo, filename="a", revision="v1")
     with pytest.raises(HfHubHTTPError, match="409"):
-        api.create_tag(repo, tag="v1")
-    api.delete_tag(repo, tag="v1")
-    api.delete_branch(repo, branch="dev")
-    assert not api.revision_exists(repo, "v1")
+        api.create_tag(**repo, tag="v1")
+    api.delete_tag(**repo, tag="v1")
+    api.delete_branch(**repo, branch="dev")
+    assert not api.revision_exists(**repo, revision="v1")
     with pytest.raises(RevisionNotFoundError):
-        api.list_repo_tree(repo, revision="dev").__next__()  # type: ignore[attr-defined] - a generator
+        list(api.list_repo_tree(**repo, revision="dev"))
 
 
-def test_downloads(api: HfApi, repo: str, tmp_path: Path) -> None:
+def test_downloads(api: HfApi, repo: Where, tmp_path: Path) -> None:
     additions = [CommitOperationAdd("a.txt", b"text"), CommitOperationAdd("big.bin", bytes(2_000_000))]
-    done = api.create_commit(repo, additions, commit_message="both")
-    assert Path(api.hf_hub_download(repo, "a.txt", cache_dir=tmp_path)).read_bytes() == b"text"
-    folder = Path(api.snapshot_download(repo, cache_dir=tmp_path))
+    done = api.create_commit(**repo, operations=additions, commit_message="both")
+    assert Path(api.hf_hub_download(**repo, filename="a.txt", cache_dir=tmp_path)).read_bytes() == b"text"
+    folder = Path(api.snapshot_download(**repo, cache_dir=tmp_path))
     assert folder.name == done.oid
     assert (folder / "big.bin").read_bytes() == bytes(2_000_000)
-    assert api.resolve_revision(repo, cache_dir=tmp_path).commit_hash == done.oid
-    metadata = api.get_hf_file_metadata(url=hf_hub_url(repo, "a.txt", endpoint=api.endpoint))
+    assert api.resolve_revision(**repo, cache_dir=tmp_path).commit_hash == done.oid
+    metadata = api.get_hf_file_metadata(url=hf_hub_url(**repo, filename="a.txt", endpoint=api.endpoint))
     assert (metadata.commit_hash, metadata.size) == (done.oid, 4)
-    checked = api.verify_repo_checksums(repo, cache_dir=tmp_path)
+    checked = api.verify_repo_checksums(**repo, cache_dir=tmp_path)
     assert (checked.mismatches, checked.missing_paths) == ([], [])
     with pytest.raises(EntryNotFoundError):
-        api.hf_hub_download(repo, "absent", cache_dir=tmp_path)
+        api.hf_hub_download(**repo, filename="absent", cache_dir=tmp_path)
     with pytest.raises(RepositoryNotFoundError):
-        api.hf_hub_download(f"{repo}-absent", "a.txt", cache_dir=tmp_path)
+        api.hf_hub_download("nobody/nothing", "a.txt", cache_dir=tmp_path)
 
 
-def test_safetensors_headers_are_read_by_range(api: HfApi, repo: str) -> None:
+def test_safetensors_headers_are_read_by_range(api: HfApi, repo: Where) -> None:
     header = json.dumps({"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
     content = struct.pack("<Q", len(header)) + header + bytes(16)
-    api.upload_file(repo_id=repo, path_or_fileobj=content, path_in_repo="model.safetensors")
-    assert api.get_safetensors_metadata(repo).parameter_count == {"F32": 4}
-    assert api.parse_safetensors_file_metadata(repo, "model.safetensors").tensors["w"].shape == [2, 2]
+    api.upload_file(**repo, path_or_fileobj=content, path_in_repo="model.safetensors")
+    assert api.get_safetensors_metadata(**repo).parameter_count == {"F32": 4}
+    assert api.parse_safetensors_file_metadata(**repo, filename="model.safetensors").tensors["w"].shape == [2, 2]
 
 
-def test_work_in_the_background(api: HfApi, repo: str) -> None:
-    api.run_as_future(api.upload_file, repo_id=repo, path_or_fileobj=b"1", path_in_repo="later").result(60)
-    assert api.file_exists(repo, "later")
+def test_work_in_the_background(api: HfApi, repo: Where) -> None:
+    api.run_as_future(api.upload_file, **repo, path_or_fileobj=b"1", path_in_repo="later").result(60)
+    assert api.file_exists(**repo, filename="later")
