@@ -133,7 +133,9 @@ class Database:
 
     def _sqlite_engine(self) -> sa.Engine:
         engine = sa.create_engine(
-            f"sqlite:///{self._sqlite_path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+            f"sqlite:///{self._sqlite_path}",
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+            hide_parameters=True,  # an error's text goes to the log
         )
 
         @event.listens_for(engine, "connect")
@@ -154,9 +156,8 @@ class Database:
     def _postgres_engine(self) -> sa.Engine:
         url = sa.make_url(self._url).set(drivername="postgresql+psycopg")
         timeouts = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=120s"
-        return sa.create_engine(
-            url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": timeouts}
-        )
+        arguments: dict[str, Any] = {"connect_args": {"options": timeouts}, "hide_parameters": True}
+        return sa.create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **arguments)
 
     async def _fetch_postgres(self, lookup: Lookup, params: Params) -> list[Row]:
         import psycopg

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -307,6 +308,7 @@ events = Table(
     Column("payload", Text, nullable=False),  # JSON
     Column("at", BigInteger, nullable=False),
     Column("txid", BigInteger, nullable=False, default=0),  # PostgreSQL: the transaction, for the commit horizon
+    Index(None, "txid", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -314,7 +316,8 @@ event_cursors = Table(
     "event_cursors",
     metadata,
     Column("consumer", Text, primary_key=True),
-    Column("event_id", _Id, nullable=False),  # the last one handled
+    Column("txid", BigInteger, nullable=False),  # with event_id: the last event handled
+    Column("event_id", _Id, nullable=False),
 )
 
 jobs = Table(
@@ -324,13 +327,20 @@ jobs = Table(
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),  # one waiting job of a kind and key at a time
     Column("payload", Text, nullable=False),  # JSON
-    Column("state", Text, nullable=False),  # waiting | running | done | failed
+    Column("state", Text, nullable=False),  # waiting | running | failed; done jobs are removed
     Column("attempts", Integer, nullable=False, default=0),
     Column("run_at", BigInteger, nullable=False),
     Column("leased_until", BigInteger),
     Column("error", Text),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "state", "run_at"),
-    Index(None, "kind", "key"),
+    Index(
+        "uq_jobs_waiting",
+        "kind",
+        "key",
+        unique=True,
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
     sqlite_autoincrement=True,
 )

@@ -75,6 +75,7 @@ class Kernel:
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive, self.hub, _request_id(scope))
+        log.request_id.set(request.id)
         match: Match | None = None
         try:
             match, response = await self._respond(request)
@@ -85,7 +86,7 @@ class Kernel:
             sent = await _send(request, response, receive, send)
         finally:
             metrics.request(request.method, route, response.status, time.perf_counter() - started)
-        log.access(request.id, request.method, request.raw_path, response.status, sent, time.perf_counter() - started)
+        log.access(request.method, request.raw_path, response.status, sent, time.perf_counter() - started)
 
     async def _respond(self, request: Request) -> tuple[Match | None, Response]:
         match: Match | None = None
@@ -105,7 +106,7 @@ class Kernel:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            log.failure(request.id, request.method, request.raw_path, error)
+            log.failure(request.method, request.raw_path, error)
             return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
 
     async def _handle(self, request: Request, match: Match) -> Response:
@@ -126,7 +127,7 @@ class Kernel:
 
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
         if isinstance(error, Failure):
-            log.failure(request.id, request.method, request.raw_path, error)
+            log.failure(request.method, request.raw_path, error)
         protocol = match.protocol if match else self.protocols[-1]
         return protocol.render_error(request, error)
 
@@ -218,7 +219,7 @@ async def _send_source(request: Request, source: Source, receive: Receive, send:
         await send({"type": "http.response.body", "body": b""})
     except HubError as error:
         # The status is out; ending without the announced length is what tells the client.
-        log.failure(request.id, request.method, request.raw_path, error)
+        log.failure(request.method, request.raw_path, error)
         raise
     finally:
         left.cancel()

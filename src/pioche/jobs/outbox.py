@@ -1,22 +1,120 @@
-"""Events: appended in the transaction of the change, delivered after its commit."""
+"""Events: appended in the transaction of the change, delivered after its commit, in order and at least once.
+
+On PostgreSQL a bare sequence is no order: a row of a transaction that commits late has a number that readers have
+passed already. So a row carries its transaction (`txid`), readers stop at the horizon below which every transaction
+has ended (`pg_snapshot_xmin`), and a position is (txid, id). SQLite has one writer: there txid is 0 and id is order.
+Transactions that ran at the same time are in the order in which they began to write; whoever needs to know how a change
+ended reads the tables, not the order of events.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.db.dialect import insert_if_absent
+from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.events import Event
+from pioche.events import Consumer, Event
+from pioche.observe import log, metrics
+
+Position = tuple[int, int]
+"""(txid, id) of an event."""
+
+_START: Position = (-1, 0)
+_BATCH = 200
+_KEPT_MS = 7 * 86_400_000
+
+_events, _cursors = schema.events, schema.event_cursors
 
 
 def append(connection: sa.Connection, event: Event) -> None:
-    """Stores the event with the change that it tells of: both or neither."""
-    values: dict[str, object] = {
+    """Stores the event in the transaction of `connection`: rolled back, it never happened."""
+    is_postgres = connection.dialect.name == "postgresql"
+    txid: Any = sa.text("pg_current_xact_id()::text::bigint") if is_postgres else 0
+    values = {
         "kind": event.kind,
         "repo_id": event.repo_id,
         "actor_id": event.actor_id,
         "payload": msgspec.json.encode(event.payload).decode(),
         "at": event.at or now_ms(),
     }
+    connection.execute(_events.insert().values(**values, txid=txid))
+
+
+class Dispatcher:
+    """Hands events to consumers, each at its own pace: one that fails is tried again and holds nobody else up."""
+
+    def __init__(self, database: Database, consumers: Sequence[Consumer]) -> None:
+        self._database = database
+        self._consumers = consumers
+
+    def step(self) -> int:
+        """Delivers what is waiting, at most a batch for each consumer; returns the number of events delivered."""
+        return sum(self._deliver(consumer) for consumer in self._consumers)
+
+    def prune(self, *, older_than_ms: int = _KEPT_MS) -> int:
+        """Removes events that every consumer has passed and that are old; returns how many."""
+        with self._database.write() as connection:
+            passed = min((_position(connection, consumer.name) for consumer in self._consumers), default=None)
+            query = _events.delete().where(_events.c.at < now_ms() - older_than_ms)
+            if passed is not None:
+                query = query.where(sa.not_(_after(passed)))
+            return connection.execute(query).rowcount
+
+    def _deliver(self, consumer: Consumer) -> int:
+        with self._database.read() as connection:
+            start = _position(connection, consumer.name)
+            rows = connection.execute(_waiting(connection, start)).all()
+        delivered = 0
+        position = start
+        for row in rows:
+            try:
+                consumer.handle(_event(row))
+            except Exception as error:  # noqa: BLE001 - a consumer's fault, whatever it is, must not stop the others
+                log.fault("event not handled", error, consumer=consumer.name, event_id=row.id, kind=row.kind)
+                break
+            delivered += 1
+            position = (row.txid, row.id)
+        if position != start:
+            self._advance(consumer.name, position)
+            metrics.events(consumer.name, delivered)
+        return delivered
+
+    def _advance(self, name: str, position: Position) -> None:
+        """Never back: two dispatchers may run for a moment when processes change over."""
+        txid, event_id = position
+        with self._database.write() as connection:
+            row = {"consumer": name, "txid": -1, "event_id": 0}
+            connection.execute(insert_if_absent(connection, _cursors).values(row))
+            earlier = sa.tuple_(_cursors.c.txid, _cursors.c.event_id) < sa.tuple_(
+                sa.literal(txid), sa.literal(event_id)
+            )
+            move = _cursors.update().where(_cursors.c.consumer == name, earlier)
+            connection.execute(move.values(txid=txid, event_id=event_id))
+
+
+def _position(connection: sa.Connection, name: str) -> Position:
+    """Where a consumer stands; a new one begins with the oldest event there is."""
+    row = connection.execute(sa.select(_cursors.c.txid, _cursors.c.event_id).where(_cursors.c.consumer == name)).first()
+    return _START if row is None else (row.txid, row.event_id)
+
+
+def _after(position: Position) -> sa.ColumnElement[bool]:
+    txid, event_id = position
+    return sa.tuple_(_events.c.txid, _events.c.id) > sa.tuple_(sa.literal(txid), sa.literal(event_id))
+
+
+def _waiting(connection: sa.Connection, start: Position) -> "sa.Select[Any]":
+    query = sa.select(_events).where(_after(start)).order_by(_events.c.txid, _events.c.id).limit(_BATCH)
     if connection.dialect.name == "postgresql":
-        values["txid"] = sa.text("(pg_current_xact_id()::text::bigint)")
-    connection.execute(schema.events.insert().values(values))
+        horizon = sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", sa.BigInteger)
+        query = query.where(_events.c.txid < horizon)
+    return query
+
+
+def _event(row: "sa.Row[Any]") -> Event:
+    payload = msgspec.json.decode(row.payload, type=dict[str, Any])
+    return Event(row.kind, row.repo_id, row.actor_id, payload, at=row.at, id=row.id)

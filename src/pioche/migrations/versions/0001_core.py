@@ -44,6 +44,7 @@ def upgrade() -> None:
     op.create_table(
         "event_cursors",
         sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("txid", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("consumer", name=op.f("pk_event_cursors")),
     )
@@ -59,6 +60,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_events_txid_id"), ["txid", "id"], unique=False)
+
     op.create_table(
         "instance",
         sa.Column("key", sa.Text(), nullable=False),
@@ -81,8 +85,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_jobs_kind_key"), ["kind", "key"], unique=False)
         batch_op.create_index(batch_op.f("ix_jobs_state_run_at"), ["state", "run_at"], unique=False)
+        batch_op.create_index(
+            "uq_jobs_waiting",
+            ["kind", "key"],
+            unique=True,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
 
     op.create_table(
         "signing_keys",
