@@ -5,7 +5,6 @@ Following, likes and papers belong to issues to come: until then nobody has any,
 
 from collections.abc import Sequence
 from html import escape
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,7 +13,7 @@ from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Member, Role
 from pioche.errors import Forbidden, NotFound
-from pioche.http.messages import Headers, Request, Response, cached_json, json_response, links, text_response
+from pioche.http.messages import Headers, Request, Response, cached_json, json_response, next_page, text_response
 from pioche.http.routes import Needs, Route
 from pioche.protocols.rest.shapes import Json, date
 from pioche.repos.access import Action
@@ -134,8 +133,7 @@ async def members(request: Request) -> Response:
     headers = Headers()
     if len(found) > limit:
         found = found[:limit]
-        query = urlencode({"limit": limit, "cursor": found[-1].account.name})
-        headers.append(links({"next": f"{request.base_url}{request.raw_path}?{query}"}))
+        headers = next_page(request, found[-1].account.name)
     rows = [
         {**_person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})} for member in found
     ]
