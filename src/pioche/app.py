@@ -2,6 +2,7 @@
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
+from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
 from pioche.db import instance, migrate
 from pioche.db.engine import Database
@@ -43,11 +44,12 @@ def build_hub(config: Config) -> Hub:
     contents = Contents(database, blobs, xet.files)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
+    last_used = LastUsed(database)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database),
+        callers=Callers(database, used=last_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
@@ -55,6 +57,7 @@ def build_hub(config: Config) -> Hub:
         contents=contents,
         xet=xet,
         addresses=Addresses(config),
+        buffers=(last_used,),
     )
 
 

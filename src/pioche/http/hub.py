@@ -7,6 +7,7 @@ from pioche.accounts.directory import Directory
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
+from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
@@ -30,3 +31,5 @@ class Hub:
     contents: Contents
     xet: Xet
     addresses: Addresses
+    buffers: tuple[Buffer, ...] = ()
+    """What the kernel flushes every ten seconds."""
