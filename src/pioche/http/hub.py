@@ -13,6 +13,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.health import Doctor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +31,4 @@ class Hub:
     contents: Contents
     xet: Xet
     addresses: Addresses
+    doctor: Doctor
