@@ -6,6 +6,7 @@
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · GatedRepo · Disabled
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
     ├── MethodNotAllowed 405
+    ├── RequestTimeout 408
     ├── Conflict 409              AlreadyExists
     ├── StaleParent 412
     ├── TooLarge 413              UriTooLong 414 · HeadersTooLarge 431
@@ -155,6 +156,12 @@ class MethodNotAllowed(HubError):
     def __init__(self, method: str, allowed: list[str]) -> None:
         super().__init__(f"{method} is not allowed here; use {', '.join(allowed)}")
         self.allowed = allowed
+
+
+class RequestTimeout(HubError):
+    """The body came too slowly, or stopped coming."""
+
+    status = 408
 
 
 class Conflict(HubError):

@@ -14,6 +14,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.health import Doctor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,5 +32,6 @@ class Hub:
     contents: Contents
     xet: Xet
     addresses: Addresses
+    doctor: Doctor
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""
