@@ -11,6 +11,7 @@ from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
 from pioche.http.routes import Protocol
 from pioche.keys import Keyring
+from pioche.protocols.files import routes as files
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
@@ -21,7 +22,13 @@ from pioche.storage.xet.service import Xet
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
-PROTOCOLS: tuple[Protocol, ...] = (web.PROTOCOL, xet_routes.TOKENS, xet_routes.CAS, rest.PROTOCOL)
+PROTOCOLS: tuple[Protocol, ...] = (
+    web.PROTOCOL,
+    files.PROTOCOL,
+    xet_routes.TOKENS,
+    xet_routes.CAS,
+    rest.PROTOCOL,
+)
 
 
 def prepare(config: Config) -> None:
