@@ -18,6 +18,7 @@ from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
 from pioche.protocols.operations import routes as operations
+from pioche.protocols.files import routes as files
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
@@ -34,6 +35,7 @@ from pioche.web import routes as web
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     operations.PROTOCOL,
+    files.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
     rest.PROTOCOL,

@@ -202,12 +202,12 @@ class UnsupportedMediaType(HubError):
 
 
 class RangeNotSatisfiable(HubError):
-    """A range that lies past the end of `size` bytes."""
+    """Ranges that lie past the end of `size` bytes, or too many of them."""
 
     status = 416
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"The requested range is outside the file, which has {size} bytes")
+    def __init__(self, size: int, message: str | None = None) -> None:
+        super().__init__(message or f"The requested range is outside the file, which has {size} bytes")
         self.size = size
 
 
