@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import CURRENT, Done, run
+from tests.clients import CURRENT, OLDEST, Done, run
 from tests.hub import Account, Hub
 
 UPLOAD = """
@@ -182,3 +182,34 @@ def test_anonymous_download_of_a_public_repo(hub: Hub, ada: Account, tmp_path: P
     urllib.request.urlopen(request, timeout=60).close()
     fetched = run(CURRENT, DOWNLOAD, hub, repo=repo, one="open.bin")
     assert fetched.value["one"] == hashlib.sha256(noise(7, 900_000)).hexdigest(), fetched.output
+
+
+OLD_CLIENT = """
+import hashlib, json, os, urllib.request
+from pathlib import Path
+import hf_xet
+from huggingface_hub import HfApi
+HfApi().create_repo(args["repo"])
+def token(kind):
+    url = f"{os.environ['HF_ENDPOINT']}/api/models/{args['repo']}/xet-{kind}-token/main"
+    headers = {"Authorization": f"Bearer {os.environ['HF_TOKEN']}"}
+    body = json.load(urllib.request.urlopen(urllib.request.Request(url, headers=headers)))
+    return body["casUrl"], (body["accessToken"], body["exp"])
+cas, pair = token("write")
+(sent,) = hf_xet.upload_files([args["file"]], cas, pair, lambda: pair, None, "model")
+cas, pair = token("read")
+wanted = hf_xet.PyXetDownloadInfo("copy.bin", sent.hash, args["size"])
+hf_xet.download_files([wanted], cas, pair, lambda: pair, None)
+result(hashlib.sha256(Path("copy.bin").read_bytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("version", ["1.1.10", "1.5.0"])
+def test_older_hf_xet_by_its_own_routes(hub: Hub, ada: Account, tmp_path: Path, version: str) -> None:
+    """xet.md section 8.9: unversioned routes, v1 reconstructions, a footer size that no footer follows."""
+    data = noise(8, 2_500_000)
+    (tmp_path / "old.bin").write_bytes(data)
+    names = {"repo": f"{ada.name}/{hub.name('old')}", "file": str(tmp_path / "old.bin")}
+    packages = (f"hf-xet=={version}",)
+    done = run(OLDEST, OLD_CLIENT, hub, token=ada.token, packages=packages, size=len(data), **names)
+    assert done.value == hashlib.sha256(data).hexdigest(), done.output
