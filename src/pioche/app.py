@@ -11,6 +11,7 @@ from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
 from pioche.http.routes import Protocol
 from pioche.keys import Keyring
+from pioche.protocols.git import routes as git
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
