@@ -12,12 +12,14 @@ from pioche.http.kernel import Kernel
 from pioche.http.routes import Protocol
 from pioche.keys import Keyring
 from pioche.protocols.files import routes as files
+from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.web import routes as web
 
@@ -25,6 +27,7 @@ from pioche.web import routes as web
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     files.PROTOCOL,
+    lfs.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
     rest.PROTOCOL,
@@ -60,6 +63,7 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
+        uploads=Uploads(database, contents, config.data_dir / "incoming"),
         xet=xet,
         addresses=Addresses(config),
     )

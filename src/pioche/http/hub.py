@@ -12,6 +12,7 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
+from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 
 
@@ -28,5 +29,6 @@ class Hub:
     catalog: Catalog
     blobs: BlobStore
     contents: Contents
+    uploads: Uploads
     xet: Xet
     addresses: Addresses
