@@ -142,10 +142,22 @@ def test_data_address_serves_its_ranges_only(world: World) -> None:
     assert part.headers["content-range"] == f"bytes {start}-{end}/{len(body)}"
     within = world.client.get(url, headers={"range": f"bytes={start + 5}-{end - 5}"})
     assert (within.status, within.body) == (206, body[start + 5 : end - 4])
-    for outside in (f"bytes=0-{end}", f"bytes={start}-{end + 1}", f"bytes={start}-{start},{end + 1}-{end + 2}"):
+    for outside in (
+        f"bytes=0-{end}",
+        f"bytes={start}-{end + 1}",
+        f"bytes={start}-{start},{end + 1}-{end + 2}",
+        f"bytes={start}-",
+    ):
         assert world.client.get(url, headers={"range": outside}).status == 403, outside
-    for wrong in (None, "bytes=", "bytes=5-", "bytes=9-1", f"bytes={start}-{start + 9},{start + 5}-{end}"):
+    for wrong in (None, "bytes=", "bytes=9-1", "bytes=x-y", "lines=1-2"):
         assert world.client.get(url, headers={"range": wrong} if wrong else {}).status == 400, wrong
+
+
+def test_if_range_does_not_open_the_whole_xorb(world: World) -> None:
+    file = world.xet("ann").send(make("if-range", 600_000))
+    url, [(start, end)] = _address(world, file, headers={"range": "bytes=0-10"})
+    answer = world.client.get(url, headers={"range": f"bytes={start}-{end}", "if-range": '"other"'})
+    assert answer.status == 400
 
 
 def test_several_ranges_in_one_answer(world: World) -> None:
