@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from pioche.protocols.xet import uploads
 from pioche.storage.xet.hashing import to_text
 from tests.databases import SqliteTemplate
-from tests.xet_client import File, file_of, make, shard_of
+from tests.xet_client import File, file_of, file_records, make, shard_body, shard_of
 from tests.xet_world import ORIGIN, World, opened
 
 
@@ -91,6 +92,35 @@ def test_upload_and_reconstruction(world: World) -> None:
     v1 = reader.get(f"/v1/reconstructions/{to_text(file.name)}").json()
     assert v1["terms"] == plan["terms"]
     assert v1["fetch_info"][to_text(xorb.name)][0]["url_range"] == stored
+
+
+def test_long_verification_is_a_stream_of_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status cannot be taken back: once the answer has begun, its last line says how it ended (section 8.5)."""
+    monkeypatch.setattr(uploads, "_QUIET_SECONDS", 0)
+    cas = world.xet("ann")
+    file, xorb = file_of(make("stream", 30_000))
+    cas.send_xorb(xorb)
+
+    def last_line(body: bytes) -> dict[str, Any]:
+        answer = cas.post("/v2/shards", body)
+        first, *_, last = [msgspec.json.decode(line) for line in answer.body.splitlines()]
+        assert (answer.status, answer.complete) == (200, True)
+        assert first == {"type": "validating", "verified": 0, "total": 1}
+        assert isinstance(last, dict)
+        return last
+
+    refused = last_line(shard_body([file_records(file, sha256="ab" * 32)], []))
+    assert (refused["type"], refused["retryable"]) == ("error", False)
+    assert "sha256" in refused["message"]
+    assert last_line(shard_of([file], [xorb])) == {"type": "result", "result": 1}
+
+
+def test_what_is_not_served_is_exactly_404(world: World) -> None:
+    """Clients fall back on 404; on 405 and 501 some give up."""
+    cas = world.xet("ann")
+    assert cas.get(f"/v2/file-chunk-hashes/{'0' * 64}").status == 404
+    assert cas.post("/v3/shards").status == 404
+    assert cas.post(f"/v1/xorb-commits/default/{'0' * 64}/grant/1").status == 404
 
 
 def test_routes_of_older_clients(world: World) -> None:
