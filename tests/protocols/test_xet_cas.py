@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from pioche.protocols.xet import uploads
 from pioche.storage.xet.hashing import to_text
 from tests.databases import SqliteTemplate
-from tests.xet_client import File, file_of, make, shard_of
+from tests.xet_client import File, file_of, file_records, make, shard_body, shard_of
 from tests.xet_world import ORIGIN, World, opened
 
 
@@ -93,6 +94,35 @@ def test_upload_and_reconstruction(world: World) -> None:
     assert v1["fetch_info"][to_text(xorb.name)][0]["url_range"] == stored
 
 
+def test_long_verification_is_a_stream_of_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status cannot be taken back: once the answer has begun, its last line says how it ended (section 8.5)."""
+    monkeypatch.setattr(uploads, "_QUIET_SECONDS", 0)
+    cas = world.xet("ann")
+    file, xorb = file_of(make("stream", 30_000))
+    cas.send_xorb(xorb)
+
+    def last_line(body: bytes) -> dict[str, Any]:
+        answer = cas.post("/v2/shards", body)
+        first, *_, last = [msgspec.json.decode(line) for line in answer.body.splitlines()]
+        assert (answer.status, answer.complete) == (200, True)
+        assert first == {"type": "validating", "verified": 0, "total": 1}
+        assert isinstance(last, dict)
+        return last
+
+    refused = last_line(shard_body([file_records(file, sha256="ab" * 32)], []))
+    assert (refused["type"], refused["retryable"]) == ("error", False)
+    assert "sha256" in refused["message"]
+    assert last_line(shard_of([file], [xorb])) == {"type": "result", "result": 1}
+
+
+def test_what_is_not_served_is_exactly_404(world: World) -> None:
+    """Clients fall back on 404; on 405 and 501 some give up."""
+    cas = world.xet("ann")
+    assert cas.get(f"/v2/file-chunk-hashes/{'0' * 64}").status == 404
+    assert cas.post("/v3/shards").status == 404
+    assert cas.post(f"/v1/xorb-commits/default/{'0' * 64}/grant/1").status == 404
+
+
 def test_routes_of_older_clients(world: World) -> None:
     cas = world.xet("ann")
     file, xorb = file_of(make("old", 20_000))
@@ -142,10 +172,22 @@ def test_data_address_serves_its_ranges_only(world: World) -> None:
     assert part.headers["content-range"] == f"bytes {start}-{end}/{len(body)}"
     within = world.client.get(url, headers={"range": f"bytes={start + 5}-{end - 5}"})
     assert (within.status, within.body) == (206, body[start + 5 : end - 4])
-    for outside in (f"bytes=0-{end}", f"bytes={start}-{end + 1}", f"bytes={start}-{start},{end + 1}-{end + 2}"):
+    for outside in (
+        f"bytes=0-{end}",
+        f"bytes={start}-{end + 1}",
+        f"bytes={start}-{start},{end + 1}-{end + 2}",
+        f"bytes={start}-",
+    ):
         assert world.client.get(url, headers={"range": outside}).status == 403, outside
-    for wrong in (None, "bytes=", "bytes=5-", "bytes=9-1", f"bytes={start}-{start + 9},{start + 5}-{end}"):
+    for wrong in (None, "bytes=", "bytes=9-1", "bytes=x-y", "lines=1-2"):
         assert world.client.get(url, headers={"range": wrong} if wrong else {}).status == 400, wrong
+
+
+def test_if_range_does_not_open_the_whole_xorb(world: World) -> None:
+    file = world.xet("ann").send(make("if-range", 600_000))
+    url, [(start, end)] = _address(world, file, headers={"range": "bytes=0-10"})
+    answer = world.client.get(url, headers={"range": f"bytes={start}-{end}", "if-range": '"other"'})
+    assert answer.status == 400
 
 
 def test_several_ranges_in_one_answer(world: World) -> None:

@@ -122,10 +122,10 @@ def test_pull_request_by_somebody_who_may_only_read(hub: Hub, ada: Account, tmp_
     bob = hub.user(hub.name("bob"))
     script = """
 from huggingface_hub import HfApi
-info = HfApi().upload_folder(repo_id=args["repo"], folder_path=args["folder"], create_pr=True)
-result(info.pr_revision)
+where = {"repo_id": args["repo"], "path_in_repo": "proposal.bin", "path_or_fileobj": args["file"]}
+result(HfApi().upload_file(create_pr=True, **where).pr_revision)
 """
-    done = run(CURRENT, script, hub, token=bob.token, repo=repo, folder=str(tmp_path))
+    done = run(CURRENT, script, hub, token=bob.token, repo=repo, file=str(tmp_path / "proposal.bin"))
     assert done.value == "refs/pr/1", done.output
     assert get(hub, bob, f"{repo}/resolve/refs%2Fpr%2F1/proposal.bin") == noise(5, 400_000)
 

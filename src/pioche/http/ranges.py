@@ -37,7 +37,15 @@ OpenPart = Callable[[int, int], "bytes | Source"]
 """(start, end) -> those bytes of the representation."""
 
 
-def answer(request: Request, *, etag: str, length: int, open_part: OpenPart, headers: Headers) -> Response:
+def answer(
+    request: Request,
+    *,
+    etag: str,
+    length: int,
+    open_part: OpenPart,
+    headers: Headers,
+    parts_max: int = PARTS_MAX,
+) -> Response:
     """200, 206, 304 or 416 for a representation of `length` bytes.
 
     `etag` is strong and comes with its quotes. `headers` are those of a 200 without Content-Length, ETag and
@@ -49,7 +57,7 @@ def answer(request: Request, *, etag: str, length: int, open_part: OpenPart, hea
     if is_known(request, etag):
         return Response(304, headers)
     if "range" in sent and request.method == "GET" and sent.get("if-range", etag) == etag:
-        spans = parse(sent["range"], length)
+        spans = parse(sent["range"], length, parts_max=parts_max)
         if spans is not None:
             return _partial(spans, length, open_part, headers)
     if request.method == "HEAD":
@@ -74,7 +82,7 @@ def matches(header: str, etag: str) -> bool:
 # --- parsing --------------------------------------------------------------------------------------------------------
 
 
-def parse(header: str, length: int) -> list[Span] | None:
+def parse(header: str, length: int, *, parts_max: int = PARTS_MAX) -> list[Span] | None:
     """The spans that `header` asks for, in its order unless some had to be joined; None where it is to be ignored.
 
     Raises InvalidRange for a wrong form, RangeNotSatisfiable when nothing of it lies inside or too much is asked for.
@@ -96,8 +104,8 @@ def parse(header: str, length: int) -> list[Span] | None:
     if not spans:
         raise RangeNotSatisfiable(length)
     spans = _joined(spans)
-    if len(spans) > PARTS_MAX:
-        raise RangeNotSatisfiable(length, f"At most {PARTS_MAX} separate ranges are served in one answer")
+    if len(spans) > parts_max:
+        raise RangeNotSatisfiable(length, f"At most {parts_max} separate ranges are served in one answer")
     return spans
 
 
