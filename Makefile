@@ -24,7 +24,7 @@ $(ENV): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pioche needs Python 3.11 or newer: install it, or give its path with make PYTHON=..."; exit 1; }
 	@echo "Preparing the Python environment in .venv (about a minute, once) ..."
 	@$(PYTHON) -m venv .venv || { echo "Python cannot make a virtual environment here: install its venv module (Debian: apt install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@
 
 run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a dataset on the first start (PIOCHE_* settings are honoured)

@@ -18,9 +18,10 @@ from pioche.repos.catalog import Catalog
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.xet.service import Xet
+from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
-PROTOCOLS: tuple[Protocol, ...] = (xet_routes.TOKENS, xet_routes.CAS, rest.PROTOCOL)
+PROTOCOLS: tuple[Protocol, ...] = (web.PROTOCOL, xet_routes.TOKENS, xet_routes.CAS, rest.PROTOCOL)
 
 
 def prepare(config: Config) -> None:

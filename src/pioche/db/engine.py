@@ -19,7 +19,7 @@ from pioche.errors import OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
-_NAMED = re.compile(r"(?<!:):([a-z_]+)")
+_NAMED = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 Params = Mapping[str, Any]
 Row = tuple[Any, ...]

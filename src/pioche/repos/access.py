@@ -52,6 +52,14 @@ class Policy(Protocol):
         ...
 
 
+class Upstream(Protocol):
+    """The second seam: it is not here; can you fetch it? (Mirrors of other hubs will fill it.)"""
+
+    async def fetch(self, caller: Caller, repo_id: RepoId) -> bool:
+        """True when the repo is here now, so that opening it again finds it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """What rows and bytes of repos live in; wired once in `pioche.app`."""
@@ -106,9 +114,10 @@ _WRITERS = frozenset(("write", "admin"))
 class Access:
     """Opens repos. One for the whole hub."""
 
-    def __init__(self, stores: Stores, policies: Sequence[Policy] = ()) -> None:
+    def __init__(self, stores: Stores, policies: Sequence[Policy] = (), upstreams: Sequence[Upstream] = ()) -> None:
         self._stores = stores
         self._policies = policies
+        self._upstreams = upstreams
 
     async def open(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """Raises RepoNotFound, Moved, Unauthenticated, Forbidden (ReadOnlyToken, GatedRepo, Disabled)."""
@@ -117,9 +126,14 @@ class Access:
         if row is not None:
             return self._checked(caller, row, action)
         row = await self._stores.database.fetch_one(_BY_OLD_NAME, key)
-        if row is None:
-            raise RepoNotFound(anonymous=caller.is_anonymous)
-        raise Moved(self._checked(caller, row, Action.READ).repo_id)
+        if row is not None:
+            raise Moved(self._checked(caller, row, Action.READ).repo_id)
+        for upstream in self._upstreams:
+            if await upstream.fetch(caller, repo_id):
+                row = await self._stores.database.fetch_one(_BY_NAME, key)
+                if row is not None:
+                    return self._checked(caller, row, action)
+        raise RepoNotFound(anonymous=caller.is_anonymous)
 
     async def open_uid(self, caller: Caller, uid: str, action: Action) -> Repo:
         """As `open`, by the id that never changes (Xet tokens and signed addresses carry it)."""

@@ -59,10 +59,11 @@ class Catalog:
                 namespace = _namespace(connection, caller, new.namespace or caller.name)
                 _may_create(caller, namespace)
                 repo_id = RepoId(new.type, namespace.name, name)
-                _refuse_taken(connection, repo_id)
+                if _is_taken(connection, repo_id):
+                    raise AlreadyExists(f"You already created this {new.type} repo")
                 self._insert(connection, caller, namespace, repo_id, new)
         except IntegrityError:
-            raise AlreadyExists(_already(new.type)) from None
+            raise AlreadyExists(f"You already created this {new.type} repo") from None
         return self._access.open_sync(caller, repo_id, Action.READ)
 
     def _insert(
@@ -115,7 +116,8 @@ class Catalog:
                 _may_create(caller, namespace)
                 target = RepoId(repo.repo_id.type, namespace.name, target_name)
                 if target.key != repo.repo_id.key:
-                    _refuse_taken(connection, target)
+                    if _is_taken(connection, target):
+                        raise AlreadyExists(_already(target))
                     _forget_redirect(connection, target)
                     _forget_redirect(connection, repo.repo_id)
                     _add_redirect(connection, repo.repo_id, repo.id)
@@ -129,7 +131,7 @@ class Catalog:
                 moved = {"from": str(repo.repo_id), "to": str(target)}
                 outbox.append(connection, Event("repo.move", repo.id, caller.user_id, moved))
         except IntegrityError:
-            raise AlreadyExists(_already(repo.repo_id.type)) from None
+            raise AlreadyExists(_already(target)) from None
         return target
 
     def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
@@ -183,15 +185,14 @@ def _may_create(caller: Caller, namespace: sa.Row[tuple[object, ...]]) -> None:
         raise ReadOnlyToken
 
 
-def _already(repo_type: RepoType) -> str:
-    return f"You already created this {repo_type} repo"
+def _already(repo_id: RepoId) -> str:
+    return f"A {repo_id.type} repository called {repo_id} already exists"
 
 
-def _refuse_taken(connection: sa.Connection, repo_id: RepoId) -> None:
+def _is_taken(connection: sa.Connection, repo_id: RepoId) -> bool:
     repos = schema.repos
     query = sa.select(repos.c.id).where(repos.c.type == repo_id.type.value, repos.c.full_key == repo_id.key)
-    if connection.execute(query).first() is not None:
-        raise AlreadyExists(_already(repo_id.type))
+    return connection.execute(query).first() is not None
 
 
 def _forget_redirect(connection: sa.Connection, repo_id: RepoId) -> None:

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from time import time
 
 from pioche.accounts.callers import Caller
-from pioche.errors import BadCard, EntryNotFound, InvalidReference, StaleParent, TooLarge, Unprocessable
+from pioche.errors import (
+    BadCard,
+    EntryNotFound,
+    InvalidReference,
+    RevisionNotFound,
+    StaleParent,
+    TooLarge,
+    Unprocessable,
+)
 from pioche.git import objects as git_objects
 from pioche.git import pointers as pointer_format
 from pioche.git.objects import MODE_FILE, NewObject, Signature, object_id
@@ -117,7 +125,7 @@ def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
     """As `create`, into a new pull request against `revision`."""
     base = revisions.resolve_sync(repo, revision)
     if base.ref is None or not base.ref.startswith("refs/heads/"):
-        raise InvalidReference(f"Invalid reference for a branch: {revision!r}")
+        raise RevisionNotFound(revision)  # pull requests are made against branches only, and clients test for this
     _check_parent(plan, base.commit)
     oid, draft = _build(repo, caller, plan, base.commit)
     repo.stores.git.write(repo.uid, draft.objects, repo.genesis.objects())
@@ -197,7 +205,7 @@ def _put(draft: _Draft, path: str, content: bytes) -> None:
 
 def _delete(repo: Repo, tip: Oid, path: str, draft: _Draft, *, is_folder: bool) -> None:
     found = repo.objects.find(repo.objects.commit(tip).tree, path)
-    if found is None or found.is_tree != is_folder:
+    if found is None or (is_folder and not found.is_tree):  # clients delete folders as files too
         raise EntryNotFound(f"A {'folder' if is_folder else 'file'} with this name doesn't exist: {path}")
     draft.changes.setdefault(path, None)
 

@@ -63,8 +63,8 @@ def delete_branch(repo: Repo, caller: Caller, branch: str) -> None:
 
 def create_tag(repo: Repo, caller: Caller, revision: str, tag: str, message: str | None) -> None:
     """Annotated when there is a message. Raises InvalidReference, AlreadyExists, RevisionNotFound."""
-    name = parse_ref_part(tag, what="tag")
     commit = revisions.resolve_sync(repo, revision).commit
+    name = parse_ref_part(tag, what="tag")
     target = commit if not message else _write_tag(repo, caller, commit, name, message)
     _create(repo, caller, refs.RefChange(f"refs/tags/{name}", None, target, commit))
 

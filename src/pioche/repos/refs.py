@@ -121,7 +121,7 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
             "updated_at": at,
         }
         done = connection.execute(insert_if_absent(connection, refs).values(values))
-        refusal: HubError = AlreadyExists(f"Reference already exists: {change.ref}")
+        refusal: HubError = AlreadyExists(f"Reference {change.ref} already exists")
     elif change.new is None:
         done = connection.execute(refs.delete().where(here, refs.c.target == change.old))
         refusal = StaleParent()

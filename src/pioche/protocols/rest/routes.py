@@ -1,7 +1,7 @@
 """The table of contents of the REST API."""
 
 from pioche.http.routes import Protocol, Route
-from pioche.protocols.rest import commits, errors, history, lists, repos, trees, unoffered
+from pioche.protocols.rest import accounts, commits, errors, history, lists, repos, trees, unoffered
 from pioche.repos.access import Action
 
 _READ, _WRITE = Action.READ, Action.WRITE
@@ -33,4 +33,4 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-PROTOCOL = Protocol("rest", (*ROUTES_REPOS, *unoffered.ROUTES), errors.render)
+PROTOCOL = Protocol("rest", (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *unoffered.ROUTES), errors.render)

@@ -13,7 +13,7 @@ TOKENS = Protocol(
     (
         Route("GET", "/api/{repo:api}/xet-read-token/{revision}", Action.CONTENT, tokens.read_token),
         # The handler asks for WRITE, unless the upload is for a pull request.
-        Route("GET", "/api/{repo:api}/xet-write-token/{revision}", Action.CONTENT, tokens.write_token),
+        Route("GET", "/api/{repo:api}/xet-write-token/{revision}", Action.PROPOSE, tokens.write_token),
     ),
     errors.render_token,
 )

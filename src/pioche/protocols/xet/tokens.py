@@ -49,18 +49,10 @@ async def write_token(request: Request) -> Response:
     """`GET .../xet-write-token/{revision}[?create_pr=1]`. For a new pull request the revision may be `None`."""
     revision = request.params["revision"]
     if request.query.flag("create_pr") or revision.startswith("refs/pr/"):
-        _check_may_propose(request.caller)
         return await _issue(request, Use.PROPOSE)
     await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
     await revisions.resolve(request.repo, revision)
     return await _issue(request, Use.WRITE)
-
-
-def _check_may_propose(caller: Caller) -> None:
-    if caller.is_anonymous:
-        raise Unauthenticated
-    if not caller.may_write:
-        raise ReadOnlyToken
 
 
 async def _issue(request: Request, use: Use) -> Response:
@@ -96,11 +88,7 @@ async def writer(request: Request) -> Session:
     claims = _claims(request)
     if claims["use"] == Use.READ:
         raise ReadOnlyToken
-    if claims["use"] == Use.WRITE:
-        return await _session(request, claims, Action.WRITE)
-    session = await _session(request, claims, Action.CONTENT)
-    _check_may_propose(session.caller)
-    return session
+    return await _session(request, claims, Action.WRITE if claims["use"] == Use.WRITE else Action.PROPOSE)
 
 
 def cas_path(request: Request) -> str:

@@ -1,45 +1,50 @@
 """Bytes on the local disk. A blob appears under its name whole and synced, or not at all (invariants I1, I2)."""
 
-import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from pioche.errors import Corrupt, OutOfSpace, Unavailable
+from pioche.errors import Corrupt
+from pioche.storage.disk import sync_file, sync_folder, translate, translated
 
 _PIECE = 2**20
+_FOLDERS_REMEMBERED_MAX = 100_000
 
 
 class LocalBlobs:
-    """`root` is the data folder; keys are paths below it."""
+    """`root` is the data folder; keys are paths below it. Sources lie on the same file system."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._durable_folders: set[Path] = set()
 
     def path(self, key: str) -> Path:
         return self._root / key
 
     def put(self, key: str, source: Path) -> None:
         target = self.path(key)
-        with _translated():
-            if target.exists():
+        with translated():
+            if self.size(key) == source.stat().st_size:
                 source.unlink()
                 sync_folder(target.parent)  # another process may have renamed it a moment ago, unsynced
                 return
+            # Nothing there yet, or a file that lost its end: whole bytes take its place at once.
             sync_file(source)
-            _make_folder(target.parent, self._root)
+            self._make_folder(target.parent)
             source.replace(target)
             sync_folder(target.parent)
 
     def put_bytes(self, key: str, data: bytes) -> None:
-        if self.path(key).exists():
+        if self.size(key) == len(data):
             return
         draft = self._root / "incoming" / f"blob-{secrets.token_hex(8)}"
-        with _translated():
-            draft.write_bytes(data)
-        self.put(key, draft)
+        try:
+            with translated():
+                draft.write_bytes(data)
+            self.put(key, draft)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def size(self, key: str) -> int | None:
         try:
@@ -62,64 +67,40 @@ class LocalBlobs:
             os.close(descriptor)
 
     def delete(self, key: str) -> None:
-        with _translated():
+        with translated():
             self.path(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        for folder, _, names in os.walk(self._root / prefix):
+        for folder, _, names in os.walk(self._root / prefix, onerror=_raise):
             for name in names:
                 yield str((Path(folder) / name).relative_to(self._root))
+
+    def _make_folder(self, folder: Path) -> None:
+        """Makes `folder` and syncs every parent's entry for it, once a process: a folder that is there may have been
+        made by another process a moment ago, and a blob's name outlives a power cut only if its folders do."""
+        if folder in self._durable_folders:
+            if folder.is_dir():
+                return
+            self._durable_folders.clear()  # somebody removed folders under us
+        folder.mkdir(parents=True, exist_ok=True)
+        while folder != self._root and folder not in self._durable_folders:
+            sync_folder(folder.parent)
+            if len(self._durable_folders) < _FOLDERS_REMEMBERED_MAX:
+                self._durable_folders.add(folder)
+            folder = folder.parent
 
 
 def _pieces(descriptor: int, start: int, end: int) -> Iterator[bytes]:
     while start < end:
-        try:
+        with translated():
             piece = os.pread(descriptor, min(_PIECE, end - start), start)
-        except OSError as error:
-            raise translate(error) from error
         if not piece:
             raise Corrupt(f"A stored file ended {end - start} bytes early")
         start += len(piece)
         yield piece
 
 
-def _make_folder(folder: Path, root: Path) -> None:
-    """Creates `folder` and syncs each parent that gained an entry, so that the name outlives a power cut."""
-    missing = list[Path]()
-    while folder != root and not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        sync_folder(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
+def _raise(error: OSError) -> None:
+    """A folder that went away while we looked holds no keys; one that cannot be read is a fault."""
+    if not isinstance(error, FileNotFoundError):
         raise translate(error) from error
-
-
-def translate(error: OSError) -> Unavailable | OutOfSpace:
-    """The operating system's words in ours; no path of the server in them."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace("The disk is full: nothing was stored")
-    return Unavailable(f"The disk does not answer: {error.strerror}")

@@ -37,4 +37,5 @@ class MemoryBlobs:
         self._blobs.pop(key, None)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        yield from [key for key in self._blobs if key.startswith(prefix)]
+        below = prefix.rstrip("/") + "/"
+        yield from [key for key in self._blobs if key.startswith(below)]

@@ -1,0 +1,46 @@
+"""The command line: thin commands over the same functions as the web (architecture.md section 9 is its contract).
+
+Every command takes `--data-dir` and `--json` (`options`) and opens the database itself: it works while the hub runs and
+while it does not. A refusal is one line on standard error and exit code 1; a wrong setting or a wrong command, 2.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from pioche import __version__
+from pioche.errors import ConfigError, HubError
+
+app = App(
+    name="pioche",
+    help="The model hub that an organisation runs itself.",
+    version=__version__,
+    print_error=False,
+    exit_on_error=False,
+    result_action="return_value",
+)
+
+# Named, not imported: `pioche --help` is quick, and a command loads what it needs and no more.
+app.command("pioche.cli.serve:serve", name="serve", help="Start the hub.")
+app.command("pioche.cli.accounts:user", name="user", help="Users: create, list, password, suspend, reinstate.")
+app.command("pioche.cli.accounts:org", name="org", help="Organisations: create, list, delete; their members.")
+app.command("pioche.cli.tokens:token", name="token", help="Tokens of users: create, list, revoke.")
+app.command("pioche.cli.repos:repo", name="repo", help="Repos: alias.")
+app.command("pioche.cli.keys:key", name="key", help="The instance's signing keys: rotate.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    try:
+        code = app(arguments)
+    except (ConfigError, CycloptsError) as error:
+        return _refused(str(error), 2)
+    except HubError as error:
+        return _refused(error.message, 1)
+    return code if isinstance(code, int) else 0
+
+
+def _refused(message: str, code: int) -> int:
+    print(f"pioche: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,52 @@
+"""What every command takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pioche import app, config
+from pioche.config import Config
+from pioche.db.engine import Database
+from pioche.http.hub import Hub
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Hands a command the hub that it is about."""
+
+    data_dir: Path | None = None
+    "Folder that holds everything; else PIOCHE_DATA_DIR, pioche.toml, ./data."
+    json: Annotated[bool, Parameter(negative=())] = False
+    "Print JSON, for scripts."
+
+    def config(self) -> Config:
+        """The settings, and a data folder that is ready for them. Raises ConfigError."""
+        found = config.load({"data_dir": self.data_dir})
+        app.prepare(found)
+        return found
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The hub's database. Raises ConfigError."""
+        database = Database(self.config())
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @contextmanager
+    def hub(self) -> Iterator[Hub]:
+        """All services of the hub. Raises ConfigError."""
+        hub = app.build_hub(self.config())
+        try:
+            yield hub
+        finally:
+            hub.database.close()
+
+
+DEFAULT = Options()

@@ -1,0 +1,27 @@
+"""What refusals have in common on the wire, and the plain-text dialect of files and pages."""
+
+from pioche.errors import EntryNotFound, HubError, MethodNotAllowed, RangeNotSatisfiable
+from pioche.http.messages import Headers, Request, Response, text_response
+
+_CHALLENGE = ("WWW-Authenticate", 'Bearer realm="Authentication required", charset="UTF-8"')
+
+
+def headers(error: HubError) -> Headers:
+    """The headers by which clients choose their exception (hub-api.md section 1), whatever the body."""
+    found: Headers = [("X-Error-Message", error.message.replace("\r", " ").replace("\n", " "))]
+    if error.code:
+        found.append(("X-Error-Code", error.code))
+    if error.status == 401:
+        found.append(_CHALLENGE)
+    if isinstance(error, EntryNotFound) and error.commit:
+        found.append(("X-Repo-Commit", error.commit))
+    if isinstance(error, RangeNotSatisfiable):
+        found.append(("Content-Range", f"bytes */{error.size}"))
+    if isinstance(error, MethodNotAllowed):
+        found.append(("Allow", ", ".join(error.allowed)))
+    return found
+
+
+def render_text(_request: Request, error: HubError) -> Response:
+    """The message alone, as `resolve` answers on the public Hub."""
+    return text_response(error.message, status=error.status, headers=headers(error))

@@ -1,0 +1,280 @@
+"""Accounts of the REST API (hub-api.md section 2): who am I, who are they, and may I.
+
+Following, likes and papers belong to issues to come: until then nobody has any, and the lists say so.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+import msgspec
+
+from pioche.accounts import overviews
+from pioche.accounts.account import Account
+from pioche.accounts.callers import Caller
+from pioche.accounts.members import Member, Role
+from pioche.errors import Forbidden, NotFound
+from pioche.http.messages import Headers, Request, Response, cached_json, json_response, next_page, text_response
+from pioche.http.routes import Needs, Route
+from pioche.protocols.rest.shapes import Json, date
+from pioche.repos.access import Action
+
+_PAGE = 100
+_PAGE_MAX = 1000
+
+
+# --- who am I -------------------------------------------------------------------------------------------------------
+
+
+async def whoami(request: Request) -> Response:
+    """GET /api/whoami-v2: everything that the clients' `whoami`, `login` and git credentials read."""
+    return json_response(await request.run(_identity, request))
+
+
+def _identity(request: Request) -> Json:
+    directory, caller = request.hub.directory, request.caller
+    assert caller.token_id is not None  # noqa: S101 - the route needs a user, and users come by tokens
+    user, token = directory.by_id(caller.user_id), directory.tokens.get(caller.token_id)
+    return {
+        "type": "user",
+        "id": user.uid,
+        "name": user.name,
+        "fullname": user.fullname,
+        **({"email": user.email, "emailVerified": False} if user.email else {}),
+        "canPay": False,
+        "periodEnd": None,
+        "isPro": False,
+        "avatarUrl": _avatar_url(user),
+        "orgs": [_org_of_mine(member) for member in directory.members.orgs_of(user.id)],
+        "auth": {
+            "type": "access_token",
+            "accessToken": {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)},
+        },
+    }
+
+
+def _org_of_mine(member: Member) -> Json:
+    org = member.account
+    return {
+        "type": "org",
+        "id": org.uid,
+        "name": org.name,
+        "fullname": org.fullname,
+        "email": org.email,
+        "canPay": False,
+        "periodEnd": None,
+        "isEnterprise": False,
+        "avatarUrl": _avatar_url(org),
+        "roleInOrg": member.role,
+    }
+
+
+async def auth_check(_request: Request) -> Response:
+    """GET /api/T/R/auth-check[/write]: opening the repo was the check."""
+    return text_response("OK")
+
+
+# --- who are they ---------------------------------------------------------------------------------------------------
+
+
+async def user_overview(request: Request) -> Response:
+    """GET /api/users/U/overview."""
+    return cached_json(request, await request.run(_user_overview, request))
+
+
+def _user_overview(request: Request) -> Json:
+    directory = request.hub.directory
+    user = directory.get_user(request.params["name"])
+    seen = overviews.overview(request.hub.database, user, request.caller)
+    return {
+        **_person(user),
+        "type": "user",
+        "numModels": seen.models,
+        "numDatasets": seen.datasets,
+        "numSpaces": seen.spaces,
+        "numDiscussions": seen.discussions,
+        "numPapers": 0,
+        "numUpvotes": 0,
+        "numLikes": 0,
+        "numFollowing": 0,
+        "numFollowers": 0,
+        "isFollowing": False,
+        "orgs": [_org(member.account) for member in directory.members.orgs_of(user.id)],
+        "createdAt": date(user.created_at),
+    }
+
+
+async def org_overview(request: Request) -> Response:
+    """GET /api/organizations/O/overview."""
+    return cached_json(request, await request.run(_org_overview, request))
+
+
+def _org_overview(request: Request) -> Json:
+    org = request.hub.directory.get_org(request.params["name"])
+    seen = overviews.overview(request.hub.database, org, request.caller)
+    return {
+        **_org(org),
+        "type": "org",
+        "isVerified": False,
+        "isFollowing": False,
+        "numUsers": seen.members,
+        "numModels": seen.models,
+        "numDatasets": seen.datasets,
+        "numSpaces": seen.spaces,
+        "numFollowers": 0,
+        "numPapers": 0,
+        "createdAt": date(org.created_at),
+    }
+
+
+async def members(request: Request) -> Response:
+    """GET /api/organizations/O/members, by name, in pages. Fellow members also see the roles."""
+    limit = max(1, request.query.number("limit", default=_PAGE, most=_PAGE_MAX))
+    found, is_fellow = await request.run(_members, request, limit + 1)
+    headers = Headers()
+    if len(found) > limit:
+        found = found[:limit]
+        headers = next_page(request, found[-1].account.name)
+    rows = [
+        {**_person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})} for member in found
+    ]
+    return cached_json(request, rows, headers=headers)
+
+
+def _members(request: Request, limit: int) -> tuple[list[Member], bool]:
+    of_orgs, caller = request.hub.directory.members, request.caller
+    org = request.hub.directory.get_org(request.params["name"])
+    is_fellow = caller.is_admin or of_orgs.role(org.id, caller.user_id) is not None
+    return of_orgs.of(org, after=request.query.get("cursor") or "", limit=limit), is_fellow
+
+
+async def nothing_of_user(request: Request) -> Response:
+    """GET /api/users/U/{followers,following,likes}: nobody follows or likes yet."""
+    await request.run(request.hub.directory.get_user, request.params["name"])
+    return json_response([])
+
+
+async def nothing_of_org(request: Request) -> Response:
+    """GET /api/organizations/O/followers: nobody follows yet."""
+    await request.run(request.hub.directory.get_org, request.params["name"])
+    return json_response([])
+
+
+class _NewRole(msgspec.Struct):
+    role: str
+
+
+async def change_role(request: Request) -> Response:
+    """PUT /api/organizations/O/members/U/role: by its administrators."""
+    role = Role.parse((await request.json(_NewRole)).role)
+    await request.run(_change_role, request, role)
+    return json_response({"success": True})
+
+
+def _change_role(request: Request, role: Role) -> None:
+    directory = request.hub.directory
+    org, user = directory.get_org(request.params["name"]), directory.get_user(request.params["user"])
+    _check_administers(request.caller, org, directory.members.role(org.id, request.caller.user_id))
+    directory.members.change(org, user, role)
+
+
+def _check_administers(caller: Caller, org: Account, role: Role | None) -> None:
+    if not caller.is_admin and role is not Role.ADMIN:
+        raise Forbidden(f"Only an administrator of {org.name} may do this")
+
+
+# --- avatars --------------------------------------------------------------------------------------------------------
+
+
+async def user_avatar(request: Request) -> Response:
+    """GET /api/users/U/avatar."""
+    return await _avatar(request, await request.run(request.hub.directory.get_user, request.params["name"]))
+
+
+async def org_avatar(request: Request) -> Response:
+    """GET /api/organizations/O/avatar."""
+    return await _avatar(request, await request.run(request.hub.directory.get_org, request.params["name"]))
+
+
+async def _avatar(request: Request, account: Account) -> Response:
+    if request.query.flag("redirect"):
+        return Response(302, [("Location", _avatar_url(account))])
+    return json_response({"avatarUrl": _avatar_url(account)})
+
+
+async def avatar_image(request: Request) -> Response:
+    """GET /avatars/NAME.svg: an initial on a colour, both made of the name alone, so that it tells not who exists."""
+    name, dot, suffix = request.params["file"].rpartition(".")
+    if not dot or suffix != "svg" or not name:
+        raise NotFound("There is nothing at this address")
+    headers = [
+        ("Content-Type", "image/svg+xml"),
+        ("Cache-Control", "public, max-age=86400"),
+        ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ]
+    return Response(200, headers, _drawing(name).encode())
+
+
+def _drawing(name: str) -> str:
+    hue = sum(name.lower().encode()) * 47 % 360
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">'
+        f'<rect width="64" height="64" fill="hsl({hue},45%,40%)"/>'
+        '<text x="32" y="43" font-family="sans-serif" font-size="32" text-anchor="middle" fill="#fff">'
+        f"{escape(name.lstrip('_')[:1].upper())}</text></svg>"
+    )
+
+
+# --- what the clients tell and ask on the way -----------------------------------------------------------------------
+
+
+async def telemetry(_request: Request) -> Response:
+    """HEAD|GET|POST /api/telemetry/...: heard politely, kept nowhere."""
+    return Response(200)
+
+
+async def agent_harnesses(_request: Request) -> Response:
+    """GET /api/agent-harnesses: only builds the clients' user agent; nothing is known here."""
+    return json_response({})
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def _person(user: Account) -> Json:
+    return {
+        "_id": user.uid,
+        "user": user.name,
+        "fullname": user.fullname,
+        "avatarUrl": _avatar_url(user),
+        "isPro": False,
+    }
+
+
+def _org(org: Account) -> Json:
+    return {"id": org.uid, "name": org.name, "fullname": org.fullname, "avatarUrl": _avatar_url(org)}
+
+
+def _avatar_url(account: Account) -> str:
+    """Relative, as the public Hub's for those who uploaded none."""
+    return f"/avatars/{account.name}.svg"
+
+
+ROUTES_ACCOUNTS: Sequence[Route] = (
+    Route("GET", "/api/whoami-v2", Needs.USER, whoami),
+    Route("GET", "/api/{repo:api}/auth-check", Action.CONTENT, auth_check),
+    Route("GET", "/api/{repo:api}/auth-check/write", Action.WRITE, auth_check),
+    Route("GET", "/api/users/{name}/overview", Needs.ANYONE, user_overview),
+    Route("GET", "/api/users/{name}/followers", Needs.ANYONE, nothing_of_user),
+    Route("GET", "/api/users/{name}/following", Needs.ANYONE, nothing_of_user),
+    Route("GET", "/api/users/{name}/likes", Needs.ANYONE, nothing_of_user),
+    Route("GET", "/api/users/{name}/avatar", Needs.ANYONE, user_avatar),
+    Route("GET", "/api/organizations/{name}/overview", Needs.ANYONE, org_overview),
+    Route("GET", "/api/organizations/{name}/members", Needs.ANYONE, members),
+    Route("PUT", "/api/organizations/{name}/members/{user}/role", Needs.USER_WRITE, change_role),
+    Route("GET", "/api/organizations/{name}/followers", Needs.ANYONE, nothing_of_org),
+    Route("GET", "/api/organizations/{name}/avatar", Needs.ANYONE, org_avatar),
+    Route("GET", "/avatars/{file}", Needs.ANYONE, avatar_image),
+    Route("GET", "/api/telemetry/{topic*}", Needs.ANYONE, telemetry),
+    Route("POST", "/api/telemetry/{topic*}", Needs.ANYONE, telemetry),
+    Route("GET", "/api/agent-harnesses", Needs.ANYONE, agent_harnesses),
+)

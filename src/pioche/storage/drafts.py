@@ -1,0 +1,81 @@
+"""Files on their way in: bytes that arrive are written, counted and hashed in one pass, and kept only when taken over."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pioche.errors import ContentMismatch
+from pioche.names import Sha256
+from pioche.storage.disk import translated
+
+_VECTORS_MAX = 1024  # IOV_MAX on Linux
+
+
+class Draft:
+    """One file under `folder`, made at the first write. A context manager: what nobody took over is gone at its end.
+
+    Not safe for two threads at once. Methods raise OutOfSpace and Unavailable when the disk fails.
+    """
+
+    def __init__(self, folder: Path, *, size: int) -> None:
+        """`size` is what was announced: not a byte more is written."""
+        self.path = folder / f"draft-{secrets.token_hex(12)}"
+        self._announced = size
+        self._received = 0
+        self._descriptor = -1
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        with translated():
+            self.path.unlink(missing_ok=True)
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Appends. Raises ContentMismatch past the announced size."""
+        self._received += sum(map(len, pieces))
+        if self._received > self._announced:
+            raise ContentMismatch(f"More than the announced {self._announced} bytes were sent")
+        with translated():
+            if self._descriptor < 0:
+                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            write_all(self._descriptor, pieces)
+        for piece in pieces:
+            self._hash.update(piece)
+
+    def finish(self) -> Sha256:
+        """The sha256 of what came. Raises ContentMismatch unless it is as long as announced."""
+        if self._received != self._announced:
+            raise ContentMismatch(f"{self._received} bytes were sent where {self._announced} were announced")
+        self.write(())  # an empty file exists too
+        self._close()
+        return Sha256(self._hash.hexdigest())
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def write_all(descriptor: int, pieces: Sequence[bytes], position: int | None = None) -> None:
+    """Writes every byte, at `position` or where the file stands. Raises OSError."""
+    vectors = [memoryview(piece) for piece in pieces if piece]
+    while vectors:
+        batch = vectors[:_VECTORS_MAX]
+        if position is None:
+            count = os.writev(descriptor, batch)
+        else:
+            count = os.pwritev(descriptor, batch, position)
+            position += count
+        while vectors and count >= len(vectors[0]):
+            count -= len(vectors.pop(0))
+        if count:
+            vectors[0] = vectors[0][count:]

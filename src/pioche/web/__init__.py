@@ -1,0 +1,1 @@
+"""Pages for people, in French and English. (Here: the front page; the others are the Search issue's.)"""

@@ -1,0 +1,233 @@
+"""Every method of the client's HfApi that the compatibility table says works, once, against a live hub.
+
+One short story per kind of work; the wide tests (sizes, versions of the client, every door) are in the files beside this.
+"""
+
+import json
+import struct
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, hf_hub_url
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from tests.hub import Account, Hub
+
+
+@pytest.fixture(scope="module")
+def ada(hub: Hub) -> Account:
+    return hub.user(hub.name("ada"))
+
+
+@pytest.fixture(scope="module")
+def api(hub: Hub, ada: Account) -> HfApi:
+    return HfApi(hub.endpoint, token=ada.token)
+
+
+class Where(TypedDict):
+    """The two arguments that say which repo, as most methods take them: `api.method(**repo, ...)`."""
+
+    repo_id: str
+    repo_type: str
+
+
+@pytest.fixture(params=["model", "dataset", "space"])
+def repo(hub: Hub, api: HfApi, ada: Account, request: pytest.FixtureRequest) -> Where:
+    where = Where(repo_id=f"{ada.name}/{hub.name('repo')}", repo_type=request.param)
+    api.create_repo(**where, space_sdk="static" if request.param == "space" else None)
+    return where
+
+
+def names(api: HfApi, repo: Where) -> list[str]:
+    """The files that are there beside those that every repo of this type begins with."""
+    return [name for name in api.list_repo_files(**repo) if name not in (".gitattributes", "README.md")]
+
+
+def test_whoami_and_overviews(hub: Hub, api: HfApi, ada: Account) -> None:
+    lab = hub.org(hub.name("lab"), {ada.name: "admin"})
+    me = api.whoami()
+    assert (me["type"], me["name"]) == ("user", ada.name)
+    assert lab in [org["name"] for org in me["orgs"]]
+    assert api.get_user_overview(ada.name).username == ada.name
+    assert api.get_organization_overview(lab).name == lab
+    assert [member.username for member in api.list_organization_members(lab)] == [ada.name]
+    assert api.get_full_repo_name("m") == f"{ada.name}/m"
+
+
+def test_create_delete_move_and_exist(hub: Hub, api: HfApi, ada: Account) -> None:
+    for repo_type, space in (("model", {}), ("dataset", {}), ("space", {"space_sdk": "static"})):
+        repo_id = f"{ada.name}/{hub.name('repo')}"
+        url = api.create_repo(repo_id, repo_type=repo_type, **space)
+        assert (url.repo_id, url.repo_type) == (repo_id, repo_type)
+        api.create_repo(repo_id, repo_type=repo_type, exist_ok=True, **space)
+        with pytest.raises(HfHubHTTPError, match="409"):
+            api.create_repo(repo_id, repo_type=repo_type, **space)
+        assert api.repo_exists(repo_id, repo_type=repo_type)
+        moved = f"{ada.name}/{hub.name('moved')}"
+        api.move_repo(repo_id, moved, repo_type=repo_type)
+        assert api.repo_info(repo_id, repo_type=repo_type).id == moved
+        api.delete_repo(moved, repo_type=repo_type)
+        assert not api.repo_exists(moved, repo_type=repo_type)
+
+
+def test_info_of_each_type_and_settings(hub: Hub, api: HfApi, ada: Account) -> None:
+    name = f"{ada.name}/{hub.name('any')}"
+    api.create_repo(name)
+    api.create_repo(name, repo_type="dataset")
+    api.create_repo(name, repo_type="space", space_sdk="gradio")
+    model, dataset, space = api.model_info(name), api.dataset_info(name), api.space_info(name)
+    assert {info.id for info in (model, dataset, space)} == {name}
+    assert len(model.sha or "") == 40
+    assert [file.rfilename for file in model.siblings or []] == [".gitattributes"]
+    assert space.sdk == "gradio"
+    assert api.repo_info(name, repo_type="dataset").sha == dataset.sha
+    api.update_repo_settings(name, private=True)
+    assert api.model_info(name).private
+    with pytest.raises(RepositoryNotFoundError):
+        HfApi(hub.endpoint, token=False).model_info(name)
+
+
+def test_access_is_checked(hub: Hub, api: HfApi, repo: Where) -> None:
+    stranger = HfApi(hub.endpoint, token=hub.user(hub.name("eve")).token)
+    api.auth_check(**repo)
+    api.auth_check(**repo, write=True)
+    stranger.auth_check(**repo)
+    with pytest.raises(HfHubHTTPError):
+        stranger.auth_check(**repo, write=True)
+    api.update_repo_settings(**repo, private=True)
+    with pytest.raises(RepositoryNotFoundError):
+        stranger.auth_check(**repo)
+
+
+def test_lists(hub: Hub, api: HfApi, ada: Account) -> None:
+    name = hub.name("listed")
+    api.create_repo(f"{ada.name}/{name}")
+    api.create_repo(f"{ada.name}/{name}", repo_type="dataset")
+    api.create_repo(f"{ada.name}/{name}", repo_type="space", space_sdk="static")
+    for found in (
+        api.list_models(author=ada.name, search=name),
+        api.list_datasets(author=ada.name, search=name),
+        api.list_spaces(author=ada.name, search=name),
+    ):
+        assert [info.id for info in found] == [f"{ada.name}/{name}"]
+    newest = list(api.list_models(author=ada.name, sort="created_at", limit=1))
+    assert [info.id for info in newest] == [f"{ada.name}/{name}"]
+
+
+def test_commits_change_files(api: HfApi, repo: Where, tmp_path: Path) -> None:
+    for name in ("a/one.txt", "a/two.txt", "b/three.txt", "four.txt"):
+        path = tmp_path / "folder" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    api.upload_folder(**repo, folder_path=tmp_path / "folder")
+    api.upload_file(**repo, path_or_fileobj=b"five", path_in_repo="five.txt")
+    api.delete_file("four.txt", **repo)
+    api.delete_files(**repo, delete_patterns=["b/*"])
+    assert names(api, repo) == ["a/one.txt", "a/two.txt", "five.txt"]
+    api.delete_folder("a", **repo)
+    operations = [
+        CommitOperationAdd("six.txt", b"six"),
+        CommitOperationCopy("five.txt", "copy.txt"),
+        CommitOperationDelete("five.txt"),
+    ]
+    done = api.create_commit(
+        **repo, operations=operations, commit_message="Three at once", commit_description="Why not"
+    )
+    assert names(api, repo) == ["copy.txt", "six.txt"]
+    newest = api.list_repo_commits(**repo)[0]
+    assert (newest.commit_id, newest.title, newest.message) == (done.oid, "Three at once", "Why not")
+
+
+def test_a_stale_parent_is_refused(api: HfApi, repo: Where) -> None:
+    first = api.repo_info(**repo).sha
+    api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", parent_commit=first)
+    with pytest.raises(HfHubHTTPError, match="412"):
+        api.create_commit(**repo, operations=[CommitOperationAdd("b", b"2")], commit_message="b", parent_commit=first)
+
+
+def test_large_files_are_uploaded_before_the_commit(api: HfApi, repo: Where, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000
+    addition = CommitOperationAdd("weights.bin", content)
+    api.preupload_lfs_files(**repo, additions=[addition])
+    api.create_commit(**repo, operations=[addition], commit_message="weights")
+    path = api.hf_hub_download(**repo, filename="weights.bin", cache_dir=tmp_path)
+    assert Path(path).read_bytes() == content
+
+
+def test_a_pull_request_has_its_own_ref(api: HfApi, repo: Where) -> None:
+    done = api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", create_pr=True)
+    assert done.pr_num == 1
+    assert api.file_exists(**repo, filename="a", revision="refs/pr/1")
+    assert not api.file_exists(**repo, filename="a")
+    assert [ref.ref for ref in api.list_repo_refs(**repo, include_pull_requests=True).pull_requests or []] == [
+        "refs/pr/1"
+    ]
+
+
+def test_trees_and_paths(api: HfApi, repo: Where) -> None:
+    additions = [CommitOperationAdd(name, name.encode()) for name in ("x/y/z.txt", "x/w.txt", "v.txt")]
+    done = api.create_commit(**repo, operations=additions, commit_message="tree")
+    top = {entry.path: type(entry).__name__ for entry in api.list_repo_tree(**repo)}
+    assert top.items() >= {".gitattributes": "RepoFile", "v.txt": "RepoFile", "x": "RepoFolder"}.items()
+    below = [entry.path for entry in api.list_repo_tree(**repo, path_in_repo="x", recursive=True, expand=True)]
+    assert sorted(below) == ["x/w.txt", "x/y", "x/y/z.txt"]
+    (file,) = api.get_paths_info(**repo, paths=["x/w.txt", "absent"], expand=True)
+    assert (file.path, file.size, file.last_commit.oid) == ("x/w.txt", 7, done.oid)
+    with pytest.raises(EntryNotFoundError):
+        list(api.list_repo_tree(**repo, path_in_repo="absent"))
+
+
+def test_branches_and_tags(api: HfApi, repo: Where) -> None:
+    first = api.repo_info(**repo).sha
+    api.create_branch(**repo, branch="dev")
+    api.create_commit(**repo, operations=[CommitOperationAdd("a", b"1")], commit_message="a", revision="dev")
+    api.create_tag(**repo, tag="v1", revision="dev", tag_message="the first")
+    refs = api.list_repo_refs(**repo)
+    assert {branch.name: branch.target_commit == first for branch in refs.branches} == {"main": True, "dev": False}
+    assert [tag.name for tag in refs.tags] == ["v1"]
+    assert api.revision_exists(**repo, revision="v1")
+    assert api.file_exists(**repo, filename="a", revision="v1")
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.create_tag(**repo, tag="v1")
+    api.delete_tag(**repo, tag="v1")
+    api.delete_branch(**repo, branch="dev")
+    assert not api.revision_exists(**repo, revision="v1")
+    with pytest.raises(RevisionNotFoundError):
+        list(api.list_repo_tree(**repo, revision="dev"))
+
+
+def test_downloads(api: HfApi, repo: Where, tmp_path: Path) -> None:
+    additions = [CommitOperationAdd("a.txt", b"text"), CommitOperationAdd("big.bin", bytes(2_000_000))]
+    done = api.create_commit(**repo, operations=additions, commit_message="both")
+    assert Path(api.hf_hub_download(**repo, filename="a.txt", cache_dir=tmp_path)).read_bytes() == b"text"
+    folder = Path(api.snapshot_download(**repo, cache_dir=tmp_path))
+    assert folder.name == done.oid
+    assert (folder / "big.bin").read_bytes() == bytes(2_000_000)
+    assert api.resolve_revision(**repo, cache_dir=tmp_path).commit_hash == done.oid
+    metadata = api.get_hf_file_metadata(url=hf_hub_url(**repo, filename="a.txt", endpoint=api.endpoint))
+    assert (metadata.commit_hash, metadata.size) == (done.oid, 4)
+    checked = api.verify_repo_checksums(**repo, cache_dir=tmp_path)
+    assert (checked.mismatches, checked.missing_paths) == ([], [])
+    with pytest.raises(EntryNotFoundError):
+        api.hf_hub_download(**repo, filename="absent", cache_dir=tmp_path)
+    with pytest.raises(RepositoryNotFoundError):
+        api.hf_hub_download("nobody/nothing", "a.txt", cache_dir=tmp_path)
+
+
+def test_safetensors_headers_are_read_by_range(api: HfApi, repo: Where) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).encode()
+    content = struct.pack("<Q", len(header)) + header + bytes(16)
+    api.upload_file(**repo, path_or_fileobj=content, path_in_repo="model.safetensors")
+    assert api.get_safetensors_metadata(**repo).parameter_count == {"F32": 4}
+    assert api.parse_safetensors_file_metadata(**repo, filename="model.safetensors").tensors["w"].shape == [2, 2]
+
+
+def test_work_in_the_background(api: HfApi, repo: Where) -> None:
+    api.run_as_future(api.upload_file, **repo, path_or_fileobj=b"1", path_in_repo="later").result(60)
+    assert api.file_exists(**repo, filename="later")
