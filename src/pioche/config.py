@@ -74,6 +74,10 @@ class Config:
     upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
     download_url_seconds: int = _setting(900, "Life of a signed download address.")
     xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
+    body_stall_seconds: int = _setting(
+        20, "How long the body of a request may stand still: 16 KiB must arrive in that time."
+    )
     drain_seconds: int = _setting(30, "How long requests in flight may take to finish after SIGTERM.")
 
     def __post_init__(self) -> None:

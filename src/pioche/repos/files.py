@@ -45,6 +45,11 @@ class Entry:
     def is_folder(self) -> bool:
         return self.mode == MODE_TREE
 
+    @property
+    def is_file(self) -> bool:
+        """False for folders and submodules, which have no bytes."""
+        return self.mode not in (MODE_TREE, MODE_GITLINK)
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
