@@ -44,9 +44,7 @@ def publish_and_pull(client: Client, repo: str, repo_type: str, large: int, coun
         assert len(found.pop(".gitattributes")) == 64
     return {
         "url": str(created),
-        "differ": [
-            sorted(dict(expected.items() ^ found.items())) for found in (pulled, cached) if found != expected
-        ],
+        "differ": [sorted(dict(expected.items() ^ found.items())) for found in (pulled, cached) if found != expected],
         "singly": sorted(name for name, digest in singly.items() if digest != expected[name]),
         "listed": sorted({".gitattributes", *expected} ^ set(api.list_repo_files(repo, repo_type=repo_type))),
         "newest": api.list_repo_commits(repo, repo_type=repo_type)[0].title,

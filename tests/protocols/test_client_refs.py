@@ -18,7 +18,11 @@ def branch_and_tag(client: Client, repo: str) -> Any:
     api.create_tag(repo, tag="v1", revision=first.oid, tag_message="The first")
     api.create_tag(repo, tag="v2")
     api.upload_file(
-        repo_id=repo, path_or_fileobj=b"dev\n", path_in_repo="f.txt", revision="feature/\u00e9+1", commit_message="On it"
+        repo_id=repo,
+        path_or_fileobj=b"dev\n",
+        path_in_repo="f.txt",
+        revision="feature/\u00e9+1",
+        commit_message="On it",
     )
     texts = {}
     for revision in ("main", "dev", "feature/\u00e9+1", "from-first", "v1", "v2", first.oid, second.oid[:7]):
@@ -100,9 +104,9 @@ def propose(client: Client, repo: str, stranger: str) -> Any:
         "its weights": client.sha256(api.hf_hub_download(repo, "w.bin", revision=proposed.pr_revision))
         == client.sha256(client.noise(50_000, repo)),
         "main": api.model_info(repo).sha == base.oid,
-        "not theirs": client.refusal(
-            theirs.upload_file, repo_id=repo, path_or_fileobj=b"4\n", path_in_repo="h.txt"
-        )["status"],
+        "not theirs": client.refusal(theirs.upload_file, repo_id=repo, path_or_fileobj=b"4\n", path_in_repo="h.txt")[
+            "status"
+        ],
     }
 
 

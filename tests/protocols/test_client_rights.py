@@ -19,8 +19,7 @@ def introduce(client: Client, invalid: str) -> Any:
         "type": me["type"],
         "orgs": [[org["name"], org["roleInOrg"]] for org in me["orgs"]],
         "role": me["auth"]["accessToken"]["role"],
-        "invalid": client.refusal(api.whoami, token=invalid)["classes"][:2],
-        "nobody": client.refusal(api.whoami, token=False)["classes"][0],
+        "invalid": client.refusal(api.whoami, token=invalid)["status"],
         "overview": api.get_user_overview(me["name"]).username,
         "members": [member.username for member in api.list_organization_members(me["orgs"][0]["name"])],
         "no such user": client.refusal(api.get_user_overview, "nobody-of-that-name")["status"],
@@ -33,12 +32,11 @@ def test_whoami_tells_name_role_and_organisations(version: Kind, hub: Hub, ada: 
     told = version.tell(introduce, hub, reading, invalid="hf_" + "x" * 34)
     assert [lab, "write"] in told.pop("orgs")
     assert ada.name in told.pop("members")
-    assert "LocalTokenNotFoundError" in told.pop("nobody")
     assert told == {
         "name": ada.name,
         "type": "user",
         "role": "read",
-        "invalid": ["HfHubHTTPError", "HTTPError"] if version.version < "2" else told["invalid"],
+        "invalid": 401,
         "overview": ada.name,
         "no such user": 404,
     }
@@ -134,9 +132,7 @@ def err(client: Client, repo: str, stranger: str, reading: str, invalid: str) ->
     }
 
 
-def test_refusals_are_those_of_the_public_hub(
-    version: Kind, hub: Hub, ada: Account, eve: Account, repo: str
-) -> None:
+def test_refusals_are_those_of_the_public_hub(version: Kind, hub: Hub, ada: Account, eve: Account, repo: str) -> None:
     told = version.tell(
         err, hub, ada.token, repo=repo, stranger=eve.token, reading=hub.token(ada.name, role="read"),
         invalid="hf_" + "x" * 34,
