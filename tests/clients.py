@@ -35,8 +35,9 @@ from tests.hub import Hub
 VERSIONS = ("0.36.2", "1.33.0", "2.4.0")
 OLDEST, MIDDLE, CURRENT = VERSIONS
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+XET = "hf-xet==1.8.0"
 LIBRARIES = ("transformers", "sentence-transformers", "diffusers", "datasets")
-"""The libraries on top of the client. Their torch is installed before them: see _build."""
+"""The libraries on top of the client, in the versions of constraints.txt."""
 
 Story = Callable[..., Any]
 
@@ -124,9 +125,10 @@ def interpreter(version: str, packages: tuple[str, ...] = ()) -> Path:
     """The Python of the environment with that client, built on first use (minutes; safe among parallel test runs)."""
     if not packages and importlib.metadata.version("huggingface_hub") == version:
         return Path(sys.executable)
-    wanted = [f"huggingface_hub=={version}", *packages]
+    xet = [] if any(package.startswith("hf-xet") for package in packages) else [XET]
+    wanted = [f"huggingface_hub=={version}", *xet, *packages]
     key = hashlib.sha256("\n".join([*wanted, CONSTRAINTS.read_text()]).encode()).hexdigest()[:8]
-    folder = _folder() / f"{version}{'-libraries' if packages else ''}-{key}"
+    folder = _folder() / f"{version}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -144,7 +146,7 @@ def _build(folder: Path, requirements: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--constraint", str(CONSTRAINTS)]
-    if len(requirements) > 1:
+    if set(requirements) & set(LIBRARIES):
         # Before what asks for any torch: there the newest would be taken, with gigabytes for graphics cards.
         subprocess.run([*pip, "torch"], check=True)
     subprocess.run([*pip, *requirements], check=True)

@@ -62,6 +62,11 @@ class Config:
         "Which repos a deduplication answer may come from, among those the caller may read.",
         choices=("repo", "namespace", "public"),
     )
+    backslash_names: str = _setting(
+        "refuse",
+        "Whether file names with a backslash are refused, or kept as on the public Hub (on Windows they can climb out).",
+        choices=("refuse", "keep"),
+    )
     regular_file_bytes_max: int = _setting(10 * 2**20, "Largest file kept in git itself; larger ones go to LFS or Xet.")
     lfs_file_bytes_max: int = _setting(5 * 2**40, "Largest LFS or Xet file.")
     lfs_part_bytes: int = _setting(

@@ -26,8 +26,8 @@ def branch_and_tag(client: Client, repo: str) -> Any:
     )
     texts = {}
     for revision in ("main", "dev", "feature/\u00e9+1", "from-first", "v1", "v2", first.oid, second.oid[:7]):
-        path = api.hf_hub_download(repo, "f.txt", revision=revision)
-        texts[{first.oid: "first", second.oid[:7]: "short"}.get(revision, revision)] = open(path).read().strip()
+        name = {first.oid: "first", second.oid[:7]: "short"}.get(revision, revision)
+        texts[name] = client.text(api.hf_hub_download(repo, "f.txt", revision=revision)).strip()
     refs = api.list_repo_refs(repo)
     main = {first.oid: "first", second.oid: "second"}
     found = {
@@ -138,7 +138,7 @@ def race(client: Client, repo: str) -> Any:
     return {
         "late": [late["status"], late["said"]],
         "unknown": unknown["status"],
-        "text": open(api.hf_hub_download(repo, "f.txt")).read(),
+        "text": client.text(api.hf_hub_download(repo, "f.txt")),
         "commits": [commit.title for commit in api.list_repo_commits(repo)],
     }
 

@@ -51,7 +51,7 @@ def keep_private(client: Client, repo: str, content: str) -> Any:
     client.api.upload_file(repo_id=repo, path_or_fileobj=client.noise(100_000, repo), path_in_repo="secret.bin")
     downloaded = client.api.hf_hub_download(repo, "secret.bin")
     assert client.sha256(downloaded) == client.sha256(client.noise(100_000, repo))
-    return {"text": open(client.api.hf_hub_download(repo, "secret.txt")).read(), "info": client.api.repo_info(repo).id}
+    return {"text": client.text(client.api.hf_hub_download(repo, "secret.txt")), "info": client.api.repo_info(repo).id}
 
 
 def knock(client: Client, repo: str) -> Any:
@@ -181,7 +181,7 @@ def gate(client: Client, repo: str, stranger: str, mode: str) -> Any:
         "stranger": client.refusal(eve.hf_hub_download, repo, "x.txt")["classes"][0],
         "nobody": client.refusal(nobody.hf_hub_download, repo, "x.txt")["classes"][0],
         "check": client.refusal(eve.auth_check, repo)["classes"][0],
-        "owner": open(api.hf_hub_download(repo, "x.txt")).read(),
+        "owner": client.text(api.hf_hub_download(repo, "x.txt")),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients import CURRENT, Kind
+from tests.clients import CURRENT, OLDEST, Kind
 from tests.clientside import Client
 from tests.hub import Account, Hub
 
@@ -127,7 +127,7 @@ def lie(client: Client, repo: str, path: str) -> Any:
 
     client.api.create_repo(repo)
     url = f"{client.api.endpoint}/api/models/{repo}/xet-write-token/main"
-    token = client.hub.get_session().get(url, headers=client.hub.utils.build_hf_headers()).json()
+    token = client.hub.utils.get_session().get(url, headers=client.hub.utils.build_hf_headers()).json()
     pair = (token["accessToken"], token["exp"])
     call = hf_xet.upload_files
     return client.refusal(call, [path], token["casUrl"], pair, lambda: pair, None, "model", sha256s=["ab" * 32])
@@ -170,3 +170,30 @@ def test_anonymous_download_of_a_public_repo(hub: Hub, ada: Account, tmp_path: P
     urllib.request.urlopen(request, timeout=60).close()
     fetched = CLIENT.tell(download, hub, None, repo=repo, one="open.bin")
     assert fetched["one"] == hashlib.sha256(noise(7, 900_000)).hexdigest()
+
+
+def old_way(client: Client, repo: str, path: str, size: int) -> Any:
+    import hf_xet
+
+    def token(kind: str) -> Any:
+        url = f"{client.api.endpoint}/api/models/{repo}/xet-{kind}-token/main"
+        body = client.hub.utils.get_session().get(url, headers=client.hub.utils.build_hf_headers()).json()
+        return body["casUrl"], (body["accessToken"], body["exp"])
+
+    client.api.create_repo(repo)
+    cas, pair = token("write")
+    (sent,) = hf_xet.upload_files([path], cas, pair, lambda: pair, None, "model")
+    cas, pair = token("read")
+    hf_xet.download_files([hf_xet.PyXetDownloadInfo("copy.bin", sent.hash, size)], cas, pair, lambda: pair, None)
+    return client.sha256("copy.bin")
+
+
+@pytest.mark.parametrize("version", ["1.1.10", "1.5.0"])
+def test_older_hf_xet_by_its_own_routes(hub: Hub, ada: Account, tmp_path: Path, version: str) -> None:
+    """xet.md section 8.9: unversioned routes, v1 reconstructions, a footer size that no footer follows."""
+    data = noise(8, 2_500_000)
+    path = tmp_path / "old.bin"
+    path.write_bytes(data)
+    kind = Kind(OLDEST, packages=(f"hf-xet=={version}",))
+    told = kind.tell(old_way, hub, ada.token, repo=f"{ada.name}/{hub.name('old')}", path=str(path), size=len(data))
+    assert told == hashlib.sha256(data).hexdigest()

@@ -48,7 +48,7 @@ def until(condition: object, *, seconds: float = 30) -> None:
 
 def begin_request(hub: Hub) -> socket.socket:
     """A request whose body is only half there: in flight until `end_request`."""
-    head = f"POST /api/validate-yaml HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(_BODY)}\r\n\r\n"
+    head = f"POST /api/validate-yaml HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(_BODY)}\r\n\r\n"
     connection = socket.create_connection(("127.0.0.1", hub.port), timeout=30)
     connection.sendall(head.encode() + _BODY[:10])
     time.sleep(0.3)  # it has to have arrived in a web process

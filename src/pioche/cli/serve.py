@@ -1,7 +1,6 @@
 """`pioche serve`: the hub itself."""
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +31,7 @@ def serve(
     log_level: Annotated[str | None, _option("log_level")] = None,
     log_format: Annotated[str | None, _option("log_format")] = None,
     json: Annotated[bool, Parameter(negative="", help="Print JSON objects, one a line.")] = False,
-) -> None:
+) -> int:
     """Run the hub until SIGTERM or Ctrl-C, which let requests in flight finish.
 
     Prints one line with its address when it can serve; before that, on the first start, the administrator's one-time
@@ -50,8 +49,9 @@ def serve(
             as_json=json,
         )
     url = {"url": supervisor.url}
-    sys.exit(supervisor.run(ready=lambda: _print(url, "Pioche is ready at {url}", as_json=json)))
+    return supervisor.run(ready=lambda: _print(url, "Pioche is ready at {url}", as_json=json))
 
 
 def _print(found: dict[str, str], text: str, *, as_json: bool) -> None:
+    """At once: whoever started the hub waits for it."""
     print(json_format.dumps(found) if as_json else text.format(**found), flush=True)

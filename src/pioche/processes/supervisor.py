@@ -59,7 +59,7 @@ class Supervisor:
     def run(self, ready: Callable[[], None]) -> int:
         """Until SIGTERM or SIGINT; calls `ready` once, when the hub can serve. Returns the exit status.
 
-        A process that ends before that is a mistake that no restart mends: it ends the hub, with status 1.
+        A process that gives up before that has found something that no restart mends: it ends the hub, with status 1.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, child.SIGNALS)
         self._prepare_metrics()
@@ -71,7 +71,7 @@ class Supervisor:
                 received = signal.sigtimedwait(child.SIGNALS, min(pause, self._next_start()))
                 if received is not None and received.si_signo in _ASKED_TO_END:
                     return 0
-                if self._reap() and not is_ready:
+                if any(status > 0 for status in self._reap()) and not is_ready:
                     return 1
                 if not is_ready and self._answers():
                     is_ready = True
@@ -104,8 +104,9 @@ class Supervisor:
         )
         place.started_at = time.monotonic()
 
-    def _reap(self) -> bool:
-        """Notices who ended and when they are started again; True when anybody did."""
+    def _reap(self) -> list[int]:
+        """Notices who ended and when they are started again; returns their statuses (below 0: killed)."""
+        statuses = list[int]()
         ended = [place for place in self._children if place.running is not None and place.running.poll() is not None]
         for place in ended:
             assert place.running is not None  # noqa: S101 - chosen so
@@ -114,8 +115,9 @@ class Supervisor:
             delay = min(_RESTART_SECONDS * 2**place.failures, _RESTART_SECONDS_MAX)
             place.due_at = time.monotonic() + delay
             log.warning("process ended", process=place.process.name, status=place.running.returncode, restart_s=delay)
+            statuses.append(place.running.returncode)
             place.running = None
-        return bool(ended)
+        return statuses
 
     def _next_start(self) -> float:
         now = time.monotonic()

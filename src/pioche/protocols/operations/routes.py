@@ -2,8 +2,8 @@
 
 import ipaddress
 
-from pioche.errors import Forbidden, HubError, MethodNotAllowed, Unauthenticated
-from pioche.http import threads
+from pioche.errors import Forbidden, HubError, Unauthenticated
+from pioche.http import errors, threads
 from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.observe import metrics
@@ -51,12 +51,7 @@ def _is_from_this_machine(request: Request) -> bool:
 
 
 def refuse(_request: Request, error: HubError) -> Response:
-    headers: Headers = list(_FRESH)
-    if error.status == 401:
-        headers.append(("WWW-Authenticate", 'Bearer realm="Authentication required", charset="UTF-8"'))
-    if isinstance(error, MethodNotAllowed):
-        headers.append(("Allow", ", ".join(error.allowed)))
-    return json_response({"error": error.message}, status=error.status, headers=headers)
+    return json_response({"error": error.message}, status=error.status, headers=[*errors.headers(error), *_FRESH])
 
 
 PROTOCOL = Protocol(

@@ -172,7 +172,7 @@ def _change_role(request: Request, role: Role) -> None:
     directory = request.hub.directory
     org, user = directory.get_org(request.params["name"]), directory.get_user(request.params["user"])
     _check_administers(request.caller, org, directory.members.role(org.id, request.caller.user_id))
-    directory.members.change(org, user, role)
+    directory.members.change(org, user, role, actor_id=request.caller.user_id)
 
 
 def _check_administers(caller: Caller, org: Account, role: Role | None) -> None:
