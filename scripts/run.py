@@ -6,11 +6,9 @@ samples go through its public address, as anyone's models do. Ends when the hub 
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,8 +20,6 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 PIOCHE = (sys.executable, "-m", "pioche")
 USER = "demo"
-URL = re.compile(r"https?://[^\s\"'<>]*[^\s\"'<>.,;)]")
-PASSWORD = re.compile(r"password", re.IGNORECASE)
 
 
 def main() -> int:
@@ -39,15 +35,19 @@ def main() -> int:
         url = server.wait_until_ready()
         if url is not None:
             token = prepare(url, pending) if pending.exists() else None
-            print(guide(url, server.password, token), flush=True)
+            print(guide(url, server.told, token), flush=True)
         return server.process.wait()
     except KeyboardInterrupt:
-        server.process.terminate()
-        return server.process.wait()
+        return server.end()
+    finally:
+        server.end()
 
 
 def settle_environment() -> None:
-    """Leaves the shell's own Hugging Face settings out: the samples are for this hub."""
+    """Leaves the shell's own Hugging Face settings out: the samples are for this hub. Logs are few, and for people."""
+    if not Path("pioche.toml").exists() and "PIOCHE_CONFIG" not in os.environ:
+        os.environ.setdefault("PIOCHE_LOG_LEVEL", "warning")
+        os.environ.setdefault("PIOCHE_LOG_FORMAT", "text")
     for key in [key for key in os.environ if key.startswith(("HF_", "HUGGING"))]:
         del os.environ[key]
     os.environ.update(HF_HOME=str(BUILD / "client"), HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
@@ -69,31 +69,26 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 class Server:
-    """`pioche serve` as a child process. What it prints is passed on; its address and the password are kept."""
+    """`pioche serve` as a child process; its logs go to this terminal, what it says is read here."""
 
     def __init__(self) -> None:
-        self.url: str | None = None
-        self.password: str | None = None
-        self._settled = threading.Event()
-        self.process = subprocess.Popen([*PIOCHE, "serve"], stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
+        self.told: dict[str, str] = {}
+        command = [*PIOCHE, "serve", "--json"]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def wait_until_ready(self) -> str | None:
         """The hub's address; None when it ended instead."""
-        self._settled.wait()
-        return self.url
-
-    def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            print(line, end="", flush=True)
-            if PASSWORD.search(line):
-                self.password = line.strip()
-            found = URL.search(line)
-            if found and self.url is None:
-                self.url = found[0].rstrip("/")
-                self._settled.set()
-        self._settled.set()
+            self.told.update(json.loads(line))
+            if "url" in self.told:
+                return self.told["url"]
+        return None
+
+    def end(self) -> int:
+        """Lets the hub finish what it is doing; its exit status."""
+        self.process.terminate()
+        return self.process.wait()
 
 
 def prepare(url: str, pending: Path) -> str:
@@ -124,9 +119,10 @@ def pioche(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def guide(url: str, password: str | None, token: str | None) -> str:
+def guide(url: str, told: dict[str, str], token: str | None) -> str:
     """What a newcomer wants to know now."""
-    administrator = f"  Administrator     {password}\n" if password else ""
+    login = f"{told['administrator']}, one-time password {told['password']}" if "password" in told else ""
+    administrator = f"  Administrator     {login}\n" if login else ""
     token = token or f"(.venv/bin/pioche token create {USER} makes a new one)"
     return f"""
 Pioche is running at {url}

@@ -1,91 +1,103 @@
 """The stock clients, each version in an environment of its own, run against a hub as its users run them.
 
-    done = run("0.36.2", SCRIPT, hub, token=ada.token, xet=False, REPO="ada/m")
-    assert done.value == {"sha": ...}
+    def publish(client, repo):                       # runs in the client's own interpreter: see tests/clientside.py
+        client.api.create_repo(repo)
+        return client.api.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=repo).oid
 
-`SCRIPT` is Python source that runs in a process of its own. Its arguments arrive as a dict named `args`; what it hands
-to `result(...)` (JSON) comes back as `done.value`. An exception that it lets through comes back as `done.error`, the
-names of the exception's classes, so that a test can say `assert "RevisionNotFoundError" in done.error`.
+    Kind("0.36.2", xet=False).tell(publish, hub, ada.token, repo="ada/m")
+
+A story is a function whose source is sent to a process of its own: it sees its arguments and what it imports itself,
+nothing else of the file it stands in. Arguments and what it returns are JSON. An exception that ends it raises
+`StoryFailed` here, with the client's own traceback.
 
 Environments are built once and kept: under `.venv-clients/` of the project, or where TEST_CLIENTS_DIR points. The
 version that the tests themselves run with needs none.
 """
 
 import fcntl
+import hashlib
 import importlib.metadata
+import inspect
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import clientside
 from tests.hub import Hub
 
 VERSIONS = ("0.36.2", "1.33.0", "2.4.0")
 OLDEST, MIDDLE, CURRENT = VERSIONS
+CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+XET = "hf-xet==1.8.0"
+LIBRARIES = ("transformers", "sentence-transformers", "diffusers", "datasets")
+"""The libraries on top of the client, in the versions of constraints.txt."""
 
-_PROLOGUE = """\
-import json as _json, sys as _sys
-args = _json.loads(_sys.argv[1])
-_out = _sys.argv[2]
-def result(value):
-    with open(_out, "w") as file:
-        _json.dump({"value": value}, file)
-def _tell(kind, error, trace):
-    with open(_out, "w") as file:
-        _json.dump({"error": [c.__name__ for c in kind.__mro__], "message": str(error)}, file)
-    _sys.__excepthook__(kind, error, trace)
-_sys.excepthook = _tell
-"""
+Story = Callable[..., Any]
+
+
+class StoryFailed(AssertionError):
+    """An exception ended the story. `classes` names its class and its bases, `message` is its text."""
+
+    def __init__(self, classes: list[str], message: str, output: str) -> None:
+        super().__init__(f"{classes[0]}: {message}\n{output}")
+        self.classes = classes
+        self.message = message
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a script ended. `error` holds the names of the exception's class and its bases, empty when all went well."""
+class Kind:
+    """A version of huggingface_hub, with or without Xet, and the libraries installed beside it."""
 
-    value: Any
-    error: tuple[str, ...]
-    message: str
-    output: str
+    version: str
+    xet: bool = True
+    packages: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict, hash=False)
+    """More of its environment."""
+
+    def __str__(self) -> str:
+        return f"{self.version}-{'xet' if self.xet else 'lfs'}"
+
+    def tell(self, story: Story, hub: Hub, token: str | None, *, timeout_s: float = 240, **args: Any) -> Any:
+        """Runs `story(client, **args)` against `hub` with this client; returns what the story returns.
+
+        A fresh home each time: nothing is cached between two stories unless they name a folder of their own.
+        """
+        python = interpreter(self.version, self.packages)
+        with tempfile.TemporaryDirectory(prefix="pioche-client-") as home:
+            folder = Path(home, "story")
+            folder.mkdir()
+            given, out = Path(home, "story.json"), Path(home, "told.json")
+            given.write_text(json.dumps(_source(story) | {"args": args}))
+            done = subprocess.run(
+                [str(python), clientside.__file__, str(given), str(out)],
+                env=environment(hub, Path(home), token=token, xet=self.xet) | self.settings,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+            if not out.exists():
+                raise AssertionError(f"the client's process ended with {done.returncode}:\n{done.stdout}")
+            told = json.loads(out.read_text())
+        if "error" in told:
+            raise StoryFailed(told["error"], told["message"], done.stdout)
+        return told["value"]
 
 
-def run(
-    version: str,
-    script: str,
-    hub: Hub,
-    *,
-    token: str | None = None,
-    xet: bool = True,
-    packages: tuple[str, ...] = (),
-    timeout_s: float = 300,
-    **args: Any,
-) -> Done:
-    """Runs `script` with huggingface_hub `version` (and `packages` beside it) against `hub`.
-
-    A fresh HF_HOME each time: nothing is cached between two runs unless the script names a folder of its own.
-    """
-    python = interpreter(version, packages)
-    with tempfile.TemporaryDirectory(prefix="pioche-client-") as home:
-        source, out = Path(home, "script.py"), Path(home, "result.json")
-        source.write_text(_PROLOGUE + script)
-        done = subprocess.run(
-            [str(python), str(source), json.dumps(args), str(out)],
-            env=environment(hub, Path(home), token=token, xet=xet),
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        told = json.loads(out.read_text()) if out.exists() else {}
-    if done.returncode != 0 and "error" not in told:
-        raise AssertionError(f"the client's process ended with {done.returncode}:\n{done.stdout}")
-    return Done(told.get("value"), tuple(told.get("error", ())), told.get("message", ""), done.stdout)
+def _source(story: Story) -> dict[str, Any]:
+    lines, line = inspect.getsourcelines(story)
+    source = textwrap.dedent("".join(lines))
+    return {"source": source, "name": story.__name__, "file": inspect.getsourcefile(story), "line": line}
 
 
 def environment(hub: Hub, home: Path, *, token: str | None = None, xet: bool = True) -> dict[str, str]:
@@ -100,6 +112,7 @@ def environment(hub: Hub, home: Path, *, token: str | None = None, xet: bool = T
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HOME": str(home),
+        "NO_PROXY": "localhost",
     }
     if token is not None:
         ours["HF_TOKEN"] = token
@@ -112,13 +125,15 @@ def interpreter(version: str, packages: tuple[str, ...] = ()) -> Path:
     """The Python of the environment with that client, built on first use (minutes; safe among parallel test runs)."""
     if not packages and importlib.metadata.version("huggingface_hub") == version:
         return Path(sys.executable)
-    name = "-".join([version, *packages]).replace("/", "_").replace("==", "-")
-    folder = _folder() / name
+    xet = [] if any(package.startswith("hf-xet") for package in packages) else [XET]
+    wanted = [f"huggingface_hub=={version}", *xet, *packages]
+    key = hashlib.sha256("\n".join([*wanted, CONSTRAINTS.read_text()]).encode()).hexdigest()[:8]
+    folder = _folder() / f"{version}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "installed").exists():
-            _build(folder, [f"huggingface_hub=={version}", *packages])
+            _build(folder, wanted)
     return folder / "bin" / "python"
 
 
@@ -130,5 +145,9 @@ def _folder() -> Path:
 def _build(folder: Path, requirements: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--constraint", str(CONSTRAINTS)]
+    if set(requirements) & set(LIBRARIES):
+        # Before what asks for any torch: there the newest would be taken, with gigabytes for graphics cards.
+        subprocess.run([*pip, "torch"], check=True)
     subprocess.run([*pip, *requirements], check=True)
     (folder / "installed").touch()

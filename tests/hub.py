@@ -52,6 +52,7 @@ class Hub:
     def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
         self.data_dir = directory / "data"
         self.log = directory / "serve.log"
+        self.program = (sys.executable, "-m", "pioche")
         self.port = free_port()
         self.endpoint = f"http://localhost:{self.port}"
         self._settings = {"WORKERS": "1", "RATE_LIMITS": "off", **(settings or {})}
@@ -85,7 +86,7 @@ class Hub:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pioche", "serve"],
+                [*self.program, "serve"],
                 env=self.environment(),
                 cwd=self.data_dir.parent,  # away from a developer's own pioche.toml
                 stdin=subprocess.DEVNULL,
@@ -94,7 +95,7 @@ class Hub:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_S_MAX
-        while not self._ready():
+        while not self.ready():
             if self._process.poll() is not None:
                 raise AssertionError(f"pioche serve ended with {self._process.returncode}:\n{self.output()}")
             if time.monotonic() > deadline:
@@ -106,6 +107,11 @@ class Hub:
         """Asks the hub to drain (SIGTERM); returns its exit code."""
         assert self._process is not None, "the hub was not started"
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit code, when it ends by itself or was told to."""
+        assert self._process is not None, "the hub was not started"
         try:
             return self._process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
@@ -128,7 +134,8 @@ class Hub:
         """What the hub has printed and logged so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def _ready(self) -> bool:
+    def ready(self) -> bool:
+        """Whether it can serve just now."""
         try:
             with urllib.request.urlopen(f"{self.endpoint}/readyz", timeout=5) as response:
                 return bool(response.status == 200)
@@ -148,7 +155,7 @@ class Hub:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `pioche ARGUMENTS...` on the same data directory; the caller looks at the exit code."""
         return subprocess.run(
-            [sys.executable, "-m", "pioche", *arguments],
+            [*self.program, *arguments],
             env=self.environment(),
             cwd=self.data_dir.parent,
             stdin=subprocess.DEVNULL,

@@ -62,6 +62,11 @@ class Config:
         "Which repos a deduplication answer may come from, among those the caller may read.",
         choices=("repo", "namespace", "public"),
     )
+    backslash_names: str = _setting(
+        "refuse",
+        "Whether file names with a backslash are refused, or kept as on the public Hub (on Windows they can climb out).",
+        choices=("refuse", "keep"),
+    )
     regular_file_bytes_max: int = _setting(10 * 2**20, "Largest file kept in git itself; larger ones go to LFS or Xet.")
     lfs_file_bytes_max: int = _setting(5 * 2**40, "Largest LFS or Xet file.")
     lfs_part_bytes: int = _setting(
@@ -74,6 +79,10 @@ class Config:
     upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
     download_url_seconds: int = _setting(900, "Life of a signed download address.")
     xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
+    body_stall_seconds: int = _setting(
+        20, "How long the body of a request may stand still: 16 KiB must arrive in that time."
+    )
     drain_seconds: int = _setting(30, "How long requests in flight may take to finish after SIGTERM.")
 
     def __post_init__(self) -> None:

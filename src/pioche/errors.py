@@ -6,6 +6,7 @@
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · GatedRepo · Disabled
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
     ├── MethodNotAllowed 405
+    ├── RequestTimeout 408
     ├── Conflict 409              AlreadyExists
     ├── StaleParent 412
     ├── TooLarge 413              UriTooLong 414 · HeadersTooLarge 431
@@ -157,6 +158,12 @@ class MethodNotAllowed(HubError):
         self.allowed = allowed
 
 
+class RequestTimeout(HubError):
+    """The body came too slowly, or stopped coming."""
+
+    status = 408
+
+
 class Conflict(HubError):
     status = 409
 
@@ -195,12 +202,12 @@ class UnsupportedMediaType(HubError):
 
 
 class RangeNotSatisfiable(HubError):
-    """A range that lies past the end of `size` bytes."""
+    """Ranges that lie past the end of `size` bytes, or too many of them."""
 
     status = 416
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"The requested range is outside the file, which has {size} bytes")
+    def __init__(self, size: int, message: str | None = None) -> None:
+        super().__init__(message or f"The requested range is outside the file, which has {size} bytes")
         self.size = size
 
 

@@ -132,32 +132,35 @@ class RepoId:
 EntryPath = NewType("EntryPath", str)
 """A file's path inside a repo: relative, `/`-separated, fit to be written by every client's git."""
 
-_PATH_BYTES_MAX = 4096
+PATH_BYTES_MAX = 4096
 _SEGMENT_BYTES_MAX = 255
 # Code points that HFS+ ignores when it compares names: `.g<ZWJ>it` is `.git` there (git's `is_hfs_dotgit`).
 _HFS_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 
 
-def parse_path(text: str) -> EntryPath:
-    """Raises IllegalPath, naming the reason, for what could hurt the one who checks it out (reliability.md D-PATH)."""
-    reason = _path_fault(text)
+def parse_path(text: str, *, backslashes: bool = False) -> EntryPath:
+    """Raises IllegalPath, naming the reason, for what could hurt the one who checks it out (reliability.md D-PATH).
+
+    `backslashes` is the setting backslash_names: a name with one is stored, unless it begins by climbing out.
+    """
+    reason = _path_fault(text, backslashes=backslashes)
     if reason:
         raise IllegalPath(text[:200], reason)
     return EntryPath(text)
 
 
-def _path_fault(text: str) -> str | None:
+def _path_fault(text: str, *, backslashes: bool) -> str | None:
     if not text:
         return "it is empty"
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
         return "it is not valid UTF-8"
-    if len(encoded) > _PATH_BYTES_MAX:
-        return f"it is longer than {_PATH_BYTES_MAX} bytes"
+    if len(encoded) > PATH_BYTES_MAX:
+        return f"it is longer than {PATH_BYTES_MAX} bytes"
     if text.startswith("/"):
         return "it must be relative"
-    if "\\" in text:
+    if "\\" in text and (not backslashes or text.startswith(("\\", "..\\"))):
         return "it contains a backslash"
     if any(unicodedata.category(c) == "Cc" or c in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" for c in text):
         return "it contains a control character"

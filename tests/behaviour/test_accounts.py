@@ -372,6 +372,44 @@ def test_an_old_hash_is_renewed_when_the_password_is_at_hand(database: Database,
     assert directory.authenticate("ADA", "correct horse").name == "ada"
 
 
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_change_is_told_in_its_own_transaction(database: Database, directory: Directory, ada: Account) -> None:
+    lab = directory.create_org("lab", creator_id=ada.id)
+    bob = directory.create_user("bob")
+    directory.members.add(lab, bob, Role.READ)
+    directory.members.add(lab, bob, Role.WRITE, actor_id=ada.id)
+    directory.members.remove(lab, bob)
+    value, _ = directory.tokens.create(bob, name="laptop")
+    directory.tokens.revoke(bob, "laptop")
+    directory.suspend(bob)
+    directory.reinstate(bob)
+    directory.set_password(bob, "correct horse")
+    with pytest.raises(Conflict):
+        directory.members.remove(lab, ada)
+    with pytest.raises(AlreadyExists):
+        directory.create_user("bob")
+    with database.read() as connection:
+        told = connection.execute(sa.select(schema.events).order_by(schema.events.c.id)).all()
+    assert [row.kind for row in told] == [
+        "user.create",
+        "org.create",
+        "user.create",
+        "org.add_user",
+        "org.change_role",
+        "org.remove_user",
+        "token.create",
+        "token.revoke",
+        "user.suspend",
+        "user.reinstate",
+        "user.change_password",
+    ]
+    assert [row.kind for row in told if row.actor_id == ada.id] == ["org.create", "org.change_role"]
+    assert value not in str(told)
+    assert "correct horse" not in str(told)
+
+
 # --- the first start ------------------------------------------------------------------------------------------------
 
 

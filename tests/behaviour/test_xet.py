@@ -11,7 +11,16 @@ import sqlalchemy as sa
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
-from pioche.errors import BadRequest, ContentMismatch, ContentNotFound, Corrupt, HubError, RangeNotSatisfiable, TooLarge
+from pioche.errors import (
+    BadRequest,
+    Conflict,
+    ContentMismatch,
+    ContentNotFound,
+    Corrupt,
+    HubError,
+    RangeNotSatisfiable,
+    TooLarge,
+)
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, xorb_key
 from pioche.storage.blobs.local import LocalBlobs
@@ -202,6 +211,14 @@ def test_d_xet_file_larger_than_allowed(world: World) -> None:
     world.send_xorb(xorb)
     with pytest.raises(TooLarge):
         small.uploads.register(ANNS, ANN, shard_of([file], [xorb]), lambda _: set())
+
+
+def test_a_repo_deleted_meanwhile(world: World) -> None:
+    file, xorb = file_of(make("late", 20_000))
+    world.send_xorb(xorb)
+    with pytest.raises(Conflict):
+        world.register(shard_of([file], [xorb]), repo=99)
+    assert not world.rows(schema.contents)
 
 
 def test_e_xet_2_a_file_of_another_repo_is_not_found(world: World) -> None:

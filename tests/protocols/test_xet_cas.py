@@ -3,68 +3,17 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from pioche import app
-from pioche.accounts.tokens import TokenRole, Tokens
-from pioche.http.hub import Hub
-from pioche.http.kernel import Kernel
+from pioche.protocols.xet import uploads
 from pioche.storage.xet.hashing import to_text
-from tests.asgi import HOST, Answer, Client
 from tests.databases import SqliteTemplate
-from tests.xet_client import File, Xorb, file_of, file_records, make, shard_body, shard_of
-
-ORIGIN = f"http://{HOST}"
-
-
-@dataclass
-class World:
-    """A hub in this process with two users, ann and bob, each with a private repo `m`; ann also has a public `open`."""
-
-    client: Client
-    hub: Hub
-    tokens: dict[str, str]
-
-    def json(self, method: str, path: str, who: str | None = None, **options: Any) -> Answer:
-        return self.client.request(method, path, token=self.tokens.get(who or ""), **options)
-
-    def xet(self, who: str | None, kind: str = "write", repo: str = "ann/m", revision: str = "main") -> "Cas":
-        answer = self.json("GET", f"/api/models/{repo}/xet-{kind}-token/{revision}", who)
-        assert answer.status == 200, answer.text
-        body = answer.json()
-        return Cas(self.client, body["casUrl"].removeprefix(ORIGIN), body["accessToken"])
-
-
-@dataclass
-class Cas:
-    """One Xet token at work."""
-
-    client: Client
-    path: str
-    token: str
-
-    def get(self, path: str, **options: Any) -> Answer:
-        return self.client.get(self.path + path, token=self.token, **options)
-
-    def post(self, path: str, body: bytes = b"") -> Answer:
-        return self.client.post(self.path + path, token=self.token, body=body)
-
-    def send_xorb(self, xorb: Xorb) -> Answer:
-        return self.post(f"/v1/xorbs/default/{to_text(xorb.name)}", xorb.body)
-
-    def send(self, data: bytes) -> File:
-        file, xorb = file_of(data)
-        assert self.send_xorb(xorb).status == 200
-        assert self.post("/v1/shards", shard_of([file], [xorb])).json() == {"result": 1}
-        return file
-
-    def plan(self, file: File, **options: Any) -> Answer:
-        return self.get(f"/v2/reconstructions/{to_text(file.name)}", **options)
+from tests.xet_client import File, file_of, file_records, make, shard_body, shard_of
+from tests.xet_world import ORIGIN, World, opened
 
 
 @pytest.fixture(scope="session")
@@ -74,17 +23,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
 
 @pytest.fixture
 def world(template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
-    hub = app.build_hub(template.config(tmp_path / "data"))
-    tokens = {}
-    for name in ("ann", "bob"):
-        user = hub.directory.create_user(name, fullname=name, email=f"{name}@example.org")
-        tokens[name], _ = Tokens(hub.database).create(user)
-        tokens[f"{name} reads"], _ = Tokens(hub.database).create(user, name="r", role=TokenRole.READ)
-    with Client(Kernel(hub, app.PROTOCOLS)) as client:
-        world = World(client, hub, tokens)
-        for who, name, private in (("ann", "m", True), ("bob", "m", True), ("ann", "open", False)):
-            body = {"name": name, "type": "model", "private": private}
-            assert world.json("POST", "/api/repos/create", who, json=body).status == 200
+    with opened(template, tmp_path / "data") as world:
         yield world
 
 
@@ -155,6 +94,35 @@ def test_upload_and_reconstruction(world: World) -> None:
     assert v1["fetch_info"][to_text(xorb.name)][0]["url_range"] == stored
 
 
+def test_long_verification_is_a_stream_of_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status cannot be taken back: once the answer has begun, its last line says how it ended (section 8.5)."""
+    monkeypatch.setattr(uploads, "_QUIET_SECONDS", 0)
+    cas = world.xet("ann")
+    file, xorb = file_of(make("stream", 30_000))
+    cas.send_xorb(xorb)
+
+    def last_line(body: bytes) -> dict[str, Any]:
+        answer = cas.post("/v2/shards", body)
+        first, *_, last = [msgspec.json.decode(line) for line in answer.body.splitlines()]
+        assert (answer.status, answer.complete) == (200, True)
+        assert first == {"type": "validating", "verified": 0, "total": 1}
+        assert isinstance(last, dict)
+        return last
+
+    refused = last_line(shard_body([file_records(file, sha256="ab" * 32)], []))
+    assert (refused["type"], refused["retryable"]) == ("error", False)
+    assert "sha256" in refused["message"]
+    assert last_line(shard_of([file], [xorb])) == {"type": "result", "result": 1}
+
+
+def test_what_is_not_served_is_exactly_404(world: World) -> None:
+    """Clients fall back on 404; on 405 and 501 some give up."""
+    cas = world.xet("ann")
+    assert cas.get(f"/v2/file-chunk-hashes/{'0' * 64}").status == 404
+    assert cas.post("/v3/shards").status == 404
+    assert cas.post(f"/v1/xorb-commits/default/{'0' * 64}/grant/1").status == 404
+
+
 def test_routes_of_older_clients(world: World) -> None:
     cas = world.xet("ann")
     file, xorb = file_of(make("old", 20_000))
@@ -184,94 +152,6 @@ def test_range_of_a_file(world: World) -> None:
         assert cas.plan(file, headers={"range": wrong}).status == 400, wrong
 
 
-# --- D-XET: hostile input -------------------------------------------------------------------------------------------
-
-
-def test_d_xet_xorbs_refused(world: World) -> None:
-    cas = world.xet("ann")
-    _, xorb = file_of(make("bad", 20_000))
-    name = to_text(xorb.name)
-    for body in (b"", xorb.body[:-1], xorb.body + b"\x00", b"\x07" + xorb.body[1:], b"x" * 100):
-        answer = cas.post(f"/v1/xorbs/default/{name}", body)
-        assert answer.status == 400
-        assert answer.json()["error"]
-    assert cas.post(f"/v1/xorbs/default/{'0' * 64}", xorb.body).status == 400
-    assert cas.post(f"/v1/xorbs/default/{name.upper()}", xorb.body).status == 400
-    assert cas.post("/v1/xorbs/default/short", xorb.body).status == 400
-    assert not list((world.hub.config.data_dir / "incoming").iterdir())
-
-
-def test_d_xet_oversized_bodies(world: World) -> None:
-    cas = world.xet("ann")
-    huge = {"content-length": str(10**9)}
-    for path in (f"/v1/xorbs/default/{'0' * 64}", "/v1/shards", "/v2/shards"):
-        answer = world.client.post(cas.path + path, token=cas.token, headers=huge)
-        assert answer.status == 413, path
-
-
-def test_d_xet_shards_refused(world: World) -> None:
-    cas = world.xet("ann")
-    file, xorb = file_of(make("shards", 20_000))
-    cas.send_xorb(xorb)
-    honest = shard_of([file], [xorb])
-    absent, _ = file_of(make("never sent", 9_000))
-    bodies = [
-        b"",
-        honest[:-48],
-        honest[:84] + b"\xff\xff\xff\xff" + honest[88:],
-        shard_of([absent], []),
-        shard_body([file_records(file, sha256="ab" * 32)], []),
-        shard_body([file_records(file, flags=0x40000000)], []),
-    ]
-    for route in ("/v1/shards", "/v2/shards"):
-        for body in bodies:
-            answer = cas.post(route, body)
-            assert answer.status == 400
-            assert answer.json()["error"]
-    assert cas.plan(file).status == 404
-
-
-def test_d_xet_tokens_refused(world: World) -> None:
-    cas = world.xet("ann")
-    file = cas.send(make("tokens", 9_000))
-    path = f"/v2/reconstructions/{to_text(file.name)}"
-    other = world.xet("bob", repo="bob/m")
-    assert world.client.get(cas.path + path).status == 401
-    for token in ("", "x", cas.token[:-2], cas.token + "x", "a.b.c.d", world.tokens["ann"], other.token):
-        assert world.client.get(cas.path + path, token=token).status == 401, token
-    elsewhere = cas.path.replace("/cas/1/", "/cas/2/")
-    assert world.client.get(elsewhere + path, token=cas.token).status == 401
-    reader = world.xet("ann", "read")
-    assert reader.post("/v1/shards", b"").status == 403
-    assert reader.send_xorb(file.terms[0].xorb).status == 403
-
-
-def test_d_xet_expired_token_has_a_minute_of_leeway(world: World) -> None:
-    cas = world.xet("ann")
-    claims = world.hub.keyring.unseal("xet-token", cas.token)
-    for seconds, status in ((-30, 404), (-90, 401)):
-        token = world.hub.keyring.seal("xet-token", claims, seconds=seconds)
-        assert world.client.get(f"{cas.path}/v1/chunks/default/{'0' * 64}", token=token).status == status
-
-
-def test_a_revoked_token_counts_at_once(world: World) -> None:
-    """E-STATE: what was derived from a token does not outlive it."""
-    cas = world.xet("ann")
-    file = cas.send(make("revoked", 9_000))
-    Tokens(world.hub.database).revoke(world.hub.directory.get_user("ann"), world.tokens["ann"])
-    assert cas.plan(file).status == 401
-
-
-def test_a_repo_made_private_counts_at_once(world: World) -> None:
-    writer = world.xet("ann", repo="ann/open")
-    file = writer.send(make("was public", 9_000))
-    reader, nobody = world.xet("bob", "read", "ann/open"), world.xet(None, "read", "ann/open")
-    assert reader.plan(file).status == nobody.plan(file).status == 200
-    answer = world.json("PUT", "/api/models/ann/open/settings", "ann", json={"private": True})
-    assert answer.status == 200
-    assert (reader.plan(file).status, nobody.plan(file).status) == (404, 404)
-
-
 # --- data addresses -------------------------------------------------------------------------------------------------
 
 
@@ -292,10 +172,22 @@ def test_data_address_serves_its_ranges_only(world: World) -> None:
     assert part.headers["content-range"] == f"bytes {start}-{end}/{len(body)}"
     within = world.client.get(url, headers={"range": f"bytes={start + 5}-{end - 5}"})
     assert (within.status, within.body) == (206, body[start + 5 : end - 4])
-    for outside in (f"bytes=0-{end}", f"bytes={start}-{end + 1}", f"bytes={start}-{start},{end + 1}-{end + 2}"):
+    for outside in (
+        f"bytes=0-{end}",
+        f"bytes={start}-{end + 1}",
+        f"bytes={start}-{start},{end + 1}-{end + 2}",
+        f"bytes={start}-",
+    ):
         assert world.client.get(url, headers={"range": outside}).status == 403, outside
-    for wrong in (None, "bytes=", "bytes=5-", "bytes=9-1", f"bytes={start}-{start + 9},{start + 5}-{end}"):
+    for wrong in (None, "bytes=", "bytes=9-1", "bytes=x-y", "lines=1-2"):
         assert world.client.get(url, headers={"range": wrong} if wrong else {}).status == 400, wrong
+
+
+def test_if_range_does_not_open_the_whole_xorb(world: World) -> None:
+    file = world.xet("ann").send(make("if-range", 600_000))
+    url, [(start, end)] = _address(world, file, headers={"range": "bytes=0-10"})
+    answer = world.client.get(url, headers={"range": f"bytes={start}-{end}", "if-range": '"other"'})
+    assert answer.status == 400
 
 
 def test_several_ranges_in_one_answer(world: World) -> None:
@@ -337,62 +229,3 @@ def test_a_lost_xorb_is_a_failure_not_an_absence(world: World) -> None:
     url, [(start, end)] = _address(world, file)
     world.hub.blobs.delete(next(iter(world.hub.blobs.keys("xet/xorbs/"))))
     assert world.client.get(url, headers={"range": f"bytes={start}-{end}"}).status == 500
-
-
-# --- E-XET: what must stay hidden -----------------------------------------------------------------------------------
-
-
-def test_e_xet_1_a_private_chunk_is_unknown_to_strangers(world: World) -> None:
-    file = world.xet("ann").send(make("private chunk", 100_000))
-    first = to_text(file.terms[0].xorb.hashes[0])
-    assert world.xet("ann", "read").get(f"/v1/chunks/default/{first}").status == 200
-    stranger = world.xet("bob", "read", "bob/m")
-    known, unknown = (stranger.get(f"/v1/chunks/default/{name}") for name in (first, "0" * 64))
-    assert known.status == unknown.status == 404
-    assert known.text.replace(first, "") == unknown.text.replace("0" * 64, "")
-
-
-def test_e_xet_2_a_read_token_for_one_repo_opens_no_file_of_another(world: World) -> None:
-    file = world.xet("ann").send(make("file of m", 100_000))
-    for cas in (
-        world.xet("bob", repo="bob/m"),
-        world.xet("ann", repo="ann/open"),
-        world.xet("bob", "read", "ann/open"),
-    ):
-        absent = cas.get(f"/v2/reconstructions/{'0' * 64}")
-        foreign = cas.plan(file)
-        assert foreign.status == absent.status == 404
-        assert foreign.text.replace(to_text(file.name), "") == absent.text.replace("0" * 64, "")
-
-
-def test_e_xet_3_a_shard_over_foreign_xorbs_is_refused(world: World) -> None:
-    file = world.xet("ann").send(make("claimed", 100_000))
-    thief = world.xet("bob", repo="bob/m")
-    answer = thief.post("/v1/shards", shard_of([file], []))
-    assert answer.status == 400
-    assert thief.plan(file).status == 404
-    line = {"key": "lfsFile", "value": {"path": "x.bin", "algo": "sha256", "oid": file.sha256, "size": len(file.data)}}
-    head = {"key": "header", "value": {"summary": "steal"}}
-    body = b"\n".join(map(msgspec.json.encode, (head, line)))
-    assert world.json("POST", "/api/models/bob/m/commit/main", "bob", body=body).status >= 400
-
-
-def test_e_xet_3_a_xorb_of_a_repo_that_may_be_read_is_fine_until_it_may_not(world: World) -> None:
-    file = world.xet("ann", repo="ann/open").send(make("shared", 100_000))
-    bob = world.xet("bob", repo="bob/m")
-    assert bob.post("/v1/shards", shard_of([file], [])).status == 200
-    second = world.xet("ann", repo="ann/open").send(make("shared later", 100_000))
-    world.json("PUT", "/api/models/ann/open/settings", "ann", json={"private": True})
-    assert bob.post("/v1/shards", shard_of([second], [])).status == 400
-
-
-def test_e_xet_4_no_plain_chunk_hash_leaves_the_hub(world: World) -> None:
-    file = world.xet("ann").send(make("answer", 400_000))
-    reader = world.xet("ann", "read", "ann/open")
-    hashes = file.terms[0].xorb.hashes
-    answer = reader.get(f"/v1/chunks/default/{to_text(hashes[0])}")
-    assert answer.headers["content-type"] == "application/octet-stream"
-    plan = world.xet("ann", "read").plan(file)
-    for name in hashes[: len(hashes) if len(hashes) > 1 else 0]:
-        assert name not in answer.body
-        assert to_text(name) not in plan.text

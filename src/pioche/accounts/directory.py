@@ -16,6 +16,8 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.db.instance import new_uid, now_ms
 from pioche.errors import AccountNotFound, AlreadyExists, Conflict, Unauthenticated
+from pioche.events import Event
+from pioche.jobs import outbox
 from pioche.names import parse_account_name
 
 FIRST_ADMINISTRATOR = "admin"
@@ -109,6 +111,7 @@ class Directory:
             if count:
                 raise Conflict(f"{org.name} owns {count} repos: delete or move them first")
             connection.execute(_accounts.delete().where(_accounts.c.id == org.id))
+            _tell(connection, "org.delete", org)
 
     def _create(self, kind: Kind, name: str, values: dict[str, Any], *, creator_id: int | None = None) -> Account:
         row = {"uid": new_uid(), "kind": kind, "name": name, "name_key": name.lower(), "created_at": now_ms(), **values}
@@ -119,6 +122,7 @@ class Directory:
                 assert account is not None  # noqa: S101 - it was written in this transaction
                 if creator_id is not None:
                     members.put(connection, account.id, creator_id, Role.ADMIN)
+                _tell(connection, f"{kind}.create", account, creator_id)
                 return account
         except sa.exc.IntegrityError:
             raise AlreadyExists(f"The name {name!r} is taken, by a user or an organization") from None
@@ -137,12 +141,13 @@ class Directory:
         if not fits or account is None or account.suspended_at is not None:
             raise Unauthenticated
         if stored is not None and passwords.is_outdated(stored):
-            self._update(account, password_hash=passwords.hashed(password))
+            self._update(account, None, password_hash=passwords.hashed(password))
         return account
 
     def set_password(self, user: Account, password: str, *, must_change: bool = False) -> None:
         """`must_change`: somebody else knows it, so it is good for one sign-in. Raises BadRequest."""
-        self._update(user, password_hash=passwords.hashed(password), must_change_password=must_change)
+        values = {"password_hash": passwords.hashed(password), "must_change_password": must_change}
+        self._update(user, "user.change_password", **values)
 
     # --- suspending ---
 
@@ -153,14 +158,22 @@ class Directory:
                 raise Conflict(f"{user.name} is the last administrator of this hub")
             changed = _accounts.update().where(_accounts.c.id == user.id, _accounts.c.suspended_at.is_(None))
             connection.execute(changed.values(suspended_at=now_ms()))
+            _tell(connection, "user.suspend", user)
 
     def reinstate(self, user: Account) -> None:
         """Undoes `suspend`."""
-        self._update(user, suspended_at=None)
+        self._update(user, "user.reinstate", suspended_at=None)
 
-    def _update(self, account: Account, **values: Any) -> None:
+    def _update(self, account: Account, kind: str | None, **values: Any) -> None:
+        """`kind` is the event's; what changes nothing for anybody has none."""
         with self._database.write() as connection:
             connection.execute(_accounts.update().where(_accounts.c.id == account.id).values(values))
+            if kind is not None:
+                _tell(connection, kind, account)
+
+
+def _tell(connection: sa.Connection, kind: str, account: Account, actor_id: int | None = None) -> None:
+    outbox.append(connection, Event(kind, actor_id=actor_id, payload={"name": account.name}))
 
 
 def _other_administrators(connection: sa.Connection, user: Account) -> int:

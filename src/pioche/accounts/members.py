@@ -11,6 +11,8 @@ from pioche.db import dialect, schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import AccountNotFound, BadRequest, Conflict
+from pioche.events import Event
+from pioche.jobs import outbox
 
 _accounts, _memberships = schema.accounts, schema.memberships
 
@@ -73,26 +75,25 @@ class Members:
             count = sa.select(sa.func.count()).where(_memberships.c.org_id == org.id)
             return connection.execute(count).scalar_one()
 
-    def add(self, org: Account, user: Account, role: Role) -> None:
+    def add(self, org: Account, user: Account, role: Role, *, actor_id: int | None = None) -> None:
         """Adds a member, or gives them another role. Raises BadRequest, Conflict (the last administrator)."""
         if org.is_user or not user.is_user:
             raise BadRequest("Users are members of organizations, and nothing else is of anything else")
         with self._database.write() as connection:
             _lock(connection, org)
-            if role is not Role.ADMIN:
-                _keep_an_administrator(connection, org, user)
-            put(connection, org.id, user.id, role)
+            is_new = _role(connection, org.id, user.id) is None
+            _put(connection, org, user, role)
+            _tell(connection, "org.add_user" if is_new else "org.change_role", org, user, actor_id, role)
 
-    def change(self, org: Account, user: Account, role: Role) -> None:
+    def change(self, org: Account, user: Account, role: Role, *, actor_id: int | None = None) -> None:
         """As `add`, for somebody who is a member. Raises AccountNotFound, Conflict (the last administrator)."""
         with self._database.write() as connection:
             _lock(connection, org)
             _check_member(connection, org, user)
-            if role is not Role.ADMIN:
-                _keep_an_administrator(connection, org, user)
-            put(connection, org.id, user.id, role)
+            _put(connection, org, user, role)
+            _tell(connection, "org.change_role", org, user, actor_id, role)
 
-    def remove(self, org: Account, user: Account) -> None:
+    def remove(self, org: Account, user: Account, *, actor_id: int | None = None) -> None:
         """Raises AccountNotFound when they are no member, Conflict (the last administrator)."""
         with self._database.write() as connection:
             _lock(connection, org)
@@ -101,6 +102,7 @@ class Members:
             connection.execute(
                 _memberships.delete().where(_memberships.c.org_id == org.id, _memberships.c.user_id == user.id)
             )
+            _tell(connection, "org.remove_user", org, user, actor_id)
 
     def _fetch(self, select: sa.Select[Any]) -> list[Member]:
         with self._database.read() as connection:
@@ -112,6 +114,19 @@ def put(connection: sa.Connection, org_id: int, user_id: int, role: Role) -> Non
     upsert = dialect.upsert(connection, _memberships, ["org_id", "user_id"], ["role"])
     row = {"org_id": org_id, "user_id": user_id, "role": role, "created_at": now_ms()}
     connection.execute(upsert.values(row))
+
+
+def _put(connection: sa.Connection, org: Account, user: Account, role: Role) -> None:
+    if role is not Role.ADMIN:
+        _keep_an_administrator(connection, org, user)
+    put(connection, org.id, user.id, role)
+
+
+def _tell(
+    connection: sa.Connection, kind: str, org: Account, user: Account, actor_id: int | None, role: Role | None = None
+) -> None:
+    payload = {"org": org.name, "user": user.name, **({"role": role.value} if role else {})}
+    outbox.append(connection, Event(kind, actor_id=actor_id, payload=payload))
 
 
 def _members(other_side: sa.Column[int]) -> sa.Select[Any]:

@@ -15,6 +15,8 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import AlreadyExists, BadRequest, Conflict, NotFound
+from pioche.events import Event
+from pioche.jobs import outbox
 
 PREFIX = "hf_"
 """By which clients and secret scanners know a token."""
@@ -89,7 +91,9 @@ class Tokens:
         try:
             with self._database.write() as connection:
                 inserted = connection.execute(_tokens.insert().values(row).returning(_tokens.c.id))
-                return value, _one(connection, inserted.scalar_one())
+                token = _one(connection, inserted.scalar_one())
+                _tell(connection, "token.create", user, token)
+                return value, token
         except sa.exc.IntegrityError:
             raise AlreadyExists("This token is or was in use: choose another value") from None
 
@@ -116,6 +120,7 @@ class Tokens:
         with self._database.write() as connection:
             revoked = _tokens.update().where(_tokens.c.id == found[0].id, _tokens.c.revoked_at.is_(None))
             connection.execute(revoked.values(revoked_at=now_ms()))
+            _tell(connection, "token.revoke", user, found[0])
             return _one(connection, found[0].id)
 
     def _by_value(self, user: Account, value: str) -> list[Token]:
@@ -154,6 +159,11 @@ def generated() -> str:
 
 
 _COLUMNS = tuple(_tokens.c[name] for name in Token.__dataclass_fields__)
+
+
+def _tell(connection: sa.Connection, kind: str, user: Account, token: Token) -> None:
+    payload = {"user": user.name, "id": token.id, "name": token.name, "role": token.role.value}
+    outbox.append(connection, Event(kind, payload=payload))
 
 
 def _one(connection: sa.Connection, id_: int) -> Token:

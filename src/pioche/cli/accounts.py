@@ -16,6 +16,7 @@ user = App(name="user", help="Users.")
 org = App(name="org", help="Organisations and their members.")
 
 Flag = Annotated[bool, Parameter(negative=())]
+RoleName = Annotated[Role, Parameter(name_transform=str.lower)]
 
 
 # --- users ----------------------------------------------------------------------------------------------------------
@@ -29,6 +30,7 @@ def user_create(
     fullname: str = "",
     email: str | None = None,
     password: str | None = None,
+    password_stdin: Flag = False,
     admin: Flag = False,
     options: Options = DEFAULT,
 ) -> None:
@@ -43,13 +45,15 @@ def user_create(
     email
         Where they can be reached; shown to themselves only.
     password
-        For signing in; '-' reads it from standard input. Without one they have tokens only.
+        For signing in. Without one they have tokens only.
+    password_stdin
+        Read the password from standard input: on the command line, others on this machine can see it.
     admin
         They administer this hub.
     """
     with options.database() as database:
         created = Directory(database).create_user(
-            name, fullname=fullname, email=email, password=_read(password), is_admin=admin
+            name, fullname=fullname, email=email, password=_read() if password_stdin else password, is_admin=admin
         )
         output.show(_user(created), f"Created the user {created.name}.", json=options.json)
 
@@ -63,7 +67,9 @@ def user_list(*, options: Options = DEFAULT) -> None:
 
 
 @user.command(name="password")
-def user_password(name: str, /, *, password: str | None = None, options: Options = DEFAULT) -> None:
+def user_password(
+    name: str, /, *, password: str | None = None, password_stdin: Flag = False, options: Options = DEFAULT
+) -> None:
     """Give a user another password.
 
     Parameters
@@ -71,12 +77,14 @@ def user_password(name: str, /, *, password: str | None = None, options: Options
     name
         The user.
     password
-        The new one; '-' reads it from standard input. Without it one is made, which is good for one sign-in.
+        The new one. Without it one is made, which is good for one sign-in.
+    password_stdin
+        Read the new one from standard input.
     """
     with options.database() as database:
         directory = Directory(database)
         found = directory.get_user(name)
-        given = _read(password)
+        given = _read() if password_stdin else password
         made = passwords.generated() if given is None else None
         directory.set_password(found, made or given or "", must_change=made is not None)
         done = {"name": found.name, **({"password": made} if made else {})}
@@ -115,9 +123,8 @@ def _user(found: Account) -> dict[str, Any]:
     }
 
 
-def _read(password: str | None) -> str | None:
-    """A password that stands on the command line can be seen by everybody on the machine: hence '-'."""
-    return sys.stdin.readline().rstrip("\r\n") if password == "-" else password  # noqa: S105 - no password
+def _read() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 # --- organisations --------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ def org_delete(name: str, /, *, options: Options = DEFAULT) -> None:
 
 
 @org.command(name="add")
-def org_add(name: str, user_name: str, /, *, role: Role, options: Options = DEFAULT) -> None:
+def org_add(name: str, user_name: str, /, *, role: RoleName, options: Options = DEFAULT) -> None:
     """Make a user a member, or give a member another role.
 
     Parameters

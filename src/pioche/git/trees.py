@@ -34,8 +34,9 @@ def edit(
 ) -> tuple[Oid, list[NewObject]]:
     """The root tree after `changes`, and the tree objects that are new (the blobs are the caller's to store).
 
-    `removed` are files and whole folders that go before anything else: a path may be removed and made anew. Folders that become empty vanish. Removing what is not there changes nothing. Raises Unprocessable, naming the path,
-    for a file where a folder stands, or the reverse, unless the same changes remove what is in the way.
+    `removed` are files and whole folders that go before anything else: a path may be removed and made anew. Folders that
+    become empty vanish. Removing what is not there changes nothing. Raises Unprocessable, naming the path, for a file
+    where a folder stands, or the reverse, unless the same changes remove what is in the way.
     """
     new: list[NewObject] = []
     entries = _apply(objects, root, _nest(changes, removed), "", new)

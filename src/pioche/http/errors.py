@@ -3,16 +3,18 @@
 from pioche.errors import EntryNotFound, HubError, MethodNotAllowed, RangeNotSatisfiable
 from pioche.http.messages import Headers, Request, Response, text_response
 
-_CHALLENGE = ("WWW-Authenticate", 'Bearer realm="Authentication required", charset="UTF-8"')
+BEARER = 'Bearer realm="Authentication required", charset="UTF-8"'
+BASIC = 'Basic realm="Pioche: any user name, an access token as password", charset="UTF-8"'
+"""git and git-lfs ask for a password only after this challenge."""
 
 
-def headers(error: HubError) -> Headers:
+def headers(error: HubError, *, challenge: str = BEARER) -> Headers:
     """The headers by which clients choose their exception (hub-api.md section 1), whatever the body."""
     found: Headers = [("X-Error-Message", error.message.replace("\r", " ").replace("\n", " "))]
     if error.code:
         found.append(("X-Error-Code", error.code))
     if error.status == 401:
-        found.append(_CHALLENGE)
+        found.append(("WWW-Authenticate", challenge))
     if isinstance(error, EntryNotFound) and error.commit:
         found.append(("X-Repo-Commit", error.commit))
     if isinstance(error, RangeNotSatisfiable):

@@ -7,12 +7,15 @@ from pioche.accounts.directory import Directory
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
+from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
+from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.health import Doctor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,5 +31,9 @@ class Hub:
     catalog: Catalog
     blobs: BlobStore
     contents: Contents
+    uploads: Uploads
     xet: Xet
     addresses: Addresses
+    doctor: Doctor
+    buffers: tuple[Buffer, ...] = ()
+    """What the kernel flushes every ten seconds."""

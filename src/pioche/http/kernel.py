@@ -15,6 +15,7 @@ from typing import Any
 
 from pioche.errors import Failure, Forbidden, HeadersTooLarge, HubError, ReadOnlyToken, Unauthenticated, UriTooLong
 from pioche.http import credentials
+from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
 from pioche.http.messages import ClientLeft, Headers, Request, Response, redirect
 from pioche.http.router import Match, Router
@@ -132,11 +133,14 @@ class Kernel:
         return protocol.render_error(request, error)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        flusher = Flusher(self.hub.buffers)
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                flusher.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                await flusher.stop()
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -70,8 +70,8 @@ class Router:
         node, names = self._root, list[str]()
         span = (0, 0)
         for position, segment in enumerate(segments):
-            if segment in ("{ns}", "{repo}"):
-                span = (position, position + (2 if segment == "{ns}" else 1))
+            if segment == "{repo}":
+                span = (position - ("{ns}" in segments), position + 1)
             if segment.endswith("*}"):
                 names.append(segment[1:-2])
                 leaves = node.rest

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pioche.errors import Corrupt
 from pioche.http import threads
+from pioche.storage.disk import translate
 
 _PIECE = 2**20
 
@@ -23,6 +24,13 @@ class Source(Protocol):
     def pieces(self) -> AsyncIterator[bytes]: ...
 
 
+async def close_pieces(pieces: AsyncIterator[bytes]) -> None:
+    """Ends an iteration that may be half way: what it holds open is closed now, not when the collector comes by."""
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()
+
+
 @dataclass(slots=True)
 class FileSource:
     """Bytes [start, start + length) of a file."""
@@ -33,7 +41,7 @@ class FileSource:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         assert self.length is not None  # noqa: S101 - the type allows None for the protocol's sake
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _open(self.path)
         try:
             position, end = self.start, self.start + self.length
             while position < end:
@@ -44,6 +52,15 @@ class FileSource:
                 yield piece
         finally:
             os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Corrupt("A stored file is missing") from None
+    except OSError as error:
+        raise translate(error) from error
 
 
 async def _read(descriptor: int, size: int, position: int) -> bytes:
@@ -63,11 +80,21 @@ class IteratorSource:
 
     opened: Callable[[], Iterator[bytes]]
     length: int | None
+    _begun: "tuple[Iterator[bytes], bytes | None] | None" = None
+
+    async def begin(self) -> None:
+        """Fetches the first piece now: what cannot be read is refused while a status can still say so."""
+        iterator = await threads.run(self.opened)
+        self._begun = iterator, await threads.next_of(iterator)
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        iterator = await threads.run(self.opened)
-        while (piece := await threads.next_of(iterator)) is not None:
+        if self._begun is None:
+            await self.begin()
+        assert self._begun is not None  # noqa: S101 - it just has
+        iterator, piece = self._begun
+        while piece is not None:
             yield piece
+            piece = await threads.next_of(iterator)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from pioche.names import Oid
 from pioche.repos import numbers, refs
 from pioche.repos.access import Repo
 
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a new pull request says. `status` is `draft` or `open`."""
@@ -47,6 +48,14 @@ def author_of(repo: Repo, ref: str) -> int | None:
     with repo.database.read() as connection:
         found: int | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def has_opened_any(repo: Repo, caller: Caller) -> bool:
+    """True when the caller opened a pull request on this repo."""
+    table = schema.discussions
+    mine = (table.c.repo_id == repo.id) & (table.c.author_id == caller.user_id) & table.c.is_pull_request
+    with repo.database.read() as connection:
+        return connection.execute(sa.select(table.c.number).where(mine).limit(1)).first() is not None
 
 
 def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str, object]:

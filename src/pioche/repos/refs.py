@@ -144,24 +144,18 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
     """Compare and swap; the database decides who was first."""
     refs, at = schema.refs, now_ms()
     here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
+    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    refusal: HubError = StaleParent()
+    statement: sa.Insert | sa.Delete | sa.Update
     if change.old is None:
-        values = {
-            "repo_id": repo.id,
-            "name": change.ref,
-            "target": change.new,
-            "commit": change.commit,
-            "updated_at": at,
-        }
-        done = connection.execute(insert_if_absent(connection, refs).values(values))
-        refusal: HubError = AlreadyExists(f"Reference {change.ref} already exists")
+        refusal = AlreadyExists(f"Reference {change.ref} already exists")
+        statement = insert_if_absent(connection, refs).values(repo_id=repo.id, name=change.ref, **values)
     elif change.new is None:
-        done = connection.execute(refs.delete().where(here, refs.c.target == change.old))
-        refusal = StaleParent()
+        statement = refs.delete().where(here, refs.c.target == change.old)
     else:
-        values = {"target": change.new, "commit": change.commit, "updated_at": at}
-        done = connection.execute(refs.update().where(here, refs.c.target == change.old).values(values))
-        refusal = StaleParent()
-    if done.rowcount != 1:
+        statement = refs.update().where(here, refs.c.target == change.old).values(values)
+    # Not by rowcount: PostgreSQL's is -1 for inserts that SQLAlchemy gives a RETURNING of its own.
+    if connection.execute(statement.returning(refs.c.name)).first() is None:
         raise refusal
     row = {"repo_id": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
     connection.execute(schema.reflog.insert().values(actor_id=caller.user_id or None, **row))
@@ -179,7 +173,7 @@ def _refuse_nesting(connection: sa.Connection, repo: Repo, changes: Sequence[Ref
     for ref in created:
         clash = folders.get(ref) or next((folder for folder in _folders(ref) if folder in names), None)
         if clash is not None:
-            raise AlreadyExists(f"Reference {ref} would clash with {clash}: one cannot be a folder of the other")
+            raise AlreadyExists(f"Reference already exists: {clash}, so there cannot be {ref}")
 
 
 def _folders(ref: str) -> Iterator[str]:

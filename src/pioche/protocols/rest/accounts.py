@@ -13,7 +13,7 @@ from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Member, Role
 from pioche.errors import Forbidden, NotFound
-from pioche.http.messages import Headers, Request, Response, cached_json, json_response, next_page, text_response
+from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
 from pioche.http.routes import Needs, Route
 from pioche.protocols.rest.shapes import Json, date
 from pioche.repos.access import Action
@@ -130,14 +130,12 @@ async def members(request: Request) -> Response:
     """GET /api/organizations/O/members, by name, in pages. Fellow members also see the roles."""
     limit = max(1, request.query.number("limit", default=_PAGE, most=_PAGE_MAX))
     found, is_fellow = await request.run(_members, request, limit + 1)
-    headers = Headers()
-    if len(found) > limit:
-        found = found[:limit]
-        headers = next_page(request, found[-1].account.name)
+    cursor = found[limit - 1].account.name if len(found) > limit else None
     rows = [
-        {**_person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})} for member in found
+        {**_person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})}
+        for member in found[:limit]
     ]
-    return cached_json(request, rows, headers=headers)
+    return cached_json(request, rows, headers=next_page(request, cursor))
 
 
 def _members(request: Request, limit: int) -> tuple[list[Member], bool]:
@@ -174,7 +172,7 @@ def _change_role(request: Request, role: Role) -> None:
     directory = request.hub.directory
     org, user = directory.get_org(request.params["name"]), directory.get_user(request.params["user"])
     _check_administers(request.caller, org, directory.members.role(org.id, request.caller.user_id))
-    directory.members.change(org, user, role)
+    directory.members.change(org, user, role, actor_id=request.caller.user_id)
 
 
 def _check_administers(caller: Caller, org: Account, role: Role | None) -> None:
@@ -203,8 +201,8 @@ async def _avatar(request: Request, account: Account) -> Response:
 
 async def avatar_image(request: Request) -> Response:
     """GET /avatars/NAME.svg: an initial on a colour, both made of the name alone, so that it tells not who exists."""
-    name, dot, suffix = request.params["file"].rpartition(".")
-    if not dot or suffix != "svg" or not name:
+    name, _, suffix = request.params["file"].rpartition(".")
+    if not name or not name.isascii() or suffix != "svg":
         raise NotFound("There is nothing at this address")
     headers = [
         ("Content-Type", "image/svg+xml"),
@@ -220,7 +218,7 @@ def _drawing(name: str) -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">'
         f'<rect width="64" height="64" fill="hsl({hue},45%,40%)"/>'
         '<text x="32" y="43" font-family="sans-serif" font-size="32" text-anchor="middle" fill="#fff">'
-        f"{escape(name.lstrip('_')[:1].upper())}</text></svg>"
+        f"{escape(name.lstrip('_-')[:1].upper())}</text></svg>"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from pioche.config import Config
 from pioche.errors import BadCard, BadRequest, EntryNotFound
 from pioche.git import attributes
 from pioche.http.messages import Request, Response, json_response
@@ -56,20 +57,19 @@ async def preupload(request: Request) -> Response:
     if len(body.files) > _FILES_MAX:
         raise BadRequest(f'"files" may have at most {_FILES_MAX} items')
     revision = await revisions.resolve(request.repo, request.params["rev"])
-    limit = request.hub.config.regular_file_bytes_max
-    rows = await request.run(_preupload, request.repo, revision, body, regular_bytes_max=limit)
+    rows = await request.run(_preupload, request.repo, revision, body, request.hub.config)
     return json_response({"files": rows, "commitOid": revision.commit})
 
 
-def _preupload(repo: Repo, revision: Revision, body: _Preupload, *, regular_bytes_max: int) -> list[dict[str, object]]:
+def _preupload(repo: Repo, revision: Revision, body: _Preupload, config: Config) -> list[dict[str, object]]:
     is_lfs = attributes.lfs_matcher(body.gitAttributes or _text_of(repo, revision, ".gitattributes"))
     is_ignored = attributes.ignore_matcher(body.gitIgnore or _text_of(repo, revision, ".gitignore"))
     rows = list[dict[str, object]]()
     for file in body.files:
-        path = parse_path(file.path)
+        path = parse_path(file.path, backslashes=config.backslash_names == "keep")
         row: dict[str, object] = {
             "path": file.path,
-            "uploadMode": "lfs" if _is_large(file, is_lfs, regular_bytes_max) else "regular",
+            "uploadMode": "lfs" if _is_large(file, is_lfs, config.regular_file_bytes_max) else "regular",
             "shouldIgnore": is_ignored(path),
         }
         try:

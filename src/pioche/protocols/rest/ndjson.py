@@ -2,14 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from pioche.errors import BadRequest, TooLarge
 from pioche.http.messages import Request, decode_json
-from pioche.names import parse_path, parse_sha256
+from pioche.names import EntryPath, parse_path, parse_sha256
 from pioche.repos.commits import AddFile, AddLargeFile, CopyFile, DeleteFile, DeleteFolder, Operation, Plan
 
 _SUMMARY_CHARACTERS_MAX = 10_000
@@ -52,6 +53,7 @@ class _Path(msgspec.Struct):
 
 async def read_plan(request: Request) -> Plan:
     """The whole call. Raises BadRequest naming the line, IllegalPath, TooLarge."""
+    parse = partial(parse_path, backslashes=request.hub.config.backslash_names == "keep")
     header: _Header | None = None
     operations = list[Operation]()
     number = 0
@@ -64,7 +66,7 @@ async def read_plan(request: Request) -> Plan:
             header = _decoded(line.value, _Header, number)
             _check_header(header)
         else:
-            operations.append(_operation(line, number))
+            operations.append(_operation(line, number, parse))
         if number > request.hub.config.commit_operations_max:
             raise TooLarge(f"A commit may have at most {request.hub.config.commit_operations_max} operations")
     if header is None:
@@ -105,23 +107,23 @@ def _check_header(header: _Header) -> None:
         raise BadRequest('"summary" and "description" must not contain NUL')
 
 
-def _operation(line: _Line, number: int) -> Operation:
+def _operation(line: _Line, number: int, parse: Callable[[str], EntryPath]) -> Operation:
     match line.key:
         case "file":
             file = _decoded(line.value, _File, number)
-            return AddFile(parse_path(file.path), _content(file, number))
+            return AddFile(parse(file.path), _content(file, number))
         case "lfsFile":
             large = _decoded(line.value, _LfsFile, number)
             if large.algo != "sha256" or (large.size is not None and large.size < 0):
                 raise BadRequest(f'Line {number}: "algo" must be sha256 and "size" not negative')
-            return AddLargeFile(parse_path(large.path), parse_sha256(large.oid), large.size)
+            return AddLargeFile(parse(large.path), parse_sha256(large.oid), large.size)
         case "copyFile":
             copy = _decoded(line.value, _Copy, number)
-            return CopyFile(parse_path(copy.path), parse_path(copy.srcPath), copy.srcRevision)
+            return CopyFile(parse(copy.path), parse(copy.srcPath), copy.srcRevision)
         case "deletedFile":
-            return DeleteFile(parse_path(_decoded(line.value, _Path, number).path))
+            return DeleteFile(parse(_decoded(line.value, _Path, number).path))
         case "deletedFolder":
-            return DeleteFolder(parse_path(_decoded(line.value, _Path, number).path.rstrip("/")))
+            return DeleteFolder(parse(_decoded(line.value, _Path, number).path.rstrip("/")))
     raise BadRequest(
         f"Line {number}: {line.key[:40]!r} is not an operation: use file, lfsFile, copyFile, deletedFile or deletedFolder"
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pioche.accounts.callers import Caller
 from pioche.errors import InvalidToken, ReadOnlyToken, RepoNotFound, SignatureExpired, Unauthenticated
-from pioche.http import credentials
+from pioche.http import cas, credentials
 from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.repos import revisions
 from pioche.repos.access import Action, Repo
@@ -60,11 +60,11 @@ async def _issue(request: Request, use: Use) -> Response:
     hub, caller = request.hub, request.caller
     if not caller.is_anonymous and caller.token_id is None:
         raise Unauthenticated("A Xet token is issued for an access token: send one")
-    place = f"{await request.run(hub.xet.epoch)}/{request.repo.uid}-{request.repo.epoch}"
+    place = await cas.place(request, request.repo)
     seconds = hub.config.xet_token_seconds
     token = hub.keyring.seal(_PURPOSE, {"at": place, "use": use.value, "by": caller.token_id}, seconds=seconds)
     expiry = int(time.time()) + seconds
-    cas_url = f"{request.base_url}/cas/{place}"  # no slash at the end, no query: both break clients
+    cas_url = f"{request.base_url}/cas/{place}"
     headers: Headers = [
         ("X-Xet-Access-Token", token),
         ("X-Xet-Token-Expiration", str(expiry)),

@@ -57,6 +57,7 @@ async def put_shard_streaming(request: Request) -> Response:
     """`POST /v2/shards`: lines of JSON while the files are verified, the last one says how it ended."""
     session = await tokens.writer(request)
     registration = asyncio.ensure_future(_register(request, session, await _shard(request)))
+    registration.add_done_callback(_look)
     done, _ = await asyncio.wait({registration}, timeout=_QUIET_SECONDS)
     if done:
         registration.result()
@@ -79,6 +80,12 @@ _NDJSON = [("Content-Type", "application/x-ndjson")]
 
 def _line(message: dict[str, object]) -> bytes:
     return msgspec.json.encode(message) + b"\n"
+
+
+def _look(registration: "asyncio.Future[None]") -> None:
+    """The client may have left: then nobody else asks how it ended, and asyncio would complain."""
+    if not registration.cancelled():
+        registration.exception()
 
 
 async def _progress(registration: "asyncio.Future[None]") -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from pioche.storage.xet.reconstruction import Reconstruction, Term, parse_terms,
 from pioche.storage.xet.tables import ChunkTables
 from pioche.storage.xet.xorbs import ChunkTable, decode
 
+Piece = bytes | memoryview
 _BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
 _IN_REPO = Lookup(
     """
@@ -76,19 +77,17 @@ class XetFiles:
         """The raw bytes of a term; each piece is as many whole chunks as one read of the store completed."""
         table = self.tables(term.xorb)
         stored_end = table.stored_start(term.end)
-        at = term.start
-        held = bytearray()
+        at, held = term.start, b""
         for part in self._blobs.read(xorb_key(to_text(term.xorb)), table.stored_start(at), stored_end):
-            held += part
+            held = held + part if held else part
             complete = table.stored_index_at(table.stored_start(at) + len(held))
             ready = table.stored_start(complete) - table.stored_start(at)
             if ready:
-                yield b"".join(_checked(table, at, decode(bytes(held[:ready]))))
-                del held[:ready]
-                at = complete
+                yield b"".join(_checked(table, at, decode(memoryview(held)[:ready])))
+                at, held = complete, held[ready:]
 
 
-def _checked(table: ChunkTable, start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _checked(table: ChunkTable, start: int, chunks: Iterable[Piece]) -> Iterator[Piece]:
     """Passes chunks on whose hash is the one in the table."""
     try:
         for index, data in enumerate(chunks, start):

@@ -32,7 +32,9 @@ class Fetch(NamedTuple):
     stored_end: int
 
 
-_FETCHES_PER_URL = 200
+FETCHES_PER_URL = 200
+"""More ranges of one xorb go under several addresses, each short enough to be sent."""
+
 Span = TypedDict("Span", {"start": int, "end": int})  # noqa: UP013 - read as the JSON that it is
 UrlOf = Callable[[bytes, list[Fetch]], str]
 """Signs: the absolute URL under which any member of these ranges of the xorb may be fetched for a while."""
@@ -65,10 +67,10 @@ class Reconstruction:
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "xorbs": xorbs}
 
     def _addresses(self) -> Iterator[tuple[bytes, list[Fetch]]]:
-        """Each xorb with the ranges that go under one address, which stays short enough to be sent."""
+        """Each xorb with the ranges that go under one address."""
         for xorb, fetches in self.fetches.items():
-            for at in range(0, len(fetches), _FETCHES_PER_URL):
-                yield xorb, fetches[at : at + _FETCHES_PER_URL]
+            for at in range(0, len(fetches), FETCHES_PER_URL):
+                yield xorb, fetches[at : at + FETCHES_PER_URL]
 
     def _terms(self) -> list[dict[str, object]]:
         return [

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from pioche.db import instance
 from pioche.db.engine import Database
 from pioche.storage.blobs import BlobStore
 from pioche.storage.xet.dedup import XetDedup
@@ -15,7 +14,6 @@ from pioche.storage.xet.uploads import XetUploads
 class Xet:
     """`files` reads, `uploads` takes in, `dedup` answers what is here already."""
 
-    database: Database
     files: XetFiles
     uploads: XetUploads
     dedup: XetDedup
@@ -24,8 +22,4 @@ class Xet:
     def over(cls, database: Database, blobs: BlobStore, *, file_bytes_max: int) -> Self:
         files = XetFiles(database, blobs)
         uploads = XetUploads(database, blobs, files, file_bytes_max=file_bytes_max)
-        return cls(database, files, uploads, XetDedup(database, files.tables))
-
-    def epoch(self) -> int:
-        """The instance's part of every CAS address: raised after a restore, when clients must forget what they sent."""
-        return instance.epoch(self.database)
+        return cls(files, uploads, XetDedup(database, files.tables))

@@ -7,6 +7,7 @@ when its sha256 was computed from those bytes (no client's statement is taken fo
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import BadRequest, ContentMismatch, TooLarge
+from pioche.errors import BadRequest, Conflict, ContentMismatch, TooLarge
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
 from pioche.storage.contents import Content, insert_content, insert_links
@@ -125,7 +126,7 @@ class XetUploads:
         at = now_ms()
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
-        with self._database.write() as connection:
+        with self._writing() as connection:
             known = connection.execute(sa.select(schema.xorbs.c.hash).filter_by(hash=name)).first()
             if known is None:
                 connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
@@ -135,19 +136,29 @@ class XetUploads:
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
         at = now_ms()
-        xorbs = {term.xorb for p in proved for term in parse_terms(p.file.terms)}
+        # In one order everywhere: two transactions that insert the same rows must not wait for each other.
+        proved = sorted(proved, key=lambda p: p.file.hash)
+        xorbs = sorted({term.xorb for p in proved for term in parse_terms(p.file.terms)})
         files = [
             {"hash": to_text(p.file.hash), "size": p.file.size, "terms": p.file.terms, "created_at": at} for p in proved
         ]
         links = [{"repo_id": repo_id, "hash": to_text(xorb), "created_at": at} for xorb in xorbs]
         chunks = list(self._asked_for(proved, xorbs))
-        with self._database.write() as connection:
+        with self._writing() as connection:
             for table, rows in ((schema.xet_files, files), (schema.repo_xorbs, links), (schema.xet_chunks, chunks)):
                 if rows:
                     connection.execute(insert_if_absent(connection, table), rows)
             for p in proved:
                 _record_content(connection, p)
             insert_links(connection, repo_id, user_id, [p.sha256 for p in proved])
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        try:
+            with self._database.write() as connection:
+                yield connection
+        except sa.exc.IntegrityError as error:
+            raise Conflict("The repo, the account or a xorb was deleted meanwhile: upload again") from error
 
     def _asked_for(self, proved: list[_Proved], xorbs: Iterable[bytes]) -> Iterator[dict[str, object]]:
         """Rows of the chunks that clients may ask for: those that begin a file, and one in 1024."""

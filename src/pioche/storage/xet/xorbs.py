@@ -123,8 +123,11 @@ def verify(body: BinaryIO, name: bytes) -> ChunkTable:
     return table
 
 
-def decode(stored: bytes | memoryview) -> Iterator[bytes]:
-    """The raw bytes of each chunk in `stored`, which begins and ends at chunk boundaries. Raises BadRequest."""
+def decode(stored: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """The raw bytes of each chunk in `stored`, which begins and ends at chunk boundaries. Raises BadRequest.
+
+    Of a chunk that is not compressed it is a view, not a copy.
+    """
     at = 0
     view = memoryview(stored)
     while at < len(view):
@@ -155,13 +158,13 @@ def _parse_header(header: bytes) -> tuple[int, int, int]:
     return int.from_bytes(header[1:4], "little"), header[4], raw_length
 
 
-def _decode_payload(payload: memoryview, length: int, scheme: int, raw_length: int) -> bytes:
+def _decode_payload(payload: memoryview, length: int, scheme: int, raw_length: int) -> bytes | memoryview:
     if len(payload) != length:
         raise BadRequest("The xorb ends inside a chunk: send it whole")
     if scheme == _SCHEME_NONE:
         if length != raw_length:
             raise BadRequest(f"An uncompressed chunk of {length} bytes announces {raw_length} raw bytes")
-        return bytes(payload)
+        return payload
     if scheme == _SCHEME_LZ4:
         return _decode_frame(payload, raw_length)
     if scheme == _SCHEME_GROUPED_LZ4:

@@ -1,0 +1,13 @@
+"""The processes of a running hub: a supervisor and its children, which do all the work.
+
+    supervisor   starts the children, restarts each alone, ends them all; holds the data folder and the port
+    table        which processes there are
+    web          answers requests (as many of them as the setting `workers` says)
+    jobs         runs jobs and delivers events
+    child        what every child does first: it dies with its supervisor
+    lock         one hub a data folder
+    listening    one hub a port
+
+A child is `python -m pioche.processes NAME SUPERVISOR_PID` with the whole configuration in its environment. Children
+share nothing but the database and the files; any of them may be killed at any time.
+"""

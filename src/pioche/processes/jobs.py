@@ -1,0 +1,35 @@
+"""The jobs process: a worker for the queue and a dispatcher for the events."""
+
+import signal
+import threading
+
+from pioche import app
+from pioche.config import Config
+from pioche.errors import OutOfSpace, Unavailable
+from pioche.jobs.outbox import Dispatcher
+from pioche.observe import log
+from pioche.processes import child
+
+_POLL_SECONDS = 0.5
+
+
+def run(config: Config) -> None:
+    """Works until SIGTERM, then until the jobs that run are done."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    child.receive_signals()
+    work = app.build_work(config)
+    work.worker.start()
+    while not stopping.is_set():
+        if not _delivered(work.dispatcher):
+            stopping.wait(_POLL_SECONDS)
+    work.worker.stop(seconds=config.drain_seconds)
+
+
+def _delivered(dispatcher: Dispatcher) -> bool:
+    try:
+        return dispatcher.step() > 0
+    except (Unavailable, OutOfSpace) as error:
+        log.fault("events not delivered", error)
+        return False

@@ -1,0 +1,171 @@
+"""Starts the processes of the table, restarts each alone and ever later, ends them all on SIGTERM."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pioche.config import CONFIG_FILE, Config, child_environment
+from pioche.observe import log, metrics
+from pioche.processes import child, listening
+from pioche.processes.table import PROCESSES, Process
+
+_RESTART_SECONDS = 0.2
+_RESTART_SECONDS_MAX = 10.0
+_SETTLED_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+_IDLE_SECONDS = 1.0
+
+_ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(slots=True)
+class Child:
+    """One place in the table: which process fills it, and when it is filled again."""
+
+    process: Process
+    running: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
+    due_at: float = 0.0
+    failures: int = 0
+
+
+class Supervisor:
+    """`Supervisor(config).run(...)` over a prepared data folder whose lock is held by the descriptor `held`."""
+
+    def __init__(self, config: Config, *, held: int) -> None:
+        """Takes the port. Raises ConfigError when it cannot be had."""
+        self._port = listening.reserve(config)
+        self.config = replace(config, port=self._port.getsockname()[1])
+        self._held = held
+        self._metrics_dir = config.data_dir / "cache" / f"metrics-{os.getpid()}"
+        self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
+
+    @property
+    def url(self) -> str:
+        """Where this machine's own clients reach the hub."""
+        address = listening.address_of(self.config.host)
+        local = address in ("0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104 - looked for, not bound
+        host = "localhost" if local else (f"[{address}]" if ":" in address else self.config.host)
+        return f"{'https' if self.config.tls_cert else 'http'}://{host}:{self.config.port}"
+
+    def run(self, ready: Callable[[], None]) -> int:
+        """Until SIGTERM or SIGINT; calls `ready` once, when the hub can serve. Returns the exit status.
+
+        A process that gives up before that has found something that no restart mends: it ends the hub, with status 1.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, child.SIGNALS)
+        self._prepare_metrics()
+        is_ready = False
+        try:
+            while True:
+                self._start_due()
+                pause = _IDLE_SECONDS if is_ready else _POLL_SECONDS
+                received = signal.sigtimedwait(child.SIGNALS, min(pause, self._next_start()))
+                if received is not None and received.si_signo in _ASKED_TO_END:
+                    return 0
+                if any(status > 0 for status in self._reap()) and not is_ready:
+                    return 1
+                if not is_ready and self._answers():
+                    is_ready = True
+                    ready()
+        finally:
+            self._end()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, child.SIGNALS)
+
+    # --- children ---
+
+    def _start_due(self) -> None:
+        for place in self._children:
+            if place.running is None and place.due_at <= time.monotonic():
+                self._start(place)
+
+    def _start(self, place: Child) -> None:
+        environment = {
+            **child_environment(self.config),
+            CONFIG_FILE: os.devnull,  # everything is in the environment
+            metrics.FOLDER_VARIABLE: str(self._metrics_dir),
+        }
+        # A group of its own: Ctrl-C in a terminal is for the supervisor, which lets requests finish.
+        place.running = subprocess.Popen(
+            [sys.executable, "-m", "pioche.processes", place.process.name, str(os.getpid())],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            pass_fds=(self._held,),
+            process_group=0,
+        )
+        place.started_at = time.monotonic()
+
+    def _reap(self) -> list[int]:
+        """Notices who ended and when they are started again; returns their statuses (below 0: killed)."""
+        statuses = list[int]()
+        ended = [place for place in self._children if place.running is not None and place.running.poll() is not None]
+        for place in ended:
+            assert place.running is not None  # noqa: S101 - chosen so
+            lived = time.monotonic() - place.started_at
+            place.failures = 0 if lived > _SETTLED_SECONDS else place.failures + 1
+            delay = min(_RESTART_SECONDS * 2**place.failures, _RESTART_SECONDS_MAX)
+            place.due_at = time.monotonic() + delay
+            log.warning("process ended", process=place.process.name, status=place.running.returncode, restart_s=delay)
+            statuses.append(place.running.returncode)
+            place.running = None
+        return statuses
+
+    def _next_start(self) -> float:
+        now = time.monotonic()
+        return max(0.0, min((p.due_at - now for p in self._children if p.running is None), default=_IDLE_SECONDS))
+
+    def _end(self) -> None:
+        """Lets every child finish what it does, as long as drain_seconds allow; a second Ctrl-C cuts that short."""
+        alive = [place.running for place in self._children if place.running is not None]
+        for running in alive:
+            running.terminate()
+        deadline = time.monotonic() + self.config.drain_seconds
+        while any(running.poll() is None for running in alive) and time.monotonic() < deadline:
+            received = signal.sigtimedwait(child.SIGNALS, _POLL_SECONDS)
+            if received is not None and received.si_signo == signal.SIGINT:
+                break
+        for running in alive:
+            if running.poll() is None:
+                log.warning("process killed while it drained", process_id=running.pid)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(running.pid, signal.SIGKILL)  # with the git programs it started
+            running.wait()
+        self._port.close()
+        shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+    # --- readiness and metrics ---
+
+    def _answers(self) -> bool:
+        address = listening.address_of(self.config.host)
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - looked for, not bound
+        connection = self._connection(address)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _connection(self, address: str) -> http.client.HTTPConnection:
+        if not self.config.tls_cert:
+            return http.client.HTTPConnection(address, self.config.port, timeout=5)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # it is ourselves, by address
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection(address, self.config.port, timeout=5, context=context)
+
+    def _prepare_metrics(self) -> None:
+        """A folder of this run: figures count from its start."""
+        for folder in self._metrics_dir.parent.glob("metrics-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._metrics_dir.mkdir(parents=True)

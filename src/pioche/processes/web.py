@@ -1,0 +1,71 @@
+"""A web process: Granian in this process's own event loop, one per process (not Granian's process manager: ours
+restarts each process alone, and ends them with the supervisor)."""
+
+import asyncio
+import resource
+import signal
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from pioche import app
+from pioche.config import Config
+from pioche.processes import child, listening
+
+_BACKLOG = 2048
+_CONNECTIONS_MAX = 8192
+_DESCRIPTORS_KEPT = 40  # database, logs, git repos being opened
+_HEADER_BUFFER_BYTES = 128 * 1024  # hyper answers 431 past it; the kernel's own limit is lower and says more
+
+# Granian's own handlers print to standard output; its lines go where ours go instead.
+_LOGGERS = {name: {"handlers": [], "level": "WARNING", "propagate": True} for name in ("_granian", "granian.access")}
+
+
+def run(config: Config) -> None:
+    """Serves until SIGTERM, then until the requests in flight are answered. Raises SystemExit when it cannot listen."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    server = Server(app.build_app(config), **_settings(config))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    child.receive_signals()
+    await server.serve()
+    if server.interrupt_children:  # it stopped by itself: the port could not be listened on
+        raise SystemExit(1)
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {
+        "address": listening.address_of(config.host),
+        "port": config.port,
+        "interface": Interfaces.ASGI,
+        "http": HTTPModes.http1,
+        "websockets": False,
+        "backlog": _BACKLOG,
+        "backpressure": _connections_max(),
+        "http1_settings": HTTP1Settings(
+            header_read_timeout=config.header_seconds * 1000, max_buffer_size=_HEADER_BUFFER_BYTES
+        ),
+        "ssl_cert": Path(config.tls_cert) if config.tls_cert else None,
+        "ssl_key": Path(config.tls_key) if config.tls_key else None,
+        "ssl_protocol_min": SSLProtocols.tls12,
+        "log_level": LogLevels.error,  # "Embedded server is experimental!" at every start is no news
+        "log_dictconfig": {"loggers": _LOGGERS, "handlers": {}, "formatters": {}},
+    }
+
+
+def _connections_max() -> int:
+    """Granian counts connections; more than that wait in the backlog. Each may hold a file open beside its socket."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return _CONNECTIONS_MAX
+    return max(4, min(_CONNECTIONS_MAX, (descriptors - _DESCRIPTORS_KEPT) // 2))

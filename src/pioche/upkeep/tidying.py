@@ -1,0 +1,93 @@
+"""Jobs and a consumer that tidy up by themselves, while the hub runs."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.events import Event
+from pioche.git.store import GitStore
+from pioche.jobs import queue
+from pioche.jobs.outbox import Dispatcher
+from pioche.observe import log
+from pioche.storage import incoming
+
+_PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
+_UNTOUCHED_SECONDS = 3600.0
+
+
+class SweepIncoming:
+    """Removes expired uploads and what broken-off requests left behind."""
+
+    kind = "incoming.sweep"
+    attempts_max = 3
+    every_seconds: int | None = 1800
+
+    def __init__(self, database: Database, data_dir: Path) -> None:
+        self._database = database
+        self._data_dir = data_dir
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
+        if count:
+            log.info("incoming swept", count=count)
+
+
+class PruneEvents:
+    """Removes events that everybody has seen and that are a week old."""
+
+    kind = "events.prune"
+    attempts_max = 3
+    every_seconds: int | None = 3600
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        self._dispatcher.prune()
+
+
+class Repack:
+    """Joins a repo's packs. The key is the repo's uid."""
+
+    kind = "git.repack"
+    attempts_max = 5
+    every_seconds: int | None = None
+
+    def __init__(self, git: GitStore) -> None:
+        self._git = git
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        if self._git.pack_count(key) > _PACKS_MAX:
+            self._git.repack(key)
+
+
+class RepackWhenScattered:
+    """Puts a `Repack` in for a repo whose content changed and that has many packs."""
+
+    name = "repack"
+
+    def __init__(self, database: Database, git: GitStore) -> None:
+        self._database = database
+        self._git = git
+
+    def handle(self, event: Event) -> None:
+        if event.kind != "repo.content.update":
+            return
+        repos = schema.repos
+        with self._database.read() as connection:
+            uid = connection.execute(sa.select(repos.c.uid).where(repos.c.id == event.repo_id)).scalar()
+        if uid is not None and self._git.pack_count(uid) > _PACKS_MAX:
+            with self._database.write() as connection:
+                queue.enqueue(connection, Repack.kind, uid)
+
+
+class Journal:
+    """Every event as a line of the log: what, where, who. What it carries is not logged: names are in there."""
+
+    name = "journal"
+
+    def handle(self, event: Event) -> None:
+        log.info("event", kind=event.kind, event_id=event.id, repo_id=event.repo_id, actor_id=event.actor_id)

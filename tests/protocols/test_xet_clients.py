@@ -1,0 +1,215 @@
+"""The stock clients publish and fetch large files through Xet, and everybody else reads the same bytes."""
+
+import hashlib
+import json
+import random
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.clients import CURRENT, OLDEST, Done, run
+from tests.hub import Account, Hub
+
+UPLOAD = """
+from huggingface_hub import HfApi
+api = HfApi()
+api.create_repo(args["repo"], private=True, exist_ok=True)
+info = api.upload_folder(repo_id=args["repo"], folder_path=args["folder"], **args.get("options", {}))
+files = {e.path: e for e in api.list_repo_tree(args["repo"], recursive=True, revision=info.oid) if hasattr(e, "lfs")}
+result({
+    "commit": info.oid,
+    "pull_request": info.pr_revision,
+    "xet": {path: e.xet_hash for path, e in files.items()},
+    "lfs": {path: e.lfs.sha256 for path, e in files.items() if e.lfs},
+})
+"""
+
+DOWNLOAD = """
+import hashlib, os
+os.environ.update(args.get("environ", {}))
+from pathlib import Path
+from huggingface_hub import hf_hub_download, snapshot_download
+folder = Path(snapshot_download(args["repo"], local_dir="copy"))
+one = hf_hub_download(args["repo"], args["one"], force_download=True)
+found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file() and ".cache" not in p.parts}
+sha = lambda p: hashlib.sha256(Path(p).read_bytes()).hexdigest()
+result({"one": sha(one), **{name: sha(path) for name, path in found.items()}})
+"""
+
+
+@pytest.fixture(scope="module")
+def ada(hub: Hub) -> Account:
+    return hub.user(hub.name("ada"))
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def publish(hub: Hub, who: Account, repo: str, folder: Path, **options: object) -> Done:
+    done = run(CURRENT, UPLOAD, hub, token=who.token, repo=repo, folder=str(folder), options=options)
+    assert not done.error, done.output
+    return done
+
+
+def stored_bytes(hub: Hub) -> int:
+    return sum(path.stat().st_size for path in (hub.data_dir / "xet" / "xorbs").rglob("*") if path.is_file())
+
+
+def get(hub: Hub, who: Account, path: str, **headers: str) -> bytes:
+    request = urllib.request.Request(f"{hub.endpoint}/{path}", headers={**who.bearer, **headers})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def test_upload_download_and_plain_reading(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """Random, compressible and float content: the three ways in which the client stores a chunk."""
+    floats = b"".join(int(i * 7919).to_bytes(4, "little") for i in range(200_000))
+    contents = {"noise.bin": noise(1, 3_000_000), "text.bin": b"the same words \x00" * 90_000, "sub/floats.npy": floats}
+    for name, data in contents.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    repo = f"{ada.name}/{hub.name('doors')}"
+    published = publish(hub, ada, repo, tmp_path).value
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    assert published["lfs"] == sums
+    assert all(published["xet"][name] for name in contents)
+    for environ in ({}, {"HF_XET_CLIENT_ENABLE_MULTIRANGE_FETCHING": "1"}):
+        fetched = run(CURRENT, DOWNLOAD, hub, token=ada.token, repo=repo, one="noise.bin", environ=environ)
+        assert not fetched.error, fetched.output
+        assert fetched.value == fetched.value | sums | {"one": sums["noise.bin"]}
+    for name, data in contents.items():
+        assert get(hub, ada, f"{repo}/resolve/main/{name}") == data
+        assert get(hub, ada, f"{repo}/resolve/main/{name}", Range="bytes=300000-400000") == data[300_000:400_001]
+    without_xet = run(CURRENT, DOWNLOAD, hub, token=ada.token, xet=False, repo=repo, one="noise.bin")
+    assert without_xet.value == without_xet.value | sums
+
+
+def test_a_changed_file_sends_what_changed(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """Each upload is a new client without a cache: what it knows it was told by a deduplication answer."""
+    data = noise(2, 8_000_000)
+    repo = f"{ada.name}/{hub.name('dedup')}"
+    (tmp_path / "model.bin").write_bytes(data)
+    publish(hub, ada, repo, tmp_path)
+    before = stored_bytes(hub)
+    (tmp_path / "model.bin").write_bytes(data[:4_000_000] + noise(3, 100_000) + data[4_000_000:])
+    publish(hub, ada, repo, tmp_path)
+    assert stored_bytes(hub) - before < 1_000_000
+    (tmp_path / "model.bin").unlink()
+    (tmp_path / "copy.bin").write_bytes(data)
+    before = stored_bytes(hub)
+    publish(hub, ada, f"{ada.name}/{hub.name('same-namespace')}", tmp_path)
+    assert stored_bytes(hub) == before
+
+
+def test_a_stranger_gains_nothing_from_private_chunks(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """E-XET-1 and 3 with the real client: it is told nothing, sends everything, and owns what it sent."""
+    (tmp_path / "weights.bin").write_bytes(noise(4, 2_000_000))
+    publish(hub, ada, f"{ada.name}/{hub.name('private')}", tmp_path)
+    bob = hub.user(hub.name("bob"))
+    repo = f"{bob.name}/{hub.name('own')}"
+    publish(hub, bob, repo, tmp_path)
+    assert get(hub, bob, f"{repo}/resolve/main/weights.bin") == noise(4, 2_000_000)
+
+
+def test_pull_request_by_somebody_who_may_only_read(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    repo = f"{ada.name}/{hub.name('open')}"
+    create = 'from huggingface_hub import HfApi\nresult(HfApi().create_repo(args["repo"]).repo_id)'
+    assert run(CURRENT, create, hub, token=ada.token, repo=repo).value == repo
+    (tmp_path / "proposal.bin").write_bytes(noise(5, 400_000))
+    bob = hub.user(hub.name("bob"))
+    script = """
+from huggingface_hub import HfApi
+where = {"repo_id": args["repo"], "path_in_repo": "proposal.bin", "path_or_fileobj": args["file"]}
+result(HfApi().upload_file(create_pr=True, **where).pr_revision)
+"""
+    done = run(CURRENT, script, hub, token=bob.token, repo=repo, file=str(tmp_path / "proposal.bin"))
+    assert done.value == "refs/pr/1", done.output
+    assert get(hub, bob, f"{repo}/resolve/refs%2Fpr%2F1/proposal.bin") == noise(5, 400_000)
+
+
+def test_a_false_sha256_is_refused(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """hf_xet passes a stated sha256 on unchanged; the hub computes it (xet.md section 11.1)."""
+    (tmp_path / "lie.bin").write_bytes(noise(6, 300_000))
+    script = """
+import hf_xet, httpx, os
+from huggingface_hub import HfApi
+HfApi().create_repo(args["repo"])
+url = f"{os.environ['HF_ENDPOINT']}/api/models/{args['repo']}/xet-write-token/main"
+token = httpx.get(url, headers={"Authorization": f"Bearer {os.environ['HF_TOKEN']}"}).json()
+pair = (token["accessToken"], token["exp"])
+try:
+    hf_xet.upload_files([args["file"]], token["casUrl"], pair, lambda: pair, None, "model", sha256s=["ab" * 32])
+    result("accepted")
+except Exception as error:
+    result(str(error))
+"""
+    repo = f"{ada.name}/{hub.name('lie')}"
+    done = run(CURRENT, script, hub, token=ada.token, repo=repo, file=str(tmp_path / "lie.bin"))
+    assert done.value != "accepted", done.output
+    assert "400" in done.value
+
+
+def test_vector_of_the_grouped_scheme_comes_from_the_real_client(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """The float content of xet.md section 12: our decoder reads the client's own scheme 2 bytes."""
+    import struct
+
+    data = b"".join(struct.pack("<f", i * 0.001) for i in range(501)) + b"xyz"
+    (tmp_path / "vector.bin").write_bytes(data)
+    repo = f"{ada.name}/{hub.name('vector')}"
+    published = publish(hub, ada, repo, tmp_path).value
+    assert published["xet"]["vector.bin"] == "3b275cca87cb42572d59d48aa7ccbcbb0a1c1522bffc31a33d8bd20078804135"
+    xorb = "9958df4e36a688be0c1ce8b31bd4e7429148429eaeac8efeb5ea70d9a6672ac8"
+    body = (hub.data_dir / "xet" / "xorbs" / xorb[:2] / xorb).read_bytes()
+    assert body[4] == 2
+    assert hashlib.sha256(body).hexdigest() == "b9e87a863b80cc15af381597937080ddc6f5a06790a927e15cc7873cf28a841a"
+    assert get(hub, ada, f"{repo}/resolve/main/vector.bin") == data
+
+
+def test_anonymous_download_of_a_public_repo(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    (tmp_path / "open.bin").write_bytes(noise(7, 900_000))
+    repo = f"{ada.name}/{hub.name('public')}"
+    publish(hub, ada, repo, tmp_path)
+    body = json.dumps({"private": False}).encode()
+    request = urllib.request.Request(
+        f"{hub.endpoint}/api/models/{repo}/settings",
+        data=body,
+        method="PUT",
+        headers={**ada.bearer, "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=60).close()
+    fetched = run(CURRENT, DOWNLOAD, hub, repo=repo, one="open.bin")
+    assert fetched.value["one"] == hashlib.sha256(noise(7, 900_000)).hexdigest(), fetched.output
+
+
+OLD_CLIENT = """
+import hashlib, json, os, urllib.request
+from pathlib import Path
+import hf_xet
+from huggingface_hub import HfApi
+HfApi().create_repo(args["repo"])
+def token(kind):
+    url = f"{os.environ['HF_ENDPOINT']}/api/models/{args['repo']}/xet-{kind}-token/main"
+    headers = {"Authorization": f"Bearer {os.environ['HF_TOKEN']}"}
+    body = json.load(urllib.request.urlopen(urllib.request.Request(url, headers=headers)))
+    return body["casUrl"], (body["accessToken"], body["exp"])
+cas, pair = token("write")
+(sent,) = hf_xet.upload_files([args["file"]], cas, pair, lambda: pair, None, "model")
+cas, pair = token("read")
+wanted = hf_xet.PyXetDownloadInfo("copy.bin", sent.hash, args["size"])
+hf_xet.download_files([wanted], cas, pair, lambda: pair, None)
+result(hashlib.sha256(Path("copy.bin").read_bytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("version", ["1.1.10", "1.5.0"])
+def test_older_hf_xet_by_its_own_routes(hub: Hub, ada: Account, tmp_path: Path, version: str) -> None:
+    """xet.md section 8.9: unversioned routes, v1 reconstructions, a footer size that no footer follows."""
+    data = noise(8, 2_500_000)
+    (tmp_path / "old.bin").write_bytes(data)
+    names = {"repo": f"{ada.name}/{hub.name('old')}", "file": str(tmp_path / "old.bin")}
+    packages = (f"hf-xet=={version}",)
+    done = run(OLDEST, OLD_CLIENT, hub, token=ada.token, packages=packages, size=len(data), **names)
+    assert done.value == hashlib.sha256(data).hexdigest(), done.output

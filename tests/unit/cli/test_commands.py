@@ -1,0 +1,237 @@
+"""The command line as scripts use it (architecture.md section 9), in this process; one run in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pioche
+from pioche import app
+from pioche.accounts.callers import Caller
+from pioche.accounts.directory import Directory
+from pioche.accounts.members import Role
+from pioche.accounts.tokens import PREFIX
+from pioche.cli import main
+from pioche.config import Config
+from pioche.db import instance
+from pioche.db.engine import Database
+from pioche.names import RepoId, RepoType
+from pioche.repos.catalog import NewRepo
+from tests.databases import SqliteTemplate
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def config(template: SqliteTemplate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.chdir(tmp_path)  # away from a developer's own pioche.toml
+    found = template.config(tmp_path / "data")
+    monkeypatch.setenv("PIOCHE_DATA_DIR", str(found.data_dir))
+    return found
+
+
+@pytest.fixture
+def run(config: Config, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command that has to work, with --json; returns what it printed."""
+
+    def run_json(*arguments: str) -> Any:
+        code = main([*arguments, "--json"])
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        return json.loads(printed.out)
+
+    return run_json
+
+
+@pytest.fixture
+def refused(config: Config, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Runs a command that is refused; returns the exit code and the one line on standard error."""
+
+    def run_refused(*arguments: str) -> tuple[int, str]:
+        code = main(arguments)
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.count("\n") == 1
+        assert printed.err.startswith("pioche: ")
+        return code, printed.err
+
+    return run_refused
+
+
+@pytest.fixture
+def directory(config: Config) -> Any:
+    database = Database(config)
+    yield Directory(database)
+    database.close()
+
+
+# --- users ----------------------------------------------------------------------------------------------------------
+
+
+def test_user_create(run: Run, directory: Directory) -> None:
+    made = run("user", "create", "ada", "--fullname", "Ada Lovelace", "--email", "ada@example.org", "--admin")
+    assert (made["name"], made["fullname"], made["email"], made["admin"]) == (
+        "ada", "Ada Lovelace", "ada@example.org", True,
+    )  # fmt: skip
+    assert directory.get_user("ada").uid == made["id"]
+    assert [user["name"] for user in run("user", "list")] == ["ada"]
+
+
+def test_names_with_underscores_are_kept(run: Run) -> None:
+    assert run("user", "create", "__DUMMY_HUB_USER__")["name"] == "__DUMMY_HUB_USER__"
+
+
+def test_passwords_by_option_from_standard_input_or_made(
+    run: Run, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("user", "create", "ada", "--password", "correct horse")
+    assert not directory.authenticate("ada", "correct horse").must_change_password
+    monkeypatch.setattr("sys.stdin", iter_lines("battery staple\n"))
+    run("user", "password", "ada", "--password-stdin")
+    directory.authenticate("ada", "battery staple")
+    made = run("user", "password", "ada")["password"]
+    assert directory.authenticate("ada", made).must_change_password
+
+
+class iter_lines:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def readline(self) -> str:
+        return self._text
+
+
+def test_suspend_and_reinstate(run: Run, directory: Directory) -> None:
+    run("user", "create", "ada")
+    assert run("user", "suspend", "ada")["suspended"] is not None
+    assert directory.get_user("ada").is_suspended
+    assert run("user", "reinstate", "ada")["suspended"] is None
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def test_token_create_prints_the_token(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("user", "create", "ada")
+    assert run("token", "create", "ada", "--name", "laptop", "--role", "read")["token"].startswith(PREFIX)
+    assert run("token", "create", "ada", "--value", "hf_hubsuite_user")["token"] == "hf_hubsuite_user"
+    assert main(["token", "create", "ada"]) == 0
+    assert capsys.readouterr().out.strip().startswith(PREFIX)
+
+
+def test_tokens_are_listed_without_themselves_and_revoked(run: Run) -> None:
+    run("user", "create", "ada")
+    made = run("token", "create", "ada", "--name", "laptop", "--role", "read", "--days", "2")
+    (listed,) = run("token", "list", "ada")
+    assert (listed["name"], listed["role"], listed["last_used"], listed["revoked"]) == ("laptop", "read", None, None)
+    assert listed["expires"] is not None
+    assert made["token"] not in json.dumps(listed)
+    assert run("token", "revoke", "ada", "laptop")["revoked"] is not None
+
+
+# --- organisations --------------------------------------------------------------------------------------------------
+
+
+def test_organisations_and_their_members(run: Run, directory: Directory) -> None:
+    run("user", "create", "ada")
+    assert run("org", "create", "lab", "--fullname", "The Lab", "--private-by-default")["private_by_default"]
+    for role in Role:
+        assert run("org", "add", "lab", "ada", "--role", role)["role"] == role
+        run("org", "remove", "lab", "ada") if role is not Role.ADMIN else run("user", "create", "bob")
+        if role is Role.ADMIN:
+            run("org", "add", "lab", "bob", "--role", "admin")
+    assert run("org", "members", "lab") == [{"name": "bob", "fullname": "bob", "role": "admin"}]
+    assert [org["name"] for org in run("org", "list")] == ["lab"]
+    run("org", "delete", "lab")
+    assert directory.find("lab") is None
+
+
+# --- repos and keys -------------------------------------------------------------------------------------------------
+
+
+def test_repo_alias(run: Run, refused: Callable[..., tuple[int, str]], config: Config, directory: Directory) -> None:
+    ada = directory.create_user("ada")
+    hub = app.build_hub(config)
+    caller = Caller(ada.id, "ada", may_write=True, is_admin=False)
+    hub.catalog.create(caller, NewRepo(type=RepoType.MODEL, namespace="ada", name="bert"))
+    hub.database.close()
+    assert run("repo", "alias", "bert-base-uncased", "ada/bert") == {
+        "name": "bert-base-uncased", "type": "model", "target": "ada/bert",
+    }  # fmt: skip
+    assert refused("repo", "alias", "gpt2", "ada/absent")[0] == 1
+    assert refused("repo", "alias", "gpt2", "datasets/ada/bert")[0] == 1
+    code, message = refused("repo", "alias", "gpt2", "bert")
+    assert (code, "NAMESPACE/NAME" in message) == (1, True)
+    assert str(RepoId(RepoType.MODEL, "", "gpt2")) == "gpt2"
+
+
+def test_key_rotate(run: Run, config: Config) -> None:
+    kid = run("key", "rotate")["kid"]
+    database = Database(config)
+    assert [(key.kid == kid, key.retired) for key in instance.signing_keys(database)] == [(False, True), (True, False)]
+    database.close()
+
+
+# --- how commands end -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("user", "create", "a.b"), 1, "Invalid name"),
+        (("user", "create", "ada", "--password", "short"), 1, "8 to 256 characters"),
+        (("user", "suspend", "nobody"), 1, "does not exist"),
+        (("org", "add", "nobody", "ada", "--role", "read"), 1, "does not exist"),
+        (("token", "create", "nobody"), 1, "does not exist"),
+        (("token", "create", "ada", "--role", "admin"), 2, "--role"),
+        (("token", "create", "ada", "--days", "0"), 2, "--days"),
+        (("user", "create"), 2, "NAME"),
+        (("user", "create", "ada", "--unknown", "x"), 2, "--unknown"),
+        (("user", "list", "--data-dir", "/proc/none"), 2, "data_dir"),
+    ],
+)
+def test_a_refusal_is_one_line(
+    refused: Callable[..., tuple[int, str]], arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    found, message = refused(*arguments)
+    assert (found, told in message) == (code, True), message
+
+
+def test_a_wrong_setting_is_named(refused: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIOCHE_PORT", "many")
+    assert refused("user", "list") == (2, "pioche: PIOCHE_PORT: a whole number is expected, not 'many'\n")
+
+
+def test_text_for_people(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["user", "create", "ada", "--fullname", "[bold]Ada"]) == 0
+    assert main(["user", "list"]) == 0
+    assert main(["--version"]) == 0
+    printed = capsys.readouterr().out
+    assert "Created the user ada." in printed
+    assert "[bold]Ada" in printed
+    assert pioche.__version__ in printed
+
+
+def test_a_new_data_folder_is_made_ready_in_a_process_of_its_own(tmp_path: Path) -> None:
+    source = str(Path(pioche.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "pioche", "user", "create", "ada", "--data-dir", str(tmp_path / "data"), "--json"],
+        env={"PYTHONPATH": source, "PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["name"] == "ada"
+    assert (tmp_path / "data" / "pioche.db").exists()
