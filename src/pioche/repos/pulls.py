@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -115,7 +116,7 @@ def get(repo: Repo, number: int) -> Pull:
         row = connection.execute(_select(repo).where(schema.discussions.c.number == number)).first()
     if row is None:
         raise EntryNotFound(f"There is no pull request {number}")
-    return Pull(*row)
+    return Pull(*tuple(row))
 
 
 def list_(repo: Repo, wanted: Wanted) -> tuple[list[Pull], int]:
@@ -128,7 +129,7 @@ def list_(repo: Repo, wanted: Wanted) -> tuple[list[Pull], int]:
     newest = query.order_by(schema.discussions.c.number.desc()).offset(wanted.skip).limit(wanted.limit)
     with repo.database.read() as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
-        return [Pull(*row) for row in connection.execute(newest)], int(total)
+        return [Pull(*tuple(row)) for row in connection.execute(newest)], int(total)
 
 
 def conflicts(repo: Repo, pull: Pull) -> list[str]:
@@ -148,7 +149,7 @@ def diff(repo: Repo, pull: Pull) -> str:
     return repo.objects.patch(repo.objects.merge_base(base, head), head, _DIFF_BYTES_MAX)
 
 
-def _select(repo: Repo) -> "sa.Select[tuple[int, str, str, str, str, str, int]]":
+def _select(repo: Repo) -> "sa.Select[Any]":
     table, accounts = schema.discussions, schema.accounts
     columns = (table.c.number, table.c.title, table.c.description, table.c.status, accounts.c.name, table.c.base_ref)
     joined = table.outerjoin(accounts, accounts.c.id == table.c.author_id)
