@@ -9,11 +9,13 @@ Every request runs on one event loop that the client owns. Leaving the block shu
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote
+
+T = TypeVar("T")
 
 App = Callable[
     [dict[str, Any], Callable[[], Awaitable[dict[str, Any]]], Callable[[dict[str, Any]], Awaitable[None]]],
@@ -83,6 +85,10 @@ class Client:
 
     def delete(self, path: str, **options: Any) -> Answer:
         return self.request("DELETE", path, **options)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs code of the application's own on its event loop."""
+        return self._runner.run(work)
 
     def request(
         self,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import SqliteTemplate
 from tests.hub import Hub
+from tests.local import LocalHub
 
 _GIT_CONFIG = """\
 [user]
@@ -44,3 +46,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     directory: Path = tmp_path_factory.mktemp("hub")
     with Hub(directory) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def local(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[LocalHub]:
+    """A fresh hub in this process; see tests/local.py."""
+    hub = LocalHub(sqlite_template.config(tmp_path / "data"))
+    yield hub
+    hub.close()

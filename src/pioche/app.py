@@ -20,6 +20,7 @@ from pioche.keys import Keyring
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.operations import routes as operations
+from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
@@ -27,6 +28,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
@@ -38,6 +40,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     operations.PROTOCOL,
     files.PROTOCOL,
     git.PROTOCOL,
+    lfs.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
     rest.PROTOCOL,
@@ -88,6 +91,7 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
+        uploads=Uploads(database, contents, config.data_dir / "incoming"),
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used,),

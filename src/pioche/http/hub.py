@@ -13,6 +13,7 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
+from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
 
@@ -30,6 +31,7 @@ class Hub:
     catalog: Catalog
     blobs: BlobStore
     contents: Contents
+    uploads: Uploads
     xet: Xet
     addresses: Addresses
     doctor: Doctor

@@ -1,0 +1,176 @@
+"""`POST {repo}.git/info/lfs/objects/batch`: what of these files may be fetched, what has to be sent, and where."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+
+from pioche.errors import Conflict, TooLarge, Unprocessable
+from pioche.http.messages import Request, Response
+from pioche.names import HEX64, Sha256
+from pioche.protocols.lfs.errors import lfs_response
+from pioche.protocols.lfs.signed import Signer, Use
+from pioche.repos.access import Action, Repo
+from pioche.storage.contents import Content
+from pioche.storage.uploads import PARTS_MAX, Upload
+
+OBJECTS_MAX = 1000
+_MIB = 2**20
+
+
+class BatchObject(msgspec.Struct):
+    """One file. Wrong values are said beside it, in the answer; the others go on."""
+
+    oid: str
+    size: int
+
+
+class BatchRef(msgspec.Struct):
+    """The ref that is about to be pushed."""
+
+    name: str = ""
+
+
+class Batch(msgspec.Struct):
+    """The body (git-lfs `docs/api/batch.md`, Requests)."""
+
+    operation: str
+    objects: list[BatchObject]
+    transfers: list[str] = []
+    hash_algo: str = "sha256"
+    ref: BatchRef | None = None
+
+
+async def batch(request: Request) -> Response:
+    """The route asks for READ only: which right is needed stands in the body."""
+    body = await request.json(Batch)
+    if len(body.objects) > OBJECTS_MAX:
+        raise TooLarge(f"A batch has at most {OBJECTS_MAX} objects: send several")
+    if body.hash_algo != "sha256":
+        raise Conflict(f"hash_algo {body.hash_algo[:40]!r} is not supported: use sha256")  # 409 by the specification
+    action = _action(body)
+    repo = await request.hub.access.open(request.caller, request.repo.repo_id, action)
+    signer = Signer(request, repo, action)
+    answer = _download if action is Action.CONTENT else _upload
+    return lfs_response(await request.run(answer, request, repo, signer, body))
+
+
+def _action(body: Batch) -> Action:
+    match body.operation:
+        case "download":
+            return Action.CONTENT
+        case "upload" if body.ref and body.ref.name.startswith("refs/pr/"):
+            return Action.PROPOSE  # whoever may read may add to their own pull request
+        case "upload":
+            return Action.WRITE
+    raise Unprocessable(f"operation {body.operation[:40]!r} is not known: use download or upload")
+
+
+# --- download -------------------------------------------------------------------------------------------------------
+
+
+def _download(_request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[str, object]:
+    valid = [Sha256(item.oid) for item in body.objects if _fault(item, size_max=None) is None]
+    found = repo.stores.contents.find(repo.id, valid)
+    objects = [_download_of(item, found, signer) for item in body.objects]
+    return {"transfer": "basic", "objects": objects, "hash_algo": "sha256"}
+
+
+def _download_of(item: BatchObject, found: Mapping[Sha256, Content], signer: Signer) -> dict[str, object]:
+    fault = _fault(item, size_max=None)
+    if fault is not None:
+        return _refused(item, 422, fault)
+    sha256 = Sha256(item.oid)
+    content = found.get(sha256)
+    if content is None:
+        # Of another repo, or of none: the same answer, found by the same look-up (E-LFS-1).
+        return _refused(item, 404, "This repo has no such object")
+    href = signer.base(sha256) + signer.query(Use.DOWNLOAD, sha256)
+    return _allowed(sha256, content.size, {"download": _address(href, signer)})
+
+
+# --- upload ---------------------------------------------------------------------------------------------------------
+
+
+def _upload(request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[str, object]:
+    fault_of = partial(_fault, size_max=request.hub.config.lfs_file_bytes_max)
+    valid = [item for item in body.objects if fault_of(item) is None]
+    # Only what is linked to this very repo need not be sent: elsewhere, a hash proves nothing (E-LFS-3).
+    here = repo.stores.contents.find(repo.id, [Sha256(item.oid) for item in valid])
+    wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
+    parts = _begin_parts(request, repo, body, wanted)
+    objects = list[dict[str, object]]()
+    for item in body.objects:
+        fault, content = fault_of(item), here.get(Sha256(item.oid))
+        if fault is not None:
+            objects.append(_refused(item, 422, fault))
+        elif content is not None:
+            objects.append(_already_here(item, content))
+        else:
+            objects.append(_upload_of(item, parts.get(Sha256(item.oid)), signer))
+    return {"transfer": "multipart" if parts else "basic", "objects": objects, "hash_algo": "sha256"}
+
+
+def _begin_parts(request: Request, repo: Repo, body: Batch, wanted: Mapping[Sha256, int]) -> dict[Sha256, Upload]:
+    """With one large file, all of the batch go in parts: git-lfs gives a whole batch to one transfer agent."""
+    size = request.hub.config.lfs_part_bytes
+    if "multipart" not in body.transfers or not any(announced > size for announced in wanted.values()):
+        return {}
+    # Enough for any file: the number of addresses in one answer stays bounded.
+    smallest = -(-sum(wanted.values()) // (PARTS_MAX // 2))
+    part_bytes = max(size, -(-smallest // _MIB) * _MIB)
+    seconds, user_id = request.hub.config.upload_url_seconds, request.caller.user_id
+    begun = request.hub.uploads.begin(repo.id, user_id, list(wanted.items()), part_bytes=part_bytes, seconds=seconds)
+    return {upload.sha256: upload for upload in begun}
+
+
+def _upload_of(item: BatchObject, upload: Upload | None, signer: Signer) -> dict[str, object]:
+    sha256 = Sha256(item.oid)
+    base = signer.base(sha256)
+    verify = _address(f"{base}/verify{signer.query(Use.VERIFY, sha256)}", signer)
+    if upload is None:
+        query = signer.query(Use.UPLOAD, sha256, str(item.size))
+        send = _address(f"{base}{query}&size={item.size}", signer)
+    else:
+        place = f"{base}/parts/{upload.id}"
+        send = _address(place + signer.query(Use.COMPLETE, sha256, upload.id), signer)
+        query = signer.query(Use.PART, sha256, upload.id)
+        # In the order of their numbers: the git-lfs agent takes them as they come (clients.md section 5).
+        send["header"] = {"chunk_size": str(upload.part_bytes)} | {
+            str(number): f"{place}/{number}{query}" for number in range(1, upload.part_count + 1)
+        }
+    return _allowed(sha256, item.size, {"upload": send, "verify": verify})
+
+
+def _already_here(item: BatchObject, content: Content) -> dict[str, object]:
+    if item.size != content.size:
+        return _refused(item, 422, f"This object has {content.size} bytes, not {item.size}")
+    return {"oid": item.oid, "size": item.size}  # no actions: nothing to send
+
+
+# --- one object -----------------------------------------------------------------------------------------------------
+
+
+def _fault(item: BatchObject, *, size_max: int | None) -> str | None:
+    if not HEX64.match(item.oid):
+        return "The oid is not a sha256: 64 lower-case hex digits are expected"
+    if item.size < 0:
+        return "The size is negative"
+    if size_max is not None and item.size > size_max:
+        return f"The file is larger than {size_max} bytes, the most that this hub takes"
+    return None
+
+
+def _refused(item: BatchObject, code: int, message: str) -> dict[str, object]:
+    # A size that no 64-bit reader can hold is not sent back.
+    size = item.size if abs(item.size) < 2**63 else 0
+    return {"oid": item.oid[:100], "size": size, "error": {"code": code, "message": message}}
+
+
+def _allowed(sha256: Sha256, size: int, actions: dict[str, dict[str, object]]) -> dict[str, object]:
+    """`authenticated`: the addresses need no credentials, and git-lfs sends none."""
+    return {"oid": sha256, "size": size, "authenticated": True, "actions": actions}
+
+
+def _address(href: str, signer: Signer) -> dict[str, object]:
+    return {"href": href, "expires_in": signer.seconds}
