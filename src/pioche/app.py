@@ -18,6 +18,7 @@ from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
 from pioche.protocols.files import routes as files
+from pioche.protocols.git import routes as git
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
@@ -36,6 +37,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     operations.PROTOCOL,
     files.PROTOCOL,
+    git.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
     rest.PROTOCOL,

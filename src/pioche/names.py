@@ -132,7 +132,7 @@ class RepoId:
 EntryPath = NewType("EntryPath", str)
 """A file's path inside a repo: relative, `/`-separated, fit to be written by every client's git."""
 
-_PATH_BYTES_MAX = 4096
+PATH_BYTES_MAX = 4096
 _SEGMENT_BYTES_MAX = 255
 # Code points that HFS+ ignores when it compares names: `.g<ZWJ>it` is `.git` there (git's `is_hfs_dotgit`).
 _HFS_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
@@ -153,8 +153,8 @@ def _path_fault(text: str) -> str | None:
         encoded = text.encode()
     except UnicodeEncodeError:
         return "it is not valid UTF-8"
-    if len(encoded) > _PATH_BYTES_MAX:
-        return f"it is longer than {_PATH_BYTES_MAX} bytes"
+    if len(encoded) > PATH_BYTES_MAX:
+        return f"it is longer than {PATH_BYTES_MAX} bytes"
     if text.startswith("/"):
         return "it must be relative"
     if "\\" in text:

@@ -37,7 +37,7 @@ _CONFIG = {
 }
 
 
-_OUTPUT_BYTES_MAX = 2**30
+_OUTPUT_BYTES_MAX = 2**29
 _LIMITS = {
     "memory_bytes": resource.RLIMIT_DATA,
     "cpu_seconds": resource.RLIMIT_CPU,

@@ -21,7 +21,7 @@ from pioche.git.wire import Commands, Mark, parse_commands, take_packet
 from pioche.names import Oid
 
 COMMANDS_MAX = 10_000
-OBJECTS_MAX = 1_000_000
+OBJECTS_MAX = 500_000
 
 _COMMAND_BYTES_MAX = 4 * 2**20
 _MEMORY_BYTES_MAX = 2**30
@@ -116,11 +116,14 @@ class Quarantine:
         self.path = snapshot.path
         self._snapshot = snapshot
         self._pack: Path | None = None
+        self._objects: Objects | None = None
 
     @property
     def objects(self) -> Objects:
         """The repo's objects and the new ones together."""
-        return Objects(self.path, {}, scratch=self.path)
+        if self._objects is None:
+            self._objects = Objects(self.path, {}, scratch=self.path)
+        return self._objects
 
     @property
     def packs(self) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
 from pioche.errors import Unavailable
 from pioche.git import program
@@ -57,7 +57,7 @@ def _unreachable_object(snapshot: Snapshot, oids: set[Oid]) -> Oid | None:
     return Oid(next(iter(missing)).decode())
 
 
-async def upload_pack(snapshot: Snapshot, body: bytes, version: int) -> AsyncIterator[bytes]:
+async def upload_pack(snapshot: Snapshot, body: bytes, version: int) -> AsyncGenerator[bytes, None]:
     """What `git upload-pack` answers to one request, as it comes. Git is killed when the reader stops reading.
 
     The snapshot is opened at the first byte asked for and closed at the end, so that a reader who never comes costs

@@ -58,6 +58,14 @@ def author_of(repo: Repo, ref: str) -> int | None:
     return found
 
 
+def has_opened_any(repo: Repo, caller: Caller) -> bool:
+    """True when the caller opened a pull request on this repo."""
+    table = schema.discussions
+    mine = (table.c.repo_id == repo.id) & (table.c.author_id == caller.user_id) & table.c.is_pull_request
+    with repo.database.read() as connection:
+        return connection.execute(sa.select(table.c.number).where(mine).limit(1)).first() is not None
+
+
 def _last_number(repo: Repo) -> int:
     with repo.database.read() as connection:
         query = sa.select(schema.repos.c.last_number).where(schema.repos.c.id == repo.id)

@@ -1,0 +1,32 @@
+"""`POST git-receive-pack`: push."""
+
+from pioche.git.receive import Body
+from pioche.git.wire import Commands
+from pioche.http.messages import Request, Response
+from pioche.protocols.git import bodies
+from pioche.repos import push
+from pioche.repos.access import Action
+
+_COMMANDS_BYTES = 8 * 2**20  # what the commands may add to the pack
+
+
+async def receive_pack(request: Request) -> Response:
+    """Git first sends an empty request to see whether its password is right; then the push, chunked when it is large."""
+    config = request.hub.config
+    body = Body(bodies.stream(request, "git-receive-pack"), config.push_bytes_max + _COMMANDS_BYTES)
+    commands = await body.commands()
+    if commands is None:
+        return _answer(b"")
+    await _check_may_push(request, commands)
+    limits = push.Limits(config.regular_file_bytes_max, config.push_bytes_max)
+    wanted = push.Push(request.repo, request.caller, commands, limits)
+    return _answer(await push.receive(wanted, body, request.run))
+
+
+async def _check_may_push(request: Request, commands: Commands) -> None:
+    if not await request.run(push.concerns_own_pulls_only, request.repo, request.caller, commands):
+        await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+
+
+def _answer(body: bytes) -> Response:
+    return Response(200, [("Content-Type", "application/x-git-receive-pack-result"), *bodies.NO_CACHE], body)
