@@ -224,9 +224,9 @@ def parse_commands(lines: Sequence[bytes]) -> Commands:
     """From the packets before the first flush. Raises BadRequest; names of refs are the caller's to judge."""
     commands: list[Command] = []
     capabilities: frozenset[str] = frozenset()
-    for number, line in enumerate(lines):
-        text, _, options = line.partition(b"\0")
-        if number == 0:
+    for line in lines:
+        text, nul, options = line.partition(b"\0")
+        if nul and not capabilities:
             capabilities = frozenset(options.decode("utf-8", "replace").split())
         if text.startswith(b"shallow "):
             parse_oid(text[8:].strip())

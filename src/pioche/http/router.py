@@ -70,8 +70,10 @@ class Router:
         node, names = self._root, list[str]()
         span = (0, 0)
         for position, segment in enumerate(segments):
-            if segment in ("{ns}", "{repo}"):
-                span = (position, position + (2 if segment == "{ns}" else 1))
+            if segment == "{ns}":
+                span = (position, position + 2)
+            elif segment == "{repo}" and span == (0, 0):
+                span = (position, position + 1)
             if segment.endswith("*}"):
                 names.append(segment[1:-2])
                 leaves = node.rest

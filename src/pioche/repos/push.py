@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from pioche.accounts.callers import Caller
-from pioche.errors import AlreadyExists, Failure, HubError, InvalidReference, StaleParent
+from pioche.errors import Failure, HubError, InvalidReference, StaleParent
 from pioche.git.receive import Body, Disconnected, PackRefused, Quarantine
 from pioche.git.snapshot import Ref, Snapshot
 from pioche.git.wire import Command, Commands, Report, render_report
@@ -181,8 +181,6 @@ def _update(push: Push, changes: Sequence[refs.RefChange], incoming: Incoming) -
         raise
     except StaleParent:
         return "failed to update ref: it moved since you fetched"
-    except AlreadyExists:
-        return "reference already exists"
     except HubError as error:
         return error.message
     return None

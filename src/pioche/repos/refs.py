@@ -72,7 +72,7 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     _check_pointers(repo, change.pointers.values())
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
-        for item in change.changes:
+        for item in sorted(change.changes, key=lambda item: item.new is not None):  # deletions make room
             _move(connection, repo, caller, item)
         _store_pointers(connection, repo, change.pointers)
         if new_tip is not None:
@@ -131,8 +131,22 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
         refusal = StaleParent()
     if done.rowcount != 1:
         raise refusal
+    if change.old is None:
+        _refuse_nested(connection, repo, change.ref)
     row = {"repo_id": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
     connection.execute(schema.reflog.insert().values(actor_id=caller.user_id or None, **row))
+
+
+def _refuse_nested(connection: sa.Connection, repo: Repo, ref: str) -> None:
+    """`a` and `a/b` cannot both be there: in every clone they would be a file and a folder of one name."""
+    parts = ref.split("/")
+    above = ["/".join(parts[:end]) for end in range(3, len(parts))]
+    refs, below = schema.refs, f"{ref}/"
+    inside = sa.func.substr(refs.c.name, 1, len(below)) == below
+    query = sa.select(refs.c.name).where(refs.c.repo_id == repo.id, refs.c.name.in_(above) | inside)
+    standing = connection.execute(query.limit(1)).scalar_one_or_none()
+    if standing is not None:
+        raise AlreadyExists(f"Reference already exists: {standing}, so there cannot be {ref}")
 
 
 def _store_pointers(connection: sa.Connection, repo: Repo, pointers: Mapping[Oid, Pointer]) -> None:

@@ -99,7 +99,11 @@ def test_wants_are_object_ids() -> None:
 
 def test_commands() -> None:
     parsed = wire.parse_commands(
-        [f"{NULL_OID} {A} refs/heads/é\0report-status atomic\n".encode(), f"{A} {NULL_OID} refs/x".encode()]
+        [
+            f"shallow {B}".encode(),
+            f"{NULL_OID} {A} refs/heads/é\0report-status atomic\n".encode(),
+            f"{A} {NULL_OID} refs/x".encode(),
+        ]
     )
     assert parsed.commands == (Command("refs/heads/é", NULL_OID, A), Command("refs/x", A, NULL_OID))
     assert parsed.capabilities == {"report-status", "atomic"}
