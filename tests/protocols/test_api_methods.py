@@ -209,7 +209,7 @@ def test_downloads(api: HfApi, repo: Where, tmp_path: Path) -> None:
     folder = Path(api.snapshot_download(**repo, cache_dir=tmp_path))
     assert folder.name == done.oid
     assert (folder / "big.bin").read_bytes() == bytes(2_000_000)
-    assert api.resolve_revision(**repo, cache_dir=tmp_path).commit_hash == done.oid
+    assert api.resolve_revision(**repo, cache_dir=tmp_path).resolved == done.oid
     metadata = api.get_hf_file_metadata(url=hf_hub_url(**repo, filename="a.txt", endpoint=api.endpoint))
     assert (metadata.commit_hash, metadata.size) == (done.oid, 4)
     checked = api.verify_repo_checksums(**repo, cache_dir=tmp_path)
