@@ -21,7 +21,6 @@ from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
-from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
