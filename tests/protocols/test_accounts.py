@@ -1,58 +1,39 @@
-"""Accounts as the stock clients see them: whoami, auth_check, overviews, members, and the errors they raise."""
+"""What the stock clients read of accounts, and what they are told when a token is wrong. (Rights: test_client_rights.py.)"""
+
+from typing import Any
 
 import pytest
 
-from tests.clients import CURRENT, VERSIONS, run
-from tests.hub import Hub
-
-_LOOK = """
-from huggingface_hub import HfApi
-api = HfApi()
-me = api.whoami()
-org = args["org"]
-overview = api.get_user_overview(me["name"])
-result({
-    "name": me["name"],
-    "email": me["email"],
-    "role": me["auth"]["accessToken"]["role"],
-    "orgs": [(found["name"], found["roleInOrg"]) for found in me["orgs"]],
-    "overview": [overview.username, overview.num_models, overview.num_followers],
-    "members": [member.username for member in api.list_organization_members(org)],
-    "followers": list(api.list_user_followers(me["name"])),
-    "following": list(api.list_user_following(me["name"])),
-    "likes": api.list_liked_repos(me["name"]).total,
-})
-"""
-
-_CHECK = """
-from huggingface_hub import HfApi
-HfApi().create_repo(args["repo"], private=True)
-HfApi().auth_check(args["repo"])
-HfApi(token=args["stranger"]).auth_check(args["repo"])
-"""
-
-_WHOAMI = """
-from huggingface_hub import HfApi
-result(HfApi().whoami()["name"])
-"""
-
-_UNKNOWN = """
-from huggingface_hub import HfApi
-HfApi().get_user_overview("nobody-at-all")
-"""
+from tests.clients import CURRENT, Kind, StoryFailed
+from tests.clientside import Client
+from tests.hub import Account, Hub
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_clients_read_accounts(hub: Hub, version: str) -> None:
-    ada = hub.user(hub.name("ada"))
+def look(client: Client, org: str) -> Any:
+    api = client.api
+    me = api.whoami()
+    overview = api.get_user_overview(me["name"])
+    return {
+        "email": me["email"],
+        "roles": [found["roleInOrg"] for found in me["orgs"] if found["name"] == org],
+        "overview": [overview.username, overview.num_followers, org in [found.name for found in overview.orgs]],
+        "members": [member.username for member in api.list_organization_members(org)],
+        "followers": list(api.list_user_followers(me["name"])),
+        "following": list(api.list_user_following(me["name"])),
+        "likes": api.list_liked_repos(me["name"]).total,
+    }
+
+
+def who(client: Client) -> Any:
+    return client.api.whoami()["name"]
+
+
+def test_accounts_as_every_client_reads_them(version: Kind, hub: Hub, ada: Account) -> None:
     lab = hub.org(hub.name("lab"), {ada.name: "contributor"})
-    seen = run(version, _LOOK, hub, token=ada.token, org=lab).value
-    assert seen == {
-        "name": ada.name,
+    assert version.tell(look, hub, ada.token, org=lab) == {
         "email": f"{ada.name}@example.org",
-        "role": "write",
-        "orgs": [[lab, "contributor"]],
-        "overview": [ada.name, 0, 0],
+        "roles": ["contributor"],
+        "overview": [ada.name, 0, True],
         "members": [ada.name],
         "followers": [],
         "following": [],
@@ -60,27 +41,11 @@ def test_the_clients_read_accounts(hub: Hub, version: str) -> None:
     }
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_auth_check_of_a_private_repo_is_not_found_by_others(hub: Hub, version: str) -> None:
-    ada, eve = hub.user(hub.name("ada")), hub.user(hub.name("eve"))
-    done = run(version, _CHECK, hub, token=ada.token, repo=f"{ada.name}/m", stranger=eve.token)
-    assert "RepositoryNotFoundError" in done.error, done.output
-
-
-def test_a_wrong_token_is_said_to_be_wrong(hub: Hub) -> None:
-    done = run(CURRENT, _WHOAMI, hub, token="hf_wrong" + "0" * 32)
-    assert "HfHubHTTPError" in done.error
-    assert "Invalid user token" in done.message
-
-
-def test_a_token_made_while_the_hub_runs_works_at_once_and_no_longer_when_revoked(hub: Hub) -> None:
-    ada = hub.user(hub.name("ada"))
-    assert run(CURRENT, _WHOAMI, hub, token=ada.token).value == ada.name
-    hub.cli("token", "revoke", ada.name, ada.token)
-    assert "HfHubHTTPError" in run(CURRENT, _WHOAMI, hub, token=ada.token).error
-
-
-def test_an_unknown_user_is_an_error_of_404(hub: Hub) -> None:
-    done = run(CURRENT, _UNKNOWN, hub)
-    assert "HfHubHTTPError" in done.error
-    assert "404" in done.message
+def test_a_token_works_from_when_it_is_made_until_it_is_revoked(hub: Hub, ada: Account) -> None:
+    """Made and revoked by the command line, while the hub runs."""
+    client, token = Kind(CURRENT), hub.token(ada.name)
+    assert client.tell(who, hub, token) == ada.name
+    hub.cli("token", "revoke", ada.name, token)
+    with pytest.raises(StoryFailed, match="Invalid user token") as refusal:
+        client.tell(who, hub, token)
+    assert "HfHubHTTPError" in refusal.value.classes
