@@ -1,6 +1,7 @@
 """The public address of the hub: what absolute links start with, never taken from a header we do not trust."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pioche.config import Config
 from pioche.errors import BadRequest
 
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?\Z")
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -20,16 +22,18 @@ class Addresses:
         self._proxies = frozenset(config.trusted_proxies)
         self._scheme = "https" if config.tls_cert else "http"
 
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Before anything is done for a request. Raises BadRequest when the Host header is not one of ours."""
+        host = headers.get("host", "")
+        if not self._public and not self._is_ours(host):
+            raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
+
     def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """Raises BadRequest when the Host header is not one of ours."""
+        """`https://host` without a slash, for a request that was checked."""
         if self._public:
             return self._public
-        host = headers.get("host", "")
-        name = _host_name(host)
-        if name not in self._hosts and not name.endswith(".localhost"):
-            raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
         scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
-        return f"{'https' if scheme == 'https' else 'http'}://{host}"
+        return f"{'https' if scheme == 'https' else 'http'}://{headers.get('host', '')}"
 
     def client(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         """The client's address: the last hop that a trusted proxy names, else the peer's."""
@@ -38,15 +42,17 @@ class Addresses:
         peer = scope.get("client")
         return str(peer[0]) if peer else ""
 
+    def _is_ours(self, host: str) -> bool:
+        """`name` or `name:port` and nothing else: the whole of it goes into links."""
+        match = _HOST.match(host)
+        if match is None:
+            return False
+        name = (match["v6"] or match["name"]).lower().rstrip(".")
+        return name in self._hosts or name.endswith(".localhost")
+
     def _is_proxy(self, scope: Mapping[str, Any]) -> bool:
         peer = scope.get("client")
         return bool(self._proxies) and bool(peer) and peer[0] in self._proxies  # type: ignore[index]
-
-
-def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower().rstrip(".")
 
 
 def _own_names(config: Config) -> frozenset[str]:

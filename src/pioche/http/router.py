@@ -35,6 +35,11 @@ class _Leaf:
     repo_span: tuple[int, int]
     is_git: bool
 
+    @property
+    def is_legacy(self) -> bool:
+        """For ids without a namespace."""
+        return self.repo_type is not None and self.repo_span[1] - self.repo_span[0] == 1
+
 
 @dataclass(slots=True)
 class _Node:
@@ -54,16 +59,27 @@ class Router:
                 for repo_type, segments in _spell_out(route.pattern):
                     self._add(protocol, route, repo_type, segments)
 
-    def match(self, method: str, segments: list[str]) -> Match:
-        """`segments` are undecoded. Raises NotFound, or MethodNotAllowed where other methods are served."""
-        allowed: set[str] = set()
+    def matches(self, method: str, segments: list[str]) -> list[Match]:
+        """The routes that the path may mean, the likeliest first; usually one. `segments` are undecoded.
+
+        `/api/models/ada/refs` is the info of `ada/refs`, or the refs of the legacy id `ada`: the id with a namespace counts
+        first, and the other is there for when no such repo is. Raises NotFound, or MethodNotAllowed where other methods
+        are served.
+        """
+        allowed = set[str]()
+        found = list[_Found]()
         for leaves, depth, values in _walk(self._root, segments, 0, ()):
             leaf = leaves.get(method) or (leaves.get("GET") if method == "HEAD" else None)
-            if leaf is not None:
-                return _match(leaf, segments, depth, values)
-            allowed.update(leaves)
+            if leaf is None:
+                allowed.update(leaves)
+                continue
+            found.append((leaf, depth, values))
+            if not leaf.is_legacy:
+                break  # nothing else can be meant
+        if found:
+            return [_match(leaf, segments, depth, values) for leaf, depth, values in _ordered(found)]
         if allowed:
-            raise MethodNotAllowed(method, sorted(allowed))
+            raise MethodNotAllowed(method, sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
         raise NotFound("There is nothing at this address")
 
     def _add(self, protocol: Protocol, route: Route, repo_type: RepoType | None, segments: list[str]) -> None:
@@ -106,6 +122,15 @@ def _walk(
         yield from _walk(node.any, segments, depth + 1, (*values, segment))
     if node.rest:
         yield node.rest, depth, values
+
+
+_Found = tuple[_Leaf, int, tuple[str, ...]]
+
+
+def _ordered(found: list[_Found]) -> list[_Found]:
+    """As they were found, but of one repo type the ids with a namespace first."""
+    types = [leaf.repo_type for leaf, _, _ in found]
+    return sorted(found, key=lambda item: (types.index(item[0].repo_type), item[0].is_legacy))
 
 
 def _match(leaf: _Leaf, segments: list[str], depth: int, values: tuple[str, ...]) -> Match:
