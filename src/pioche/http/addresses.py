@@ -1,6 +1,7 @@
 """The public address of the hub: what absolute links start with, never taken from a header we do not trust."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pioche.config import Config
 from pioche.errors import BadRequest
 
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?\Z", re.ASCII)
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -44,9 +46,9 @@ class Addresses:
 
 
 def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower().rstrip(".")
+    """Empty for what is no `name:port`: a link made from `localhost:@elsewhere` would lead elsewhere."""
+    found = _HOST.match(host)
+    return (found[1] or found[2]).lower().rstrip(".") if found else ""
 
 
 def _own_names(config: Config) -> frozenset[str]:

@@ -111,6 +111,8 @@ async def _send_pieces(first: bytes, pieces: AsyncIterator[bytes], receive: Rece
             async with asyncio.timeout(_STALL_SECONDS):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             sent += len(piece)
+            # Neither `send` nor a read from the page cache gives the loop to others, and `left` is one of them.
+            await asyncio.sleep(0)
             if left.done():
                 return sent
             piece = await anext(pieces, b"")
