@@ -19,8 +19,8 @@ from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
-from pioche.protocols.operations import routes as operations
 from pioche.protocols.lfs import routes as lfs
+from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores

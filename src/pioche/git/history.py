@@ -82,7 +82,11 @@ class Objects(Reader):
             return ancestor == descendant or bool(self._repo.descendant_of(descendant, ancestor))
 
     def merge_base(self, one: Oid, other: Oid) -> Oid | None:
-        """The best common ancestor, or None for unrelated histories."""
+        """The best common ancestor, or None for unrelated histories. Raises ObjectMissing when either is not there."""
+        for oid in (one, other):
+            self.commit(oid)  # which looks again at the folder when it does not know one
+        if one == other:
+            return one
         with self._lock:
             try:
                 found = self._repo.merge_base(one, other)

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.errors import AlreadyExists, StaleParent
+from pioche.errors import AlreadyExists, NotFound, StaleParent
 from pioche.git.pointers import Pointer
 from pioche.names import Oid
-from pioche.repos import numbers, refs
+from pioche.repos import numbers, refs, revisions
 from pioche.repos.access import Repo
 
 _ATTEMPTS = 20
+_DIFF_BYTES_MAX = 10 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,56 @@ class Opening:
     description: str
     base_ref: str
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request. `author` is None when the account is gone; `created_at` is Unix milliseconds."""
+
+    number: int
+    title: str
+    description: str
+    status: str
+    author: str | None
+    base_ref: str
+    created_at: int
+
+
+def draft(repo: Repo, caller: Caller, title: str, description: str) -> int:
+    """Opens a pull request against the default branch that changes nothing yet: commits to its ref follow."""
+    base = revisions.resolve_sync(repo, "main")
+    return open_(repo, caller, Opening(title, description, "refs/heads/main", "draft"), base.commit, {})
+
+
+def get(repo: Repo, number: int) -> Pull:
+    """Raises NotFound."""
+    with repo.database.read() as connection:
+        row = connection.execute(_select(repo).where(schema.discussions.c.number == number)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no discussion {number} in this repo")
+    return Pull(*row)
+
+
+def all_(repo: Repo) -> list[Pull]:
+    """Newest first."""
+    with repo.database.read() as connection:
+        rows = connection.execute(_select(repo).order_by(schema.discussions.c.number.desc())).all()
+    return [Pull(*row) for row in rows]
+
+
+def diff(repo: Repo, pull: Pull) -> str:
+    """What the pull request changes since it left its base, as unified diff text, cut at 10 MiB."""
+    commit = refs.get(repo, f"refs/pr/{pull.number}").commit
+    base = revisions.resolve_sync(repo, pull.base_ref).commit
+    return repo.objects.patch(repo.objects.merge_base(base, commit), commit, _DIFF_BYTES_MAX)
+
+
+def _select(repo: Repo) -> sa.Select[Any]:
+    pulls, accounts = schema.discussions.c, schema.accounts.c
+    columns = (pulls.number, pulls.title, pulls.description, pulls.status, accounts.name, pulls.base_ref)
+    joined = schema.discussions.outerjoin(schema.accounts, accounts.id == pulls.author_id)
+    query = sa.select(*columns, pulls.created_at).select_from(joined)
+    return query.where(pulls.repo_id == repo.id, pulls.is_pull_request)
 
 
 def open_(repo: Repo, caller: Caller, opening: Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:

@@ -10,7 +10,7 @@ from pioche.http.routes import Needs, Route
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
-/api/{repo:api}/discussions           /api/{repo:api}/discussions/{any*}
+/api/{repo:api}/discussions/{any*}
 /api/{repo:api}/duplicate             /api/{repo:api}/super-squash/{any*}
 /api/{repo:api}/lfs-files             /api/{repo:api}/lfs-files/{any*}
 /api/{repo:api}/like                  /api/{repo:api}/likers
