@@ -107,7 +107,8 @@ def heads(url: str, token: str | None, pid: int) -> Sample:
     """One HEAD over and over, 32 connections. Our own loop: wrk waits for the body that `Content-Length` announces."""
     parts = urlsplit(url)
     header = f"Authorization: Bearer {token}\r\n" if token else ""
-    request = f"HEAD {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{header}\r\n".encode()
+    path = parts.path or "/"
+    request = f"HEAD {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{header}\r\n".encode()
     waits: list[float] = []
 
     def work() -> float:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pioche import config, errors
 from pioche.app import PROTOCOLS
+from pioche.cli import app
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.repos.access import Action
 
@@ -130,6 +131,20 @@ def settings_file() -> str:
     return "\n".join(lines)
 
 
+# --- cli.md ---------------------------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Every command with its options, as `--help` shows them."""
+    title, rest = app.generate_docs(output_format="markdown").split("\n", 1)
+    return f"""\
+{title}
+
+{MADE.format(source="src/pioche/cli")}
+{rest.rstrip()}
+"""
+
+
 # --- routes.md ------------------------------------------------------------------------------------------------------
 
 NEEDS = {
@@ -178,6 +193,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "settings.md": settings_page,
     "pioche.toml": settings_file,
+    "cli.md": cli_page,
     "routes.md": routes_page,
 }
 

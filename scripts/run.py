@@ -133,7 +133,8 @@ Paste one of these into another terminal:
 
   HF_ENDPOINT={url} .venv/bin/hf download samples/all-MiniLM-L6-v2 --local-dir build/minilm
 
-  HF_ENDPOINT={url} .venv/bin/python -c "from huggingface_hub import list_models; print(*list_models(), sep='\\n')"
+  HF_ENDPOINT={url} .venv/bin/python -c "from huggingface_hub import hf_hub_download as get; \\
+    print(open(get('samples/palmer-penguins', 'penguins.csv', repo_type='dataset')).read(200))"
 
   git clone {url}/samples/basic-pitch build/basic-pitch
 

@@ -104,6 +104,7 @@ def _started() -> tuple[Any, Path]:
         try:
             return get_server(folder, cleanup_mode="stop"), folder
         except subprocess.SubprocessError:
+            shutil.rmtree(folder, ignore_errors=True)
             if attempt == 2:
                 raise
             time.sleep(2)

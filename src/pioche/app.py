@@ -91,7 +91,7 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
-        uploads=Uploads(database, contents, config.data_dir / "incoming"),
+        uploads=Uploads(database, contents, config.data_dir),
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used,),

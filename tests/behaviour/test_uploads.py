@@ -15,6 +15,7 @@ from pioche.errors import ContentMismatch, ContentNotFound, Unavailable, Unproce
 from pioche.names import Sha256
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.incoming import sweep
 from pioche.storage.uploads import Busy, Upload, Uploads
 from tests.behaviour.rows import add_repo, add_user
 from tests.behaviour.test_contents import ChunkReader
@@ -34,7 +35,7 @@ def contents(database: Database, tmp_path: Path) -> Contents:
 
 @pytest.fixture
 def uploads(database: Database, contents: Contents, incoming: Path) -> Uploads:
-    return Uploads(database, contents, incoming)
+    return Uploads(database, contents, incoming.parent)
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_an_expired_upload_is_gone_and_swept(
         connection.execute(schema.uploads.update().where(schema.uploads.c.id == old.id).values(expires_at=1))
     with pytest.raises(ContentNotFound):
         uploads.get(old.id)
-    assert uploads.sweep() == 1
+    assert sweep(database, incoming.parent, untouched_seconds=0) == 2
     assert [path.name for path in incoming.iterdir()] == [f"upload-{fresh.id}"]
     with database.read() as connection:
         assert connection.execute(sa.select(schema.uploads.c.id)).scalars().all() == [fresh.id]

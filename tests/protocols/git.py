@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from pioche.git import wire
 from tests.hub import Account, Hub
 
 TIMEOUT_S = 120
@@ -113,3 +114,47 @@ def commit(folder: Path, files: dict[str, bytes | None], message: str = "A commi
     must(folder, "add", "-A")
     must(folder, "commit", "-qm", message)
     return must(folder, "rev-parse", "HEAD")
+
+
+# --- requests as bytes, for what no git would send --------------------------------------------------------------------
+
+
+def ask(remote: Remote, body: bytes, **headers: str) -> httpx.Response:
+    """`POST git-upload-pack`, as nobody, in protocol 2 unless a header (`Git_Protocol`) says otherwise."""
+    ours = {"Content-Type": "application/x-git-upload-pack-request", "Git-Protocol": "version=2"}
+    every = ours | {key.replace("_", "-"): value for key, value in headers.items()}
+    return httpx.post(f"{remote.bare_url}/git-upload-pack", content=body, headers=every, timeout=60)
+
+
+def want(oid: str) -> bytes:
+    """A fetch of one object."""
+    arguments = wire.packet(f"want {oid}") + wire.packet("done")
+    return wire.packet("command=fetch") + wire.DELIMITER + arguments + wire.FLUSH
+
+
+def send(remote: Remote, body: bytes, **headers: str) -> httpx.Response:
+    """`POST git-receive-pack`, as the account of the remote."""
+    ours = {"Content-Type": "application/x-git-receive-pack-request", **remote.account.bearer}
+    every = ours | {key.replace("_", "-"): value for key, value in headers.items()}
+    return httpx.post(f"{remote.bare_url}/git-receive-pack", content=body, headers=every, timeout=60)
+
+
+def commands(*wanted: tuple[str, str, str], capabilities: str = "") -> bytes:
+    """The beginning of a push: (ref, old, new) each, and the flush."""
+    lines = [f"{old} {new} {ref}" for ref, old, new in wanted]
+    first = wire.packet(f"{lines[0]}\0report-status {capabilities}")
+    return first + b"".join(wire.packet(line) for line in lines[1:]) + wire.FLUSH
+
+
+def pack(folder: Path, *revisions: str) -> bytes:
+    """Everything that leads to these revisions, as git packs it."""
+    oids = "".join(f"{must(folder, 'rev-parse', revision)}\n" for revision in revisions)
+    arguments = ["git", "pack-objects", "--revs", "--stdout", "-q"]
+    return subprocess.run(arguments, cwd=folder, input=oids.encode(), capture_output=True, check=True).stdout
+
+
+def declined(done: Result, *texts: str) -> None:
+    """The push was refused by the rules for content, and `texts` were said."""
+    assert not done.ok
+    for text in ("pre-receive hook declined", *texts):
+        assert text in done.text, done.text

@@ -170,6 +170,24 @@ def test_a_pull_request_has_its_own_ref(api: HfApi, repo: Where) -> None:
     ]
 
 
+def test_pull_requests_are_opened_listed_and_read(api: HfApi, repo: Where, ada: Account) -> None:
+    opened = api.create_pull_request(**repo, title="Better", description="Because")
+    api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a", revision=opened.git_reference)
+    (found,) = api.get_repo_discussions(**repo)
+    assert (found.num, found.title, found.author, found.is_pull_request) == (opened.num, "Better", ada.name, True)
+    details = api.get_discussion_details(**repo, discussion_num=opened.num)
+    assert details.status == "draft"
+    assert "+1" in (details.diff or "")
+
+
+def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
+    api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a")
+    api.upload_file(**repo, path_or_fileobj=b"2", path_in_repo="a")
+    api.super_squash_history(**repo, commit_message="One")
+    assert [commit.title for commit in api.list_repo_commits(**repo)] == ["One"]
+    assert api.file_exists(**repo, filename="a")
+
+
 def test_trees_and_paths(api: HfApi, repo: Where) -> None:
     additions = [CommitOperationAdd(name, name.encode()) for name in ("x/y/z.txt", "x/w.txt", "v.txt")]
     done = api.create_commit(**repo, operations=additions, commit_message="tree")
@@ -209,7 +227,7 @@ def test_downloads(api: HfApi, repo: Where, tmp_path: Path) -> None:
     folder = Path(api.snapshot_download(**repo, cache_dir=tmp_path))
     assert folder.name == done.oid
     assert (folder / "big.bin").read_bytes() == bytes(2_000_000)
-    assert api.resolve_revision(**repo, cache_dir=tmp_path).commit_hash == done.oid
+    assert api.resolve_revision(**repo, cache_dir=tmp_path).resolved == done.oid
     metadata = api.get_hf_file_metadata(url=hf_hub_url(**repo, filename="a.txt", endpoint=api.endpoint))
     assert (metadata.commit_hash, metadata.size) == (done.oid, 4)
     checked = api.verify_repo_checksums(**repo, cache_dir=tmp_path)

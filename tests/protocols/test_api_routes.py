@@ -75,7 +75,7 @@ def test_harnesses_are_answered_at_once(hub: Hub) -> None:
     [
         ("GET", "/api/collections"),
         ("POST", "/api/jobs/ada"),
-        ("GET", "/api/models/a/b/discussions"),
+        ("GET", "/api/models/a/b/scan"),
         ("GET", "/oauth/userinfo"),
     ],
 )

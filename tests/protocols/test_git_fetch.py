@@ -1,13 +1,11 @@
 """Clone and fetch with stock git: every way that git has to ask."""
 
-import gzip
 import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from pioche.git import wire
 from tests.hub import Account, Hub
 from tests.protocols.git import Remote, commit, create, git, must
 
@@ -183,93 +181,11 @@ def test_five_hundred_refs(hub: Hub, ada: Account, tmp_path: Path) -> None:
 
 # --- what no git sends -----------------------------------------------------------------------------------------------
 
-TYPE = {"Content-Type": "application/x-git-upload-pack-request"}
-
-
-def _post(remote: Remote, body: bytes, **headers: str) -> httpx.Response:
-    every = {**TYPE, "Git-Protocol": "version=2", **{key.replace("_", "-"): value for key, value in headers.items()}}
-    return httpx.post(f"{remote.bare_url}/git-upload-pack", content=body, headers=every, timeout=60)
-
 
 def test_dumb_http_is_refused_with_a_sentence(full: Remote) -> None:
     answer = httpx.get(f"{full.bare_url}/info/refs", timeout=30)
     assert answer.status_code == 400
     assert "smart HTTP" in answer.text
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"zzzz", b"ffff", b"0003", b"0009abc", b"000cnonsense0000", wire.packet("command=fetch") + b"0001000bwant x"],
-)
-def test_d_git_garbage_is_a_bad_request(full: Remote, body: bytes) -> None:
-    assert _post(full, body).status_code == 400
-
-
-def test_d_git_a_flush_alone_is_answered_by_nothing(full: Remote) -> None:
-    assert (_post(full, b"0000").status_code, _post(full, b"0000").content) == (200, b"")
-
-
-def test_d_git_an_unknown_command(full: Remote) -> None:
-    answer = _post(full, wire.packet("command=object-info") + wire.FLUSH)
-    assert b"ERR unknown command" in answer.content
-
-
-def test_d_git_garbage_in_the_old_protocol_ends(full: Remote) -> None:
-    for body in (b"0032want " + b"z" * 40 + b"\n0000", b"\0" * 100, b""):
-        answer = _post(full, body, Git_Protocol="")
-        assert answer.status_code < 500
-        assert b"PACK" not in answer.content
-
-
-def test_d_git_the_content_type_is_checked(full: Remote) -> None:
-    assert _post(full, b"0000", Content_Type="text/plain").status_code == 415
-
-
-def test_d_http_5_a_body_may_be_gzipped_but_not_a_bomb(full: Remote) -> None:
-    asked = wire.packet("command=ls-refs") + wire.FLUSH
-    answer = _post(full, gzip.compress(asked), Content_Encoding="gzip")
-    assert answer.status_code == 200
-    assert b"refs/heads/main" in answer.content
-    assert _post(full, b"not gzip", Content_Encoding="gzip").status_code == 400
-    assert _post(full, gzip.compress(asked)[:-9], Content_Encoding="gzip").status_code == 400
-    assert _post(full, b"x", Content_Encoding="br").status_code == 415
-    assert _post(full, gzip.compress(bytes(100 * 2**20)), Content_Encoding="gzip").status_code == 413
-
-
-def test_e_git_1_a_deleted_branch_cannot_be_fetched_by_id(hub: Hub, ada: Account, tmp_path: Path) -> None:
-    remote = create(hub, ada)
-    work = remote.clone(tmp_path / "w")
-    hidden = commit(work, {"secret.txt": b"secret"})
-    blob = must(work, "rev-parse", "HEAD:secret.txt")
-    must(work, "push", "-q", "origin", "main:hidden")
-    must(tmp_path, "init", "-q", "eve")
-    must(tmp_path / "eve", "fetch", "-q", remote.bare_url, hidden)
-    must(work, "push", "-q", "origin", "--delete", "hidden")
-    must(tmp_path, "init", "-q", "late")
-    for version in ("0", "1", "2"):
-        for oid in (hidden, blob):
-            refused = git(tmp_path / "late", "-c", f"protocol.version={version}", "fetch", remote.bare_url, f"{oid}:x")
-            assert not refused.ok
-    assert b"not our ref" in _post(remote, _fetch(hidden)).content
-    assert b"not our ref" in _post(remote, _fetch(blob)).content
-    assert b"PACK" in _post(remote, _fetch(remote.tip)).content
-
-
-def _fetch(oid: str) -> bytes:
-    arguments = wire.packet(f"want {oid}") + wire.packet("done")
-    return wire.packet("command=fetch") + wire.DELIMITER + arguments + wire.FLUSH
-
-
-def test_e_git_3_one_repo_does_not_open_another(hub: Hub, ada: Account, tmp_path: Path) -> None:
-    private, public = create(hub, ada, private=True), create(hub, ada)
-    work = private.clone(tmp_path / "w")
-    secret = commit(work, {"secret.txt": b"secret"})
-    must(work, "push", "-q", "origin", "main")
-    assert b"not our ref" in _post(public, _fetch(secret)).content
-
-
-def test_git_archive_of_a_remote_is_not_offered(full: Remote, tmp_path: Path) -> None:
-    assert not git(tmp_path, "archive", f"--remote={full.bare_url}", "HEAD").ok
 
 
 def test_no_git_process_stays_behind(full: Remote, tmp_path: Path) -> None:

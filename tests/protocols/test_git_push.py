@@ -10,7 +10,7 @@ import pytest
 from pioche.git import pointers, wire
 from pioche.names import NULL_OID, Sha256
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, commit, create, git, must
+from tests.protocols.git import Remote, commands, commit, create, declined, git, must, pack, send
 
 ZERO = NULL_OID
 
@@ -33,14 +33,6 @@ def remote(hub: Hub, ada: Account) -> Remote:
 @pytest.fixture
 def work(remote: Remote, tmp_path: Path) -> Path:
     return remote.clone(tmp_path / "work")
-
-
-def _declined(done: object, *texts: str) -> None:
-    text = getattr(done, "text", "")
-    assert not getattr(done, "ok", True)
-    assert "pre-receive hook declined" in text, text
-    for wanted in texts:
-        assert wanted in text, text
 
 
 # --- what is taken ---------------------------------------------------------------------------------------------------
@@ -158,39 +150,17 @@ def test_atomic_and_plain_pushes_of_several_refs(remote: Remote, work: Path, tmp
     )
     assert not atomic.ok
     assert "refs/heads/x" not in remote.refs()
-    plain = _push(remote, [(late, "refs/heads/main", "HEAD~1", "HEAD"), (late, "refs/heads/y", ZERO, "HEAD")])
+    old, new = must(late, "rev-parse", "HEAD~1"), must(late, "rev-parse", "HEAD")
+    stale, fresh = ("refs/heads/main", old, new), ("refs/heads/y", ZERO, new)
+    plain = send(remote, commands(stale, fresh) + pack(late, "HEAD")).content
     assert b"ng refs/heads/main failed to update ref" in plain
     assert b"ok refs/heads/y" in plain
-    both = _push(remote, [(late, "refs/heads/main", "HEAD~1", "HEAD"), (late, "refs/heads/z", ZERO, "HEAD")], "atomic")
+    both = send(
+        remote, commands(stale, ("refs/heads/z", ZERO, new), capabilities="atomic") + pack(late, "HEAD")
+    ).content
     assert b"ng refs/heads/main" in both
     assert b"ng refs/heads/z" in both
     assert set(remote.refs()) == {"refs/heads/main", "refs/heads/y"}
-
-
-def _push(
-    remote: Remote, commands: list[tuple[Path, str, str, str]], *capabilities: str, pack: bytes | None = None
-) -> bytes:
-    """A push as bytes, for what no git would send."""
-    body = b""
-    for number, (folder, ref, old, new) in enumerate(commands):
-        old, new = (text if text == ZERO else must(folder, "rev-parse", text) for text in (old, new))
-        options = f"\0report-status {' '.join(capabilities)}" if number == 0 else ""
-        body += wire.packet(f"{old} {new} {ref}{options}")
-    body += wire.FLUSH
-    if pack is None:
-        import subprocess
-
-        wanted = "".join(must(folder, "rev-parse", new) + "\n" for folder, _, _, new in commands if new != ZERO)
-        pack = subprocess.run(
-            ["git", "-C", str(commands[0][0]), "pack-objects", "--revs", "--stdout", "-q"],
-            input=wanted.encode(), capture_output=True, check=True,
-        ).stdout  # fmt: skip
-    return _post(remote, body + pack).content
-
-
-def _post(remote: Remote, body: bytes, **headers: str) -> httpx.Response:
-    every = {"Content-Type": "application/x-git-receive-pack-request", **remote.account.bearer, **headers}
-    return httpx.post(f"{remote.bare_url}/git-receive-pack", content=body, headers=every, timeout=60)
 
 
 # --- who may push ----------------------------------------------------------------------------------------------------
@@ -203,7 +173,7 @@ def test_strangers_and_readers_may_not_push(remote: Remote, work: Path, hub: Hub
         refused = git(work, "push", Remote(hub, account, remote.repo_id).url, "main")
         assert not refused.ok
         assert text in refused.text
-        assert _post(Remote(hub, account, remote.repo_id), _one(remote, work)).status_code == 403
+        assert send(Remote(hub, account, remote.repo_id), _one(remote, work)).status_code == 403
     assert not git(work, "push", remote.bare_url, "main").ok
     body = _one(remote, work)
     headers = {"Content-Type": "application/x-git-receive-pack-request"}
@@ -238,9 +208,9 @@ def test_an_author_pushes_to_their_own_pull_request_and_to_no_other(
         assert not git(work, "push", "--force", "origin", f"HEAD:{ref}").ok
     own = Remote(hub, ada, remote.repo_id)
     commit(work, {"z": b"z"})
-    _declined(git(work, "push", "--force", own.url, f"HEAD:{mine}"), f"DENIED update {mine}: forbidden")
-    _declined(git(work, "push", own.url, "HEAD:refs/pr/98"), "DENIED create refs/pr/98")
-    _declined(git(work, "push", own.url, f":{foreign}"), f"DENIED delete {foreign}")
+    declined(git(work, "push", "--force", own.url, f"HEAD:{mine}"), f"DENIED update {mine}: forbidden")
+    declined(git(work, "push", own.url, "HEAD:refs/pr/98"), "DENIED create refs/pr/98")
+    declined(git(work, "push", own.url, f":{foreign}"), f"DENIED delete {foreign}")
 
 
 # --- what is refused, in the Hub's words -----------------------------------------------------------------------------
@@ -249,7 +219,7 @@ def test_an_author_pushes_to_their_own_pull_request_and_to_no_other(
 def test_a_file_over_10_mib(remote: Remote, work: Path) -> None:
     commit(work, {"model.txt": b"0123456789abcde\n" * (640 * 1024 + 1)})
     commit(work, {"model.txt": None})  # it stays in history
-    _declined(
+    declined(
         git(work, "push", "origin", "main"),
         "remote: Your push was rejected because it contains files larger than 10 MiB.",
         "remote: Please use https://git-lfs.github.com/ to store large files.",
@@ -262,7 +232,7 @@ def test_a_file_over_10_mib(remote: Remote, work: Path) -> None:
 
 def test_a_binary_file_outside_lfs(remote: Remote, work: Path) -> None:
     commit(work, {"dir/pixels.dat": b"\x89\0\1\2"})
-    _declined(
+    declined(
         git(work, "push", "origin", "main:main", "main:refs/heads/two"),
         "remote: Your push was rejected because it contains binary files.",
         "remote:   - dir/pixels.dat (ref: refs/heads/main)",
@@ -274,7 +244,7 @@ def test_a_pointer_to_nothing(remote: Remote, work: Path) -> None:
     must(work, "config", "filter.lfs.process", "")
     must(work, "config", "filter.lfs.required", "false")
     commit(work, {"model.bin": pointers.build(Sha256("ab" * 32), 123)})
-    _declined(
+    declined(
         git(work, "push", "--no-verify", "origin", "main"),
         "remote: Your push was rejected because an LFS pointer pointed to a file that does not exist.",
         "remote:   - model.bin (ref: refs/heads/main)",
@@ -283,7 +253,7 @@ def test_a_pointer_to_nothing(remote: Remote, work: Path) -> None:
 
 def test_metadata_that_cannot_be_read(remote: Remote, work: Path) -> None:
     commit(work, {"README.md": b"---\ntags: {a: [}\n---\nText\n"})
-    _declined(
+    declined(
         git(work, "push", "origin", "main"),
         "remote: Sorry, your push was rejected during YAML metadata verification:",
         "remote: - Error: ",
@@ -292,126 +262,3 @@ def test_metadata_that_cannot_be_read(remote: Remote, work: Path) -> None:
     commit(work, {"README.md": b"---\ntags: [a]\n---\nText\n"})
     must(work, "push", "-q", "origin", "main")
     assert "a" in remote.get("").json()["tags"]
-
-
-@pytest.mark.parametrize(
-    "name", ["a\\b", "line\nend", "tab\there", ".g\u200dit", "\u202egnp.exe", "x" * 256, "bell\x07", "a:b/.GIT."]
-)
-def test_d_path_names_that_are_a_trap(remote: Remote, work: Path, name: str) -> None:
-    blob = must(work, "hash-object", "-w", "--stdin", stdin="x")
-    segments = name.split("/")
-    row, kind = blob, "100644 blob"
-    for segment in reversed(segments):
-        row = must(work, "mktree", "-z", stdin=f"{kind} {row}\t{segment}\0")
-        kind = "040000 tree"
-    tip = must(work, "commit-tree", row, "-m", "trap", "-p", "HEAD")
-    refused = git(work, "push", "origin", f"{tip}:refs/heads/main")
-    assert not refused.ok
-    assert "remote rejected" in refused.text
-    assert remote.tip == must(work, "rev-parse", "origin/main")
-
-
-@pytest.mark.parametrize(
-    "ref",
-    ["refs/replace/" + "a" * 40, "refs/convert/parquet", "refs/notes/x", "refs/heads/" + "b" * 40, "refs/heads/-x"],
-)
-def test_d_git_refs_that_nobody_may_push(remote: Remote, work: Path, ref: str) -> None:
-    answer = _push(remote, [(work, ref, ZERO, "HEAD")])
-    assert f"ng {ref} pre-receive hook declined".encode() in answer
-    assert set(remote.refs()) == {"refs/heads/main"}
-
-
-def test_d_git_the_default_branch_and_head_stay(remote: Remote, work: Path) -> None:
-    _declined(git(work, "push", "origin", "--delete", "main"), "DENIED delete refs/heads/main")
-    assert b"ng HEAD " in _push(remote, [(work, "HEAD", "HEAD", ZERO)], pack=b"")
-    assert b"ng refs/heads/../main " in _push(remote, [(work, "refs/heads/../main", ZERO, "HEAD")])
-
-
-def test_d_git_a_branch_that_is_no_commit(remote: Remote, work: Path) -> None:
-    must(work, "tag", "-am", "of a tree", "tree-tag", "HEAD^{tree}")
-    for new, ref in (
-        ("HEAD^{tree}", "refs/heads/tree"),
-        ("HEAD:.gitattributes", "refs/tags/blob"),
-        ("tree-tag", "refs/tags/t"),
-    ):
-        refused = git(work, "push", "origin", f"{must(work, 'rev-parse', new)}:{ref}")
-        assert not refused.ok
-    assert set(remote.refs()) == {"refs/heads/main"}
-
-
-def test_d_git_a_name_below_another_name(remote: Remote, work: Path) -> None:
-    """`a` and `a/b` cannot both be files in a clone."""
-    must(work, "push", "-q", "origin", "main:refs/heads/a")
-    assert not git(work, "push", "origin", "main:refs/heads/a/b").ok
-    assert not git(work, "push", "origin", "main:refs/heads/main/x").ok
-    assert set(remote.refs()) == {"refs/heads/main", "refs/heads/a"}
-
-
-def test_d_git_a_tree_that_unfolds_without_end(remote: Remote, work: Path) -> None:
-    blob = must(work, "hash-object", "-w", "--stdin", stdin="x")
-    tree = must(work, "mktree", stdin="".join(f"100644 blob {blob}\tf{n}\n" for n in range(10)))
-    for _ in range(9):
-        tree = must(work, "mktree", stdin="".join(f"040000 tree {tree}\td{n}\n" for n in range(10)))
-    tip = must(work, "commit-tree", tree, "-m", "bomb")
-    _declined(git(work, "push", "--force", "origin", f"{tip}:refs/heads/main"), "more than 1000000 files")
-
-
-def test_d_git_a_tree_too_deep(remote: Remote, work: Path) -> None:
-    blob = must(work, "hash-object", "-w", "--stdin", stdin="x")
-    tree = must(work, "mktree", stdin=f"100644 blob {blob}\tf\n")
-    for _ in range(210):
-        tree = must(work, "mktree", stdin=f"040000 tree {tree}\td\n")
-    tip = must(work, "commit-tree", tree, "-m", "deep")
-    _declined(git(work, "push", "--force", "origin", f"{tip}:refs/heads/main"), "levels deep")
-
-
-def test_d_git_a_commit_with_many_parents_and_odd_dates(remote: Remote, work: Path) -> None:
-    parents = [must(work, "commit-tree", "HEAD^{tree}", "-m", str(n), "-p", "HEAD") for n in range(30)]
-    who = {"GIT_AUTHOR_DATE": "@1 +1400", "GIT_COMMITTER_DATE": "@4102444800 -1200", "GIT_AUTHOR_NAME": "Ångström"}
-    options = [word for parent in parents for word in ("-p", parent)]
-    tip = must(work, "commit-tree", "HEAD^{tree}", "-m", "octopus", *options, **who)
-    must(work, "push", "-q", "origin", f"{tip}:refs/heads/main")
-    assert remote.get("/commits/main").json()[0]["id"] == tip
-
-
-def test_d_git_a_message_that_is_not_utf_8(remote: Remote, work: Path) -> None:
-    message = work.parent / "message"
-    message.write_bytes(b"caf\xe9\n\nbody\xff\n")
-    must(work, "-c", "i18n.commitEncoding=ISO-8859-1", "commit", "-q", "--allow-empty", "-F", str(message))
-    must(work, "push", "-q", "origin", "main")
-    assert remote.get("/commits/main").json()[0]["title"] == "café"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"zzzz",
-        b"00",
-        b"",
-        b"ffff",
-        wire.packet(b"nonsense\0report-status") + b"0000",
-        wire.packet(f"{ZERO} {'a' * 40} refs/heads/x\0report-status") + b"0000",
-        wire.packet(f"{ZERO} {'a' * 40} refs/heads/x\0report-status") + b"0000JUNKJUNKJUNKJUNK",
-        wire.packet(f"{ZERO} {ZERO} refs/heads/x\0report-status") + b"0000",
-    ],
-)
-def test_d_git_garbage_is_a_bad_request(remote: Remote, body: bytes) -> None:
-    answer = _post(remote, body)
-    assert answer.status_code == 400
-    assert str(remote.hub.data_dir) not in answer.text
-
-
-def test_d_git_broken_packs_store_nothing(remote: Remote, work: Path) -> None:
-    commands = wire.packet(f"{ZERO} {'a' * 40} refs/heads/x\0report-status") + wire.FLUSH
-    answer = _post(remote, commands + b"PACK\0\0\0\2\0\0\0\5" + bytes(50))
-    assert answer.status_code == 200
-    assert b"ng refs/heads/x unpacker error" in answer.content
-    assert str(remote.hub.data_dir).encode() not in answer.content
-    empty = b"PACK\0\0\0\2\0\0\0\0" + hashlib.sha1(b"PACK\0\0\0\2\0\0\0\0").digest()
-    assert b"ng refs/heads/x missing necessary objects" in _post(remote, commands + empty).content
-    assert not list((remote.hub.data_dir / "incoming").glob("git-*"))
-
-
-def test_d_git_the_probe_and_the_content_type(remote: Remote) -> None:
-    assert (_post(remote, b"0000").status_code, _post(remote, b"0000").content) == (200, b"")
-    assert _post(remote, b"0000", **{"Content-Type": "text/plain"}).status_code == 415

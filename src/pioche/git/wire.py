@@ -138,7 +138,7 @@ class Request:
     @property
     def wants(self) -> list[Oid]:
         """Raises BadRequest for a want that is not an object id."""
-        return [parse_oid(text.encode()) for text in self.values("want")]
+        return [parse_oid(text.encode("utf-8", "surrogateescape")) for text in self.values("want")]
 
 
 def parse_request(body: bytes) -> Request | None:

@@ -6,48 +6,37 @@ A refusal at any step is rendered by the route's protocol. What is not a HubErro
 the request's id and answered 500 without a detail.
 """
 
-import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from pioche.errors import Failure, Forbidden, HeadersTooLarge, HubError, ReadOnlyToken, Unauthenticated, UriTooLong
+from pioche.errors import (
+    BadRequest,
+    Failure,
+    Forbidden,
+    HeadersTooLarge,
+    HubError,
+    ReadOnlyToken,
+    Unauthenticated,
+    UriTooLong,
+)
 from pioche.http import credentials
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
 from pioche.http.messages import ClientLeft, Headers, Request, Response, redirect
 from pioche.http.router import Match, Router
 from pioche.http.routes import Needs, Protocol
-from pioche.http.sources import Source
+from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
 _HEADER_BYTES_MAX = 64 * 1024
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:;=-]{1,128}\Z")
 
-# On every answer of the public Hub (hub-recordings.md); no credentials cross origins, so `*` is safe.
-_COMMON: list[tuple[bytes, bytes]] = [
-    (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        (
-            b"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
-            b"Content-Range,Content-Length,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
-        ),
-    ),
-    (b"access-control-max-age", b"86400"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"referrer-policy", b"strict-origin-when-cross-origin"),
-    (b"vary", b"Origin"),
-    (b"x-content-type-options", b"nosniff"),
-]
 _PREFLIGHT: Headers = [
     ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     (
@@ -77,17 +66,12 @@ class Kernel:
         started = time.perf_counter()
         request = Request(scope, receive, self.hub, _request_id(scope))
         log.request_id.set(request.id)
-        match: Match | None = None
-        try:
-            match, response = await self._respond(request)
-        except ClientLeft:
-            return
-        route = match.route.pattern if match else "none"
-        try:
-            sent = await _send(request, response, receive, send)
-        finally:
-            metrics.request(request.method, route, response.status, time.perf_counter() - started)
-        log.access(request.method, request.raw_path, response.status, sent, time.perf_counter() - started)
+        match, response = await self._respond(request)
+        sent = await send_response(request, response, receive, send)
+        seconds = time.perf_counter() - started
+        metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
+        log.access(request.method, request.raw_path, response.status, sent, seconds)
+        await request.discard_rest()
 
     async def _respond(self, request: Request) -> tuple[Match | None, Response]:
         match: Match | None = None
@@ -103,9 +87,10 @@ class Kernel:
         except HubError as error:
             return match, self._refuse(request, match, error)
         except ClientLeft:
-            raise
-        except asyncio.CancelledError:
-            raise
+            # Nobody is there to read this, unless it was the body's form that was wrong.
+            return match, self._refuse(
+                request, match, BadRequest("The body broke off, or its chunks are not well formed")
+            )
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
             log.failure(request.method, request.raw_path, error)
             return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
@@ -185,58 +170,3 @@ def _moved(request: Request, match: Match, moved: Moved) -> Response:
     segments[start:end] = [str(moved.target) + suffix]
     query = f"?{request.raw_query}" if request.raw_query else ""
     return redirect("/" + "/".join(segments) + query)
-
-
-# --- sending --------------------------------------------------------------------------------------------------------
-
-
-async def _send(request: Request, response: Response, receive: Receive, send: Send) -> int:
-    """Sends headers and body; returns the bytes sent. HEAD sends the headers of GET and no body."""
-    body = response.body
-    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in response.headers]
-    headers += [(name, value) for name, value in _COMMON if not _has(headers, name)]
-    headers.append((b"x-request-id", request.id.encode()))
-    length = len(body) if isinstance(body, bytes) else body.length
-    if length is not None and response.status not in (204, 304) and not _has(headers, b"content-length"):
-        headers.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if request.method == "HEAD" or response.status in (204, 304):
-        await send({"type": "http.response.body", "body": b""})
-        return 0
-    if isinstance(body, bytes):
-        await send({"type": "http.response.body", "body": body})
-        return len(body)
-    return await _send_source(request, body, receive, send)
-
-
-async def _send_source(request: Request, source: Source, receive: Receive, send: Send) -> int:
-    """Piece by piece; stops reading within a piece of the client leaving (granian does not raise then)."""
-    sent = 0
-    left = asyncio.ensure_future(_gone(receive))
-    pieces = source.pieces()
-    try:
-        async for piece in pieces:
-            if left.done():
-                return sent
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            sent += len(piece)
-        await send({"type": "http.response.body", "body": b""})
-    except HubError as error:
-        # The status is out; ending without the announced length is what tells the client.
-        log.failure(request.method, request.raw_path, error)
-        raise
-    finally:
-        left.cancel()
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await close()
-    return sent
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:
-    return any(existing == name for existing, _ in headers)

@@ -1,6 +1,9 @@
 """Requests and responses: thin views over ASGI, nothing hidden."""
 
+import asyncio
+import contextlib
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from pioche.accounts.callers import Caller
-from pioche.errors import BadRequest, TooLarge, UnsupportedMediaType
+from pioche.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
 from pioche.http import threads
 from pioche.http.sources import Source
 from pioche.repos.access import Repo
@@ -23,6 +26,9 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = list[tuple[str, str]]
 
 _FORM_FIELDS_MAX = 20_000
+_STALL_BYTES = 16 * 1024  # what has to arrive within the setting body_stall_seconds
+_DISCARD_BYTES_MAX = 8 * 2**20
+_DISCARD_SECONDS = 2.0
 
 
 class ClientLeft(Exception):
@@ -36,6 +42,7 @@ class Request:
         "__dict__",
         "_receive",
         "body_bytes_max",
+        "body_has_ended",
         "caller",
         "hub",
         "id",
@@ -54,6 +61,7 @@ class Request:
         self.caller = Caller.nobody()
         self.repo_or_none: Repo | None = None
         self.body_bytes_max = hub.config.json_bytes_max
+        self.body_has_ended = False
         self._receive = receive
 
     @property
@@ -99,15 +107,47 @@ class Request:
     # --- body ---
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The body in pieces, as it arrives. Raises ClientLeft when it breaks off; the caller counts and limits."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            if chunk := message.get("body"):
+        """The body in pieces, as it arrives; the caller counts and limits.
+
+        Raises ClientLeft when it breaks off, RequestTimeout when it stands still or drips.
+        """
+        patience = self.hub.config.body_stall_seconds
+        waited, received = 0.0, 0
+        while not self.body_has_ended:
+            began = time.monotonic()
+            message = await self._next_message(patience - waited)
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            # Only waiting counts, not what is done with the pieces in between.
+            waited += time.monotonic() - began
+            if received >= _STALL_BYTES:
+                waited, received = 0.0, 0
+            if chunk:
                 yield chunk
-            if not message.get("more_body"):
-                return
+
+    async def _next_message(self, seconds: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                message = await self._receive()
+        except TimeoutError:
+            self.body_has_ended = True
+            raise RequestTimeout("The body of the request came too slowly: try again") from None
+        self.body_has_ended = not message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        return message
+
+    async def discard_rest(self) -> None:
+        """Takes what is left of a body that nobody read: a connection closed on it may swallow the answer."""
+        if self.method in ("GET", "HEAD", "OPTIONS"):
+            return
+        size = 0
+        with contextlib.suppress(ClientLeft, RequestTimeout, TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                async for chunk in self.stream():
+                    size += len(chunk)
+                    if size > _DISCARD_BYTES_MAX:
+                        return
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge past the route's limit, before it is all read."""

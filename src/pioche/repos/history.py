@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pioche.accounts.callers import Caller
 from pioche.errors import AlreadyExists, InvalidReference, RevisionNotFound
-from pioche.git.objects import Commit, build_tag, object_id
+from pioche.git.objects import Commit, build_commit, build_tag, object_id
 from pioche.names import Oid, parse_ref_part
 from pioche.repos import commits, refs, revisions
 from pioche.repos.access import Repo
@@ -72,6 +72,17 @@ def create_tag(repo: Repo, caller: Caller, revision: str, tag: str, message: str
 def delete_tag(repo: Repo, caller: Caller, tag: str) -> None:
     """Raises RevisionNotFound."""
     _delete(repo, caller, f"refs/tags/{tag}")
+
+
+def squash(repo: Repo, caller: Caller, branch: str, message: str) -> Oid:
+    """One commit without a parent, with the files of `branch`, takes its place. Raises RevisionNotFound, StaleParent."""
+    ref = refs.get(repo, f"refs/heads/{branch}")
+    author = commits.signature(caller)
+    data = build_commit(repo.objects.commit(ref.commit).tree, [], author, author, message)
+    repo.stores.git.write(repo.uid, [("commit", data)], repo.genesis.objects())
+    oid = object_id("commit", data)
+    refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref.name, ref.commit, oid)]))
+    return oid
 
 
 def _write_tag(repo: Repo, caller: Caller, commit: Oid, name: str, message: str) -> Oid:

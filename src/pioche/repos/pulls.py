@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.errors import AlreadyExists, NotFound, StaleParent
+from pioche.errors import AlreadyExists, EntryNotFound, StaleParent
 from pioche.git.pointers import Pointer
 from pioche.names import Oid
-from pioche.repos import numbers, refs, revisions
+from pioche.repos import numbers, refs
 from pioche.repos.access import Repo
 
 _ATTEMPTS = 20
@@ -27,56 +27,6 @@ class Opening:
     description: str
     base_ref: str
     status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """A pull request. `author` is None when the account is gone; `created_at` is Unix milliseconds."""
-
-    number: int
-    title: str
-    description: str
-    status: str
-    author: str | None
-    base_ref: str
-    created_at: int
-
-
-def draft(repo: Repo, caller: Caller, title: str, description: str) -> int:
-    """Opens a pull request against the default branch that changes nothing yet: commits to its ref follow."""
-    base = revisions.resolve_sync(repo, "main")
-    return open_(repo, caller, Opening(title, description, "refs/heads/main", "draft"), base.commit, {})
-
-
-def get(repo: Repo, number: int) -> Pull:
-    """Raises NotFound."""
-    with repo.database.read() as connection:
-        row = connection.execute(_select(repo).where(schema.discussions.c.number == number)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no discussion {number} in this repo")
-    return Pull(*row)
-
-
-def all_(repo: Repo) -> list[Pull]:
-    """Newest first."""
-    with repo.database.read() as connection:
-        rows = connection.execute(_select(repo).order_by(schema.discussions.c.number.desc())).all()
-    return [Pull(*row) for row in rows]
-
-
-def diff(repo: Repo, pull: Pull) -> str:
-    """What the pull request changes since it left its base, as unified diff text, cut at 10 MiB."""
-    commit = refs.get(repo, f"refs/pr/{pull.number}").commit
-    base = revisions.resolve_sync(repo, pull.base_ref).commit
-    return repo.objects.patch(repo.objects.merge_base(base, commit), commit, _DIFF_BYTES_MAX)
-
-
-def _select(repo: Repo) -> sa.Select[Any]:
-    pulls, accounts = schema.discussions.c, schema.accounts.c
-    columns = (pulls.number, pulls.title, pulls.description, pulls.status, accounts.name, pulls.base_ref)
-    joined = schema.discussions.outerjoin(schema.accounts, accounts.id == pulls.author_id)
-    query = sa.select(*columns, pulls.created_at).select_from(joined)
-    return query.where(pulls.repo_id == repo.id, pulls.is_pull_request)
 
 
 def open_(repo: Repo, caller: Caller, opening: Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
@@ -128,3 +78,80 @@ def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str,
     texts = {"title": opening.title, "description": opening.description, "status": opening.status}
     origin = {"author_id": caller.user_id or None, "base_ref": opening.base_ref, "created_at": now_ms()}
     return {"repo_id": repo.id, "number": number, "is_pull_request": True, **texts, **origin}
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A row. `author` is None when the account is gone; `created_at` is Unix milliseconds."""
+
+    number: int
+    title: str
+    description: str
+    status: str
+    author: str | None
+    base_ref: str
+    created_at: int
+
+    @property
+    def ref(self) -> str:
+        return f"refs/pr/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which ones to list; None is any. `statuses` as stored."""
+
+    statuses: tuple[str, ...] | None = None
+    author: str | None = None
+    skip: int = 0
+    limit: int = 50
+
+
+def get(repo: Repo, number: int) -> Pull:
+    """Raises EntryNotFound."""
+    with repo.database.read() as connection:
+        row = connection.execute(_select(repo).where(schema.discussions.c.number == number)).first()
+    if row is None:
+        raise EntryNotFound(f"There is no pull request {number}")
+    return Pull(*tuple(row))
+
+
+def list_(repo: Repo, wanted: Wanted) -> tuple[list[Pull], int]:
+    """One page, the newest first, and how many there are in all."""
+    query = _select(repo)
+    if wanted.statuses is not None:
+        query = query.where(schema.discussions.c.status.in_(wanted.statuses))
+    if wanted.author is not None:
+        query = query.where(schema.accounts.c.name_key == wanted.author.lower())
+    newest = query.order_by(schema.discussions.c.number.desc()).offset(wanted.skip).limit(wanted.limit)
+    with repo.database.read() as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+        return [Pull(*tuple(row)) for row in connection.execute(newest)], int(total)
+
+
+def conflicts(repo: Repo, pull: Pull) -> list[str]:
+    """The files that both sides changed, differently, since they parted."""
+    objects = repo.objects
+    base, head = refs.get(repo, pull.base_ref).commit, refs.get(repo, pull.ref).commit
+    parted = objects.merge_base(base, head)
+    start = objects.commit(parted).tree if parted else None
+    theirs = {change.path: change.new for change in objects.diff(start, objects.commit(base).tree)}
+    ours = objects.diff(start, objects.commit(head).tree)
+    return [change.path for change in ours if change.path in theirs and theirs[change.path] != change.new]
+
+
+def diff(repo: Repo, pull: Pull) -> str:
+    """What the pull request changes, from where it parted, as a unified diff."""
+    base, head = refs.get(repo, pull.base_ref).commit, refs.get(repo, pull.ref).commit
+    return repo.objects.patch(repo.objects.merge_base(base, head), head, _DIFF_BYTES_MAX)
+
+
+def _select(repo: Repo) -> "sa.Select[Any]":
+    table, accounts = schema.discussions, schema.accounts
+    columns = (table.c.number, table.c.title, table.c.description, table.c.status, accounts.c.name, table.c.base_ref)
+    joined = table.outerjoin(accounts, accounts.c.id == table.c.author_id)
+    here = sa.and_(table.c.repo_id == repo.id, table.c.is_pull_request.is_(True))
+    return sa.select(*columns, table.c.created_at).select_from(joined).where(here)

@@ -15,8 +15,8 @@ from pioche.db.instance import now_ms
 _UPLOAD = "upload-"
 
 
-def upload_folder(data_dir: Path, upload_id: str) -> Path:
-    """Where the parts of a multipart upload lie."""
+def upload_path(data_dir: Path, upload_id: str) -> Path:
+    """The file that the parts of a multipart upload are written into."""
     return data_dir / "incoming" / f"{_UPLOAD}{upload_id}"
 
 

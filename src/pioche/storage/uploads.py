@@ -23,6 +23,7 @@ from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import Conflict, ContentMismatch, ContentNotFound, Unprocessable
 from pioche.names import Sha256
+from pioche.storage import incoming
 from pioche.storage.contents import Contents
 from pioche.storage.disk import translated
 from pioche.storage.drafts import write_all
@@ -62,12 +63,12 @@ class Upload:
 
 
 class Uploads:
-    """All uploads in parts of one hub. `folder` is on the same file system as the blobs."""
+    """All uploads in parts of one hub. What expires is removed by `incoming.sweep`."""
 
-    def __init__(self, database: Database, contents: Contents, folder: Path) -> None:
+    def __init__(self, database: Database, contents: Contents, data_dir: Path) -> None:
         self._database = database
         self._contents = contents
-        self._folder = folder
+        self._data_dir = data_dir
 
     def begin(
         self, repo_id: int, user_id: int, files: Sequence[tuple[Sha256, int]], *, part_bytes: int, seconds: int
@@ -113,20 +114,8 @@ class Uploads:
             self._contents.adopt(upload.repo_id, upload.user_id, upload.sha256, self._path(upload.id))
             self._end(upload.id)
 
-    def sweep(self) -> int:
-        """Ends expired uploads and removes files that belong to none. Returns how many uploads ended."""
-        table = schema.uploads
-        with self._database.write() as connection:
-            ended = connection.execute(table.delete().where(table.c.expires_at < now_ms())).rowcount
-            open_ids = set(connection.execute(sa.select(table.c.id)).scalars())
-        with translated():
-            for path in self._folder.glob("upload-*"):
-                if path.name.removeprefix("upload-") not in open_ids:
-                    path.unlink(missing_ok=True)
-        return ended
-
     def _path(self, upload_id: str) -> Path:
-        return self._folder / f"upload-{upload_id}"
+        return incoming.upload_path(self._data_dir, upload_id)
 
     def _end(self, upload_id: str) -> None:
         with translated():

@@ -95,6 +95,8 @@ def test_wants_are_object_ids() -> None:
     request = wire.Request("fetch", (), (f"want {A}", "have x", "want --upload-pack=x"))
     with pytest.raises(BadRequest):
         _ = request.wants
+    with pytest.raises(BadRequest):
+        _ = wire.Request("fetch", (), ("want \udce2" + A[1:],)).wants
 
 
 def test_commands() -> None:

@@ -107,3 +107,14 @@ async def compare(request: Request) -> Response:
         raise BadRequest("Two revisions are expected, as in main..refs/pr/1")
     diff = await request.run(history.compare, request.repo, first, second.lstrip("."))
     return text_response(diff)
+
+
+class _Squash(msgspec.Struct):
+    message: str = "Super-squash branch"
+
+
+async def squash(request: Request) -> Response:
+    """POST /api/{type}s/{repo}/super-squash/{branch}: its files stay, its history becomes one commit."""
+    body = await request.json(_Squash)
+    oid = await request.run(history.squash, request.repo, request.caller, request.params["rev"], body.message)
+    return json_response({"commitOid": oid})

@@ -1,7 +1,7 @@
 """The table of contents of the REST API."""
 
 from pioche.http.routes import Protocol, Route
-from pioche.protocols.rest import accounts, commits, discussions, errors, history, lists, repos, trees, unoffered
+from pioche.protocols.rest import accounts, commits, errors, history, lists, pulls, repos, trees, unoffered
 from pioche.repos.access import Action
 
 _READ, _WRITE = Action.READ, Action.WRITE
@@ -28,10 +28,11 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/tag/{rev}", _WRITE, history.create_tag),
     Route("DELETE", "/api/{repo:api}/tag/{rev}", _WRITE, history.delete_tag),
     Route("GET", "/api/{repo:api}/commits/{rev}", _READ, history.commits),
+    Route("POST", "/api/{repo:api}/super-squash/{rev}", _WRITE, history.squash),
+    Route("GET", "/api/{repo:api}/discussions", _READ, pulls.listing),
+    Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, pulls.open_),
+    Route("GET", "/api/{repo:api}/discussions/{number}", _READ, pulls.details),
     Route("GET", "/api/{repo:api}/compare/{range*}", _READ, history.compare),
-    Route("GET", "/api/{repo:api}/discussions", _READ, discussions.listing),
-    Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, discussions.create),
-    Route("GET", "/api/{repo:api}/discussions/{number}", _READ, discussions.details),
     Route("POST", "/api/{repo:api}/preupload/{rev}", Action.PROPOSE, commits.preupload, body_bytes_max=4 * 2**20),
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )

@@ -11,7 +11,7 @@ from pioche.http.routes import Needs, Route
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
 /api/{repo:api}/discussions/{any*}
-/api/{repo:api}/duplicate             /api/{repo:api}/super-squash/{any*}
+/api/{repo:api}/duplicate
 /api/{repo:api}/lfs-files             /api/{repo:api}/lfs-files/{any*}
 /api/{repo:api}/like                  /api/{repo:api}/likers
 /api/{repo:api}/user-access-request/{any*}

@@ -1,0 +1,127 @@
+"""Answers on their way out: the headers, then bytes at the pace of the client, and none once it has left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
+from typing import Any
+
+from pioche.errors import HubError
+from pioche.http.messages import Headers, Request, Response
+from pioche.http.sources import Source, close_pieces
+from pioche.observe import log
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Encoded = list[tuple[bytes, bytes]]
+
+_STALL_SECONDS = 300.0
+"""How long a client may take no bytes at all; then its connection is closed."""
+
+# On every answer of the public Hub (hub-recordings.md); no credentials cross origins, so `*` is safe.
+_COMMON: Encoded = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        (
+            b"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+            b"Content-Range,Content-Length,X-Linked-Size,X-Linked-ETag,X-Xet-Hash"
+        ),
+    ),
+    (b"access-control-max-age", b"86400"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"server", b"Pioche"),
+    (b"vary", b"Origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_COMMON_NAMES = frozenset(name for name, _ in _COMMON)
+_NO_BODY = frozenset((204, 304))
+_CONTROLS = {code: " " for code in (*range(0x20), 0x7F) if code != 0x09}
+
+
+async def send_response(request: Request, response: Response, receive: Receive, send: Send) -> int:
+    """Sends headers and body; returns the bytes of body sent. HEAD sends the headers of GET and no body."""
+    body = response.body
+    await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
+    if request.method == "HEAD" or response.status in _NO_BODY:
+        body = b""
+    if not isinstance(body, bytes):
+        return await _send_source(request, body, receive, send)
+    await send({"type": "http.response.body", "body": body})
+    return len(body)
+
+
+def _headers(request: Request, response: Response) -> Encoded:
+    found = _encoded(response.headers)
+    names = {name for name, _ in found}
+    if names.isdisjoint(_COMMON_NAMES):
+        found += _COMMON
+    else:
+        found += [header for header in _COMMON if header[0] not in names]
+    found.append((b"x-request-id", request.id.encode()))
+    if b"content-length" not in names and response.status not in _NO_BODY:
+        length = len(response.body) if isinstance(response.body, bytes) else response.body.length
+        if length is not None:
+            found.append((b"content-length", b"%d" % length))
+    return found
+
+
+def _encoded(headers: Headers) -> Encoded:
+    return [(_name(name), _value(value)) for name, value in headers]
+
+
+@cache
+def _name(name: str) -> bytes:
+    return name.lower().encode()
+
+
+def _value(value: str) -> bytes:
+    """What cannot stand in a header's value is replaced: values may quote what a client sent."""
+    if not value.isprintable():
+        value = value.translate(_CONTROLS)
+    return value.encode("latin-1", "replace")
+
+
+async def _send_source(request: Request, source: Source, receive: Receive, send: Send) -> int:
+    """Piece by piece, never more than a few pieces ahead of the client (Granian's `send` waits).
+
+    When the source fails the status is out already: ending before the announced length is what tells the client. A
+    source without a length has to carry its own end, as git's do.
+    """
+    pieces = source.pieces()
+    try:
+        first = await anext(pieces, b"")
+        if source.length is not None and len(first) == source.length:
+            await send({"type": "http.response.body", "body": first})
+            return len(first)
+        return await _send_pieces(first, pieces, receive, send)
+    except HubError as error:
+        log.failure(request.method, request.raw_path, error)
+        return 0
+    finally:
+        await close_pieces(pieces)
+
+
+async def _send_pieces(first: bytes, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> int:
+    """Granian does not raise when a client leaves: it says so to whoever is receiving."""
+    left = asyncio.ensure_future(_left(receive))
+    sent, piece = 0, first
+    try:
+        while piece:
+            async with asyncio.timeout(_STALL_SECONDS):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent += len(piece)
+            if left.done():
+                return sent
+            piece = await anext(pieces, b"")
+        await send({"type": "http.response.body", "body": b""})
+    except TimeoutError:
+        pass  # it takes nothing: as good as gone
+    finally:
+        left.cancel()
+    return sent
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
