@@ -191,12 +191,13 @@ def is_dot_git(segment: str) -> bool:
 
 # --- refs -----------------------------------------------------------------------------------------------------------
 
-_REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|\Z)|/\.|\.(?:/|\Z)")
+_REF_BYTES_MAX = 200  # a client's git keeps it as a file name
+_REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|\Z)|/\.|\.(?:/|\Z)|[\ud800-\udfff]")
 
 
 def parse_ref_part(text: str, *, what: str) -> str:
     """A branch or tag name by git's rules (`git check-ref-format`), and none that looks like a flag or a full ref."""
-    plain = isinstance(text, str) and 0 < len(text) <= 200
+    plain = isinstance(text, str) and 0 < len(text.encode(errors="replace")) <= _REF_BYTES_MAX
     if not plain or _REF_FORBIDDEN.search(text) or text[0] in "-./" or text[-1] in "/." or text in ("@", "HEAD"):
         raise InvalidReference(f"Invalid reference for a {what}: {str(text)[:100]!r}")
     if text.startswith("refs/") or HEX40.match(text):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pioche.accounts.callers import Caller
 from pioche.config import Config
 from pioche.db.engine import Database
+from pioche.repos.access import Repo
+from tests.core import Core
 from tests.databases import ENGINES, Postgres, SqliteTemplate
 
 
@@ -43,3 +46,20 @@ def database(config: Config) -> Iterator[Database]:
     opened = Database(config)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def core(config: Config) -> Iterator[Core]:
+    core = Core(config)
+    yield core
+    core.close()
+
+
+@pytest.fixture
+def ada(core: Core) -> Caller:
+    return core.user("ada")
+
+
+@pytest.fixture
+def repo(core: Core, ada: Caller) -> Repo:
+    return core.repo(ada, "ada/words")

@@ -4,6 +4,7 @@ Two ways in: `read()` and `write()` give a SQLAlchemy Core connection to plain f
 `fetch_one` and `fetch_all` run one prepared text on the event loop, for the hot look-ups (measured: performance.md section 2).
 """
 
+import asyncio
 import re
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pioche.config import Config
-from pioche.errors import OutOfSpace, Unavailable
+from pioche.errors import BadRequest, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
@@ -45,6 +46,7 @@ class Database:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._pool: Any = None
+        self._opening = asyncio.Lock()
         self._url = config.database_url
         self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
 
@@ -53,8 +55,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection on one consistent snapshot; nothing may be written through it."""
-        with _translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:  # which has snapshots only
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -164,14 +169,21 @@ class Database:
         from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
         try:
-            if self._pool is None:
-                pool = AsyncConnectionPool(self._url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True})
-                await pool.open()
-                self._pool = pool
+            async with self._opening:
+                if self._pool is None:
+                    pool = AsyncConnectionPool(
+                        self._url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True}
+                    )
+                    await pool.open()
+                    self._pool = pool
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(lookup.postgres, params)
                 rows: list[Row] = await cursor.fetchall()
                 return rows
+        except psycopg.DataError:
+            raise BadRequest(
+                "A value in this request cannot be looked for (a NUL character, a number too large)"
+            ) from None
         except (psycopg.Error, PoolTimeout) as error:
             raise _ours(error) from error
 
@@ -183,6 +195,10 @@ def _translated() -> Iterator[None]:
         yield
     except exc.IntegrityError:
         raise
+    except exc.DataError:
+        raise BadRequest(
+            "A value in this request cannot be stored or looked for (a NUL character, a number too large)"
+        ) from None
     except (exc.DBAPIError, exc.TimeoutError) as error:
         raise _ours(getattr(error, "orig", None) or error) from error
 

@@ -1,6 +1,6 @@
 """Editing a tree: only the folders on the way to a change are read and written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pioche.errors import Unprocessable
@@ -19,37 +19,52 @@ Edit = tuple[int, Oid] | None
 class _Folder:
     """The changes below one folder."""
 
-    files: dict[str, Edit] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    files: dict[str, tuple[int, Oid]] = field(default_factory=dict)
     folders: "dict[str, _Folder]" = field(default_factory=dict)
 
     def adds(self) -> Iterator[str]:
-        yield from (name for name, edit in self.files.items() if edit is not None)
+        yield from self.files
         for name, folder in self.folders.items():
             yield from (f"{name}/{below}" for below in folder.adds())
 
 
-def edit(objects: Reader, root: Oid | None, changes: Mapping[str, Edit]) -> tuple[Oid, list[NewObject]]:
+def edit(
+    objects: Reader, root: Oid | None, changes: Mapping[str, Edit], removed: Iterable[str] = ()
+) -> tuple[Oid, list[NewObject]]:
     """The root tree after `changes`, and the tree objects that are new (the blobs are the caller's to store).
 
-    Folders that become empty vanish. Removing what is not there changes nothing. Raises Unprocessable, naming the path,
-    for a file where a folder stands, or the reverse, unless the same changes remove what is in the way.
+    `removed` are files and whole folders that go before anything else: a path may be removed and made anew. Folders that
+    become empty vanish. Removing what is not there changes nothing. Raises Unprocessable, naming the path, for a file
+    where a folder stands, or the reverse, unless the same changes remove what is in the way.
     """
     new: list[NewObject] = []
-    entries = _apply(objects, root, _nest(changes), "", new)
+    entries = _apply(objects, root, _nest(changes, removed), "", new)
     return _store(root, entries, new), new
 
 
-def _nest(changes: Mapping[str, Edit]) -> _Folder:
+def _nest(changes: Mapping[str, Edit], removed: Iterable[str]) -> _Folder:
     top = _Folder()
+    for path in removed:
+        folder, name = _place(top, path)
+        folder.removed.add(name)
     for path, change in changes.items():
-        *parents, name = path.split("/")
-        if len(parents) > DEPTH_MAX:
-            raise Unprocessable(f"Invalid path {path[:200]!r}: more than {DEPTH_MAX} folders inside one another")
-        folder = top
-        for parent in parents:
-            folder = folder.folders.setdefault(parent, _Folder())
-        folder.files[name] = change
+        folder, name = _place(top, path)
+        if change is None:
+            folder.removed.add(name)
+        else:
+            folder.files[name] = change
     return top
+
+
+def _place(top: _Folder, path: str) -> tuple[_Folder, str]:
+    *parents, name = path.split("/")
+    if len(parents) > DEPTH_MAX:
+        raise Unprocessable(f"Invalid path {path[:200]!r}: more than {DEPTH_MAX} folders inside one another")
+    folder = top
+    for parent in parents:
+        folder = folder.folders.setdefault(parent, _Folder())
+    return folder, name
 
 
 def _apply(
@@ -57,17 +72,15 @@ def _apply(
 ) -> dict[str, TreeEntry]:
     """Removals first, then what happens inside folders, then new files: so a change may make room for another."""
     entries = {entry.name: entry for entry in objects.tree(oid)} if oid else {}
-    for name, change in changes.files.items():
-        if change is None:
-            entries.pop(name, None)
+    for name in changes.removed:
+        entries.pop(name, None)
     for name, folder in changes.folders.items():
         _apply_folder(objects, entries, name, folder, prefix, new)
-    for name, change in changes.files.items():
-        if change is not None:
-            standing = entries.get(name)
-            if standing is not None and standing.is_tree:
-                raise Unprocessable(f"A folder stands at {prefix + name!r}: it cannot also be a file")
-            entries[name] = TreeEntry(change[0], name, change[1])
+    for name, (mode, oid_) in changes.files.items():
+        standing = entries.get(name)
+        if standing is not None and standing.is_tree:
+            raise Unprocessable(f"A folder stands at {prefix + name!r}: it cannot also be a file")
+        entries[name] = TreeEntry(mode, name, oid_)
     return entries
 
 

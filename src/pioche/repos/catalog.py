@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
-from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken
+from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_account_name, parse_repo_name
@@ -102,7 +102,7 @@ class Catalog:
     def delete(self, caller: Caller, repo: Repo) -> None:
         """The name is free at once. What the repo alone held is collected later (the Storage issue's grace period)."""
         with self._stores.database.write() as connection:
-            connection.execute(schema.repos.delete().where(schema.repos.c.id == repo.id))
+            _check_there(connection.execute(schema.repos.delete().where(schema.repos.c.id == repo.id)))
             outbox.append(connection, Event("repo.delete", repo.id, caller.user_id, {"id": str(repo.repo_id)}))
         self._stores.git.delete(repo.uid)
 
@@ -115,6 +115,7 @@ class Catalog:
                 namespace = _namespace(connection, caller, parse_account_name(namespace_name))
                 _may_create(caller, namespace)
                 target = RepoId(repo.repo_id.type, namespace.name, target_name)
+                _lock(connection, repo)
                 if target.key != repo.repo_id.key:
                     if _is_taken(connection, target):
                         raise AlreadyExists(_already(target))
@@ -144,9 +145,8 @@ class Catalog:
         if not values:
             return
         with self._stores.database.write() as connection:
-            connection.execute(
-                schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values)
-            )
+            changed = schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values)
+            _check_there(connection.execute(changed))
             outbox.append(connection, Event("repo.update_settings", repo.id, caller.user_id, values))
 
     def alias(self, legacy_name: str, target: RepoId) -> None:
@@ -160,6 +160,19 @@ class Catalog:
                 raise AccountNotFound(f"There is no {target.type} {target}")
             _forget_redirect(connection, alias)
             _add_redirect(connection, alias, row_id)
+
+
+def _check_there(done: sa.CursorResult[tuple[object, ...]]) -> None:
+    """Raises RepoNotFound for a repo that was deleted since it was opened."""
+    if done.rowcount == 0:
+        raise RepoNotFound
+
+
+def _lock(connection: sa.Connection, repo: Repo) -> None:
+    """Raises RepoNotFound as above; until the transaction ends the repo stays."""
+    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id).with_for_update()
+    if connection.execute(query).first() is None:
+        raise RepoNotFound
 
 
 def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[tuple[object, ...]]:

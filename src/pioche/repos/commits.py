@@ -4,7 +4,8 @@ The tree is built on the tip as it is now; when somebody else was first and the 
 on theirs. Objects are written and synced before the ref moves.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
 
@@ -20,14 +21,16 @@ from pioche.errors import (
 )
 from pioche.git import objects as git_objects
 from pioche.git import pointers as pointer_format
-from pioche.git.objects import MODE_FILE, NewObject, Signature, object_id
+from pioche.git.history import Objects
+from pioche.git.objects import MODE_FILE, MODE_GITLINK, NewObject, Signature, object_id
 from pioche.git.pointers import Pointer
 from pioche.git.trees import Edit, edit
 from pioche.names import EntryPath, Oid, Sha256
 from pioche.repos import cards, files, genesis, pulls, refs, revisions
 from pioche.repos.access import Repo
+from pioche.storage.contents import Content
 
-_ATTEMPTS = 20
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,21 @@ class Committed:
     pull_request: int | None = None
 
 
+# Commits to one repo that lost a race stand in line here: from then on they can only lose to other processes.
+_lines = tuple(threading.Lock() for _ in range(64))
+
+
 @dataclass(slots=True)
 class _Draft:
-    """A commit being built."""
+    """A commit being built on `tip`. `removed` goes before `changes`, whatever the order of the operations."""
 
-    objects: list[NewObject] = field(default_factory=list)
+    repo: Repo
+    tip: Oid
+    root: Oid
+    objects: Objects
+    stored: Mapping[Sha256, Content]
+    new: list[NewObject] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     changes: dict[str, Edit] = field(default_factory=dict)
     pointers: dict[Oid, Pointer] = field(default_factory=dict)
 
@@ -106,19 +119,29 @@ def create(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
 
     Raises RevisionNotFound, StaleParent, EntryNotFound (deleting or copying what is not there), IllegalPath, Unprocessable.
     """
-    ref = _writable_ref(repo, caller, revision)
-    for _ in range(_ATTEMPTS):
-        tip = refs.get(repo, ref).commit
-        _check_parent(plan, tip)
-        oid, draft = _build(repo, caller, plan, tip)
-        repo.stores.git.write(repo.uid, draft.objects, repo.genesis.objects())
-        change = refs.RefChange.to_commit(ref, tip, oid)
-        try:
-            refs.update(repo, caller, refs.Update([change], draft.pointers))
-        except StaleParent:
-            continue  # somebody was first: build on theirs, or refuse above when a parent was named
-        return Committed(oid)
+    ref = _writable_ref(repo, revision)
+    done = _attempt(repo, caller, ref, plan)
+    if done is not None:
+        return done
+    with _lines[repo.id % len(_lines)]:
+        for _ in range(_ATTEMPTS):
+            done = _attempt(repo, caller, ref, plan)
+            if done is not None:
+                return done
     raise StaleParent
+
+
+def _attempt(repo: Repo, caller: Caller, ref: str, plan: Plan) -> Committed | None:
+    """None when somebody else was first: build on theirs then, or be refused when a parent was named."""
+    tip = refs.get(repo, ref).commit
+    _check_parent(plan, tip)
+    oid, draft = _build(repo, caller, plan, tip)
+    repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
+    try:
+        refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref, tip, oid)], draft.pointers))
+    except StaleParent:
+        return None
+    return Committed(oid)
 
 
 def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
@@ -128,17 +151,17 @@ def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
         raise RevisionNotFound(revision)  # pull requests are made against branches only, and clients test for this
     _check_parent(plan, base.commit)
     oid, draft = _build(repo, caller, plan, base.commit)
-    repo.stores.git.write(repo.uid, draft.objects, repo.genesis.objects())
+    repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
     opened = pulls.Opening(plan.summary, plan.description, base.ref, status="open")
     number = pulls.open_(repo, caller, opened, oid, draft.pointers)
     return Committed(oid, number)
 
 
-def _writable_ref(repo: Repo, caller: Caller, revision: str) -> str:
+def _writable_ref(repo: Repo, revision: str) -> str:
     found = revisions.resolve_sync(repo, revision)
     if found.ref is None or found.ref.startswith("refs/tags/"):
         raise InvalidReference(
-            f"Invalid reference for a branch: {revision!r}; commits go to branches and pull requests"
+            f"Invalid reference for a branch: {revision[:100]!r}; commits go to branches and pull requests"
         )
     return found.ref
 
@@ -149,13 +172,16 @@ def _check_parent(plan: Plan, tip: Oid) -> None:
 
 
 def _build(repo: Repo, caller: Caller, plan: Plan, tip: Oid) -> tuple[Oid, _Draft]:
-    draft = _Draft()
+    objects = repo.objects
+    large = [operation.sha256 for operation in plan.operations if isinstance(operation, AddLargeFile)]
+    stored = repo.stores.contents.find(repo.id, list(dict.fromkeys(large)))
+    draft = _Draft(repo, tip, objects.commit(tip).tree, objects, stored)
     for operation in plan.operations:
-        _apply(repo, tip, operation, draft)
-    root, trees = edit(repo.objects, repo.objects.commit(tip).tree, draft.changes)
+        _apply(draft, operation)
+    root, trees = edit(objects, draft.root, draft.changes, draft.removed)
     author = signature(caller)
     commit = git_objects.build_commit(root, [tip], author, author, plan.message)
-    draft.objects += [*trees, ("commit", commit)]
+    draft.new += [*trees, ("commit", commit)]
     return object_id("commit", commit), draft
 
 
@@ -164,9 +190,8 @@ def signature(caller: Caller) -> Signature:
     return Signature(caller.name, genesis.noreply_address(caller.name), int(time()), 0)
 
 
-def _apply(repo: Repo, tip: Oid, operation: Operation, draft: _Draft) -> None:
-    removes = isinstance(operation, DeleteFile | DeleteFolder)
-    if not removes and draft.changes.get(operation.path) is not None:
+def _apply(draft: _Draft, operation: Operation) -> None:
+    if not isinstance(operation, DeleteFile | DeleteFolder) and operation.path in draft.changes:
         raise Unprocessable(f"The path {operation.path!r} stands in two operations of this commit")
     match operation:
         case AddFile(path, content):
@@ -174,19 +199,15 @@ def _apply(repo: Repo, tip: Oid, operation: Operation, draft: _Draft) -> None:
                 _check_card(content)
             _put(draft, path, content)
         case AddLargeFile(path, sha256, size):
-            _put(draft, path, _pointer(repo, path, sha256, size))
-        case CopyFile(path, source, revision):
-            entry = files.locate_sync(repo, revision or tip, source).entry
-            if entry.is_folder:
-                raise EntryNotFound(f"{source} is a folder: copy its files one by one")
-            draft.changes[path] = (entry.mode, entry.oid)
+            _put(draft, path, _pointer(draft.stored.get(sha256), path, sha256, size))
+        case CopyFile():
+            _copy(draft, operation)
         case DeleteFile(path) | DeleteFolder(path):
-            _delete(repo, tip, path, draft, is_folder=isinstance(operation, DeleteFolder))
+            _delete(draft, path, is_folder=isinstance(operation, DeleteFolder))
 
 
-def _pointer(repo: Repo, path: str, sha256: Sha256, size: int | None) -> bytes:
+def _pointer(stored: Content | None, path: str, sha256: Sha256, size: int | None) -> bytes:
     """The text that stands in git for bytes which this repo holds. Raises Unprocessable when it does not."""
-    stored = repo.stores.contents.find(repo.id, [sha256]).get(sha256)
     if stored is None:
         raise Unprocessable(f"The large file {path!r} ({sha256}) was never uploaded to this repo: upload it first")
     if size is not None and size != stored.size:
@@ -196,18 +217,27 @@ def _pointer(repo: Repo, path: str, sha256: Sha256, size: int | None) -> bytes:
 
 def _put(draft: _Draft, path: str, content: bytes) -> None:
     oid = object_id("blob", content)
-    draft.objects.append(("blob", content))
+    draft.new.append(("blob", content))
     draft.changes[path] = (MODE_FILE, oid)
     pointer = pointer_format.parse(content)
     if pointer is not None:  # also for a regular file whose text is a pointer: every clone would take it for one
         draft.pointers[oid] = pointer
 
 
-def _delete(repo: Repo, tip: Oid, path: str, draft: _Draft, *, is_folder: bool) -> None:
-    found = repo.objects.find(repo.objects.commit(tip).tree, path)
+def _copy(draft: _Draft, copy: CopyFile) -> None:
+    entry = files.locate_sync(draft.repo, copy.revision or draft.tip, copy.source).entry
+    if entry.is_folder:
+        raise EntryNotFound(f"{copy.source} is a folder: copy its files one by one")
+    if copy.path == "README.md" and entry.mode != MODE_GITLINK:
+        _check_card(draft.objects.blob(entry.oid))
+    draft.changes[copy.path] = (entry.mode, entry.oid)
+
+
+def _delete(draft: _Draft, path: str, *, is_folder: bool) -> None:
+    found = draft.objects.find(draft.root, path)
     if found is None or (is_folder and not found.is_tree):  # clients delete folders as files too
         raise EntryNotFound(f"A {'folder' if is_folder else 'file'} with this name doesn't exist: {path}")
-    draft.changes.setdefault(path, None)
+    draft.removed.append(path)
 
 
 def _check_card(readme: bytes) -> None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -11,10 +12,12 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database, Lookup, Row
-from pioche.errors import BadRequest
+from pioche.errors import BadRequest, RepoNotFound
 from pioche.git.objects import MODE_TREE
 from pioche.names import Oid, RepoId, RepoType
+from pioche.repos import listing
 from pioche.repos.access import READERS, Repo
+from pioche.repos.revisions import Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,11 @@ _INFO = Lookup(
         JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main' WHERE r.id = :repo"""
 )
 _SIBLINGS = Lookup(
-    """SELECT path, size, oid, sha256, pointer_size FROM entries WHERE repo_id = :repo AND mode <> 16384 ORDER BY path"""
+    """SELECT e.path, e.size, e.oid, e.sha256, e.pointer_size FROM refs f JOIN entries e ON e.repo_id = f.repo_id
+       WHERE f.repo_id = :repo AND f.name = 'refs/heads/main' AND f."commit" = :commit AND e.mode <> 16384
+       ORDER BY e.path LIMIT :limit"""
 )
+_AT_ONCE = 1000  # rows that may be fetched on the event loop
 
 Sibling = Row
 """(path, size, oid, sha256 or None, pointer size or None)."""
@@ -80,13 +86,22 @@ def _info(row: Row) -> RepoInfo:
 async def get(repo: Repo) -> RepoInfo:
     """The row of an opened repo."""
     row = await repo.database.fetch_one(_INFO, {"repo": repo.id})
-    assert row is not None, "an opened repo has a row and a default branch"  # noqa: S101
+    if row is None:  # deleted since it was opened
+        raise RepoNotFound
     return _info(row)
 
 
-async def siblings_of_tip(repo: Repo) -> list[Sibling]:
-    """All files of the default branch."""
-    return await repo.database.fetch_all(_SIBLINGS, {"repo": repo.id})
+async def siblings_of_tip(repo: Repo, commit: Oid) -> list[Sibling] | None:
+    """All files of the default branch at `commit`. None: ask `siblings`, there are many, or the branch moved on."""
+    key = {"repo": repo.id, "commit": commit, "limit": _AT_ONCE + 1}
+    rows = await repo.database.fetch_all(_SIBLINGS, key)
+    return rows if 0 < len(rows) <= _AT_ONCE else None
+
+
+def siblings(repo: Repo, revision: Revision) -> list[Sibling]:
+    """All files of any revision."""
+    entries = listing.everything(repo, revision).entries
+    return [(e.path, e.size, e.oid, e.sha256, e.pointer_size) for e in entries if not e.is_folder]
 
 
 def siblings_of(database: Database, repo_ids: Sequence[int]) -> dict[int, list[str]]:
@@ -188,6 +203,9 @@ def _visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
     ]
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 def _encode_cursor(key: int, row_id: int) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([key, row_id])).decode().rstrip("=")
 
@@ -195,6 +213,7 @@ def _encode_cursor(key: int, row_id: int) -> str:
 def _decode_cursor(text: str) -> tuple[int, int]:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return msgspec.json.decode(raw, type=tuple[int, int])
+        position = msgspec.json.decode(raw, type=tuple[_Number, _Number])
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise BadRequest("The cursor is not valid: follow the Link header as it is") from None
+    return position

@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.errors import AlreadyExists, EntryNotFound, StaleParent
+from pioche.errors import EntryNotFound
 from pioche.git.pointers import Pointer
 from pioche.names import Oid
 from pioche.repos import numbers, refs
 from pioche.repos.access import Repo
 
-_ATTEMPTS = 20
 _DIFF_BYTES_MAX = 10 * 2**20
 
 
@@ -30,28 +29,23 @@ class Opening:
 
 
 def open_(repo: Repo, caller: Caller, opening: Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
-    """Makes the row and the ref `refs/pr/N` at `commit` in one transaction; returns N."""
-    for _ in range(_ATTEMPTS):
-        expected = _last_number(repo) + 1
+    """Makes the row and the ref `refs/pr/N` at `commit` in one transaction; returns N. Raises as `refs.update`."""
+    taken = list[int]()
 
-        def also(connection: sa.Connection, number: int = expected) -> None:
-            if numbers.take(connection, repo.id) != number:
-                raise AlreadyExists("Another discussion took this number")
-            connection.execute(schema.discussions.insert().values(_row(repo, caller, opening, number)))
+    def also(connection: sa.Connection) -> list[refs.RefChange]:
+        number = numbers.take(connection, repo.id)
+        connection.execute(schema.discussions.insert().values(_row(repo, caller, opening, number)))
+        taken.append(number)
+        return [refs.RefChange.to_commit(f"refs/pr/{number}", None, commit)]
 
-        change = refs.RefChange.to_commit(f"refs/pr/{expected}", None, commit)
-        try:
-            refs.update(repo, caller, refs.Update([change], pointers, also))
-        except AlreadyExists:
-            continue  # somebody opened one between the look and the transaction
-        return expected
-    raise StaleParent
+    refs.update(repo, caller, refs.Update([], pointers, also))
+    return taken[-1]
 
 
 def author_of(repo: Repo, ref: str) -> int | None:
     """The account that opened the pull request of `refs/pr/N`; None when there is none."""
     number = ref.removeprefix("refs/pr/")
-    if not number.isdigit() or len(number) > 9:
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
         return None
     table = schema.discussions
     query = sa.select(table.c.author_id).where(table.c.repo_id == repo.id, table.c.number == int(number))
@@ -66,12 +60,6 @@ def has_opened_any(repo: Repo, caller: Caller) -> bool:
     mine = (table.c.repo_id == repo.id) & (table.c.author_id == caller.user_id) & table.c.is_pull_request
     with repo.database.read() as connection:
         return connection.execute(sa.select(table.c.number).where(mine).limit(1)).first() is not None
-
-
-def _last_number(repo: Repo) -> int:
-    with repo.database.read() as connection:
-        query = sa.select(schema.repos.c.last_number).where(schema.repos.c.id == repo.id)
-        return int(connection.execute(query).scalar_one())
 
 
 def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str, object]:

@@ -4,6 +4,7 @@ Objects and bytes are durable before; here one transaction moves the refs, updat
 the events. Readers see the old state or the new one (invariant I2).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,16 +14,28 @@ from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.instance import now_ms
-from pioche.errors import AlreadyExists, Forbidden, HubError, RevisionNotFound, StaleParent, Unprocessable
+from pioche.errors import (
+    AlreadyExists,
+    Forbidden,
+    HubError,
+    InvalidReference,
+    RepoNotFound,
+    RevisionNotFound,
+    StaleParent,
+    Unprocessable,
+)
 from pioche.events import Event
 from pioche.git import pointers as pointer_format
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
-from pioche.names import DEFAULT_REF, Oid, Sha256
+from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
 from pioche.repos import tip
 from pioche.repos.access import Repo
 
 ALLOWED_PREFIXES = ("refs/heads/", "refs/tags/", "refs/pr/")
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +66,60 @@ class Update:
     """What comes with a change of refs.
 
     `pointers` are the new blobs that are LFS pointers: the large files they name must be linked to the repo.
-    `also` runs inside the transaction (the row of a new pull request).
+    `also` runs in the transaction, before the refs move; the changes that it returns are made with the others (a new
+    pull request's row and ref).
     """
 
     changes: Sequence[RefChange]
     pointers: Mapping[Oid, Pointer] = field(default_factory=dict)
-    also: Callable[[sa.Connection], None] | None = None
+    also: Callable[[sa.Connection], Sequence[RefChange]] | None = None
 
 
 def update(repo: Repo, caller: Caller, change: Update) -> None:
     """All changes or none. Durable when it returns.
 
-    Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there,
-    Unprocessable for a pointer to a large file that this repo does not hold, Forbidden for the default branch's deletion.
+    Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
+    with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
+    for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
     """
-    for item in change.changes:
-        _check_ref(item)
     _check_pointers(repo, change.pointers.values())
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
-        for item in sorted(change.changes, key=lambda item: item.new is not None):  # deletions make room
+        _lock(connection, repo)
+        changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
+        for item in changes:
+            _check_ref(item)
             _move(connection, repo, caller, item)
-        _store_pointers(connection, repo, change.pointers)
+        _refuse_nesting(connection, repo, changes)
+        added = _store_pointers(connection, repo, change.pointers)
         if new_tip is not None:
             tip.store(connection, repo.id, new_tip)
-        if change.also is not None:
-            change.also(connection)
-        _touch(connection, repo, change)
-        outbox.append(connection, _event(repo, caller, change.changes))
+        _touch(connection, repo, added)
+        outbox.append(connection, _event(repo, caller, changes))
+
+
+def _lock(connection: sa.Connection, repo: Repo) -> None:
+    """Changes of one repo wait for one another, so that what is looked at below stays as it was seen."""
+    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id).with_for_update()
+    if connection.execute(query).first() is None:
+        raise RepoNotFound
 
 
 def _check_ref(change: RefChange) -> None:
-    if not change.ref.startswith(ALLOWED_PREFIXES):
+    kind = next((prefix for prefix in ALLOWED_PREFIXES if change.ref.startswith(prefix)), None)
+    if kind is None:
         raise Forbidden(f"Refs outside of refs/heads, refs/tags and refs/pr cannot be written: {change.ref[:100]}")
     if change.ref == DEFAULT_REF and change.new is None:
         raise Forbidden(f"Cannot delete {DEFAULT_REF}")
+    if change.old is None:
+        _check_name(kind, change.ref.removeprefix(kind))
+
+
+def _check_name(kind: str, name: str) -> None:
+    if kind != "refs/pr/":
+        parse_ref_part(name, what="branch" if kind == "refs/heads/" else "tag")
+    elif not _NUMBER.match(name):
+        raise InvalidReference(f"Invalid reference for a pull request: {name[:100]!r}")
 
 
 def _check_pointers(repo: Repo, pointers: Iterable[Pointer]) -> None:
@@ -112,62 +144,77 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
     """Compare and swap; the database decides who was first."""
     refs, at = schema.refs, now_ms()
     here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
+    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    refusal: HubError = StaleParent()
+    statement: sa.Insert | sa.Delete | sa.Update
     if change.old is None:
-        values = {
-            "repo_id": repo.id,
-            "name": change.ref,
-            "target": change.new,
-            "commit": change.commit,
-            "updated_at": at,
-        }
-        done = connection.execute(insert_if_absent(connection, refs).values(values))
-        refusal: HubError = AlreadyExists(f"Reference {change.ref} already exists")
+        refusal = AlreadyExists(f"Reference {change.ref} already exists")
+        statement = insert_if_absent(connection, refs).values(repo_id=repo.id, name=change.ref, **values)
     elif change.new is None:
-        done = connection.execute(refs.delete().where(here, refs.c.target == change.old))
-        refusal = StaleParent()
+        statement = refs.delete().where(here, refs.c.target == change.old)
     else:
-        values = {"target": change.new, "commit": change.commit, "updated_at": at}
-        done = connection.execute(refs.update().where(here, refs.c.target == change.old).values(values))
-        refusal = StaleParent()
-    if done.rowcount != 1:
+        statement = refs.update().where(here, refs.c.target == change.old).values(values)
+    # Not by rowcount: PostgreSQL's is -1 for inserts that SQLAlchemy gives a RETURNING of its own.
+    if connection.execute(statement.returning(refs.c.name)).first() is None:
         raise refusal
-    if change.old is None:
-        _refuse_nested(connection, repo, change.ref)
     row = {"repo_id": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
     connection.execute(schema.reflog.insert().values(actor_id=caller.user_id or None, **row))
 
 
-def _refuse_nested(connection: sa.Connection, repo: Repo, ref: str) -> None:
-    """`a` and `a/b` cannot both be there: in every clone they would be a file and a folder of one name."""
+def _refuse_nesting(connection: sa.Connection, repo: Repo, changes: Sequence[RefChange]) -> None:
+    """git cannot hold both `a` and `a/b`: a clone of such a repo would fail."""
+    created = [change.ref for change in changes if change.old is None and not change.ref.startswith("refs/pr/")]
+    if not created:
+        return
+    refs = schema.refs
+    here = (refs.c.repo_id == repo.id) & ~refs.c.name.startswith("refs/pr/")
+    names = set(connection.execute(sa.select(refs.c.name).where(here)).scalars())
+    folders = {folder: name for name in names for folder in _folders(name)}
+    for ref in created:
+        clash = folders.get(ref) or next((folder for folder in _folders(ref) if folder in names), None)
+        if clash is not None:
+            raise AlreadyExists(f"Reference already exists: {clash}, so there cannot be {ref}")
+
+
+def _folders(ref: str) -> Iterator[str]:
+    """What may not be a ref beside `ref`: `refs/heads/a` for `refs/heads/a/b`."""
     parts = ref.split("/")
-    above = ["/".join(parts[:end]) for end in range(3, len(parts))]
-    refs, below = schema.refs, f"{ref}/"
-    inside = sa.func.substr(refs.c.name, 1, len(below)) == below
-    query = sa.select(refs.c.name).where(refs.c.repo_id == repo.id, refs.c.name.in_(above) | inside)
-    standing = connection.execute(query.limit(1)).scalar_one_or_none()
-    if standing is not None:
-        raise AlreadyExists(f"Reference already exists: {standing}, so there cannot be {ref}")
+    return ("/".join(parts[:count]) for count in range(3, len(parts)))
 
 
-def _store_pointers(connection: sa.Connection, repo: Repo, pointers: Mapping[Oid, Pointer]) -> None:
-    if pointers:
-        rows = [
-            {
-                "repo_id": repo.id,
-                "oid": oid,
-                "sha256": pointer.sha256,
-                "size": pointer.size,
-                "pointer_size": len(pointer_format.build(*pointer)),
-            }
-            for oid, pointer in pointers.items()
-        ]
-        connection.execute(insert_if_absent(connection, schema.pointers), rows)
+def _store_pointers(connection: sa.Connection, repo: Repo, pointers: Mapping[Oid, Pointer]) -> int:
+    """Returns the bytes of the large files that this repo had no pointer to before."""
+    if not pointers:
+        return 0
+    sizes = {pointer.sha256: pointer.size for pointer in pointers.values()}
+    known = _known_files(connection, repo, list(sizes))
+    rows = [
+        {
+            "repo_id": repo.id,
+            "oid": oid,
+            "sha256": pointer.sha256,
+            "size": pointer.size,
+            "pointer_size": len(pointer_format.build(*pointer)),
+        }
+        for oid, pointer in pointers.items()
+    ]
+    connection.execute(insert_if_absent(connection, schema.pointers), rows)
+    return sum(size for sha256, size in sizes.items() if sha256 not in known)
 
 
-def _touch(connection: sa.Connection, repo: Repo, change: Update) -> None:
-    added = sum({pointer.sha256: pointer.size for pointer in change.pointers.values()}.values())
+def _known_files(connection: sa.Connection, repo: Repo, wanted: list[Sha256]) -> set[str]:
+    table = schema.pointers
+    found = set[str]()
+    for start in range(0, len(wanted), _BATCH):
+        batch = wanted[start : start + _BATCH]
+        query = sa.select(table.c.sha256).where(table.c.repo_id == repo.id, table.c.sha256.in_(batch))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def _touch(connection: sa.Connection, repo: Repo, added_bytes: int) -> None:
     repos = schema.repos
-    values = {"updated_at": now_ms(), "used_storage": repos.c.used_storage + added}
+    values = {"updated_at": now_ms(), "used_storage": repos.c.used_storage + added_bytes}
     connection.execute(repos.update().where(repos.c.id == repo.id).values(values))
 
 
@@ -183,8 +230,10 @@ def all_refs(repo: Repo) -> list[Ref]:
     """Every ref of one snapshot, by name."""
     refs = schema.refs
     with repo.database.read() as connection:
-        rows = connection.execute(sa.select(refs).where(refs.c.repo_id == repo.id).order_by(refs.c.name))
-        return [Ref(row.name, row.target, row.commit) for row in rows]
+        rows = connection.execute(sa.select(refs).where(refs.c.repo_id == repo.id))
+        found = [Ref(row.name, row.target, row.commit) for row in rows]
+    # Byte by byte, as git sorts them: the databases' own orders differ.
+    return sorted(found, key=lambda ref: ref.name.encode())
 
 
 def find(repo: Repo, name: str) -> Ref | None:

@@ -36,8 +36,15 @@ def resolve_sync(repo: Repo, text: str) -> Revision:
 
 
 def _parameters(repo: Repo, text: str) -> dict[str, object]:
+    check(text)
     first, second = candidates(text)
     return {"repo": repo.id, "first": first, "second": second}
+
+
+def check(text: str) -> None:
+    """Raises RevisionNotFound for what no database can look for."""
+    if "\x00" in text:
+        raise RevisionNotFound(text)
 
 
 def candidates(text: str) -> tuple[str, str]:

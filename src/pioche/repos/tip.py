@@ -86,6 +86,7 @@ def _folders_above(paths: Iterable[str]) -> set[str]:
 def _file_rows(
     repo: Repo, changes: list[Change], pointers: Mapping[Oid, Pointer], last: Mapping[str, Oid], tip: Oid
 ) -> tuple[list[dict[str, object]], list[str]]:
+    objects = repo.objects
     known = _known_pointers(repo, [c.new.oid for c in changes if c.new is not None], pointers)
     contents = repo.stores.contents.find(repo.id, list({pointer.sha256 for pointer in known.values()}))
     rows, gone = list[dict[str, object]](), list[str]()
@@ -101,7 +102,7 @@ def _file_rows(
             large = {"sha256": pointer.sha256, "pointer_size": len(build_pointer(*pointer))}
             rows.append({**row, **large, "xet_hash": content.xet_hash if content else None})
         else:
-            size = 0 if mode == MODE_GITLINK else repo.objects.size(oid)
+            size = 0 if mode == MODE_GITLINK else objects.size(oid)
             rows.append(_row(repo.id, change.path, mode, oid, size, commit))
     return rows, gone
 
@@ -128,5 +129,6 @@ def _known_pointers(repo: Repo, oids: list[Oid], new: Mapping[Oid, Pointer]) -> 
 def _changed_card(repo: Repo, changes: list[Change]) -> cards.Card | None:
     for change in changes:
         if change.path == "README.md":
-            return cards.read(repo.objects.blob(change.new.oid)) if change.new else cards.Card.empty()
+            is_file = change.new is not None and change.new.mode != MODE_GITLINK
+            return cards.read(repo.objects.blob(change.new.oid)) if change.new and is_file else cards.Card.empty()
     return None

@@ -7,9 +7,9 @@ import msgspec
 from pioche.errors import AlreadyExists, BadRequest
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.http.routes import Needs
-from pioche.names import RepoId, RepoType
+from pioche.names import DEFAULT_REF, RepoId, RepoType
 from pioche.protocols.rest import shapes
-from pioche.repos import catalog, files, revisions
+from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
 
@@ -126,23 +126,22 @@ async def info(request: Request) -> Response:
     repo, query = request.repo, request.query
     expand = shapes.parse_expand(repo.repo_id.type, query.all("expand"))
     facts = await repo_info.get(repo)
-    revision = request.params.get("rev")
-    sha = facts.sha
-    siblings: list[repo_info.Sibling] | None = None
-    if revision is not None:
-        resolved = await revisions.resolve(repo, revision)
-        sha = resolved.commit
-        if not resolved.is_tip:
-            siblings = await request.run(_siblings_of, request, resolved)
-    if siblings is None:
-        siblings = await repo_info.siblings_of_tip(repo)
-    found: dict[str, Any] = shapes.repo(request, facts, sha=sha)
-    found["siblings"] = shapes.siblings(siblings, with_blobs=query.flag("blobs"))
+    text = request.params.get("rev")
+    if text is None:
+        revision = revisions.Revision("main", facts.sha, DEFAULT_REF, is_tip=True)
+    else:
+        revision = await revisions.resolve(repo, text)
+    found: dict[str, Any] = shapes.repo(request, facts, sha=revision.commit)
+    if not expand or "siblings" in expand:
+        found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
     return cached_json(request, shapes.expanded(found, expand))
 
 
-def _siblings_of(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:
-    entries = files.list_all(request.repo, revision, limit=2**31).entries
-    return [(e.path, e.size, e.oid, e.sha256, e.pointer_size) for e in entries if not e.is_folder]
+async def _siblings(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:
+    if revision.is_tip:
+        found = await repo_info.siblings_of_tip(request.repo, revision.commit)
+        if found is not None:
+            return found
+    return await request.run(repo_info.siblings, request.repo, revision)

@@ -7,7 +7,7 @@ from pioche.errors import BadRequest, EntryNotFound
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page
 from pioche.names import Oid
 from pioche.protocols.rest import shapes
-from pioche.repos import files, revisions
+from pioche.repos import files, listing, revisions
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
 from pioche.repos.revisions import Revision
@@ -37,15 +37,15 @@ async def tree(request: Request) -> Response:
 def _tree(
     repo: Repo, revision: Revision, folder: str, *, recursive: bool, expand: bool, after: str, limit: int
 ) -> tuple[list[shapes.Json], str | None]:
-    listing = files.list_all if recursive else files.list_folder
-    page = listing(repo, revision, folder, after=after, limit=limit)
+    list_ = listing.everything if recursive else listing.folder
+    page = list_(repo, revision, folder, after=after, limit=limit)
     return _rows(repo, revision, page.entries, expand=expand), page.next_after
 
 
 def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool) -> list[shapes.Json]:
     if not expand:
         return [shapes.entry(entry, None) for entry in entries]
-    entries = files.with_last_commits(repo, revision, entries)
+    entries = listing.with_last_commits(repo, revision, entries)
     commits = {oid: _commit(repo, oid) for oid in {entry.last_commit for entry in entries}}
     return [shapes.entry(entry, commits) for entry in entries]
 
@@ -58,16 +58,19 @@ def _commit(repo: Repo, oid: Oid) -> shapes.Json:
 def _encode_cursor(after: str | None) -> str | None:
     if after is None:
         return None
-    return base64.urlsafe_b64encode(after.encode(errors="surrogateescape")).decode().rstrip("=")
+    return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
 
 def _decode_cursor(text: str | None) -> str:
     if text is None:
         return ""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode(errors="surrogateescape")
+        after = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise BadRequest("The cursor is not valid: follow the Link header as it is") from None
+        after = "\x00"
+    if "\x00" in after:
+        raise BadRequest("The cursor is not valid: follow the Link header as it is")
+    return after
 
 
 async def paths_info(request: Request) -> Response:
@@ -83,7 +86,7 @@ async def paths_info(request: Request) -> Response:
 
 
 def _paths_info(repo: Repo, revision: Revision, paths: list[str], *, expand: bool) -> list[shapes.Json]:
-    return _rows(repo, revision, files.at_paths(repo, revision, paths), expand=expand)
+    return _rows(repo, revision, listing.at_paths(repo, revision, paths), expand=expand)
 
 
 async def tree_size(request: Request) -> Response:
@@ -97,6 +100,6 @@ async def tree_size(request: Request) -> Response:
 def _size(repo: Repo, revision: Revision, path: str) -> int:
     """Of a folder, or of one file."""
     try:
-        return files.total_size(repo, revision, path)
+        return listing.total_size(repo, revision, path)
     except EntryNotFound:
         return files.locate_sync(repo, revision.commit, path).entry.size
