@@ -84,7 +84,9 @@ class Objects(Reader):
     def merge_base(self, one: Oid, other: Oid) -> Oid | None:
         """The best common ancestor, or None for unrelated histories. Raises ObjectMissing when either is not there."""
         for oid in (one, other):
-            self.commit(oid)
+            self.commit(oid)  # which looks again at the folder when it does not know one
+        if one == other:
+            return one
         with self._lock:
             try:
                 found = self._repo.merge_base(one, other)
