@@ -57,11 +57,9 @@ class Router:
     def match(self, method: str, segments: list[str]) -> Match:
         """`segments` are undecoded. Raises NotFound, or MethodNotAllowed where other methods are served."""
         allowed: set[str] = set()
-        for leaves, depth, values in _walk(self._root, segments, 0, ()):
-            leaf = leaves.get(method) or (leaves.get("GET") if method == "HEAD" else None)
-            if leaf is not None:
-                return _match(leaf, segments, depth, values)
-            allowed.update(leaves)
+        found = _find(self._root, segments, 0, (), method, allowed)
+        if found is not None:
+            return _match(segments, *found)
         if allowed:
             raise MethodNotAllowed(method, sorted(allowed))
         raise NotFound("There is nothing at this address")
@@ -90,25 +88,39 @@ class Router:
         leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git)
 
 
-def _walk(
-    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
-) -> Iterator[tuple[dict[str, _Leaf], int, tuple[str, ...]]]:
-    """Every set of leaves that the path reaches, the most exact first."""
+_Found = tuple[_Leaf, int, tuple[str, ...]]
+"""A leaf, the depth where it hangs, and the undecoded values of the parameters on the way."""
+
+
+def _find(
+    node: _Node, segments: list[str], depth: int, values: tuple[str, ...], method: str, allowed: set[str]
+) -> _Found | None:
+    """The most exact leaf for the method; methods of other leaves that the path reaches are added to `allowed`."""
     if depth == len(segments):
-        if node.leaves:
-            yield node.leaves, depth, values
-        return
+        return _leaf(node.leaves, depth, values, method, allowed)
     segment = segments[depth]
+    found: _Found | None = None
     child = node.exact.get(segment)
     if child is not None:
-        yield from _walk(child, segments, depth + 1, values)
-    if node.any is not None and segment:
-        yield from _walk(node.any, segments, depth + 1, (*values, segment))
-    if node.rest:
-        yield node.rest, depth, values
+        found = _find(child, segments, depth + 1, values, method, allowed)
+    if found is None and node.any is not None and segment:
+        found = _find(node.any, segments, depth + 1, (*values, segment), method, allowed)
+    if found is None and node.rest:
+        found = _leaf(node.rest, depth, values, method, allowed)
+    return found
 
 
-def _match(leaf: _Leaf, segments: list[str], depth: int, values: tuple[str, ...]) -> Match:
+def _leaf(
+    leaves: dict[str, _Leaf], depth: int, values: tuple[str, ...], method: str, allowed: set[str]
+) -> _Found | None:
+    leaf = leaves.get(method) or (leaves.get("GET") if method == "HEAD" else None)
+    if leaf is not None:
+        return leaf, depth, values
+    allowed.update(leaves)
+    return None
+
+
+def _match(segments: list[str], leaf: _Leaf, depth: int, values: tuple[str, ...]) -> Match:
     decoded = [decode(value) for value in values]
     if len(decoded) < len(leaf.names):
         decoded.append("/".join(decode(segment) for segment in segments[depth:]))
