@@ -10,6 +10,7 @@ without git-lfs give the pointer of a large file; LFS and Xet know nothing of fi
 import base64
 import hashlib
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -247,7 +248,8 @@ def by_xet_client(door: Door, path: str, _content: bytes) -> bytes | None:
 
 
 def by_git_alone(door: Door, path: str, _content: bytes) -> bytes | None:
-    return _cloned(door, "by-git", path, "-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=cat")
+    """A git that has never heard of git-lfs."""
+    return _cloned(door, "by-git", path, GIT_CONFIG_GLOBAL=os.devnull)
 
 
 def by_git_and_lfs(door: Door, path: str, _content: bytes) -> bytes | None:
@@ -268,10 +270,10 @@ def _get(url: str) -> bytes:
     return httpx.get(url, timeout=60).raise_for_status().content
 
 
-def _cloned(door: Door, name: str, path: str, *options: str) -> bytes:
+def _cloned(door: Door, name: str, path: str, **environ: str) -> bytes:
     target = door.folder / name
     if not target.exists():
-        must(door.folder, *options, "clone", "-q", door.remote.bare_url, str(target))
+        must(door.folder, "clone", "-q", door.remote.bare_url, str(target), **environ)
     return (target / path).read_bytes()
 
 

@@ -77,13 +77,13 @@ def push_and_load_private(client: Client, repo: str) -> Any:
     from transformers import AutoConfig, AutoModel, BertConfig, BertModel
 
     sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = BertModel(BertConfig(vocab_size=30, max_position_embeddings=32, **sizes))
-    pull = model.push_to_hub(repo, private=True)
-    proposed = model.push_to_hub(repo, create_pr=True, commit_message="Again, as a pull request")
+    config = BertConfig(vocab_size=30, max_position_embeddings=32, **sizes)
+    pushed = BertModel(config).push_to_hub(repo, private=True)
+    proposed = BertModel(config).push_to_hub(repo, create_pr=True, commit_message="Other weights")
     return {
         "private": client.api.model_info(repo).private,
-        "pushed": pull.oid == client.api.model_info(repo).sha,
-        "proposed": proposed.pr_revision if proposed.pr_url else None,
+        "pushed": pushed.oid == client.api.model_info(repo).sha,
+        "proposed": proposed.pr_revision,
         "loaded": AutoModel.from_pretrained(repo).config.vocab_size,
         "absent": client.refusal(AutoConfig.from_pretrained, f"{repo}-absent")["classes"][0],
         "nobody": client.refusal(AutoConfig.from_pretrained, repo, token=False, force_download=True)["classes"][0],
