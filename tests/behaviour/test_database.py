@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pioche.db import instance, migrate, schema
@@ -63,3 +65,8 @@ def test_migrations_are_named_by_their_revision(database: Database) -> None:
     scripts = ScriptDirectory.from_config(migrate.alembic_config())
     assert migrate.revisions() == sorted(script.revision for script in scripts.walk_revisions())
     assert migrate.revisions()[-1] == scripts.get_current_head()
+
+
+def test_the_migrations_make_the_schema_that_the_code_reads(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
