@@ -123,6 +123,44 @@ def test_a_stranger_proposes_a_change(kind: Kind, hub: Hub, ada: Account, eve: A
     }
 
 
+def draft(client: Client, repo: str) -> Any:
+    """A pull request opened before there is anything in it, and one by upload_folder, which newer clients do so."""
+    api = client.api
+    api.create_repo(repo)
+    pull = api.create_pull_request(repo, title="A draft", description="To come")
+    api.upload_file(repo_id=repo, path_or_fileobj=b"1\n", path_in_repo="f.txt", revision=pull.git_reference)
+    client.write("folder/w.bin", client.noise(30_000, repo))
+    client.write("folder/g.txt", b"g\n")
+    uploaded = api.upload_folder(
+        repo_id=repo, folder_path=client.folder / "folder", create_pr=True, commit_message="Two"
+    )
+    first = api.get_discussion_details(repo, pull.num)
+    second = api.get_discussion_details(repo, 2)
+    return {
+        "first": [pull.num, first.status, first.title, first.author, first.target_branch, first.events[0].content],
+        "diff": "+1" in first.diff and "g.txt" not in first.diff,
+        "second": [uploaded.pr_revision, uploaded.pr_url == second.url, second.status in {"draft", "open"}],
+        "its files": api.list_repo_files(repo, revision="refs/pr/2"),
+        "listed": [[row.num, row.title, row.is_pull_request] for row in api.get_repo_discussions(repo)],
+        "closed": len(list(api.get_repo_discussions(repo, discussion_status="closed"))),
+        "absent": client.refusal(api.get_discussion_details, repo, 3)["status"],
+        "main": api.list_repo_files(repo),
+    }
+
+
+def test_a_draft_is_filled_by_commits_to_its_ref(version: Kind, hub: Hub, ada: Account, repo: str) -> None:
+    assert version.tell(draft, hub, ada.token, repo=repo) == {
+        "first": [1, "draft", "A draft", ada.name, "refs/heads/main", "To come"],
+        "diff": True,
+        "second": ["refs/pr/2", True, True],
+        "its files": [".gitattributes", "g.txt", "w.bin"],
+        "listed": [[2, "Two", True], [1, "A draft", True]],
+        "closed": 0,
+        "absent": 404,
+        "main": [".gitattributes"],
+    }
+
+
 def race(client: Client, repo: str) -> Any:
     api = client.api
     add = client.hub.CommitOperationAdd

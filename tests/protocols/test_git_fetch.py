@@ -1,13 +1,16 @@
 """Clone and fetch with stock git: every way that git has to ask."""
 
+import random
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, commit, create, git, must
+from tests.protocols.git import Remote, commit, create, git, must, want
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +191,25 @@ def test_dumb_http_is_refused_with_a_sentence(full: Remote) -> None:
     assert "smart HTTP" in answer.text
 
 
-def test_no_git_process_stays_behind(full: Remote, tmp_path: Path) -> None:
-    full.clone(tmp_path / "w")
+def test_no_git_stays_behind_when_the_client_leaves(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    remote = create(hub, ada)
+    work = remote.clone(tmp_path / "w")
+    chance = random.Random(1)
+    commit(work, {f"{n}.txt": chance.randbytes(3 * 2**20).hex().encode() for n in range(4)})
+    must(work, "push", "-q", "origin", "main")
+    with socket.create_connection(("localhost", hub.port)) as connection:
+        body = want(remote.tip)
+        head = f"POST /{remote.repo_id}/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nGit-Protocol: version=2\r\n"
+        kind = f"Content-Type: application/x-git-upload-pack-request\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall((head + kind).encode() + body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    deadline = time.monotonic() + 30
+    while left := _gits(hub):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+    assert not list((hub.data_dir / "incoming").glob("git-*"))
+
+
+def _gits(hub: Hub) -> list[str]:
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(full.hub.data_dir) not in "\n".join(line for line in running.splitlines() if line.startswith("git "))
-    assert not [path for path in (full.hub.data_dir / "incoming").iterdir() if path.name.startswith("git-")]
+    return [line for line in running.splitlines() if "git" in line.split()[0] and str(hub.data_dir) in line]

@@ -5,37 +5,33 @@ import json
 import random
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.clients import CURRENT, OLDEST, Done, run
+from tests.clients import CURRENT, OLDEST, Kind
+from tests.clientside import Client
 from tests.hub import Account, Hub
 
-UPLOAD = """
-from huggingface_hub import HfApi
-api = HfApi()
-api.create_repo(args["repo"], private=True, exist_ok=True)
-info = api.upload_folder(repo_id=args["repo"], folder_path=args["folder"], **args.get("options", {}))
-files = {e.path: e for e in api.list_repo_tree(args["repo"], recursive=True, revision=info.oid) if hasattr(e, "lfs")}
-result({
-    "commit": info.oid,
-    "pull_request": info.pr_revision,
-    "xet": {path: e.xet_hash for path, e in files.items()},
-    "lfs": {path: e.lfs.sha256 for path, e in files.items() if e.lfs},
-})
-"""
+CLIENT = Kind(CURRENT)
 
-DOWNLOAD = """
-import hashlib, os
-os.environ.update(args.get("environ", {}))
-from pathlib import Path
-from huggingface_hub import hf_hub_download, snapshot_download
-folder = Path(snapshot_download(args["repo"], local_dir="copy"))
-one = hf_hub_download(args["repo"], args["one"], force_download=True)
-found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file() and ".cache" not in p.parts}
-sha = lambda p: hashlib.sha256(Path(p).read_bytes()).hexdigest()
-result({"one": sha(one), **{name: sha(path) for name, path in found.items()}})
-"""
+
+def upload(client: Client, repo: str, folder: str, options: dict[str, Any]) -> Any:
+    api = client.api
+    api.create_repo(repo, private=True, exist_ok=True)
+    info = api.upload_folder(repo_id=repo, folder_path=folder, **options)
+    files = {e.path: e for e in api.list_repo_tree(repo, recursive=True, revision=info.oid) if hasattr(e, "lfs")}
+    return {
+        "commit": info.oid,
+        "pull_request": info.pr_revision,
+        "xet": {path: e.xet_hash for path, e in files.items()},
+        "lfs": {path: e.lfs.sha256 for path, e in files.items() if e.lfs},
+    }
+
+
+def download(client: Client, repo: str, one: str) -> Any:
+    found = client.digests(client.api.snapshot_download(repo, local_dir="copy"))
+    return found | {"one": client.sha256(client.api.hf_hub_download(repo, one, force_download=True))}
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +43,8 @@ def noise(seed: int, size: int) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def publish(hub: Hub, who: Account, repo: str, folder: Path, **options: object) -> Done:
-    done = run(CURRENT, UPLOAD, hub, token=who.token, repo=repo, folder=str(folder), options=options)
-    assert not done.error, done.output
-    return done
+def publish(hub: Hub, who: Account, repo: str, folder: Path, **options: object) -> Any:
+    return CLIENT.tell(upload, hub, who.token, repo=repo, folder=str(folder), options=options)
 
 
 def stored_bytes(hub: Hub) -> int:
@@ -72,19 +66,19 @@ def test_upload_download_and_plain_reading(hub: Hub, ada: Account, tmp_path: Pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     repo = f"{ada.name}/{hub.name('doors')}"
-    published = publish(hub, ada, repo, tmp_path).value
+    published = publish(hub, ada, repo, tmp_path)
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     assert published["lfs"] == sums
     assert all(published["xet"][name] for name in contents)
-    for environ in ({}, {"HF_XET_CLIENT_ENABLE_MULTIRANGE_FETCHING": "1"}):
-        fetched = run(CURRENT, DOWNLOAD, hub, token=ada.token, repo=repo, one="noise.bin", environ=environ)
-        assert not fetched.error, fetched.output
-        assert fetched.value == fetched.value | sums | {"one": sums["noise.bin"]}
+    multirange = Kind(CURRENT, settings={"HF_XET_CLIENT_ENABLE_MULTIRANGE_FETCHING": "1"})
+    for kind in (CLIENT, multirange):
+        fetched = kind.tell(download, hub, ada.token, repo=repo, one="noise.bin")
+        assert fetched == fetched | sums | {"one": sums["noise.bin"]}
     for name, data in contents.items():
         assert get(hub, ada, f"{repo}/resolve/main/{name}") == data
         assert get(hub, ada, f"{repo}/resolve/main/{name}", Range="bytes=300000-400000") == data[300_000:400_001]
-    without_xet = run(CURRENT, DOWNLOAD, hub, token=ada.token, xet=False, repo=repo, one="noise.bin")
-    assert without_xet.value == without_xet.value | sums
+    without_xet = Kind(CURRENT, xet=False).tell(download, hub, ada.token, repo=repo, one="noise.bin")
+    assert without_xet == without_xet | sums
 
 
 def test_a_changed_file_sends_what_changed(hub: Hub, ada: Account, tmp_path: Path) -> None:
@@ -114,42 +108,36 @@ def test_a_stranger_gains_nothing_from_private_chunks(hub: Hub, ada: Account, tm
     assert get(hub, bob, f"{repo}/resolve/main/weights.bin") == noise(4, 2_000_000)
 
 
+def propose(client: Client, repo: str, folder: str, owner: str) -> Any:
+    client.hub.HfApi(token=owner).create_repo(repo)
+    return client.api.upload_folder(repo_id=repo, folder_path=folder, create_pr=True).pr_revision
+
+
 def test_pull_request_by_somebody_who_may_only_read(hub: Hub, ada: Account, tmp_path: Path) -> None:
     repo = f"{ada.name}/{hub.name('open')}"
-    create = 'from huggingface_hub import HfApi\nresult(HfApi().create_repo(args["repo"]).repo_id)'
-    assert run(CURRENT, create, hub, token=ada.token, repo=repo).value == repo
     (tmp_path / "proposal.bin").write_bytes(noise(5, 400_000))
     bob = hub.user(hub.name("bob"))
-    script = """
-from huggingface_hub import HfApi
-where = {"repo_id": args["repo"], "path_in_repo": "proposal.bin", "path_or_fileobj": args["file"]}
-result(HfApi().upload_file(create_pr=True, **where).pr_revision)
-"""
-    done = run(CURRENT, script, hub, token=bob.token, repo=repo, file=str(tmp_path / "proposal.bin"))
-    assert done.value == "refs/pr/1", done.output
+    told = CLIENT.tell(propose, hub, bob.token, repo=repo, folder=str(tmp_path), owner=ada.token)
+    assert told == "refs/pr/1"
     assert get(hub, bob, f"{repo}/resolve/refs%2Fpr%2F1/proposal.bin") == noise(5, 400_000)
+
+
+def lie(client: Client, repo: str, path: str) -> Any:
+    import hf_xet
+
+    client.api.create_repo(repo)
+    url = f"{client.api.endpoint}/api/models/{repo}/xet-write-token/main"
+    token = client.hub.utils.get_session().get(url, headers=client.hub.utils.build_hf_headers()).json()
+    pair = (token["accessToken"], token["exp"])
+    call = hf_xet.upload_files
+    return client.refusal(call, [path], token["casUrl"], pair, lambda: pair, None, "model", sha256s=["ab" * 32])
 
 
 def test_a_false_sha256_is_refused(hub: Hub, ada: Account, tmp_path: Path) -> None:
     """hf_xet passes a stated sha256 on unchanged; the hub computes it (xet.md section 11.1)."""
     (tmp_path / "lie.bin").write_bytes(noise(6, 300_000))
-    script = """
-import hf_xet, httpx, os
-from huggingface_hub import HfApi
-HfApi().create_repo(args["repo"])
-url = f"{os.environ['HF_ENDPOINT']}/api/models/{args['repo']}/xet-write-token/main"
-token = httpx.get(url, headers={"Authorization": f"Bearer {os.environ['HF_TOKEN']}"}).json()
-pair = (token["accessToken"], token["exp"])
-try:
-    hf_xet.upload_files([args["file"]], token["casUrl"], pair, lambda: pair, None, "model", sha256s=["ab" * 32])
-    result("accepted")
-except Exception as error:
-    result(str(error))
-"""
     repo = f"{ada.name}/{hub.name('lie')}"
-    done = run(CURRENT, script, hub, token=ada.token, repo=repo, file=str(tmp_path / "lie.bin"))
-    assert done.value != "accepted", done.output
-    assert "400" in done.value
+    assert "400" in CLIENT.tell(lie, hub, ada.token, repo=repo, path=str(tmp_path / "lie.bin"))["message"]
 
 
 def test_vector_of_the_grouped_scheme_comes_from_the_real_client(hub: Hub, ada: Account, tmp_path: Path) -> None:
@@ -159,7 +147,7 @@ def test_vector_of_the_grouped_scheme_comes_from_the_real_client(hub: Hub, ada: 
     data = b"".join(struct.pack("<f", i * 0.001) for i in range(501)) + b"xyz"
     (tmp_path / "vector.bin").write_bytes(data)
     repo = f"{ada.name}/{hub.name('vector')}"
-    published = publish(hub, ada, repo, tmp_path).value
+    published = publish(hub, ada, repo, tmp_path)
     assert published["xet"]["vector.bin"] == "3b275cca87cb42572d59d48aa7ccbcbb0a1c1522bffc31a33d8bd20078804135"
     xorb = "9958df4e36a688be0c1ce8b31bd4e7429148429eaeac8efeb5ea70d9a6672ac8"
     body = (hub.data_dir / "xet" / "xorbs" / xorb[:2] / xorb).read_bytes()
@@ -180,36 +168,32 @@ def test_anonymous_download_of_a_public_repo(hub: Hub, ada: Account, tmp_path: P
         headers={**ada.bearer, "Content-Type": "application/json"},
     )
     urllib.request.urlopen(request, timeout=60).close()
-    fetched = run(CURRENT, DOWNLOAD, hub, repo=repo, one="open.bin")
-    assert fetched.value["one"] == hashlib.sha256(noise(7, 900_000)).hexdigest(), fetched.output
+    fetched = CLIENT.tell(download, hub, None, repo=repo, one="open.bin")
+    assert fetched["one"] == hashlib.sha256(noise(7, 900_000)).hexdigest()
 
 
-OLD_CLIENT = """
-import hashlib, json, os, urllib.request
-from pathlib import Path
-import hf_xet
-from huggingface_hub import HfApi
-HfApi().create_repo(args["repo"])
-def token(kind):
-    url = f"{os.environ['HF_ENDPOINT']}/api/models/{args['repo']}/xet-{kind}-token/main"
-    headers = {"Authorization": f"Bearer {os.environ['HF_TOKEN']}"}
-    body = json.load(urllib.request.urlopen(urllib.request.Request(url, headers=headers)))
-    return body["casUrl"], (body["accessToken"], body["exp"])
-cas, pair = token("write")
-(sent,) = hf_xet.upload_files([args["file"]], cas, pair, lambda: pair, None, "model")
-cas, pair = token("read")
-wanted = hf_xet.PyXetDownloadInfo("copy.bin", sent.hash, args["size"])
-hf_xet.download_files([wanted], cas, pair, lambda: pair, None)
-result(hashlib.sha256(Path("copy.bin").read_bytes()).hexdigest())
-"""
+def old_way(client: Client, repo: str, path: str, size: int) -> Any:
+    import hf_xet
+
+    def token(kind: str) -> Any:
+        url = f"{client.api.endpoint}/api/models/{repo}/xet-{kind}-token/main"
+        body = client.hub.utils.get_session().get(url, headers=client.hub.utils.build_hf_headers()).json()
+        return body["casUrl"], (body["accessToken"], body["exp"])
+
+    client.api.create_repo(repo)
+    cas, pair = token("write")
+    (sent,) = hf_xet.upload_files([path], cas, pair, lambda: pair, None, "model")
+    cas, pair = token("read")
+    hf_xet.download_files([hf_xet.PyXetDownloadInfo("copy.bin", sent.hash, size)], cas, pair, lambda: pair, None)
+    return client.sha256("copy.bin")
 
 
 @pytest.mark.parametrize("version", ["1.1.10", "1.5.0"])
 def test_older_hf_xet_by_its_own_routes(hub: Hub, ada: Account, tmp_path: Path, version: str) -> None:
     """xet.md section 8.9: unversioned routes, v1 reconstructions, a footer size that no footer follows."""
     data = noise(8, 2_500_000)
-    (tmp_path / "old.bin").write_bytes(data)
-    names = {"repo": f"{ada.name}/{hub.name('old')}", "file": str(tmp_path / "old.bin")}
-    packages = (f"hf-xet=={version}",)
-    done = run(OLDEST, OLD_CLIENT, hub, token=ada.token, packages=packages, size=len(data), **names)
-    assert done.value == hashlib.sha256(data).hexdigest(), done.output
+    path = tmp_path / "old.bin"
+    path.write_bytes(data)
+    kind = Kind(OLDEST, packages=(f"hf-xet=={version}",))
+    told = kind.tell(old_way, hub, ada.token, repo=f"{ada.name}/{hub.name('old')}", path=str(path), size=len(data))
+    assert told == hashlib.sha256(data).hexdigest()

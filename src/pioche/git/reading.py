@@ -29,6 +29,13 @@ from pioche.names import Oid
 _KIND_NUMBER = dict(zip(KINDS, (1, 2, 3, 4), strict=True))
 _NUMBER_KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
 _COMMITS_KEPT = 4096
+_CACHE_BYTES_MAX = 128 * 2**20
+_CACHED_TREE_BYTES_MAX = 2 * 2**20
+
+# libgit2 keeps parsed objects, but by default no tree over 4 KiB (about 100 files): a look-up in a folder of 10,000 files
+# would parse it each time.
+pygit2.settings.cache_max_size(_CACHE_BYTES_MAX)
+pygit2.settings.cache_object_limit(pygit2.enums.ObjectType.TREE, _CACHED_TREE_BYTES_MAX)
 _Parsed = TypeVar("_Parsed")
 
 
@@ -152,10 +159,7 @@ class Reader:
         if not tree or not name:
             return None
         with self._lock:
-            folder = self._repo.get(tree)
-            if not isinstance(folder, pygit2.Tree):
-                # Not seen yet, or damaged: the careful way says which.
-                return next((entry for entry in self.tree(tree) if entry.name == name), None)
+            folder = self._parsed(tree)
             try:
                 found = folder[name]
             except (KeyError, ValueError):
@@ -176,22 +180,38 @@ class Reader:
                 pending.pop()
 
     def diff(self, old_tree: Oid | None, new_tree: Oid | None) -> Iterator[Change]:
-        """Files that differ; equal folders are not opened. A folder's own files come before its subfolders'."""
-        pending: list[tuple[str, Oid | None, Oid | None]] = [("", old_tree, new_tree)]
-        while pending:
-            base, old_oid, new_oid = pending.pop()
-            if old_oid == new_oid:
-                continue
-            old = {entry.name: entry for entry in self.tree(old_oid)} if old_oid else {}
-            new = {entry.name: entry for entry in self.tree(new_oid)} if new_oid else {}
-            for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
-                before, after = old.get(name), new.get(name)
-                inside = _folder(before), _folder(after)
-                if any(inside):
-                    pending.append((f"{base}{name}/", *inside))
-                change = Change(base + name, _file(before), _file(after))
-                if change.old != change.new:
-                    yield change
+        """Files that differ, in no promised order; equal folders are not opened. None is an empty tree."""
+        if old_tree is None or new_tree is None:
+            yield from (Change(path, None, entry) for path, entry in (self.walk(new_tree) if new_tree else ()))
+            yield from (Change(path, entry, None) for path, entry in (self.walk(old_tree) if old_tree else ()))
+        elif old_tree != new_tree:
+            yield from self._changes(old_tree, new_tree)
+
+    def _changes(self, old_tree: Oid, new_tree: Oid) -> list[Change]:
+        """A file that became a link comes as a removal and an addition of one path: they are one change."""
+        found: dict[str, Change] = {}
+        for delta in self._deltas(old_tree, new_tree):
+            old, new = _side(delta.old_file), _side(delta.new_file)
+            path = (delta.new_file if new else delta.old_file).raw_path.decode("utf-8", "surrogateescape")
+            known = found.get(path, Change(path, None, None))
+            found[path] = Change(path, old or known.old, new or known.new)
+        return list(found.values())
+
+    def _deltas(self, old_tree: Oid, new_tree: Oid) -> list[pygit2.DiffDelta]:
+        with self._lock:
+            return list(self._parsed(old_tree).diff_to_tree(self._parsed(new_tree)).deltas)
+
+    def _parsed(self, tree: Oid) -> pygit2.Tree:
+        """The tree as libgit2 keeps it. Called under the lock. Raises ObjectMissing, Corrupt."""
+        for _ in range(2):
+            try:
+                found = self._repo.get(tree)
+            except (pygit2.GitError, ValueError):
+                found = None
+            if isinstance(found, pygit2.Tree):
+                return found
+            self.tree(tree)  # says what is wrong with it, or opens the repo anew where packs had moved
+        raise Corrupt(f"git object {tree} cannot be read")
 
     def _read_kind(self, oid: Oid, kind: str) -> bytes:
         found, data = self.read(oid)
@@ -200,12 +220,12 @@ class Reader:
         return data
 
 
-def _folder(entry: TreeEntry | None) -> Oid | None:
-    return entry.oid if entry is not None and entry.is_tree else None
-
-
-def _file(entry: TreeEntry | None) -> TreeEntry | None:
-    return None if entry is None or entry.is_tree else entry
+def _side(file: pygit2.DiffFile) -> TreeEntry | None:
+    """libgit2 writes a null id and mode for the side on which there is no file."""
+    if not file.mode:
+        return None
+    name = file.raw_path.rpartition(b"/")[2].decode("utf-8", "surrogateescape")
+    return TreeEntry(int(file.mode), name, Oid(str(file.id)))
 
 
 def _sound(oid: Oid, parse: Callable[[], _Parsed]) -> _Parsed:

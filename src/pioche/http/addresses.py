@@ -9,7 +9,7 @@ from typing import Any
 from pioche.config import Config
 from pioche.errors import BadRequest
 
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?\Z")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?\Z", re.ASCII)
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -25,7 +25,8 @@ class Addresses:
     def check(self, headers: Mapping[str, str]) -> None:
         """Before anything is done for a request. Raises BadRequest when the Host header is not one of ours."""
         host = headers.get("host", "")
-        if not self._public and not self._is_ours(host):
+        name = _host_name(host)
+        if not self._public and name not in self._hosts and not name.endswith(".localhost"):
             raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
 
     def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
@@ -42,17 +43,15 @@ class Addresses:
         peer = scope.get("client")
         return str(peer[0]) if peer else ""
 
-    def _is_ours(self, host: str) -> bool:
-        """`name` or `name:port` and nothing else: the whole of it goes into links."""
-        match = _HOST.match(host)
-        if match is None:
-            return False
-        name = (match["v6"] or match["name"]).lower().rstrip(".")
-        return name in self._hosts or name.endswith(".localhost")
-
     def _is_proxy(self, scope: Mapping[str, Any]) -> bool:
         peer = scope.get("client")
         return bool(self._proxies) and bool(peer) and peer[0] in self._proxies  # type: ignore[index]
+
+
+def _host_name(host: str) -> str:
+    """Empty for what is no `name:port`: a link made from `localhost:@elsewhere` would lead elsewhere."""
+    found = _HOST.match(host)
+    return (found[1] or found[2]).lower().rstrip(".") if found else ""
 
 
 def _own_names(config: Config) -> frozenset[str]:

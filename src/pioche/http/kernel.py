@@ -6,6 +6,7 @@ A refusal at any step is rendered by the route's protocol. What is not a HubErro
 the request's id and answered 500 without a detail.
 """
 
+import itertools
 import re
 import secrets
 import time
@@ -37,6 +38,8 @@ from pioche.repos.access import Action, Moved
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
 _HEADER_BYTES_MAX = 64 * 1024
+_PROCESS_ID = secrets.token_hex(6)
+_serial = itertools.count(1)
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:;=-]{1,128}\Z")
 
 _PREFLIGHT: Headers = [
@@ -180,8 +183,10 @@ def _check_limits(request: Request) -> None:
     scope = request.scope
     if len(scope["raw_path"]) + len(scope["query_string"]) > _URI_BYTES_MAX:
         raise UriTooLong(f"The address may have at most {_URI_BYTES_MAX} bytes")
-    headers = scope["headers"]
-    if len(headers) > _HEADERS_MAX or sum(len(name) + len(value) for name, value in headers) > _HEADER_BYTES_MAX:
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if len(scope["headers"]) > _HEADERS_MAX or size > _HEADER_BYTES_MAX:
         raise HeadersTooLarge(f"At most {_HEADERS_MAX} headers with {_HEADER_BYTES_MAX} bytes are accepted")
 
 
@@ -192,7 +197,7 @@ def _request_id(scope: dict[str, Any]) -> str:
             text = value.decode("latin-1")
             if _TRACE_ID.match(text):
                 return str(text)
-    return secrets.token_hex(8)
+    return f"{_PROCESS_ID}{next(_serial):08x}"
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

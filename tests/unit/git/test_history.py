@@ -1,8 +1,9 @@
 from collections.abc import Callable
 
 from pioche.git.genesis import genesis
-from pioche.git.objects import MODE_TREE, TreeEntry, build_tree, object_id
+from pioche.git.objects import MODE_FILE, MODE_LINK, MODE_TREE, TreeEntry, build_tree, object_id
 from pioche.git.store import GitStore
+from pioche.git.trees import edit
 from pioche.names import Oid
 from tests.unit.git.conftest import AUTHOR, UID, Git
 
@@ -118,6 +119,19 @@ def test_diff_names_files_on_both_sides(store: GitStore, commit: Make) -> None:
     }
     assert changes == {"a": (True, False), "a/b": (False, True), "d/x": (True, True), "gone/z": (True, False)}
     assert list(objects.diff(objects.commit(first).tree, objects.commit(first).tree)) == []
+
+
+def test_a_file_that_becomes_a_link_is_one_change(store: GitStore, commit: Make) -> None:
+    first = commit(None, {"a": b"1", "b": b"2"})
+    objects = store.open(UID)
+    old = objects.commit(first).tree
+    new, trees = edit(objects, old, {"a": (MODE_LINK, object_id("blob", b"2"))})
+    store.write(UID, trees)
+    (change,) = objects.diff(old, new)
+    assert change.path == "a"
+    assert change.old
+    assert change.new
+    assert (change.old.mode, change.new.mode) == (MODE_FILE, MODE_LINK)
 
 
 def test_a_very_deep_tree_does_not_exhaust_the_stack(store: GitStore) -> None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pioche.errors import Unprocessable
-from pioche.git.objects import EMPTY_TREE, MODE_EXECUTABLE, MODE_FILE, object_id
+from pioche.git.objects import EMPTY_TREE, MODE_EXECUTABLE, MODE_FILE, ObjectMissing, object_id
 from pioche.git.store import GitStore, Objects
 from pioche.git.trees import DEPTH_MAX, Edit, edit
 from pioche.names import Oid
@@ -83,6 +83,11 @@ def test_find(store: GitStore) -> None:
     assert folder.is_tree
     for absent in ("", "a/", "/a", "a//b", "a/c", "f/x", "A", "a/b/ü/x", ".", "\0"):
         assert objects.find(root, absent) is None
+
+
+def test_find_in_a_tree_that_is_not_there_is_not_an_absent_file(store: GitStore) -> None:
+    with pytest.raises(ObjectMissing):
+        store.open(UID).find(Oid("e" * 40), "a")
 
 
 names = st.text(st.sampled_from("ab.-é"), min_size=1, max_size=3).filter(lambda name: name not in (".", ".."))

@@ -59,10 +59,12 @@ def _action(body: Batch) -> Action:
     match body.operation:
         case "download":
             return Action.CONTENT
-        case "upload" if body.ref and body.ref.name.startswith("refs/pr/"):
-            return Action.PROPOSE  # whoever may read may add to their own pull request
+        case "upload" if body.ref and body.ref.name.startswith("refs/heads/"):
+            return Action.WRITE  # git-lfs, about to push to a branch
         case "upload":
-            return Action.WRITE
+            # huggingface_hub names `main` here also when a pull request is to come of it, which whoever may read may
+            # open: the commit is what decides, and until then the bytes are garbage that is swept.
+            return Action.PROPOSE
     raise Unprocessable(f"operation {body.operation[:40]!r} is not known: use download or upload")
 
 

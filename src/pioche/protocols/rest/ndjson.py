@@ -86,7 +86,8 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
         if b"\n" not in chunk:
             pending.append(chunk)
             if sum(map(len, pending)) > line_max:
-                raise TooLarge(f"A line may have at most {line_max} bytes: upload large files by LFS or Xet")
+                most = limits.regular_file_bytes_max // 2**20
+                raise TooLarge(f"A file in a commit may have at most {most} MiB: upload larger ones by LFS or Xet")
             continue
         *complete, rest = b"".join([*pending, chunk]).split(b"\n")
         pending = [rest]
