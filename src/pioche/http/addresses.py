@@ -22,16 +22,19 @@ class Addresses:
         self._proxies = frozenset(config.trusted_proxies)
         self._scheme = "https" if config.tls_cert else "http"
 
-    def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """Raises BadRequest when the Host header is not one of ours."""
-        if self._public:
-            return self._public
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Before anything is done for a request. Raises BadRequest when the Host header is not one of ours."""
         host = headers.get("host", "")
         name = _host_name(host)
-        if name not in self._hosts and not name.endswith(".localhost"):
+        if not self._public and name not in self._hosts and not name.endswith(".localhost"):
             raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
+
+    def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+        """`https://host` without a slash, for a request that was checked."""
+        if self._public:
+            return self._public
         scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
-        return f"{'https' if scheme == 'https' else 'http'}://{host}"
+        return f"{'https' if scheme == 'https' else 'http'}://{headers.get('host', '')}"
 
     def client(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         """The client's address: the last hop that a trusted proxy names, else the peer's."""

@@ -19,7 +19,9 @@ from pioche.errors import (
     Forbidden,
     HeadersTooLarge,
     HubError,
+    NotOffered,
     ReadOnlyToken,
+    RepoNotFound,
     Unauthenticated,
     UriTooLong,
 )
@@ -82,11 +84,17 @@ class Kernel:
             _check_limits(request)
             if request.method == "OPTIONS":
                 return None, Response(204, list(_PREFLIGHT))
-            match = self._router.match(request.method, request.raw_path.split("/")[1:])
-            return match, await self._handle(request, match)
-        except Moved as moved:
-            assert match is not None  # noqa: S101 - only opening a repo raises it
-            return match, _moved(request, match, moved)
+            matches = self._router.matches(request.method, request.raw_path.split("/")[1:])
+            match = matches[0]
+            self.hub.addresses.check(request.headers)
+            await self._identify(request, match)
+            match = await self._open(request, matches)
+            return match, await match.route.handler(request)
+        except _Redirected as redirected:
+            return redirected.match, redirected.response
+        except Moved:
+            # The body named the repo by an old name, and no address can say where it is now.
+            return match, self._refuse(request, match, RepoNotFound(anonymous=request.caller.is_anonymous))
         except HubError as error:
             return match, self._refuse(request, match, error)
         except ClientLeft:
@@ -98,24 +106,34 @@ class Kernel:
             log.failure(request.method, request.raw_path, error)
             return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
 
-    async def _handle(self, request: Request, match: Match) -> Response:
-        route = match.route
-        request.params = match.params
-        if route.body_bytes_max is not None:
-            request.body_bytes_max = route.body_bytes_max
-        if route.needs is not Needs.SIGNATURE:
+    async def _identify(self, request: Request, match: Match) -> None:
+        if match.route.needs is not Needs.SIGNATURE:
             token = credentials.token(request.headers.get("authorization"))
             if token is not None:
                 request.caller = await self.hub.callers.by_token(token)
-        if isinstance(route.needs, Action):
-            assert match.repo_id is not None, "a table gave an Action to a route without a repo"  # noqa: S101
-            request.repo_or_none = await self.hub.access.open(request.caller, match.repo_id, route.needs)
-        else:
-            _check_needs(request, route.needs)
-        return await route.handler(request)
+
+    async def _open(self, request: Request, matches: list[Match]) -> Match:
+        """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""
+        first = matches[0]
+        if not isinstance(first.route.needs, Action):
+            _check_needs(request, first.route.needs)
+            return _chosen(request, first)
+        refusal: RepoNotFound | None = None
+        for match in matches:
+            if isinstance(match.route.needs, Action) and match.repo_id is not None:
+                try:
+                    request.repo_or_none = await self.hub.access.open(request.caller, match.repo_id, match.route.needs)
+                except Moved as moved:
+                    raise _Redirected(match, _moved(request, match, moved)) from None
+                except RepoNotFound as error:
+                    refusal = refusal or error
+                else:
+                    return _chosen(request, match)
+        assert refusal is not None, "a table gave an Action to a route without a repo"  # noqa: S101
+        raise refusal
 
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
-        if isinstance(error, Failure):
+        if isinstance(error, Failure) and not isinstance(error, NotOffered):
             log.failure(request.method, request.raw_path, error)
         protocol = match.protocol if match else self.protocols[-1]
         return protocol.render_error(request, error)
@@ -132,6 +150,21 @@ class Kernel:
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+class _Redirected(Exception):
+    """The repo has another name now."""
+
+    def __init__(self, match: Match, response: Response) -> None:
+        super().__init__()
+        self.match, self.response = match, response
+
+
+def _chosen(request: Request, match: Match) -> Match:
+    request.params = match.params
+    if match.route.body_bytes_max is not None:
+        request.body_bytes_max = match.route.body_bytes_max
+    return match
 
 
 def _check_needs(request: Request, needs: Needs) -> None:
