@@ -156,7 +156,7 @@ def route_of(operation: Operation) -> Match | None:
     """The route that a request of this operation reaches; None when it reaches only the general ones (pages, files)."""
     segments = [re.sub(r"\{(\w+)\}", lambda found: SAMPLE.get(found[1], "x"), part) for part in parts(operation.path)]
     try:
-        match = router().match(operation.method, "/".join(segments).split("/"))
+        match = router().matches(operation.method, "/".join(segments).split("/"))[0]
     except (NotFound, MethodNotAllowed):
         return None
     is_general = operation.path.startswith("/api/") and not match.route.pattern.startswith("/api/")
