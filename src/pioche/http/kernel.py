@@ -82,7 +82,7 @@ class Kernel:
             _check_limits(request)
             if request.method == "OPTIONS":
                 return None, Response(204, list(_PREFLIGHT))
-            match = self._router.match(request.method, request.raw_path.split("/")[1:])
+            match = self._router.find(request.method, request.raw_path)
             return match, await self._handle(request, match)
         except Moved as moved:
             assert match is not None  # noqa: S101 - only opening a repo raises it
@@ -100,7 +100,7 @@ class Kernel:
 
     async def _handle(self, request: Request, match: Match) -> Response:
         route = match.route
-        request.params = match.params
+        request.params = dict(match.params)
         if route.body_bytes_max is not None:
             request.body_bytes_max = route.body_bytes_max
         if route.needs is not Needs.SIGNATURE:

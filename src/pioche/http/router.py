@@ -12,6 +12,9 @@ from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
 from pioche.names import RepoId, RepoType
 
+_REMEMBERED_MAX = 4096
+_REMEMBERED_CHARACTERS_MAX = 256
+
 _REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
 
 
@@ -49,10 +52,23 @@ class Router:
 
     def __init__(self, protocols: Iterable[Protocol]) -> None:
         self._root = _Node()
+        self._remembered: dict[tuple[str, str], Match] = {}
         for protocol in protocols:
             for route in protocol.routes:
                 for repo_type, segments in _spell_out(route.pattern):
                     self._add(protocol, route, repo_type, segments)
+
+    def find(self, method: str, path: str) -> Match:
+        """As `match`, for an undecoded path. What was asked for lately is remembered: the Match is not to be changed."""
+        key = (method, path)
+        found = self._remembered.get(key)
+        if found is None:
+            found = self.match(method, path.split("/")[1:])
+            if len(path) <= _REMEMBERED_CHARACTERS_MAX:
+                if len(self._remembered) >= _REMEMBERED_MAX:
+                    self._remembered.clear()
+                self._remembered[key] = found
+        return found
 
     def match(self, method: str, segments: list[str]) -> Match:
         """`segments` are undecoded. Raises NotFound, or MethodNotAllowed where other methods are served."""
