@@ -30,11 +30,17 @@ class Sample:
 
 @dataclass
 class Pair:
-    """The hub and its reference, measured in turn. `goal` is the ratio of rates to reach."""
+    """The hub and its reference, measured in turn. `goal` is the ratio of rates to reach.
+
+    `cpu_each_max` is in seconds of the hub's processor time for a byte or a request, `cpu_ratio_max` in the reference's.
+    """
 
     name: str
     unit: str
-    goal: float | None
+    goal: float
+    cpu_each_max: float | None = None
+    cpu_ratio_max: float | None = None
+    p99_ms_max: float | None = None
     hub: list[Sample] = field(default_factory=list)
     reference: list[Sample] = field(default_factory=list)
 
@@ -42,6 +48,22 @@ class Pair:
     def ratio(self) -> float:
         """The median of the ratios of neighbouring runs: what slows the machine slows both."""
         return statistics.median(hub.rate / ref.rate for hub, ref in zip(self.hub, self.reference, strict=True))
+
+    @property
+    def cpu_each(self) -> float:
+        return statistics.median(sample.cpu_each for sample in self.hub)
+
+    @property
+    def cpu_limit(self) -> float:
+        """What `cpu_each` may be."""
+        if self.cpu_each_max is not None:
+            return self.cpu_each_max
+        return (self.cpu_ratio_max or 1.0) * statistics.median(sample.cpu_each for sample in self.reference)
+
+    @property
+    def p99_ms(self) -> float | None:
+        waits = [sample.p99_ms for sample in self.hub if sample.p99_ms is not None]
+        return statistics.median(waits) if waits else None
 
 
 def in_turn(pair: Pair, hub: Callable[[], Sample], reference: Callable[[], Sample], rounds: int) -> Pair:

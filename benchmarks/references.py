@@ -57,10 +57,9 @@ http {{
 
 @contextmanager
 def bare_asgi(workers: int) -> Iterator[Server]:
-    """benchmarks.bare on the server that the hub runs on."""
+    """benchmarks.bare on the server that the hub runs on, with the same settings."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
-    with running([*command, "--workers", str(workers), "--no-ws", "benchmarks.bare:app"], port) as server:
+    with running([sys.executable, "-m", "benchmarks.bare", str(port), str(workers)], port) as server:
         yield server
 
 

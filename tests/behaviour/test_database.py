@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from pioche.db import instance, schema
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database, Lookup
+from pioche.errors import ConfigError
 
 _EPOCH = Lookup("SELECT value FROM instance WHERE key = :key")
 
@@ -47,3 +51,22 @@ def test_lookups_read_the_same_on_the_loop_and_in_a_thread(database: Database) -
 def test_a_taken_key_is_an_integrity_error(database: Database) -> None:
     with pytest.raises(sa.exc.IntegrityError), database.write() as connection:
         connection.execute(schema.instance.insert().values(key="epoch", value="2"))
+
+
+def test_a_database_of_a_later_version_is_refused_and_a_current_one_left_alone(database: Database) -> None:
+    migrate.upgrade(database)
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer Pioche"):
+        migrate.upgrade(database)
+
+
+def test_migrations_are_named_by_their_revision(database: Database) -> None:
+    scripts = ScriptDirectory.from_config(migrate.alembic_config())
+    assert migrate.revisions() == sorted(script.revision for script in scripts.walk_revisions())
+    assert migrate.revisions()[-1] == scripts.get_current_head()
+
+
+def test_the_migrations_make_the_schema_that_the_code_reads(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []

@@ -5,7 +5,6 @@ Two ways in: `read()` and `write()` give a SQLAlchemy Core connection to plain f
 """
 
 import asyncio
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,24 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pioche.config import Config
+from pioche.db.lookup import Lookup as Lookup
+from pioche.db.lookup import Row as Row
+from pioche.db.remembered import Remembered
 from pioche.errors import BadRequest, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
-_NAMED = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 Params = Mapping[str, Any]
-Row = tuple[Any, ...]
-
-
-class Lookup:
-    """One SQL text with `:name` parameters, ready for both engines."""
-
-    __slots__ = ("postgres", "sqlite")
-
-    def __init__(self, sql: str) -> None:
-        self.sqlite = " ".join(sql.split())
-        self.postgres = _NAMED.sub(r"%(\1)s", self.sqlite.replace("%", "%%"))
 
 
 class Database:
@@ -48,6 +38,7 @@ class Database:
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._url = config.database_url
+        self._remembered = Remembered(self.fetch_all_sync, self.data_version)
         self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
 
     # --- transactions, for plain functions ---
@@ -73,19 +64,19 @@ class Database:
             connection = connection.execution_options(pioche_write=True)
             with connection.begin():
                 yield connection
+        self._remembered.doubt()
 
     # --- hot look-ups, on the event loop ---
 
     async def fetch_one(self, lookup: Lookup, params: Params) -> Row | None:
         """The first row or None."""
-        if self.is_sqlite:
-            return self.fetch_one_sync(lookup, params)
-        rows = await self._fetch_postgres(lookup, params)
+        rows = self._remembered.fetch(lookup, params) if self.is_sqlite else await self._fetch_postgres(lookup, params)
         return rows[0] if rows else None
 
     async def fetch_all(self, lookup: Lookup, params: Params) -> list[Row]:
+        """All rows. The list is shared: it must not be changed."""
         if self.is_sqlite:
-            return self.fetch_all_sync(lookup, params)
+            return self._remembered.fetch(lookup, params)
         return await self._fetch_postgres(lookup, params)
 
     def fetch_one_sync(self, lookup: Lookup, params: Params) -> Row | None:
@@ -103,7 +94,7 @@ class Database:
             raise _ours(error) from error
 
     def data_version(self) -> int:
-        """Changes when another connection commits (SQLite); what caches of rights are keyed on."""
+        """Changes when another connection commits (SQLite); of use only beside an earlier answer in the same thread."""
         version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
         return version
 
@@ -113,6 +104,7 @@ class Database:
             reader.close()
         self._readers.clear()
         self._local = threading.local()
+        self._remembered.clear()
         self.engine.dispose()
 
     async def aclose(self) -> None:

@@ -1,6 +1,7 @@
 """The public address of the hub: what absolute links start with, never taken from a header we do not trust."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pioche.config import Config
 from pioche.errors import BadRequest
 
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?\Z", re.ASCII)
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -20,16 +22,19 @@ class Addresses:
         self._proxies = frozenset(config.trusted_proxies)
         self._scheme = "https" if config.tls_cert else "http"
 
-    def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """Raises BadRequest when the Host header is not one of ours."""
-        if self._public:
-            return self._public
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Before anything is done for a request. Raises BadRequest when the Host header is not one of ours."""
         host = headers.get("host", "")
         name = _host_name(host)
-        if name not in self._hosts and not name.endswith(".localhost"):
+        if not self._public and name not in self._hosts and not name.endswith(".localhost"):
             raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
+
+    def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+        """`https://host` without a slash, for a request that was checked."""
+        if self._public:
+            return self._public
         scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
-        return f"{'https' if scheme == 'https' else 'http'}://{host}"
+        return f"{'https' if scheme == 'https' else 'http'}://{headers.get('host', '')}"
 
     def client(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         """The client's address: the last hop that a trusted proxy names, else the peer's."""
@@ -44,9 +49,9 @@ class Addresses:
 
 
 def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower().rstrip(".")
+    """Empty for what is no `name:port`: a link made from `localhost:@elsewhere` would lead elsewhere."""
+    found = _HOST.match(host)
+    return (found[1] or found[2]).lower().rstrip(".") if found else ""
 
 
 def _own_names(config: Config) -> frozenset[str]:

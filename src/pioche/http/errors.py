@@ -7,10 +7,12 @@ BEARER = 'Bearer realm="Authentication required", charset="UTF-8"'
 BASIC = 'Basic realm="Pioche: any user name, an access token as password", charset="UTF-8"'
 """git and git-lfs ask for a password only after this challenge."""
 
+_MESSAGE_CHARACTERS_MAX = 1000  # the body has all of it
+
 
 def headers(error: HubError, *, challenge: str = BEARER) -> Headers:
     """The headers by which clients choose their exception (hub-api.md section 1), whatever the body."""
-    found: Headers = [("X-Error-Message", error.message.replace("\r", " ").replace("\n", " "))]
+    found: Headers = [("X-Error-Message", error.message[:_MESSAGE_CHARACTERS_MAX])]
     if error.code:
         found.append(("X-Error-Code", error.code))
     if error.status == 401:

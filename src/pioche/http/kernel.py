@@ -6,6 +6,7 @@ A refusal at any step is rendered by the route's protocol. What is not a HubErro
 the request's id and answered 500 without a detail.
 """
 
+import itertools
 import re
 import secrets
 import time
@@ -18,7 +19,9 @@ from pioche.errors import (
     Forbidden,
     HeadersTooLarge,
     HubError,
+    NotOffered,
     ReadOnlyToken,
+    RepoNotFound,
     Unauthenticated,
     UriTooLong,
 )
@@ -35,6 +38,8 @@ from pioche.repos.access import Action, Moved
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
 _HEADER_BYTES_MAX = 64 * 1024
+_PROCESS_ID = secrets.token_hex(6)
+_serial = itertools.count(1)
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:;=-]{1,128}\Z")
 
 _PREFLIGHT: Headers = [
@@ -79,11 +84,17 @@ class Kernel:
             _check_limits(request)
             if request.method == "OPTIONS":
                 return None, Response(204, list(_PREFLIGHT))
-            match = self._router.match(request.method, request.raw_path.split("/")[1:])
-            return match, await self._handle(request, match)
-        except Moved as moved:
-            assert match is not None  # noqa: S101 - only opening a repo raises it
-            return match, _moved(request, match, moved)
+            matches = self._router.matches(request.method, request.raw_path.split("/")[1:])
+            match = matches[0]
+            self.hub.addresses.check(request.headers)
+            await self._identify(request, match)
+            match = await self._open(request, matches)
+            return match, await match.route.handler(request)
+        except _Redirected as redirected:
+            return redirected.match, redirected.response
+        except Moved:
+            # The body named the repo by an old name, and no address can say where it is now.
+            return match, self._refuse(request, match, RepoNotFound(anonymous=request.caller.is_anonymous))
         except HubError as error:
             return match, self._refuse(request, match, error)
         except ClientLeft:
@@ -95,24 +106,34 @@ class Kernel:
             log.failure(request.method, request.raw_path, error)
             return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
 
-    async def _handle(self, request: Request, match: Match) -> Response:
-        route = match.route
-        request.params = match.params
-        if route.body_bytes_max is not None:
-            request.body_bytes_max = route.body_bytes_max
-        if route.needs is not Needs.SIGNATURE:
+    async def _identify(self, request: Request, match: Match) -> None:
+        if match.route.needs is not Needs.SIGNATURE:
             token = credentials.token(request.headers.get("authorization"))
             if token is not None:
                 request.caller = await self.hub.callers.by_token(token)
-        if isinstance(route.needs, Action):
-            assert match.repo_id is not None, "a table gave an Action to a route without a repo"  # noqa: S101
-            request.repo_or_none = await self.hub.access.open(request.caller, match.repo_id, route.needs)
-        else:
-            _check_needs(request, route.needs)
-        return await route.handler(request)
+
+    async def _open(self, request: Request, matches: list[Match]) -> Match:
+        """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""
+        first = matches[0]
+        if not isinstance(first.route.needs, Action):
+            _check_needs(request, first.route.needs)
+            return _chosen(request, first)
+        refusal: RepoNotFound | None = None
+        for match in matches:
+            if isinstance(match.route.needs, Action) and match.repo_id is not None:
+                try:
+                    request.repo_or_none = await self.hub.access.open(request.caller, match.repo_id, match.route.needs)
+                except Moved as moved:
+                    raise _Redirected(match, _moved(request, match, moved)) from None
+                except RepoNotFound as error:
+                    refusal = refusal or error
+                else:
+                    return _chosen(request, match)
+        assert refusal is not None, "a table gave an Action to a route without a repo"  # noqa: S101
+        raise refusal
 
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
-        if isinstance(error, Failure):
+        if isinstance(error, Failure) and not isinstance(error, NotOffered):
             log.failure(request.method, request.raw_path, error)
         protocol = match.protocol if match else self.protocols[-1]
         return protocol.render_error(request, error)
@@ -131,6 +152,21 @@ class Kernel:
                 return
 
 
+class _Redirected(Exception):
+    """The repo has another name now."""
+
+    def __init__(self, match: Match, response: Response) -> None:
+        super().__init__()
+        self.match, self.response = match, response
+
+
+def _chosen(request: Request, match: Match) -> Match:
+    request.params = match.params
+    if match.route.body_bytes_max is not None:
+        request.body_bytes_max = match.route.body_bytes_max
+    return match
+
+
 def _check_needs(request: Request, needs: Needs) -> None:
     caller = request.caller
     if needs in (Needs.ANYONE, Needs.SIGNATURE):
@@ -147,8 +183,10 @@ def _check_limits(request: Request) -> None:
     scope = request.scope
     if len(scope["raw_path"]) + len(scope["query_string"]) > _URI_BYTES_MAX:
         raise UriTooLong(f"The address may have at most {_URI_BYTES_MAX} bytes")
-    headers = scope["headers"]
-    if len(headers) > _HEADERS_MAX or sum(len(name) + len(value) for name, value in headers) > _HEADER_BYTES_MAX:
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if len(scope["headers"]) > _HEADERS_MAX or size > _HEADER_BYTES_MAX:
         raise HeadersTooLarge(f"At most {_HEADERS_MAX} headers with {_HEADER_BYTES_MAX} bytes are accepted")
 
 
@@ -159,7 +197,7 @@ def _request_id(scope: dict[str, Any]) -> str:
             text = value.decode("latin-1")
             if _TRACE_ID.match(text):
                 return str(text)
-    return secrets.token_hex(8)
+    return f"{_PROCESS_ID}{next(_serial):08x}"
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

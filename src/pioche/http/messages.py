@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -25,6 +24,8 @@ T = TypeVar("T")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = list[tuple[str, str]]
 
+_NOBODY = Caller.nobody()
+
 _FORM_FIELDS_MAX = 20_000
 _STALL_BYTES = 16 * 1024  # what has to arrive within the setting body_stall_seconds
 _DISCARD_BYTES_MAX = 8 * 2**20
@@ -39,7 +40,9 @@ class Request:
     """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it."""
 
     __slots__ = (
-        "__dict__",
+        "_base_url",
+        "_headers",
+        "_query",
         "_receive",
         "body_bytes_max",
         "body_has_ended",
@@ -48,6 +51,7 @@ class Request:
         "id",
         "method",
         "params",
+        "raw_path",
         "repo_or_none",
         "scope",
     )
@@ -57,12 +61,17 @@ class Request:
         self.hub = hub
         self.id = request_id
         self.method: str = scope["method"]
+        self.raw_path: str = scope["raw_path"].decode("latin-1")
         self.params: dict[str, str] = {}
-        self.caller = Caller.nobody()
+        self.caller = _NOBODY
         self.repo_or_none: Repo | None = None
         self.body_bytes_max = hub.config.json_bytes_max
         self.body_has_ended = False
         self._receive = receive
+        # By hand: functools.cached_property takes a lock.
+        self._headers: dict[str, str] | None = None
+        self._query: Query | None = None
+        self._base_url: str | None = None
 
     @property
     def repo(self) -> Repo:
@@ -70,35 +79,40 @@ class Request:
         assert self.repo_or_none is not None, "this route is not about a repo"  # noqa: S101
         return self.repo_or_none
 
-    @cached_property
+    @property
     def headers(self) -> dict[str, str]:
-        """Lower-case names; repeated headers are joined with `, ` (RFC 9110 section 5.3)."""
-        found: dict[str, str] = {}
-        for raw_name, raw_value in self.scope["headers"]:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            found[name] = f"{found[name]}, {value}" if name in found else value
+        """Lower-case names, as ASGI has them; repeated headers are joined with `, ` (RFC 9110 section 5.3)."""
+        found = self._headers
+        if found is None:
+            found = self._headers = {}
+            for raw_name, raw_value in self.scope["headers"]:
+                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+                found[name] = f"{found[name]}, {value}" if name in found else value
         return found
 
-    @cached_property
-    def query(self) -> "Query":
-        text = self.scope["query_string"].decode("latin-1")
-        try:
-            return Query(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX))
-        except (UnicodeDecodeError, ValueError):
-            raise BadRequest("The query string is not valid: UTF-8, percent-encoded, is expected") from None
-
     @property
-    def raw_path(self) -> str:
-        return str(self.scope["raw_path"].decode("latin-1"))
+    def query(self) -> "Query":
+        found = self._query
+        if found is None:
+            text = self.scope["query_string"].decode("latin-1")
+            try:
+                pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
+            except (UnicodeDecodeError, ValueError):
+                raise BadRequest("The query string is not valid: UTF-8, percent-encoded, is expected") from None
+            found = self._query = Query(pairs)
+        return found
 
     @property
     def raw_query(self) -> str:
         return str(self.scope["query_string"].decode("latin-1"))
 
-    @cached_property
+    @property
     def base_url(self) -> str:
         """`https://host` without a slash: what every absolute address in an answer starts with."""
-        return self.hub.addresses.base_url(self.scope, self.headers)
+        found = self._base_url
+        if found is None:
+            found = self._base_url = self.hub.addresses.base_url(self.scope, self.headers)
+        return found
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a plain function of the core in a worker thread."""

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from pioche.errors import InvalidRange, RangeNotSatisfiable
 from pioche.http.messages import Headers, Request, Response
-from pioche.http.sources import Source, close_pieces
+from pioche.http.sources import Piece, Source, close_pieces
 
 PARTS_MAX = 16
 """Separate ranges in one answer, after joining those that touch. More is "an excessive request" and gets 416."""
@@ -184,7 +184,7 @@ class PartsSource:
     def of(cls, parts: list[Part], tail: bytes) -> Self:
         return cls(parts, tail, sum(len(head) + size for head, size, _ in parts) + len(tail))
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[Piece]:
         for head, _, content in self.parts:
             yield head
             if isinstance(content, bytes):

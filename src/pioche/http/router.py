@@ -34,6 +34,8 @@ class _Leaf:
     repo_type: RepoType | None
     repo_span: tuple[int, int]
     is_git: bool
+    is_legacy: bool
+    """For ids without a namespace."""
 
 
 @dataclass(slots=True)
@@ -54,16 +56,19 @@ class Router:
                 for repo_type, segments in _spell_out(route.pattern):
                     self._add(protocol, route, repo_type, segments)
 
-    def match(self, method: str, segments: list[str]) -> Match:
-        """`segments` are undecoded. Raises NotFound, or MethodNotAllowed where other methods are served."""
-        allowed: set[str] = set()
-        for leaves, depth, values in _walk(self._root, segments, 0, ()):
-            leaf = leaves.get(method) or (leaves.get("GET") if method == "HEAD" else None)
-            if leaf is not None:
-                return _match(leaf, segments, depth, values)
-            allowed.update(leaves)
-        if allowed:
-            raise MethodNotAllowed(method, sorted(allowed))
+    def matches(self, method: str, segments: list[str]) -> list[Match]:
+        """The routes that the path may mean, the likeliest first; usually one. `segments` are undecoded.
+
+        `/api/models/ada/refs` is the info of `ada/refs`, or the refs of the legacy id `ada`: the id with a namespace counts
+        first, and the other is there for when no such repo is. Raises NotFound, or MethodNotAllowed where other methods
+        are served.
+        """
+        search = _Search(segments, method)
+        search.visit(self._root, 0, ())
+        if search.found:
+            return [_match(segments, *found) for found in _ordered(search.found)]
+        if search.allowed:
+            raise MethodNotAllowed(method, sorted(search.allowed | ({"HEAD"} if "GET" in search.allowed else set())))
         raise NotFound("There is nothing at this address")
 
     def _add(self, protocol: Protocol, route: Route, repo_type: RepoType | None, segments: list[str]) -> None:
@@ -87,28 +92,53 @@ class Router:
         if route.method in leaves:
             raise ValueError(f"{route.method} {route.pattern} is in the tables twice")
         is_git = "{repo:git}" in route.pattern
-        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git)
+        is_legacy = repo_type is not None and span[1] - span[0] == 1
+        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git, is_legacy)
 
 
-def _walk(
-    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
-) -> Iterator[tuple[dict[str, _Leaf], int, tuple[str, ...]]]:
-    """Every set of leaves that the path reaches, the most exact first."""
-    if depth == len(segments):
-        if node.leaves:
-            yield node.leaves, depth, values
-        return
-    segment = segments[depth]
-    child = node.exact.get(segment)
-    if child is not None:
-        yield from _walk(child, segments, depth + 1, values)
-    if node.any is not None and segment:
-        yield from _walk(node.any, segments, depth + 1, (*values, segment))
-    if node.rest:
-        yield node.rest, depth, values
+_Found = tuple[_Leaf, int, tuple[str, ...]]
+"""A leaf, the depth where it hangs, and the undecoded values of the parameters on the way."""
 
 
-def _match(leaf: _Leaf, segments: list[str], depth: int, values: tuple[str, ...]) -> Match:
+@dataclass(slots=True)
+class _Search:
+    """Leaves for the method, the most exact first; `allowed` are the methods of the others that the path reaches."""
+
+    segments: list[str]
+    method: str
+    found: list[_Found] = field(default_factory=list)
+    allowed: set[str] = field(default_factory=set)
+
+    def visit(self, node: _Node, depth: int, values: tuple[str, ...]) -> bool:
+        """True when nothing else can be meant: only legacy ids leave a doubt."""
+        if depth == len(self.segments):
+            return self._take(node.leaves, depth, values)
+        segment = self.segments[depth]
+        child = node.exact.get(segment)
+        if child is not None and self.visit(child, depth + 1, values):
+            return True
+        if node.any is not None and segment and self.visit(node.any, depth + 1, (*values, segment)):
+            return True
+        return bool(node.rest) and self._take(node.rest, depth, values)
+
+    def _take(self, leaves: dict[str, _Leaf], depth: int, values: tuple[str, ...]) -> bool:
+        leaf = leaves.get(self.method) or (leaves.get("GET") if self.method == "HEAD" else None)
+        if leaf is None:
+            self.allowed.update(leaves)
+            return False
+        self.found.append((leaf, depth, values))
+        return not leaf.is_legacy
+
+
+def _ordered(found: list[_Found]) -> list[_Found]:
+    """As they were found, but of one repo type the ids with a namespace first."""
+    if len(found) == 1:
+        return found
+    types = [leaf.repo_type for leaf, _, _ in found]
+    return sorted(found, key=lambda item: (types.index(item[0].repo_type), item[0].is_legacy))
+
+
+def _match(segments: list[str], leaf: _Leaf, depth: int, values: tuple[str, ...]) -> Match:
     decoded = [decode(value) for value in values]
     if len(decoded) < len(leaf.names):
         decoded.append("/".join(decode(segment) for segment in segments[depth:]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pioche.errors import HubError
 from pioche.http.messages import Headers, Request, Response
-from pioche.http.sources import Source, close_pieces
+from pioche.http.sources import Piece, Source, close_pieces
 from pioche.observe import log
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -102,7 +102,7 @@ async def _send_source(request: Request, source: Source, receive: Receive, send:
         await close_pieces(pieces)
 
 
-async def _send_pieces(first: bytes, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> int:
+async def _send_pieces(first: Piece, pieces: AsyncIterator[Piece], receive: Receive, send: Send) -> int:
     """Granian does not raise when a client leaves: it says so to whoever is receiving."""
     left = asyncio.ensure_future(_left(receive))
     sent, piece = 0, first
@@ -111,6 +111,8 @@ async def _send_pieces(first: bytes, pieces: AsyncIterator[bytes], receive: Rece
             async with asyncio.timeout(_STALL_SECONDS):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             sent += len(piece)
+            # Neither `send` nor a read from the page cache gives the loop to others, and `left` is one of them.
+            await asyncio.sleep(0)
             if left.done():
                 return sent
             piece = await anext(pieces, b"")

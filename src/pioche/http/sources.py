@@ -3,6 +3,7 @@
 `FileSource` is the hot path: positioned 1 MiB reads that never block the loop (performance.md section 1).
 """
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -13,18 +14,23 @@ from pioche.errors import Corrupt
 from pioche.http import threads
 from pioche.storage.disk import translate
 
-_PIECE = 2**20
+_PIECE = 2**18
+
+Piece = bytes | bytearray
 
 
 class Source(Protocol):
-    """`length` is exact, or None when it is not known before the end. `pieces` may be called once."""
+    """`length` is exact, or None when it is not known before the end.
+
+    `pieces` may be called once. A piece is good until the next one is asked for: its memory may be used again.
+    """
 
     length: int | None
 
-    def pieces(self) -> AsyncIterator[bytes]: ...
+    def pieces(self) -> AsyncIterator[Piece]: ...
 
 
-async def close_pieces(pieces: AsyncIterator[bytes]) -> None:
+async def close_pieces(pieces: AsyncIterator[Piece]) -> None:
     """Ends an iteration that may be half way: what it holds open is closed now, not when the collector comes by."""
     close = getattr(pieces, "aclose", None)
     if close is not None:
@@ -39,17 +45,21 @@ class FileSource:
     start: int
     length: int | None
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[Piece]:
         assert self.length is not None  # noqa: S101 - the type allows None for the protocol's sake
         descriptor = _open(self.path)
         try:
             position, end = self.start, self.start + self.length
+            # One buffer for all pieces: it need not be made, filled with zeros and copied for each.
+            buffer = bytearray(min(_PIECE, self.length))
             while position < end:
-                piece = await _read(descriptor, min(_PIECE, end - position), position)
-                if not piece:
+                if end - position < len(buffer):
+                    buffer = bytearray(end - position)
+                count = await _read_into(buffer, descriptor, position)
+                if not count:
                     raise Corrupt(f"A stored file ended {end - position} bytes early")
-                position += len(piece)
-                yield piece
+                position += count
+                yield buffer if count == len(buffer) else buffer[:count]
         finally:
             os.close(descriptor)
 
@@ -63,15 +73,14 @@ def _open(path: Path) -> int:
         raise translate(error) from error
 
 
-async def _read(descriptor: int, size: int, position: int) -> bytes:
-    buffer = bytearray(size)
+async def _read_into(buffer: bytearray, descriptor: int, position: int) -> int:
+    """Without waiting what is in the page cache, the rest in a thread. Raises Unavailable."""
+    with contextlib.suppress(OSError):  # nothing of it is there, or the file system cannot tell
+        return os.preadv(descriptor, [buffer], position, os.RWF_NOWAIT)
     try:
-        count = os.preadv(descriptor, [buffer], position, os.RWF_NOWAIT)
-    except BlockingIOError:  # not in the page cache: let a thread wait for the disk
-        return await threads.run(os.pread, descriptor, size, position)
-    except OSError:  # a file system without RWF_NOWAIT
-        return await threads.run(os.pread, descriptor, size, position)
-    return bytes(buffer) if count == size else bytes(buffer[:count])
+        return await threads.run(os.preadv, descriptor, [buffer], position)
+    except OSError as error:
+        raise translate(error) from error
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ def run(config: Config) -> None:
 
 
 async def _serve(config: Config) -> None:
-    server = Server(app.build_app(config), **_settings(config))
+    server = Server(app.build_app(config), **granian_settings(config))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
@@ -43,7 +43,8 @@ async def _serve(config: Config) -> None:
         raise SystemExit(1)
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def granian_settings(config: Config) -> dict[str, Any]:
+    """How every web process listens; the benchmarks run their bare application with the same."""
     return {
         "address": listening.address_of(config.host),
         "port": config.port,

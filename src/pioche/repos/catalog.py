@@ -56,7 +56,7 @@ class Catalog:
             raise BadRequest(f"A Space needs an sdk: one of {', '.join(SDKS)}")
         try:
             with self._stores.database.write() as connection:
-                namespace = _namespace(connection, caller, new.namespace or caller.name)
+                namespace = _namespace(connection, caller, parse_account_name(new.namespace or caller.name))
                 _may_create(caller, namespace)
                 repo_id = RepoId(new.type, namespace.name, name)
                 if _is_taken(connection, repo_id):

@@ -55,6 +55,7 @@ class Contents:
     def __init__(self, database: Database, blobs: BlobStore, xet: XetReader) -> None:
         self._database = database
         self._blobs = blobs
+        self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
 
     # --- finding ---
@@ -92,8 +93,8 @@ class Contents:
 
     def path(self, content: Content) -> Path | None:
         """The local file that holds exactly these bytes, when there is one."""
-        if content.kind == "blob" and isinstance(self._blobs, HasPaths):
-            return self._blobs.path(blob_key(content.sha256))
+        if content.kind == "blob" and self._paths is not None:
+            return self._paths.path(blob_key(content.sha256))
         return None
 
     # --- changing ---

@@ -29,7 +29,7 @@ async def validate_yaml(request: Request) -> Response:
     """POST /api/validate-yaml: 400 with `errors` stops a commit, `warnings` are shown."""
     body = await request.json(_Card)
     try:
-        card = cards.parse(body.content)
+        card = await request.run(cards.parse, body.content)
     except BadCard as error:
         content = {"errors": [{"message": error.message}], "warnings": [], "error": error.message}
         return json_response(content, status=400)
@@ -74,9 +74,11 @@ def _preupload(repo: Repo, revision: Revision, body: _Preupload, config: Config)
         }
         try:
             found = files.locate_sync(repo, revision.commit, path).entry
-            row["oid"] = found.sha256 or found.oid
         except EntryNotFound:
             pass  # a new file has no current oid
+        else:
+            if found.is_file:
+                row["oid"] = found.sha256 or found.oid
         rows.append(row)
     return rows
 
@@ -111,7 +113,7 @@ def _text_of(repo: Repo, revision: Revision, path: str) -> str:
         entry = files.locate_sync(repo, revision.commit, path).entry
     except EntryNotFound:
         return ""
-    return files.read_blob(repo, entry.oid).decode("utf-8", "replace")
+    return files.read_blob(repo, entry.oid).decode("utf-8", "replace") if entry.is_file else ""
 
 
 # --- commit ---------------------------------------------------------------------------------------------------------

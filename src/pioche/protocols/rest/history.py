@@ -1,12 +1,13 @@
 """refs, branches, tags, commits, compare."""
 
 from html import escape
+from urllib.parse import quote
 
 import msgspec
 
 from pioche.errors import BadRequest
 from pioche.git.objects import Commit
-from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
+from pioche.http.messages import Request, Response, cached_json, decode_json, json_response, next_page, text_response
 from pioche.protocols.rest import shapes
 from pioche.repos import history, revisions
 from pioche.repos import refs as repo_refs
@@ -37,7 +38,8 @@ class _Branch(msgspec.Struct):
 
 async def create_branch(request: Request) -> Response:
     """POST /api/{type}s/{repo}/branch/{branch}."""
-    body = await request.json(_Branch) if request.headers.get("content-length", "0") != "0" else _Branch()
+    data = await request.body()  # the Python client sends none when there is nothing to say
+    body = decode_json(data, _Branch) if data else _Branch()
     if body.emptyBranch or body.overwrite:
         raise BadRequest("emptyBranch and overwrite are not offered: create the branch from a starting point")
     await request.run(history.create_branch, request.repo, request.caller, request.params["branch"], body.startingPoint)
@@ -73,9 +75,7 @@ async def commits(request: Request) -> Response:
     query = request.query
     revision = await revisions.resolve(request.repo, request.params["rev"])
     limit = max(1, query.number("limit", default=_PAGE, most=_PAGE_MAX))
-    number = (
-        int(cursor) if (cursor := query.get("cursor") or "").isdigit() else query.number("p", default=0, most=10**9)
-    )
+    number = query.number("cursor" if query.get("cursor") else "p", default=0, most=10**9)
     page = await request.run(history.log, request.repo, revision, skip=number * limit, limit=limit)
     formatted = "formatted" in query.all("expand")
     rows = [_commit(commit, formatted=formatted) for commit in page.commits]
@@ -89,7 +89,9 @@ def _commit(commit: Commit, *, formatted: bool) -> shapes.Json:
         "id": commit.oid,
         "title": commit.title,
         "message": commit.body,
-        "authors": [{"user": name, "avatar": f"/avatars/{name}.svg"} for name in history.authors(commit)],
+        "authors": [
+            {"user": name, "avatar": f"/avatars/{quote(name, safe='')}.svg"} for name in history.authors(commit)
+        ],
         "date": shapes.date(commit.author.at * 1000),
     }
     if formatted:

@@ -9,7 +9,7 @@ from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, Oid
 from pioche.protocols.rest import shapes
 from pioche.repos import pulls, refs
-from pioche.repos.access import Repo
+from pioche.repos.access import Action, Repo
 from pioche.repos.pulls import Opening, Pull
 
 _PAGE = 50
@@ -57,9 +57,12 @@ async def listing(request: Request) -> Response:
 async def details(request: Request) -> Response:
     """GET /api/{type}s/{repo}/discussions/{number}[?diff=1]."""
     number = request.params["number"]
-    if not number.isdecimal() or len(number) > 9:
+    if not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise BadRequest("The number of a pull request is expected")
-    return cached_json(request, await request.run(_details, request, int(number), with_diff=request.query.flag("diff")))
+    with_diff = request.query.flag("diff")
+    if with_diff:  # a diff is bytes of files, which a gate guards
+        await request.hub.access.open(request.caller, request.repo.repo_id, Action.CONTENT)
+    return cached_json(request, await request.run(_details, request, int(number), with_diff=with_diff))
 
 
 def _details(request: Request, number: int, *, with_diff: bool) -> shapes.Json:

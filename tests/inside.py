@@ -1,0 +1,69 @@
+"""A whole hub in this process: the core of tests/core.py, and its protocols reached without a socket.
+
+with Inside(config) as inside:
+    ada = inside.user("ada")
+    inside.repo(ada, "ada/words")
+    answer = inside.client.get("/api/models/ada/words", token=inside.token(ada))
+"""
+
+import io
+import json
+import re
+from types import TracebackType
+from typing import Any, Self
+
+from pioche.accounts.callers import Caller
+from pioche.accounts.tokens import TokenRole
+from pioche.app import PROTOCOLS
+from pioche.config import Config
+from pioche.http.kernel import Kernel
+from pioche.observe import log
+from tests.asgi import Answer, Client
+from tests.core import Core
+
+
+class Inside(Core):
+    """One hub. Leaving the block shuts it down. `log` has what went wrong on its side: nothing, in most tests."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.log = io.StringIO()
+        log.configure("error", "json", stream=self.log)
+        self.client = Client(Kernel(self.hub, PROTOCOLS))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
+    def token(self, user: Caller, role: str = "write") -> str:
+        return self.hub.directory.tokens.create(self.accounts[user.name], role=TokenRole(role))[0]
+
+
+def ndjson(header: Any, *lines: Any) -> bytes:
+    """The body of a commit call; `lines` are (key, value), or bytes as they are."""
+    first = header if isinstance(header, bytes) else json.dumps({"key": "header", "value": header}).encode()
+    rest = [
+        line if isinstance(line, bytes) else json.dumps({"key": line[0], "value": line[1]}).encode() for line in lines
+    ]
+    return b"\n".join([first, *rest]) + b"\n"
+
+
+_LEAKS = re.compile(
+    rb"Traceback|File \"|\.py\b|sqlite3|psycopg|sqlalchemy|pygit2|/tmp/|/home/|/root/|site-packages", re.IGNORECASE
+)
+
+
+def assert_refused(answer: Answer, *, statuses: range | tuple[int, ...] = range(400, 500)) -> None:
+    """A 4xx with a sentence that says what to mend, and nothing of the server's own in it."""
+    assert answer.status in statuses, (answer.status, answer.body[:300])
+    assert answer.complete
+    message = answer.headers.get("x-error-message", "")
+    assert len(message.split()) >= 2, (answer.status, answer.headers, answer.body[:300])
+    assert message.isprintable(), message
+    assert not _LEAKS.search(answer.body), answer.body[:300]
+    if answer.headers["content-type"].startswith("application/json"):
+        assert isinstance(answer.json()["error"], str)
