@@ -28,6 +28,7 @@ from tests.hub import Hub
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
 REPO = "bench/model"
+BUSY = os.getloadavg()[0]
 
 
 @dataclass(frozen=True)
@@ -224,11 +225,11 @@ def report(pairs: list[Pair], notes: list[str], costs: list[internals.Cost], giv
 
 <!-- Made by `make bench ARGS=--write`. -->
 
-The hub beside its reference in one run, in turn, client and servers on one machine: {machine()}, {today}. A file of
-{size}, {workers} web processes each, medians of {rounds} pairs of runs. Compare ratios, not figures: machines differ.
-The references are nginx with `sendfile` (downloads), nginx storing the body without hashing or syncing it (uploads),
-and a bare ASGI application with a fixed answer on the hub's own server (small requests). The hub checks a token and the
-rights of its caller on each request.
+The hub beside its reference in one run, in turn, client and servers on one machine, {today}: {machine()}. A file of
+{size}, {workers} web processes each, medians of {rounds} pairs of runs. Compare ratios, not figures: machines differ, and
+other work slows both. The references are nginx with `sendfile` (downloads), nginx storing the body without hashing or
+syncing it (uploads), and a bare ASGI application with a fixed answer on the hub's own server (small requests). The hub
+checks a token and the rights of its caller on each request.
 
 | load | hub | reference | ratio | hub's processor time | p99, 32 connections |
 | --- | --- | --- | --- | --- | --- |
@@ -268,7 +269,8 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores ({models[0] if models else platform.machine()}), {gib:.0f} GiB"
+    model = models[0] if models else platform.machine()
+    return f"{os.cpu_count()} cores ({model}), {gib:.0f} GiB, load average {BUSY:.1f} before it began"
 
 
 if __name__ == "__main__":

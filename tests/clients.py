@@ -128,13 +128,30 @@ def interpreter(version: str, packages: tuple[str, ...] = ()) -> Path:
     xet = [] if any(package.startswith("hf-xet") for package in packages) else [XET]
     wanted = [f"huggingface_hub=={version}", *xet, *packages]
     key = hashlib.sha256("\n".join([*wanted, CONSTRAINTS.read_text()]).encode()).hexdigest()[:8]
-    folder = _folder() / f"{version}-{key}"
+    return _once(f"{version}-{key}", lambda folder: _build(folder, wanted)) / "bin" / "python"
+
+
+def javascript(package: str) -> Path:
+    """A folder in which Node.js finds that package of npm."""
+
+    def install(folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true, "type": "module"}')
+        subprocess.run(["npm", "install", "--no-fund", "--no-audit", package], cwd=folder, check=True)
+
+    return _once("javascript-" + package.rpartition("@")[2], install)
+
+
+def _once(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that name, made by whoever of the parallel test runs comes first."""
+    folder = _folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "installed").exists():
-            _build(folder, wanted)
-    return folder / "bin" / "python"
+            make(folder)
+            (folder / "installed").touch()
+    return folder
 
 
 def _folder() -> Path:
@@ -150,4 +167,3 @@ def _build(folder: Path, requirements: list[str]) -> None:
         # Before what asks for any torch: there the newest would be taken, with gigabytes for graphics cards.
         subprocess.run([*pip, "torch"], check=True)
     subprocess.run([*pip, *requirements], check=True)
-    (folder / "installed").touch()

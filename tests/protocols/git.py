@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +152,19 @@ def pack(folder: Path, *revisions: str) -> bytes:
     oids = "".join(f"{must(folder, 'rev-parse', revision)}\n" for revision in revisions)
     arguments = ["git", "pack-objects", "--revs", "--stdout", "-q"]
     return subprocess.run(arguments, cwd=folder, input=oids.encode(), capture_output=True, check=True).stdout
+
+
+def settled(hub: Hub) -> None:
+    """No git of the hub runs on and no throw-away directory stays; the last answer may be out a moment before that."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while left := [*_running(hub), *(hub.data_dir / "incoming").glob("git-*")]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def _running(hub: Hub) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if "git" in line.split()[0] and str(hub.data_dir) in line]
 
 
 def declined(done: Result, *texts: str) -> None:

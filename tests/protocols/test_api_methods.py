@@ -188,6 +188,22 @@ def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
     assert api.file_exists(**repo, filename="a")
 
 
+def test_what_an_owner_holds(hub: Hub, api: HfApi, ada: Account) -> None:
+    """`list_user_repos`: one's own repos of every type, and those of an organisation that one may see."""
+    org = hub.org(hub.name("lab"), {ada.name: "write"})
+    wanted = {
+        (f"{owner}/{hub.name('held')}", kind) for owner in (ada.name, org) for kind in ("model", "dataset", "space")
+    }
+    for name, kind in wanted:
+        api.create_repo(name, repo_type=kind, space_sdk="static" if kind == "space" else None, private=True)
+    api.upload_file(path_or_fileobj=b"x" * 2000, path_in_repo="w.bin", repo_id=min(wanted)[0], repo_type=min(wanted)[1])
+    mine = {(found.id, found.type): found for found in api.list_user_repos()}
+    ours = {(found.id, found.type): found for found in api.list_user_repos(org)}
+    assert wanted <= mine.keys() | ours.keys()
+    assert {**mine, **ours}[min(wanted)].storage == 2000
+    assert list(HfApi(hub.endpoint, token=hub.user(hub.name("eve")).token).list_user_repos(org)) == []
+
+
 def test_trees_and_paths(api: HfApi, repo: Where) -> None:
     additions = [CommitOperationAdd(name, name.encode()) for name in ("x/y/z.txt", "x/w.txt", "v.txt")]
     done = api.create_commit(**repo, operations=additions, commit_message="tree")

@@ -2,15 +2,13 @@
 
 import random
 import socket
-import subprocess
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, commit, create, git, must, want
+from tests.protocols.git import Remote, commit, create, git, must, settled, want
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +201,4 @@ def test_no_git_stays_behind_when_the_client_leaves(hub: Hub, ada: Account, tmp_
         kind = f"Content-Type: application/x-git-upload-pack-request\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall((head + kind).encode() + body)
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-    deadline = time.monotonic() + 30
-    while left := _gits(hub):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
-    assert not list((hub.data_dir / "incoming").glob("git-*"))
-
-
-def _gits(hub: Hub) -> list[str]:
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in running.splitlines() if "git" in line.split()[0] and str(hub.data_dir) in line]
+    settled(hub)

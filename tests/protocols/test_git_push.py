@@ -10,7 +10,7 @@ import pytest
 from pioche.git import pointers, wire
 from pioche.names import NULL_OID, Sha256
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, commands, commit, create, declined, git, must, pack, send
+from tests.protocols.git import Remote, commands, commit, create, declined, git, must, pack, send, settled
 
 ZERO = NULL_OID
 
@@ -227,7 +227,7 @@ def test_a_file_over_10_mib(remote: Remote, work: Path) -> None:
         "remote:   - model.txt (ref: refs/heads/main)",
         "! [remote rejected] main -> main (pre-receive hook declined)",
     )
-    assert not list((remote.hub.data_dir / "incoming").glob("git-*"))
+    settled(remote.hub)
 
 
 def test_a_binary_file_outside_lfs(remote: Remote, work: Path) -> None:

@@ -231,7 +231,10 @@ def test_who_may_what(local: LocalHub, ada: User) -> None:
         (ada, "ada/secret", 200, 200),
     ]
     for user, repo, download, write in expected:
-        answers = [batch(local, user, operation, ("0" * 64, 1), repo=repo) for operation in ("download", "upload")]
+        answers = [
+            batch(local, user, operation, ("0" * 64, 1), repo=repo, ref={"name": "refs/heads/main"})
+            for operation in ("download", "upload")
+        ]
         assert [answer.status for answer in answers] == [download, write], (user, repo)
         for answer in answers:
             assert answer.headers["content-type"] == TYPE
@@ -242,11 +245,12 @@ def test_who_may_what(local: LocalHub, ada: User) -> None:
                 assert answer.headers["lfs-authenticate"].startswith("Basic ")
 
 
-def test_a_stranger_may_send_for_their_pull_request(local: LocalHub, ada: User) -> None:
+@pytest.mark.parametrize("ref", [{"name": "refs/pr/1"}, {"name": "main"}, None])
+def test_a_stranger_may_send_for_a_pull_request(local: LocalHub, ada: User, ref: dict[str, str] | None) -> None:
+    """huggingface_hub names the branch that the pull request is for; git-lfs names the ref that it is about to push."""
     eve = local.user("eve")
-    answer = batch(local, eve, "upload", (sha256_of(DATA), len(DATA)), ref={"name": "refs/pr/1"})
-    assert answer.status == 200
-    assert batch(local, None, "upload", ("0" * 64, 1), ref={"name": "refs/pr/1"}).status == 401
+    assert batch(local, eve, "upload", (sha256_of(DATA), len(DATA)), ref=ref).status == 200
+    assert batch(local, None, "upload", ("0" * 64, 1), ref=ref).status == 401
 
 
 def test_a_gated_repo_gives_no_address(local: LocalHub, ada: User) -> None:

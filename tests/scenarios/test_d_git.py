@@ -15,7 +15,7 @@ import pytest
 from pioche.git import wire
 from pioche.names import NULL_OID
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, ask, commands, commit, create, declined, git, must, pack, send
+from tests.protocols.git import Remote, ask, commands, commit, create, declined, git, must, pack, send, settled
 
 ZERO = NULL_OID
 
@@ -37,7 +37,7 @@ def remote(hub: Hub, ada: Account) -> Iterator[Remote]:
     made = create(hub, ada)
     yield made
     assert httpx.get(f"{hub.endpoint}/healthz", timeout=30).status_code == 200
-    assert not list((hub.data_dir / "incoming").glob("git-*"))
+    settled(hub)
     for repo in (hub.data_dir / "git").glob("*/*.git"):
         must(repo, f"--git-dir={repo}", "fsck", "--full", "--strict")
 
@@ -191,7 +191,7 @@ def test_d_git_broken_packs_store_nothing(remote: Remote, work: Path) -> None:
     assert str(remote.hub.data_dir).encode() not in answer.content
     empty = b"PACK\0\0\0\2\0\0\0\0" + hashlib.sha1(b"PACK\0\0\0\2\0\0\0\0").digest()
     assert b"ng refs/heads/x missing necessary objects" in send(remote, commands + empty).content
-    assert not list((remote.hub.data_dir / "incoming").glob("git-*"))
+    settled(remote.hub)
 
 
 def test_d_git_the_probe_and_the_content_type(remote: Remote) -> None:

@@ -207,3 +207,20 @@ def request(port: int, text: str) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(text.encode())
         return connection.makefile("rb").read()
+
+
+def test_b7_without_descriptors_new_work_waits_and_nothing_is_lost(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    hub.program = ("prlimit", "--nofile=64", *hub.program)
+    with hub:
+        web = next(pid for pid, name in children(hub).items() if name == "web")
+        request(hub.port, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        before = len(list(Path(f"/proc/{web}/fd").iterdir()))
+        waiting = [socket.create_connection(("127.0.0.1", hub.port), timeout=30) for _ in range(150)]
+        for connection in waiting:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for connection in waiting:  # each makes room for another
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            connection.close()
+        until(lambda: len(list(Path(f"/proc/{web}/fd").iterdir())) <= before)
+        assert hub.ready()

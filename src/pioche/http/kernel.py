@@ -84,7 +84,7 @@ class Kernel:
             _check_limits(request)
             if request.method == "OPTIONS":
                 return None, Response(204, list(_PREFLIGHT))
-            matches = self._router.matches(request.method, request.raw_path.split("/")[1:])
+            matches = self._router.find(request.method, request.raw_path)
             match = matches[0]
             self.hub.addresses.check(request.headers)
             await self._identify(request, match)
@@ -161,7 +161,7 @@ class _Redirected(Exception):
 
 
 def _chosen(request: Request, match: Match) -> Match:
-    request.params = match.params
+    request.params = dict(match.params)
     if match.route.body_bytes_max is not None:
         request.body_bytes_max = match.route.body_bytes_max
     return match

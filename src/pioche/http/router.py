@@ -12,6 +12,9 @@ from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
 from pioche.names import RepoId, RepoType
 
+_REMEMBERED_MAX = 4096
+_REMEMBERED_CHARACTERS_MAX = 256
+
 _REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
 
 
@@ -51,10 +54,23 @@ class Router:
 
     def __init__(self, protocols: Iterable[Protocol]) -> None:
         self._root = _Node()
+        self._remembered: dict[tuple[str, str], list[Match]] = {}
         for protocol in protocols:
             for route in protocol.routes:
                 for repo_type, segments in _spell_out(route.pattern):
                     self._add(protocol, route, repo_type, segments)
+
+    def find(self, method: str, path: str) -> list[Match]:
+        """As `matches`, of an undecoded path; what was asked for lately is remembered. Not to be changed."""
+        key = (method, path)
+        found = self._remembered.get(key)
+        if found is None:
+            found = self.matches(method, path.split("/")[1:])
+            if len(path) <= _REMEMBERED_CHARACTERS_MAX:
+                if len(self._remembered) >= _REMEMBERED_MAX:
+                    self._remembered.clear()
+                self._remembered[key] = found
+        return found
 
     def matches(self, method: str, segments: list[str]) -> list[Match]:
         """The routes that the path may mean, the likeliest first; usually one. `segments` are undecoded.

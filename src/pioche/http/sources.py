@@ -1,6 +1,6 @@
 """Where a response's bytes come from when they are not in memory.
 
-`FileSource` is the hot path: positioned 1 MiB reads that never block the loop (performance.md section 1).
+`FileSource` is the hot path: positioned reads that never block the loop (performance.md section 1).
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from pioche.errors import Corrupt
 from pioche.http import threads
 from pioche.storage.disk import translate
 
-_PIECE = 2**18
+_PIECE = 2**18  # as cheap as 1 MiB, and a client that does not read holds up five of them
 
 Piece = bytes | bytearray
 

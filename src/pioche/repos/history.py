@@ -79,8 +79,11 @@ def delete_tag(repo: Repo, caller: Caller, tag: str) -> None:
 
 
 def squash(repo: Repo, caller: Caller, branch: str, message: str) -> Oid:
-    """One commit without a parent, with the files of `branch`, takes its place. Raises RevisionNotFound, StaleParent."""
-    ref = refs.get(repo, f"refs/heads/{branch}")
+    """One commit without a parent, with the files of `branch`, takes its place; a full ref such as `refs/pr/1` may be named.
+
+    Raises RevisionNotFound, StaleParent.
+    """
+    ref = refs.get(repo, branch if branch.startswith("refs/pr/") else f"refs/heads/{branch}")
     author = commits.signature(caller)
     data = build_commit(repo.objects.commit(ref.commit).tree, [], author, author, message)
     repo.stores.git.write(repo.uid, [("commit", data)], repo.genesis.objects())

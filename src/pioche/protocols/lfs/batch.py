@@ -15,6 +15,7 @@ from pioche.storage.contents import Content
 from pioche.storage.uploads import PARTS_MAX, Upload
 
 OBJECTS_MAX = 1000
+_SHA256 = ("sha256", "sha_256")  # the second is what @huggingface/hub writes (its lib/commit.ts)
 _MIB = 2**20
 
 
@@ -46,7 +47,7 @@ async def batch(request: Request) -> Response:
     body = await request.json(Batch)
     if len(body.objects) > OBJECTS_MAX:
         raise TooLarge(f"A batch has at most {OBJECTS_MAX} objects: send several")
-    if body.hash_algo != "sha256":
+    if body.hash_algo not in _SHA256:
         raise Conflict(f"hash_algo {body.hash_algo[:40]!r} is not supported: use sha256")  # 409 by the specification
     action = _action(body)
     repo = await request.hub.access.open(request.caller, request.repo.repo_id, action)

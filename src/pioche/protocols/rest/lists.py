@@ -83,3 +83,37 @@ def _row(request: Request, found: RepoInfo, expand: list[str], *, full: bool, wi
     if not with_card:
         kept.discard("cardData")
     return {name: value for name, value in row.items() if name in kept}
+
+
+async def storage_of_caller(request: Request) -> Response:
+    """GET /api/settings/repositories: the caller's repos of all types, with what they hold."""
+    return await _storage(request, request.caller.name)
+
+
+async def storage_of_org(request: Request) -> Response:
+    """GET /api/organizations/{org}/settings/repositories: those that the caller may see."""
+    org = await request.run(request.hub.directory.get_org, request.params["name"])
+    return await _storage(request, org.name)
+
+
+async def _storage(request: Request, owner: str) -> Response:
+    """One page is of one type; the cursor says which, and where in it: `dataset.WzEsMl0`."""
+    types = list(RepoType)
+    name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
+    repo_type = RepoType.parse(name)
+    query = info.Query(type=repo_type, author=owner, sort="createdAt", cursor=inside or None, limit=_PAGE)
+    page = await request.run(info.list_repos, request.hub.database, request.caller, query)
+    following = f"{repo_type}.{page.next_cursor}" if page.next_cursor else None
+    if following is None and repo_type is not types[-1]:
+        following = types[types.index(repo_type) + 1].value
+    return cached_json(request, [_held(found) for found in page.repos], headers=next_page(request, following))
+
+
+def _held(found: RepoInfo) -> shapes.Json:
+    return {
+        "id": str(found.repo_id),
+        "type": found.repo_id.type.value,
+        "updatedAt": shapes.date(found.updated_at),
+        "visibility": "private" if found.private else "public",
+        "storage": found.used_storage,
+    }

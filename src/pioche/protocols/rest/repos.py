@@ -6,15 +6,11 @@ import msgspec
 
 from pioche.errors import AlreadyExists, BadRequest
 from pioche.http.messages import Request, Response, cached_json, json_response
-from pioche.http.routes import Needs
 from pioche.names import DEFAULT_REF, RepoId, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
-
-CREATE_NEEDS = Needs.USER_WRITE
-ANYONE = Needs.ANYONE
 
 
 class _File(msgspec.Struct):

@@ -1,19 +1,21 @@
 """The table of contents of the REST API."""
 
-from pioche.http.routes import Protocol, Route
+from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import accounts, commits, errors, history, lists, pulls, repos, trees, unoffered
 from pioche.repos.access import Action
 
 _READ, _WRITE = Action.READ, Action.WRITE
 
 ROUTES_REPOS = (
-    Route("POST", "/api/repos/create", repos.CREATE_NEEDS, repos.create),
-    Route("DELETE", "/api/repos/delete", repos.CREATE_NEEDS, repos.delete),
-    Route("POST", "/api/repos/move", repos.CREATE_NEEDS, repos.move),
-    Route("GET", "/api/models", repos.ANYONE, lists.models),
-    Route("GET", "/api/datasets", repos.ANYONE, lists.datasets),
-    Route("GET", "/api/spaces", repos.ANYONE, lists.spaces),
-    Route("POST", "/api/validate-yaml", repos.ANYONE, commits.validate_yaml),
+    Route("POST", "/api/repos/create", Needs.USER_WRITE, repos.create),
+    Route("DELETE", "/api/repos/delete", Needs.USER_WRITE, repos.delete),
+    Route("POST", "/api/repos/move", Needs.USER_WRITE, repos.move),
+    Route("GET", "/api/models", Needs.ANYONE, lists.models),
+    Route("GET", "/api/datasets", Needs.ANYONE, lists.datasets),
+    Route("GET", "/api/spaces", Needs.ANYONE, lists.spaces),
+    Route("GET", "/api/settings/repositories", Needs.USER, lists.storage_of_caller),
+    Route("GET", "/api/organizations/{name}/settings/repositories", Needs.USER, lists.storage_of_org),
+    Route("POST", "/api/validate-yaml", Needs.ANYONE, commits.validate_yaml),
     Route("GET", "/api/{repo:api}", _READ, repos.info),
     Route("GET", "/api/{repo:api}/revision/{rev}", _READ, repos.info),
     Route("PUT", "/api/{repo:api}/settings", Action.MANAGE, repos.settings),
