@@ -89,7 +89,7 @@ def test_fifty_threads_create_one_name_once(core: Core, ada: Caller) -> None:
 
 
 def test_a_moved_repo_answers_to_its_old_names(core: Core, ada: Caller, repo: Repo) -> None:
-    core.org("lab", {ada: "write"})
+    core.org("lab", {ada: "admin"})
     core.hub.catalog.move(ada, repo, "lab", "Nouns")
     moved = core.open(ada, "ada/words")
     assert (str(moved.repo_id), moved.id) == ("lab/Nouns", repo.id)
@@ -125,6 +125,28 @@ def test_moving_asks_for_the_right_to_create_there(core: Core, ada: Caller, repo
     with pytest.raises(NotFound):
         core.hub.catalog.move(ada, repo, "nobody-here", "words")
     assert core.open(ada, "ada/words").id == repo.id
+
+
+def test_only_administrators_move_a_repo_out_of_an_organisation(core: Core, ada: Caller) -> None:
+    bob, admin = core.user("bob"), core.user("root2", is_admin=True)
+    core.org("lab", {ada: "admin", bob: "write"})
+    core.repo(ada, "lab/words")
+    opened = core.open(bob, "lab/words", Action.MANAGE)
+    with pytest.raises(Forbidden, match="administrator of lab"):
+        core.hub.catalog.move(bob, opened, "bob", "words")
+    core.hub.catalog.move(bob, opened, "lab", "nouns")
+    core.hub.catalog.move(ada, core.open(ada, "lab/nouns", Action.MANAGE), "ada", "nouns")
+    core.hub.catalog.move(admin, core.open(admin, "ada/nouns", Action.MANAGE), "lab", "words")
+    assert str(core.open(bob, "ada/nouns").repo_id) == "lab/words"
+
+
+def test_the_first_administrator_owns_no_repos(core: Core, ada: Caller) -> None:
+    """`/admin/...` are pages."""
+    with core.hub.database.write() as connection:
+        connection.execute(schema.accounts.update().values(name="admin", name_key="admin", is_admin=True))
+    for name in ("words", "admin/words"):
+        with pytest.raises(Forbidden, match="owns no repos"):
+            core.repo(Caller(ada.user_id, "admin", may_write=True, is_admin=True), name)
 
 
 def test_a_deleted_repo_frees_its_name_and_shows_nothing_of_it(core: Core, ada: Caller, repo: Repo) -> None:

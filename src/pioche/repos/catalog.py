@@ -12,7 +12,7 @@ from pioche.db.instance import new_uid, now_ms
 from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_account_name, parse_repo_name
+from pioche.names import DEFAULT_REF, RESERVED, RepoId, RepoType, parse_account_name, parse_repo_name
 from pioche.repos import tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
@@ -114,6 +114,8 @@ class Catalog:
             with self._stores.database.write() as connection:
                 namespace = _namespace(connection, caller, parse_account_name(namespace_name))
                 _may_create(caller, namespace)
+                if namespace.id != repo.namespace_id:
+                    _may_give_away(connection, caller, repo)
                 target = RepoId(repo.repo_id.type, namespace.name, target_name)
                 _lock(connection, repo)
                 if target.key != repo.repo_id.key:
@@ -191,11 +193,24 @@ def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[t
 
 
 def _may_create(caller: Caller, namespace: sa.Row[tuple[object, ...]]) -> None:
+    if str(namespace.name).lower() in RESERVED:  # the first administrator's: `/admin/...` are pages
+        raise Forbidden(f"The account {namespace.name} owns no repos: create them for another user or an organization")
     is_own = namespace.id == caller.user_id
     if not (is_own or caller.is_admin or namespace.role in ("admin", "write", "contributor")):
         raise Forbidden(f'You don\'t have the rights to create a repo under the namespace "{namespace.name}"')
     if not caller.may_write:
         raise ReadOnlyToken
+
+
+def _may_give_away(connection: sa.Connection, caller: Caller, repo: Repo) -> None:
+    """Who may write to an organisation's repos may not take them out of it (reliability.md section 2.1, Moves)."""
+    members = schema.memberships
+    query = sa.select(members.c.role).where(
+        members.c.org_id == repo.namespace_id, members.c.user_id == caller.user_id, members.c.role == "admin"
+    )
+    is_own = repo.namespace_id == caller.user_id
+    if not (is_own or caller.is_admin or connection.execute(query).first() is not None):
+        raise Forbidden(f"Only an administrator of {repo.repo_id.namespace} may move a repo out of it")
 
 
 def _already(repo_id: RepoId) -> str:

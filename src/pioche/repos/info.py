@@ -54,6 +54,7 @@ _SIBLINGS = Lookup(
        WHERE f.repo_id = :repo AND f.name = 'refs/heads/main' AND f."commit" = :commit AND e.mode <> 16384
        ORDER BY e.path LIMIT :limit"""
 )
+_ALL = 2**31
 _AT_ONCE = 1000  # rows that may be fetched on the event loop
 
 Sibling = Row
@@ -100,6 +101,11 @@ async def siblings_of_tip(repo: Repo, commit: Oid) -> list[Sibling] | None:
 
 def siblings(repo: Repo, revision: Revision) -> list[Sibling]:
     """All files of any revision."""
+    if revision.is_tip:
+        key = {"repo": repo.id, "commit": revision.commit, "limit": _ALL}
+        rows = repo.database.fetch_all_sync(_SIBLINGS, key)
+        if rows:
+            return rows
     entries = listing.everything(repo, revision).entries
     return [(e.path, e.size, e.oid, e.sha256, e.pointer_size) for e in entries if not e.is_folder]
 
