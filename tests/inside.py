@@ -53,7 +53,7 @@ def ndjson(header: Any, *lines: Any) -> bytes:
 
 
 _LEAKS = re.compile(
-    rb"Traceback|File \"|\.py\b|sqlite3|psycopg|sqlalchemy|pygit2|/tmp/|/home/|/root/|site-packages", re.IGNORECASE
+    rb"Traceback|File \"|\.py\b|sqlite3|psycopg|sqlalchemy|pygit2|/(?:tmp|home|root)/|site-packages", re.IGNORECASE
 )
 
 

@@ -5,15 +5,22 @@ the later one wins. A mistake raises ConfigError, which names the key, before an
 A `Config` is frozen, loaded once at the top and handed down: two hubs can live in one process.
 """
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pioche.errors import ConfigError
+
+_PUBLIC_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
+_DATABASE_URL = re.compile(
+    r"postgres(?:ql)?://(?:[^@\s]+@)?(?:\[[0-9A-Fa-f:.]+\]|[^:/?#\s\[\]]*)(?::[0-9]{1,5})?(?:/[^\s]*)?(?:\?[^\s]*)?\Z"
+)
+_HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 
 PREFIX = "PIOCHE_"
 CONFIG_FILE = "PIOCHE_CONFIG"
@@ -112,14 +119,15 @@ def load(options: Mapping[str, Any] | None = None, *, environ: Mapping[str, str]
     known = {f.name: f for f in fields(Config)}
     values: dict[str, Any] = {}
     for key, value in _from_file(environ).items():
-        values[_known(key, key, known)] = _convert(known[key], key, value)
+        values[key] = _convert(_known(key, key, known), key, value)
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_FILE:
-            key = _known(variable.removeprefix(PREFIX).lower(), variable, known)
-            values[key] = _convert(known[key], variable, text)
+            key = variable.removeprefix(PREFIX).lower()
+            values[key] = _convert(_known(key, variable, known), variable, text)
     for key, value in (options or {}).items():
         if value is not None:
-            values[key] = _convert(known[key], "--" + key.replace("_", "-"), value)
+            shown = "--" + key.replace("_", "-")
+            values[key] = _convert(_known(key, shown, known), shown, value)
     return Config(**values)
 
 
@@ -132,10 +140,10 @@ def child_environment(config: Config) -> dict[str, str]:
     return environ
 
 
-def _known(key: str, shown: str, known: Mapping[str, Any]) -> str:
+def _known(key: str, shown: str, known: "Mapping[str, Field[Any]]") -> "Field[Any]":
     if key not in known:
         raise ConfigError(shown, "there is no such setting (see docs/reference/settings.md)")
-    return key
+    return known[key]
 
 
 def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -154,7 +162,9 @@ def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
 def _convert(setting: "Field[Any]", shown: str, value: Any) -> Any:
     default = setting.default_factory() if callable(setting.default_factory) else setting.default
     if isinstance(default, Path):
-        return Path(str(value))
+        if not isinstance(value, str | Path) or not str(value).strip():
+            raise ConfigError(shown, f"a folder is expected, not {value!r}")
+        return Path(value)
     if isinstance(default, int):
         return _whole_number(shown, value)
     if isinstance(default, tuple):
@@ -172,7 +182,7 @@ def _convert(setting: "Field[Any]", shown: str, value: Any) -> Any:
 
 def _whole_number(shown: str, value: Any) -> int:
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | float):
             raise ValueError
         number = int(value)
     except (TypeError, ValueError):
@@ -193,16 +203,29 @@ def _check(config: Config) -> None:
         path = getattr(config, key)
         if path and not os.access(path, os.R_OK):
             raise ConfigError(key, f"cannot read {path}")
-    if config.public_url:
-        parts = urlsplit(config.public_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
-            raise ConfigError("public_url", f"{config.public_url!r} is not of the form https://hub.example.org")
-    if config.database_url and not config.database_url.startswith(("postgresql://", "postgres://")):
-        raise ConfigError("database_url", "only postgresql://... is supported; leave it empty for SQLite")
+    _check_addresses(config)
     if config.storage_url:
         raise ConfigError("storage_url", "object stores are not in this version; leave it empty for the local disk")
     if config.rate_limits == "on":
         raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
+
+
+def _check_addresses(config: Config) -> None:
+    if config.public_url and not _PUBLIC_URL.match(config.public_url):
+        raise ConfigError("public_url", f"{config.public_url!r} is not of the form https://hub.example.org")
+    if config.database_url and not _DATABASE_URL.match(config.database_url):
+        # Without the value: it may hold a password.
+        raise ConfigError(
+            "database_url", "only postgresql://user:password@host:port/name is supported; empty for SQLite"
+        )
+    for host in config.allowed_hosts:
+        if not _HOST.match(host):
+            raise ConfigError("allowed_hosts", f"{host!r} is not a host name or address, without scheme and port")
+    for proxy in config.trusted_proxies:
+        try:
+            ipaddress.ip_address(proxy)
+        except ValueError:
+            raise ConfigError("trusted_proxies", f"{proxy!r} is not an IP address") from None
 
 
 def prepare_data_dir(config: Config) -> None:

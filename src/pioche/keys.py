@@ -50,7 +50,7 @@ class Keyring:
         expiry, _, mac = rest.partition(".")
         key = self._key(kid)
         expected = _mac(key.secret, purpose, (*parts, expiry)) if key else ""
-        if not key or not hmac.compare_digest(expected.encode(), mac.encode()):
+        if not key or not hmac.compare_digest(expected.encode(), mac.encode(errors="replace")):
             raise SignatureExpired("This signed address is not valid: ask for a new one")
         if int(expiry) + leeway < self._clock():
             raise SignatureExpired("This signed address has expired: ask for a new one")
@@ -68,15 +68,22 @@ class Keyring:
         return claims
 
     def _signing_key(self) -> SigningKey:
-        if self._current is None or self._clock() - self._loaded_at > _RELOAD_SECONDS:
+        if self._current is None or self._is_stale():
             self._reload()
         assert self._current is not None, "an instance always has a key: db.instance creates it"  # noqa: S101
         return self._current
 
     def _key(self, kid: str) -> SigningKey | None:
-        if kid not in self._keys and self._clock() - self._loaded_at > 1:
+        # A key that was removed must stop verifying as well, also where nothing is ever signed.
+        if self._is_stale() or (kid not in self._keys and self._age() > 1):
             self._reload()
         return self._keys.get(kid)
+
+    def _age(self) -> float:
+        return abs(self._clock() - self._loaded_at)
+
+    def _is_stale(self) -> bool:
+        return self._age() > _RELOAD_SECONDS
 
     def _reload(self) -> None:
         keys = self._load()

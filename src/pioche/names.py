@@ -67,7 +67,7 @@ RESERVED = frozenset(
     main me metrics models new new-dataset new-model new-space none notifications null oauth organizations papers
     password pricing privacy profile raw readyz register resolve robots.txt root run search security settings
     shop signin signup sitemap.xml spaces static status storage subscribe support system tags tasks team teams
-    telemetry terms tfhub tos tree undefined upload uploads user users v1 v2 v3 webhook webhooks well-known www xet
+    telemetry terms tfhub tos tree undefined upload uploads user users v1 v2 v3 webhook webhooks .well-known well-known www xet
     """.split()
 )
 

@@ -30,9 +30,10 @@ class Addresses:
             raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
 
     def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-        """`https://host` without a slash, for a request that was checked."""
+        """`https://host` without a slash. Raises as `check`."""
         if self._public:
             return self._public
+        self.check(headers)
         scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
         return f"{'https' if scheme == 'https' else 'http'}://{headers.get('host', '')}"
 

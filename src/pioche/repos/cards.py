@@ -15,7 +15,9 @@ import yaml
 
 from pioche.errors import BadCard
 
-_BLOCK = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"---[ \t]*\r?\n")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BLOCK_BYTES_MAX = 64 * 1024
 _DEPTH_MAX = 32
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})\Z")
@@ -23,6 +25,9 @@ _DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?\Z")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "Null": None, "~": None, "": None}
 
 EMPTY_WARNING = "empty or missing yaml metadata in repo card"
+
+# The same events, twenty times faster; PyYAML's wheels have it, a build without libyaml does not.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Json = dict[str, object]
 
@@ -61,10 +66,9 @@ def read(readme: bytes) -> Card:
 
 def parse(readme: str) -> Card:
     """Raises BadCard, naming the line, for metadata that cannot be read."""
-    match = _BLOCK.match(readme)
-    if match is None:
+    block = _block(readme)
+    if block is None:
         return Card.empty()
-    block = match[1]
     if len(block.encode(errors="replace")) > _BLOCK_BYTES_MAX:
         raise BadCard(f"The metadata block may have at most {_BLOCK_BYTES_MAX} bytes")
     data = _load(block)
@@ -76,16 +80,23 @@ def parse(readme: str) -> Card:
     return Card(data)
 
 
+def _block(readme: str) -> str | None:
+    """What stands between the first two `---` lines. Only the beginning is searched: a README may have ten million bytes."""
+    text = readme.removeprefix("\ufeff").lstrip()
+    head = text[: 2 * _BLOCK_BYTES_MAX]
+    match = _BLOCK.match(head)
+    if match is None:
+        return head if len(text) > len(head) and _OPENING.match(head) and "\n---" in text else None
+    return match[1]
+
+
 def _load(block: str) -> object:
     try:
-        _check_events(block)
-        node = yaml.compose(block, Loader=yaml.SafeLoader)
-        return _value(node) if node is not None else None
+        return _document(yaml.parse(block, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = _line(mark) if mark is not None else ""
+        where = _line(error.problem_mark)
         raise BadCard(f"The metadata is not valid YAML{where}: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an escape for a character that there is not
         raise BadCard(f"The metadata is not valid YAML: {str(error)[:200]}") from None
 
 
@@ -94,33 +105,51 @@ def _line(mark: _HasLine | None) -> str:
     return f" (line {mark.line + 2})" if mark is not None else ""
 
 
-def _check_events(block: str) -> None:
-    """What the composer must not see: it would expand aliases and recurse without limit."""
-    depth = 0
-    for event in yaml.parse(block, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise BadCard(f"YAML aliases are not accepted in metadata{_line(event.start_mark)}")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _DEPTH_MAX:
-            raise BadCard(f"The metadata is nested more than {_DEPTH_MAX} levels deep")
+def _document(events: Iterator[yaml.Event]) -> object:
+    """Values straight from the events: the library's composer would expand aliases and recurse without limit."""
+    found: object = None
+    for event in events:
+        if isinstance(event, yaml.NodeEvent):
+            found = _value(events, event, 0)
+        elif isinstance(event, yaml.DocumentEndEvent):
+            break
+    for event in events:
+        if not isinstance(event, yaml.StreamEndEvent):
+            raise BadCard(f"The metadata must be one YAML document{_line(event.start_mark)}")
+    return found
 
 
-def _value(node: yaml.Node) -> object:
-    if isinstance(node, yaml.MappingNode):
-        found: Json = {}
-        for key, value in node.value:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
-            if not name or name in found:
-                raise BadCard(f"Duplicate or unreadable name {name!r}{_line(key.start_mark)}")
-            found[name] = _value(value)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item) for item in node.value]
-    is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
-    return _scalar(str(node.value)) if is_plain else str(node.value)
+def _value(events: Iterator[yaml.Event], event: yaml.Event, depth: int) -> object:
+    if isinstance(event, yaml.ScalarEvent):
+        text = _text(event)
+        return text if event.style else _scalar(text)
+    if isinstance(event, yaml.AliasEvent):
+        raise BadCard(f"YAML aliases are not accepted in metadata{_line(event.start_mark)}")
+    if depth == _DEPTH_MAX:
+        raise BadCard(f"The metadata is nested more than {_DEPTH_MAX} levels deep")
+    if isinstance(event, yaml.MappingStartEvent):
+        return _mapping(events, depth + 1)
+    found = list[object]()
+    while not isinstance(item := next(events), yaml.SequenceEndEvent):
+        found.append(_value(events, item, depth + 1))
+    return found
+
+
+def _mapping(events: Iterator[yaml.Event], depth: int) -> Json:
+    found: Json = {}
+    while not isinstance(key := next(events), yaml.MappingEndEvent):
+        name = _text(key) if isinstance(key, yaml.ScalarEvent) else ""
+        if not name or name in found:
+            raise BadCard(f"Duplicate or unreadable name {name[:100]!r}{_line(key.start_mark)}")
+        found[name] = _value(events, next(events), depth)
+    return found
+
+
+def _text(event: yaml.ScalarEvent) -> str:
+    text = str(event.value)
+    if not text.isascii() and _SURROGATE.search(text):
+        raise BadCard(f"The metadata has half a character{_line(event.start_mark)}: an escape of a lone surrogate")
+    return text
 
 
 def _scalar(text: str) -> object:

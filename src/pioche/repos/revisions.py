@@ -9,6 +9,8 @@ from pioche.git.objects import ObjectMissing
 from pioche.names import DEFAULT_REF, HEX40, SHORT_REVISION, Oid, full_ref
 from pioche.repos.access import Repo
 
+_SEEN_MAX = 50_000
+
 _REFS = Lookup(
     """SELECT name, "commit" FROM refs WHERE repo_id = :repo AND name IN (:first, :second, 'refs/heads/main')"""
 )
@@ -69,12 +71,25 @@ def decide(repo: Repo, text: str, rows: Sequence[Row]) -> Revision:
 def find_commit(repo: Repo, text: str) -> Oid:
     """The commit of this full id, or the only one whose id begins so (7 digits at least). Raises RevisionNotFound."""
     if HEX40.match(text):
-        try:
-            return repo.objects.commit(Oid(text)).oid
-        except ObjectMissing:
-            raise RevisionNotFound(text) from None
+        return _known(repo, Oid(text))
     if SHORT_REVISION.match(text):
         found = repo.objects.expand_short(text)
         if len(found) == 1:
             return found[0]
     raise RevisionNotFound(text)
+
+
+# Commits that were seen to be there: clients pin one and ask for many of its files.
+_seen: set[tuple[str, Oid]] = set()
+
+
+def _known(repo: Repo, oid: Oid) -> Oid:
+    if (repo.uid, oid) not in _seen:
+        try:
+            repo.objects.commit(oid)
+        except ObjectMissing:
+            raise RevisionNotFound(oid) from None
+        if len(_seen) >= _SEEN_MAX:
+            _seen.clear()
+        _seen.add((repo.uid, oid))
+    return oid

@@ -17,6 +17,7 @@ FORWARDED = {"host": "localhost:8000", "x-forwarded-proto": "https", "x-forwarde
 )
 def test_our_own_names_stand_in_links(host: str) -> None:
     addresses = Addresses(Config(allowed_hosts=("hub.lan",)))
+    addresses.check({"host": host})
     assert addresses.base_url(STRANGER, {"host": host}) == f"http://{host}"
 
 
@@ -41,11 +42,12 @@ def test_our_own_names_stand_in_links(host: str) -> None:
 )
 def test_others_are_refused(host: str) -> None:
     with pytest.raises(BadRequest, match="allowed_hosts"):
-        Addresses(Config()).base_url(STRANGER, {"host": host})
+        Addresses(Config()).check({"host": host})
 
 
 def test_a_public_address_is_all_that_counts() -> None:
     addresses = Addresses(Config(public_url="https://hub.example.org/"))
+    addresses.check({"host": "evil.example"})
     assert addresses.base_url(STRANGER, {"host": "evil.example"}) == "https://hub.example.org"
 
 

@@ -1,0 +1,145 @@
+"""J5: a mistake in the configuration refuses to start and names the key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pioche.config import Config, child_environment, environment_name, load, prepare_data_dir, settings
+from pioche.errors import ConfigError
+
+
+def toml(folder: Path, text: str) -> dict[str, str]:
+    (folder / "pioche.toml").write_text(text)
+    return {"PIOCHE_CONFIG": str(folder / "pioche.toml")}
+
+
+def test_the_later_of_file_environment_and_options_wins(tmp_path: Path) -> None:
+    environ = toml(tmp_path, 'port = 1\nworkers = 2\nhost = "0.0.0.0"\nallowed_hosts = ["a.lan", "b.lan"]\n')
+    config = load({"workers": 4, "host": None}, environ={**environ, "PIOCHE_PORT": "7", "PIOCHE_WORKERS": "3"})
+    assert (config.port, config.workers, config.host) == (7, 4, "0.0.0.0")
+    assert config.allowed_hosts == ("a.lan", "b.lan")
+    assert load(environ={"PIOCHE_ALLOWED_HOSTS": " a.lan, b.lan,"}).allowed_hosts == ("a.lan", "b.lan")
+
+
+def test_what_is_not_ours_is_not_looked_at() -> None:
+    assert load(environ={"HOME": "/", "pioche_port": "x", "XPIOCHE_PORT": "x"}).port == 8000
+
+
+MISTAKES: list[tuple[dict[str, str], str]] = [
+    ({"PIOCHE_PROT": "8000"}, "PIOCHE_PROT"),
+    ({"PIOCHE_PORT": ""}, "PIOCHE_PORT"),
+    ({"PIOCHE_PORT": "http"}, "PIOCHE_PORT"),
+    ({"PIOCHE_PORT": "-1"}, "PIOCHE_PORT"),
+    ({"PIOCHE_PORT": "65536"}, "port"),
+    ({"PIOCHE_PORT": "8000.5"}, "PIOCHE_PORT"),
+    ({"PIOCHE_WORKERS": "many"}, "PIOCHE_WORKERS"),
+    ({"PIOCHE_DATA_DIR": ""}, "PIOCHE_DATA_DIR"),
+    ({"PIOCHE_LOG_LEVEL": "verbose"}, "PIOCHE_LOG_LEVEL"),
+    ({"PIOCHE_LOG_FORMAT": "xml"}, "PIOCHE_LOG_FORMAT"),
+    ({"PIOCHE_RATE_LIMITS": "on"}, "rate_limits"),
+    ({"PIOCHE_RATE_LIMITS": "maybe"}, "PIOCHE_RATE_LIMITS"),
+    ({"PIOCHE_XET_DEDUP_SCOPE": "all"}, "PIOCHE_XET_DEDUP_SCOPE"),
+    ({"PIOCHE_SIGN_UP": "open"}, "PIOCHE_SIGN_UP"),
+    ({"PIOCHE_PUBLIC_URL": "hub.example.org"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "https://hub.example.org/hub"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "https://hub.example.org?x"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "https://user@hub.example.org"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "https://[::1"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "https://hub:port"}, "public_url"),
+    ({"PIOCHE_PUBLIC_URL": "ftp://hub"}, "public_url"),
+    ({"PIOCHE_DATABASE_URL": "mysql://x"}, "database_url"),
+    ({"PIOCHE_DATABASE_URL": "postgresql://host:port/x"}, "database_url"),
+    ({"PIOCHE_STORAGE_URL": "s3://bucket"}, "storage_url"),
+    ({"PIOCHE_TLS_CERT": "/x.pem"}, "tls_key"),
+    ({"PIOCHE_TLS_KEY": "/x.pem"}, "tls_cert"),
+    ({"PIOCHE_TLS_CERT": "/absent.pem", "PIOCHE_TLS_KEY": "/absent.pem"}, "tls_cert"),
+    ({"PIOCHE_ALLOWED_HOSTS": "http://hub.lan"}, "allowed_hosts"),
+    ({"PIOCHE_ALLOWED_HOSTS": "hub.lan:8000"}, "allowed_hosts"),
+    ({"PIOCHE_TRUSTED_PROXIES": "proxy.lan"}, "trusted_proxies"),
+    ({"PIOCHE_CONFIG": "/absent/pioche.toml"}, "PIOCHE_CONFIG"),
+]
+
+
+@pytest.mark.parametrize(("environ", "key"), MISTAKES, ids=lambda value: str(value)[:50])
+def test_j5_a_mistake_in_the_environment_names_the_key(environ: dict[str, str], key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environ=environ)
+    assert caught.value.key == key
+    assert str(caught.value).startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("prot = 8000", "prot"),
+        ('port = "http"', "port"),
+        ("port = 8000.5", "port"),
+        ("port = true", "port"),
+        ("port = [8000]", "port"),
+        ("host = 1", "host"),
+        ("data_dir = 1", "data_dir"),
+        ("data_dir = ''", "data_dir"),
+        ("allowed_hosts = 1", "allowed_hosts"),
+        ("allowed_hosts = [1]", "allowed_hosts"),
+        ("log_level = 'loud'", "log_level"),
+        ("[storage]\nurl = 'x'", "storage"),
+    ],
+)
+def test_j5_a_mistake_in_the_file_names_the_key(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environ=toml(tmp_path, text))
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize("text", ["[storage]\nx = 1\n[storage]\ny = 1", "port 8000", "port = 1\nport = 2"])
+def test_j5_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str) -> None:
+    environ = toml(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"pioche\.toml: not valid TOML"):
+        load(environ=environ)
+    (tmp_path / "pioche.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"pioche\.toml"):
+        load(environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("options", "key"), [({"prot": 1}, "--prot"), ({"port": "x"}, "--port"), ({"data_dir": 1}, "--data-dir")]
+)
+def test_j5_a_mistake_in_an_option_names_it(options: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(options, environ={})
+    assert caught.value.key == key
+
+
+def test_j5_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nothing")):
+        with pytest.raises(ConfigError) as caught:
+            prepare_data_dir(Config(data_dir=folder))
+        assert caught.value.key == "data_dir"
+        assert str(folder) in str(caught.value)
+
+
+def test_a_password_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environ={"PIOCHE_DATABASE_URL": "postgresql://u:hunter2@host:port/x"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_addresses_that_are_right(tmp_path: Path) -> None:
+    for url in ("https://hub.example.org", "http://localhost:8000/", "http://[::1]:8000"):
+        assert load(environ={"PIOCHE_PUBLIC_URL": url}).public_url == url
+    for url in (
+        "postgresql://u:p@host:5432/db",
+        "postgres:///db",
+        "postgresql://u@/db?host=/run/x",
+        "postgresql://[::1]/db",
+    ):
+        assert not load(environ={"PIOCHE_DATABASE_URL": url}).database_is_sqlite
+
+
+def test_a_child_process_loads_the_same(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path, port=1, allowed_hosts=("a.lan", "b.lan"), log_level="debug")
+    environ = {key: value for key, value in child_environment(config).items() if key.startswith("PIOCHE_")}
+    assert set(environ) == {environment_name(setting.name) for setting in settings()}
+    assert load(environ=environ) == config
