@@ -96,9 +96,11 @@ class Request:
         if found is None:
             text = self.scope["query_string"].decode("latin-1")
             try:
+                if "%00" in text:
+                    raise ValueError
                 pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
             except (UnicodeDecodeError, ValueError):
-                raise BadRequest("The query string is not valid: UTF-8, percent-encoded, is expected") from None
+                raise BadRequest("The query string is not valid: UTF-8 without NUL, percent-encoded, is expected") from None
             found = self._query = Query(pairs)
         return found
 
@@ -165,7 +167,7 @@ class Request:
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge past the route's limit, before it is all read."""
-        self._refuse_encoding()
+        self.refuse_encoding()
         announced = self.headers.get("content-length", "0")
         limit = self.body_bytes_max
         if announced.isdigit() and int(announced) > limit:
@@ -196,7 +198,8 @@ class Request:
             raise BadRequest("The form is not valid: at most 20,000 fields, UTF-8, percent-encoded") from None
         return Query(pairs).lists
 
-    def _refuse_encoding(self) -> None:
+    def refuse_encoding(self) -> None:
+        """Before a body is read: raises UnsupportedMediaType for a compressed one, which could inflate without limit."""
         encoding = self.headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise UnsupportedMediaType(f"Content-Encoding {encoding!r} is not accepted here: send the body as it is")

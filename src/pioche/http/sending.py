@@ -36,7 +36,7 @@ _COMMON: Encoded = [
 ]
 _COMMON_NAMES = frozenset(name for name, _ in _COMMON)
 _NO_BODY = frozenset((204, 304))
-_CONTROLS = {code: " " for code in (*range(0x20), 0x7F) if code != 0x09}
+_CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
 
 
 async def send_response(request: Request, response: Response, receive: Receive, send: Send) -> int:

@@ -52,7 +52,8 @@ class _Path(msgspec.Struct):
 
 
 async def read_plan(request: Request) -> Plan:
-    """The whole call. Raises BadRequest naming the line, IllegalPath, TooLarge."""
+    """The whole call. Raises BadRequest naming the line, IllegalPath, TooLarge, UnsupportedMediaType."""
+    request.refuse_encoding()
     parse = partial(parse_path, backslashes=request.hub.config.backslash_names == "keep")
     header: _Header | None = None
     operations = list[Operation]()
@@ -94,6 +95,9 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
         for line in complete:
             if line.strip():
                 yield line
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) != size:
+        raise BadRequest(f"The body broke off: {size} of {announced} bytes arrived")
     rest = b"".join(pending)
     if rest.strip():
         yield rest

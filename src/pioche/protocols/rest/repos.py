@@ -33,10 +33,10 @@ class _Create(msgspec.Struct):
 async def create(request: Request) -> Response:
     """POST /api/repos/create. 409 carries the URL, which `exist_ok` reads."""
     body = await request.json(_Create)
-    namespace, _, name = body.name.rpartition("/")
+    namespace, name = _named(request, body.name, body.organization)
     new = catalog.NewRepo(
         type=RepoType.parse(body.type),
-        namespace=namespace or body.organization or request.caller.name,
+        namespace=namespace,
         name=name,
         private=_private(body.visibility, body.private),
         sdk=body.sdk,
@@ -48,6 +48,13 @@ async def create(request: Request) -> Response:
         raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
     answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
     return json_response(answer)
+
+
+def _named(request: Request, name: str, organization: str | None) -> tuple[str, str]:
+    """`name` beside `organization`, or both in one; without either, the caller's own namespace."""
+    if "/" in name:
+        return _two_parts(name)
+    return organization or request.caller.name, name
 
 
 def _private(visibility: str | None, private: bool | None) -> bool | None:
@@ -68,8 +75,7 @@ class _Delete(msgspec.Struct):
 async def delete(request: Request) -> Response:
     """DELETE /api/repos/delete."""
     body = await request.json(_Delete)
-    namespace, _, name = body.name.rpartition("/")
-    repo_id = RepoId(RepoType.parse(body.type), namespace or body.organization or request.caller.name, name)
+    repo_id = RepoId(RepoType.parse(body.type), *_named(request, body.name, body.organization))
     repo = await request.hub.access.open(request.caller, repo_id, Action.MANAGE)
     await request.run(request.hub.catalog.delete, request.caller, repo)
     return json_response({})
@@ -93,7 +99,7 @@ async def move(request: Request) -> Response:
 
 def _two_parts(text: str) -> tuple[str, str]:
     namespace, _, name = text.partition("/")
-    if not namespace or not name:
+    if not namespace or not name or "/" in name:
         raise BadRequest(f"{text[:100]!r} is not of the form namespace/name")
     return namespace, name
 
