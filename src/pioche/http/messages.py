@@ -100,7 +100,9 @@ class Request:
                     raise ValueError
                 pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
             except (UnicodeDecodeError, ValueError):
-                raise BadRequest("The query string is not valid: UTF-8 without NUL, percent-encoded, is expected") from None
+                raise BadRequest(
+                    "The query string is not valid: UTF-8 without NUL, percent-encoded, is expected"
+                ) from None
             found = self._query = Query(pairs)
         return found
 
