@@ -6,7 +6,8 @@ const { HUB: hubUrl, TOKEN: accessToken, REPO: name } = process.env;
 const repo = { type: "model", name };
 const common = { hubUrl, accessToken, repo };
 const digest = (bytes) => createHash("sha256").update(Buffer.from(bytes)).digest("hex");
-const weights = new Uint8Array(3_000_000).map((_, index) => (index * 2654435761) >>> 13);
+const seed = createHash("sha256").update(name).digest();
+const weights = new Uint8Array(3_000_000).map((_, index) => ((index * 2654435761) >>> 13) ^ seed[index % 32]);
 
 const created = await client.createRepo({ ...common, private: true });
 await client.uploadFiles({

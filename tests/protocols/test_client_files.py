@@ -40,6 +40,7 @@ def publish_and_pull(client: Client, repo: str, repo_type: str, large: int, coun
         for name in expected
         if not name.startswith("many/")
     }
+    weights = client.hub.get_hf_file_metadata(client.hub.hf_hub_url(repo, "model.safetensors", repo_type=repo_type))
     for found in (pulled, cached):
         assert len(found.pop(".gitattributes")) == 64
     return {
@@ -47,6 +48,7 @@ def publish_and_pull(client: Client, repo: str, repo_type: str, large: int, coun
         "differ": [sorted(dict(expected.items() ^ found.items())) for found in (pulled, cached) if found != expected],
         "singly": sorted(name for name, digest in singly.items() if digest != expected[name]),
         "listed": sorted({".gitattributes", *expected} ^ set(api.list_repo_files(repo, repo_type=repo_type))),
+        "by xet": weights.xet_file_data is not None,
         "newest": api.list_repo_commits(repo, repo_type=repo_type)[0].title,
     }
 
@@ -57,7 +59,7 @@ PREFIXES = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 def published(kind: Kind, hub: Hub, ada: Account, repo: str, repo_type: str = "model", **sizes: int) -> None:
     told = kind.tell(publish_and_pull, hub, ada.token, timeout_s=1500, repo=repo, repo_type=repo_type, **sizes)
     url = f"{hub.endpoint}/{PREFIXES[repo_type]}{repo}"
-    assert told == {"url": url, "differ": [], "singly": [], "listed": [], "newest": "One"}
+    assert told == {"url": url, "differ": [], "singly": [], "listed": [], "by xet": kind.xet, "newest": "One"}
 
 
 def test_a_folder_comes_back_as_it_was(kind: Kind, hub: Hub, ada: Account, repo: str) -> None:

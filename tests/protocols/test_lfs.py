@@ -161,10 +161,21 @@ def test_small_files_of_the_same_batch_go_in_parts_too(local: LocalHub, ada: Use
 
 
 def test_without_the_offer_a_large_file_goes_whole(local: LocalHub, ada: User, in_parts: None) -> None:
-    for transfers in (["basic"], ["basic", "ssh", "lfs-standalone-file"], ["xet"], []):
+    for transfers in (["basic"], ["basic", "ssh", "lfs-standalone-file"], []):
         answer = batch(local, ada, "upload", (sha256_of(BIG), len(BIG)), transfers=transfers)
         assert answer.json()["transfer"] == "basic"
         assert "header" not in one(answer)["actions"]["upload"]
+
+
+def test_whoever_speaks_xet_is_sent_there(local: LocalHub, ada: User, in_parts: None) -> None:
+    """Client 0.x, the JavaScript client and git-xet: the answer carries what they need to begin."""
+    answer = batch(local, ada, "upload", (sha256_of(BIG), len(BIG)), transfers=["basic", "multipart", "xet"])
+    assert answer.json()["transfer"] == "xet"
+    upload = one(answer)["actions"]["upload"]
+    assert upload["href"] == "http://localhost:8000/api/models/ada/model/xet-write-token/main?create_pr=1"
+    token = local.client.get(upload["href"].removeprefix("http://localhost:8000"), token=ada.token)
+    assert token.json()["casUrl"] == upload["header"]["X-Xet-Cas-Url"]
+    assert {"X-Xet-Access-Token", "X-Xet-Token-Expiration"} < set(upload["header"])
 
 
 def test_the_number_of_parts_is_bounded(local: LocalHub, ada: User) -> None:

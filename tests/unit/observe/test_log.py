@@ -11,7 +11,7 @@ import pytest
 from pioche.keys import Keyring, SigningKey
 from pioche.observe import log
 
-KEYRING = Keyring(lambda: [SigningKey("0a1b2c3d", b"k" * 32)])
+KEYRING = Keyring(lambda: [SigningKey("0a1b2c3d", b"k" * 32)], clock=lambda: 1_800_000_000.0)
 SIGNATURE = KEYRING.sign("download", ("repo", "oid"), seconds=60)
 SEALED = KEYRING.seal("xet", {"repo": "1"}, seconds=60)
 TOKEN = "hf_" + "a1B2c3D4" * 5

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
+from urllib.parse import quote
 
 import msgspec
 
 from pioche.errors import Conflict, TooLarge, Unprocessable
+from pioche.http import cas
 from pioche.http.messages import Request, Response
 from pioche.names import HEX64, Sha256
 from pioche.protocols.lfs.errors import lfs_response
@@ -52,8 +54,10 @@ async def batch(request: Request) -> Response:
     action = _action(body)
     repo = await request.hub.access.open(request.caller, request.repo.repo_id, action)
     signer = Signer(request, repo, action)
-    answer = _download if action is Action.CONTENT else _upload
-    return lfs_response(await request.run(answer, request, repo, signer, body))
+    if action is Action.CONTENT:
+        return lfs_response(await request.run(_download, request, repo, signer, body))
+    by_xet = await _xet(request, repo, action, body) if "xet" in body.transfers else None
+    return lfs_response(await request.run(_upload, request, repo, signer, body, by_xet))
 
 
 def _action(body: Batch) -> Action:
@@ -95,13 +99,25 @@ def _download_of(item: BatchObject, found: Mapping[Sha256, Content], signer: Sig
 # --- upload ---------------------------------------------------------------------------------------------------------
 
 
-def _upload(request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[str, object]:
+async def _xet(request: Request, repo: Repo, action: Action, body: Batch) -> dict[str, object]:
+    """The upload action for whoever speaks Xet (client 0.x, JavaScript, git-xet): where to send, and where to ask again."""
+    grant = await cas.grant(request, repo, cas.Use.WRITE if action is Action.WRITE else cas.Use.PROPOSE)
+    branch = body.ref.name.removeprefix("refs/heads/") if body.ref and body.ref.name else "main"
+    href = f"{request.base_url}/api/{repo.repo_id.type.plural}/{repo.repo_id}/xet-write-token/{quote(branch, safe='')}"
+    if action is Action.PROPOSE:
+        href += "?create_pr=1"
+    return {"href": href, "header": dict(grant.headers), "expires_in": request.hub.config.xet_token_seconds}
+
+
+def _upload(
+    request: Request, repo: Repo, signer: Signer, body: Batch, by_xet: dict[str, object] | None
+) -> dict[str, object]:
     fault_of = partial(_fault, size_max=request.hub.config.lfs_file_bytes_max)
     valid = [item for item in body.objects if fault_of(item) is None]
     # Only what is linked to this very repo need not be sent: elsewhere, a hash proves nothing (E-LFS-3).
     here = repo.stores.contents.find(repo.id, [Sha256(item.oid) for item in valid])
     wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
-    parts = _begin_parts(request, repo, body, wanted)
+    parts = {} if by_xet else _begin_parts(request, repo, body, wanted)
     objects = list[dict[str, object]]()
     for item in body.objects:
         fault, content = fault_of(item), here.get(Sha256(item.oid))
@@ -109,9 +125,12 @@ def _upload(request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[s
             objects.append(_refused(item, 422, fault))
         elif content is not None:
             objects.append(_already_here(item, content))
+        elif by_xet is not None:
+            objects.append(_allowed(Sha256(item.oid), item.size, {"upload": by_xet}))
         else:
             objects.append(_upload_of(item, parts.get(Sha256(item.oid)), signer))
-    return {"transfer": "multipart" if parts else "basic", "objects": objects, "hash_algo": "sha256"}
+    transfer = "xet" if by_xet and wanted else "multipart" if parts else "basic"
+    return {"transfer": transfer, "objects": objects, "hash_algo": "sha256"}
 
 
 def _begin_parts(request: Request, repo: Repo, body: Batch, wanted: Mapping[Sha256, int]) -> dict[Sha256, Upload]:

@@ -1,32 +1,17 @@
-"""Xet tokens: short-lived, for one repo and one use, issued by the hub and shown to the CAS (xet.md section 8.1).
+"""Xet tokens: short-lived, for one repo and one use, issued by the hub and shown to the CAS (xet.md section 8.1)."""
 
-A token carries no rights of its own. It names who asked, and every CAS call asks again whether they may: a revoked
-token, a removed member or a repo made private counts from the next call on.
-"""
-
-import time
-from enum import StrEnum
 from typing import NamedTuple
 
 from pioche.accounts.callers import Caller
-from pioche.errors import InvalidToken, ReadOnlyToken, RepoNotFound, SignatureExpired, Unauthenticated
+from pioche.errors import InvalidToken, ReadOnlyToken, RepoNotFound, SignatureExpired
 from pioche.http import cas, credentials
-from pioche.http.messages import Headers, Request, Response, json_response
+from pioche.http.cas import Use
+from pioche.http.messages import Request, Response, json_response
 from pioche.repos import revisions
 from pioche.repos.access import Action, Repo
 
-_PURPOSE = "xet-token"
 # A 401 is fatal to the clients, never a reason to refresh: allow for clocks and slow requests.
 _LEEWAY_SECONDS = 60
-
-
-class Use(StrEnum):
-    """What a token was issued for."""
-
-    READ = "read"
-    WRITE = "write"
-    PROPOSE = "propose"
-    """Uploads for a pull request: who may read the repo may open one."""
 
 
 class Session(NamedTuple):
@@ -57,21 +42,9 @@ async def write_token(request: Request) -> Response:
 
 async def _issue(request: Request, use: Use) -> Response:
     """Both forms of the answer: hf_xet reads the JSON, huggingface_hub the headers."""
-    hub, caller = request.hub, request.caller
-    if not caller.is_anonymous and caller.token_id is None:
-        raise Unauthenticated("A Xet token is issued for an access token: send one")
-    place = await cas.place(request, request.repo)
-    seconds = hub.config.xet_token_seconds
-    token = hub.keyring.seal(_PURPOSE, {"at": place, "use": use.value, "by": caller.token_id}, seconds=seconds)
-    expiry = int(time.time()) + seconds
-    cas_url = f"{request.base_url}/cas/{place}"
-    headers: Headers = [
-        ("X-Xet-Access-Token", token),
-        ("X-Xet-Token-Expiration", str(expiry)),
-        ("X-Xet-Cas-Url", cas_url),
-        ("Cache-Control", "no-store"),
-    ]
-    return json_response({"accessToken": token, "exp": expiry, "casUrl": cas_url}, headers=headers)
+    grant = await cas.grant(request, request.repo, use)
+    body = {"accessToken": grant.token, "exp": grant.expires_at, "casUrl": grant.url}
+    return json_response(body, headers=[*grant.headers, ("Cache-Control", "no-store")])
 
 
 # --- the CAS asks ---------------------------------------------------------------------------------------------------
@@ -101,7 +74,7 @@ def _claims(request: Request) -> dict[str, str]:
     if token is None:
         raise InvalidToken("A Xet token is needed: ask the hub for one")
     try:
-        claims = request.hub.keyring.unseal(_PURPOSE, token, leeway=_LEEWAY_SECONDS)
+        claims = request.hub.keyring.unseal(cas.PURPOSE, token, leeway=_LEEWAY_SECONDS)
     except SignatureExpired:
         raise InvalidToken("The Xet token is wrong or has expired: ask the hub for a new one") from None
     if cas_path(request) != f"/cas/{claims['at']}":
