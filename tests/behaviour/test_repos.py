@@ -145,7 +145,7 @@ def test_the_first_administrator_owns_no_repos(core: Core, ada: Caller) -> None:
     with core.hub.database.write() as connection:
         connection.execute(schema.accounts.update().values(name="admin", name_key="admin", is_admin=True))
     for name in ("words", "admin/words"):
-        with pytest.raises(Forbidden, match="owns no repos"):
+        with pytest.raises(InvalidName, match="reserved"):
             core.repo(Caller(ada.user_id, "admin", may_write=True, is_admin=True), name)
 
 

@@ -12,7 +12,7 @@ from pioche.db.instance import new_uid, now_ms
 from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.names import DEFAULT_REF, RESERVED, RepoId, RepoType, parse_account_name, parse_repo_name
+from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_account_name, parse_repo_name
 from pioche.repos import tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
@@ -193,8 +193,6 @@ def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[t
 
 
 def _may_create(caller: Caller, namespace: sa.Row[tuple[object, ...]]) -> None:
-    if str(namespace.name).lower() in RESERVED:  # the first administrator's: `/admin/...` are pages
-        raise Forbidden(f"The account {namespace.name} owns no repos: create them for another user or an organization")
     is_own = namespace.id == caller.user_id
     if not (is_own or caller.is_admin or namespace.role in ("admin", "write", "contributor")):
         raise Forbidden(f'You don\'t have the rights to create a repo under the namespace "{namespace.name}"')
