@@ -1,10 +1,15 @@
 """D-API: hostile query strings and headers on every address that reads: a 4xx or a harmless answer, never a 5xx."""
 
 import random
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pioche.accounts.callers import Caller
+from tests.databases import SqliteTemplate
 from tests.inside import Inside, assert_refused
 
 ADDRESSES = [
@@ -85,6 +90,39 @@ def ada(inside: Inside) -> Caller:
     inside.org("lab", {ada: "admin"})
     inside.commit(inside.repo(ada, "ada/words"), ada, {"a.txt": b"1", "d/b.txt": b"1"})
     return ada
+
+
+SEGMENTS = st.sampled_from(
+    ["api", "models", "datasets", "spaces", "ada", "words", "words.git", "resolve", "raw", "main", "tree", "refs", "info", "lfs",
+     "cas", "revision", "commits", "discussions", "1", "a.txt", "d", "objects", "batch", "v1", "xorbs", "users", "overview", "", ".", ".."]
+) | st.text(alphabet="ab%2F0é:@\\?&=.~", max_size=6)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fuzzed(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inside, str]]:
+    with Inside(sqlite_template.config(tmp_path_factory.mktemp("fuzz"))) as inside:
+        ada = inside.user("ada")
+        inside.commit(inside.repo(ada, "ada/words"), ada, {"a.txt": b"1", "d/b.txt": b"1"})
+        yield inside, inside.token(ada)
+        assert inside.log.getvalue() == ""
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"]),
+    segments=st.lists(SEGMENTS, max_size=8),
+    body=st.sampled_from([b"", b"{}", b"[]", b"\xff", b"0000"]),
+    signed_in=st.booleans(),
+)
+def test_d_api_fuzz_of_addresses(
+    fuzzed: tuple[Inside, str], method: str, segments: list[str], body: bytes, signed_in: bool
+) -> None:
+    inside, token = fuzzed
+    path = "/" + "/".join(quote(segment, safe="%:@\\?&=.~") for segment in segments)
+    answer = inside.client.request(method, path, body=body, token=token if signed_in else None)
+    assert 200 <= answer.status < 500 or answer.status == 501, (path, answer.status, answer.body)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert method != "HEAD" or answer.body == b""
 
 
 def test_d_api_query_strings(inside: Inside, ada: Caller) -> None:
