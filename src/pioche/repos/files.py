@@ -6,8 +6,8 @@ commit holds never changes.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from pioche.db import schema
@@ -24,8 +24,7 @@ _REMEMBERED_MAX = 50_000
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A file or folder. `size` is the real size; `oid` the git blob (of the pointer, for a large file) or tree.
 
     `sha256`, `pointer_size` are those of a large file; `xet_hash` is set when it is kept as chunks.
@@ -51,8 +50,7 @@ class Entry:
         return self.mode not in (MODE_TREE, MODE_GITLINK)
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """An entry at a resolved revision."""
 
     revision: Revision

@@ -6,8 +6,9 @@ the ref and the look at the rows, git answers instead: a listing is always about
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from pioche.db import schema
@@ -92,7 +93,10 @@ def with_last_commits(repo: Repo, revision: Revision, entries: list[Entry]) -> l
     if not unknown:
         return entries
     found = repo.objects.last_commits(revision.commit, unknown)
-    return [entry if entry.last_commit else replace(entry, last_commit=found[entry.path]) for entry in entries]
+    return [
+        entry if entry.last_commit else msgspec.structs.replace(entry, last_commit=found[entry.path])
+        for entry in entries
+    ]
 
 
 # --- from the table -------------------------------------------------------------------------------------------------
