@@ -17,6 +17,7 @@ from pioche.http.routes import Protocol
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
+from pioche.observe import metrics
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
@@ -94,7 +95,7 @@ def build_hub(config: Config) -> Hub:
         uploads=Uploads(database, contents, config.data_dir),
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used,),
+        buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir),
     )
 

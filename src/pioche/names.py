@@ -5,9 +5,10 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Self
+
+import msgspec
 
 from pioche.errors import IllegalPath, InvalidName, InvalidReference
 
@@ -97,8 +98,7 @@ def parse_repo_name(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class RepoId:
+class RepoId(msgspec.Struct, frozen=True):
     """`type` and full name. `namespace` is empty for a legacy id such as `gpt2`, which only ever names an alias."""
 
     type: RepoType

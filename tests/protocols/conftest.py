@@ -36,20 +36,8 @@ def eve(hub: Hub) -> Account:
 
 
 @pytest.fixture
-def repo(hub: Hub, ada: Account) -> str:
-    """The id of a repo of ada's that nobody has created yet."""
-    return f"{ada.name}/{hub.name('repo')}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_fault_of_ours(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whatever clients sent, the shared hub failed at none of it: no request of a module ended in a 5xx of ours."""
-    ours = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
-    if not any("hub" in getattr(item, "fixturenames", ()) for item in ours):
-        yield
-        return
-    hub: Hub = request.getfixturevalue("hub")
-    before = len(hub.output())
-    yield
-    faults = [line for line in hub.output()[before:].splitlines() if "request failed" in line]
-    assert faults == []
+def repo(hub: Hub, ada: Account) -> Iterator[str]:
+    """The id of a repo of ada's that nobody has created yet. Whatever clients did to it, the hub failed at none of it."""
+    name = f"{ada.name}/{hub.name('repo')}"
+    yield name
+    assert [line for line in hub.output().splitlines() if "request failed" in line and name in line] == []

@@ -1,15 +1,13 @@
-"""What the client does by git: `Repository` of client 0.x, and the large-file agent that `hf` installs for git-lfs."""
+"""`Repository` of client 0.x: the client that works by git and git-lfs."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients import CURRENT, OLDEST, Kind, interpreter
+from tests.clients import OLDEST, Kind
 from tests.clientside import Client
 from tests.hub import Account, Hub
-from tests.protocols.git import Remote, commit, create, must
 
 
 def work_in_a_clone(client: Client, repo: str) -> Any:
@@ -76,21 +74,3 @@ def git_config(tmp_path: Path) -> Path:
     path = tmp_path / "gitconfig"
     path.write_text("[user]\n    name = Tester\n    email = tester@example.org\n[init]\n    defaultBranch = main\n")
     return path
-
-
-@pytest.mark.parametrize("command", ["hf", "huggingface-cli"])
-def test_git_lfs_sends_parts_by_the_clients_agent(tmp_path: Path, command: str) -> None:
-    """`hf lfs-enable-largefiles` sets the agent up; a hub with small parts makes it needed."""
-    version = CURRENT if command == "hf" else OLDEST
-    agent = interpreter(version).with_name(command)
-    with Hub(tmp_path / "hub", {"LFS_PART_BYTES": "5000000", "LOG_LEVEL": "debug"}) as hub:
-        remote = create(hub, hub.user("ada"))
-        work = remote.clone(tmp_path / "work")
-        data = bytes(range(256)) * 50_000
-        subprocess.run([str(agent), "lfs-enable-largefiles", str(work)], check=True, capture_output=True)
-        must(work, "config", "lfs.customtransfer.multipart.path", str(agent))  # which is not on the PATH of a test
-        commit(work, {"large.bin": data})
-        must(work, "push", "-q", "origin", "main")
-        again = Remote(hub, remote.account, remote.repo_id).clone(tmp_path / "again")
-        assert (again / "large.bin").read_bytes() == data
-        assert "/parts/" in hub.output()

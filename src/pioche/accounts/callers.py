@@ -3,8 +3,9 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import InvalidToken
@@ -17,8 +18,7 @@ _BY_TOKEN = Lookup(_SELECT + "WHERE t.hash = :hash")
 _BY_TOKEN_ID = Lookup(_SELECT + "WHERE t.id = :id")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """`user_id` 0 is nobody. `may_write` tells what the token allows, not what the user may do."""
 
     user_id: int

@@ -21,6 +21,7 @@ from pioche.names import Oid
 __all__ = ["GitStore", "Objects"]
 
 _HEAD = b"ref: refs/heads/main\n"
+_WRITTEN_MAX = 100_000
 _NO_SEED: Mapping[Oid, NewObject] = {}
 
 
@@ -34,6 +35,8 @@ class GitStore:
         self._open_max = open_max
         self._open: OrderedDict[str, Objects] = OrderedDict()
         self._lock = threading.Lock()
+        # Uids are never used again, so nobody asks for one that was deleted, by whatever process.
+        self._written: set[str] = set()
 
     def path(self, uid: str) -> Path:
         """The repo's git directory, there or not. The first two digits of the uid's sha1 spread repos evenly."""
@@ -44,7 +47,12 @@ class GitStore:
 
     def exists(self, uid: str) -> bool:
         """True once something was written: from then on the seed is among the stored objects."""
-        return (self.path(uid) / "HEAD").exists()
+        if uid in self._written:
+            return True
+        found = (self.path(uid) / "HEAD").exists()
+        if found and len(self._written) < _WRITTEN_MAX:
+            self._written.add(uid)
+        return found
 
     def open(self, uid: str, seed: Mapping[Oid, NewObject] = _NO_SEED) -> Objects:
         """The repo's objects, kept open. Works before the first write: then only the seed is there."""
@@ -78,6 +86,7 @@ class GitStore:
         """Removes all objects of the repo. Idempotent. Readers that have it open finish what they read."""
         with self._lock:
             self._open.pop(uid, None)
+        self._written.discard(uid)
         doomed = self.path(uid)
         gone = doomed.with_name(f"{uid}.{os.urandom(6).hex()}.deleted")
         try:

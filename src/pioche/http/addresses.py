@@ -10,6 +10,7 @@ from pioche.config import Config
 from pioche.errors import BadRequest
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?\Z", re.ASCII)
+_ACCEPTED_MAX = 100
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -18,6 +19,7 @@ class Addresses:
 
     def __init__(self, config: Config) -> None:
         self._public = config.public_url.rstrip("/")
+        self._accepted: set[str] = set()
         self._hosts = _LOOPBACK | _own_names(config) | {host.lower() for host in config.allowed_hosts}
         self._proxies = frozenset(config.trusted_proxies)
         self._scheme = "https" if config.tls_cert else "http"
@@ -25,8 +27,13 @@ class Addresses:
     def check(self, headers: Mapping[str, str]) -> None:
         """Before anything is done for a request. Raises BadRequest when the Host header is not one of ours."""
         host = headers.get("host", "")
+        if self._public or host in self._accepted:
+            return
         name = _host_name(host)
-        if not self._public and name not in self._hosts and not name.endswith(".localhost"):
+        if name in self._hosts or name.endswith(".localhost"):
+            if len(self._accepted) < _ACCEPTED_MAX:
+                self._accepted.add(host)
+        else:
             raise BadRequest(f"This hub does not answer for the host {host[:100]!r}: set public_url or allowed_hosts")
 
     def base_url(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:

@@ -84,10 +84,11 @@ class Request:
         """Lower-case names, as ASGI has them; repeated headers are joined with `, ` (RFC 9110 section 5.3)."""
         found = self._headers
         if found is None:
-            found = self._headers = {}
-            for raw_name, raw_value in self.scope["headers"]:
-                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-                found[name] = f"{found[name]}, {value}" if name in found else value
+            raw = self.scope["headers"]
+            found = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+            if len(found) != len(raw):
+                found = _joined(raw)
+            self._headers = found
         return found
 
     @property
@@ -254,6 +255,14 @@ def decode_json(data: bytes, shape: type[T]) -> T:
         raise BadRequest(f"The JSON body is not of the expected shape: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not valid JSON: {str(error)[:200]}") from None
+
+
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 # --- responses ------------------------------------------------------------------------------------------------------

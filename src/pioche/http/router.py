@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
 from pioche.names import RepoId, RepoType
@@ -18,8 +20,7 @@ _REMEMBERED_CHARACTERS_MAX = 256
 _REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """`repo_span` is where the repo's id stands among the path's segments: what a redirect of a moved repo rewrites."""
 
     protocol: Protocol

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pioche.errors import HubError
-from pioche.http.messages import Headers, Request, Response
+from pioche.http.messages import Request, Response
 from pioche.http.sources import Piece, Source, close_pieces
 from pioche.observe import log
 
@@ -52,7 +52,7 @@ async def send_response(request: Request, response: Response, receive: Receive, 
 
 
 def _headers(request: Request, response: Response) -> Encoded:
-    found = _encoded(response.headers)
+    found = [_encoded(header) for header in response.headers]
     names = {name for name, _ in found}
     if names.isdisjoint(_COMMON_NAMES):
         found += _COMMON
@@ -66,20 +66,13 @@ def _headers(request: Request, response: Response) -> Encoded:
     return found
 
 
-def _encoded(headers: Headers) -> Encoded:
-    return [(_name(name), _value(value)) for name, value in headers]
-
-
-@cache
-def _name(name: str) -> bytes:
-    return name.lower().encode()
-
-
-def _value(value: str) -> bytes:
+@lru_cache(maxsize=8192)
+def _encoded(header: tuple[str, str]) -> tuple[bytes, bytes]:
     """What cannot stand in a header's value is replaced: values may quote what a client sent."""
+    name, value = header
     if not value.isprintable():
         value = value.translate(_CONTROLS)
-    return value.encode("latin-1", "replace")
+    return name.lower().encode(), value.encode("latin-1", "replace")
 
 
 async def _send_source(request: Request, source: Source, receive: Receive, send: Send) -> int:

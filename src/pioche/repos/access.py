@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from pioche.accounts.callers import Caller
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import Disabled, Forbidden, GatedRepo, HubError, ReadOnlyToken, RepoNotFound, Unauthenticated
@@ -69,8 +71,7 @@ class Stores:
     contents: Contents
 
 
-@dataclass(frozen=True, slots=True)
-class Repo:
+class Repo(msgspec.Struct, frozen=True):
     """An opened repo: whoever holds one was allowed the action it was opened for."""
 
     id: int

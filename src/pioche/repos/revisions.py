@@ -1,7 +1,8 @@
 """From what a caller writes (`main`, `v1.0`, `refs/pr/3`, `HEAD`, a commit id, its first 7 digits) to a commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pioche.db.engine import Lookup, Row
 from pioche.errors import RevisionNotFound
@@ -16,8 +17,7 @@ _REFS = Lookup(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(msgspec.Struct, frozen=True):
     """`text` as the caller wrote it; `ref` when a ref led to the commit; `is_tip`: the rows of `entries` describe it."""
 
     text: str
