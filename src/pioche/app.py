@@ -17,6 +17,7 @@ from pioche.http.routes import Protocol
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
+from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
@@ -43,6 +44,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     lfs.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
+    buckets.PROTOCOL,
     rest.PROTOCOL,
 )
 
