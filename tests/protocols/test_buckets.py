@@ -27,6 +27,7 @@ def fill_and_read(client: Client, bucket: str) -> Any:
     places = [(name, client.folder / "out" / name) for name in contents]
     api.download_bucket_files(bucket, [(name, str(place)) for name, place in places], raise_on_missing_files=True)
     info = api.bucket_info(bucket)
+    api.sync_bucket(f"hf://buckets/{bucket}/a", str(client.folder / "synced"))
     return {
         "id": url.bucket_id,
         "again": api.create_bucket(bucket, exist_ok=True).bucket_id,
@@ -38,6 +39,8 @@ def fill_and_read(client: Client, bucket: str) -> Any:
         "dated": all(found.mtime and found.uploaded_at for found in api.list_bucket_tree(bucket)),
         "info": [info.id, info.private, info.size, info.total_files],
         "listed": [found.id for found in api.list_buckets(search=bucket.rpartition("/")[2].upper())],
+        "known": [found.path for found in api.get_bucket_paths_info(bucket, ["from_path.bin", "a", "absent"])],
+        "synced": sorted(client.digests(client.folder / "synced")),
         "metadata": api.get_bucket_file_metadata(bucket, "a/large.bin").size,
     }
 
@@ -104,6 +107,8 @@ def test_files_go_in_and_come_out_and_strangers_see_nothing(hub: Hub, ada: Accou
         "dated": True,
         "info": [bucket, True, 400_099, 3],
         "listed": [bucket],
+        "known": ["from_path.bin"],
+        "synced": ["b/empty", "large.bin"],
         "metadata": 400_000,
     }
     body, headers = resolved(hub, ada, bucket, "from_path.bin")
