@@ -93,9 +93,39 @@ def ada(inside: Inside) -> Caller:
 
 
 SEGMENTS = st.sampled_from(
-    ["api", "models", "datasets", "spaces", "ada", "words", "words.git", "resolve", "raw", "main", "tree", "refs", "info", "lfs",
-     "cas", "revision", "commits", "discussions", "1", "a.txt", "d", "objects", "batch", "v1", "xorbs", "users", "overview", "", ".", ".."]
-) | st.text(alphabet="ab%2F0é:@\\?&=.~", max_size=6)  # fmt: skip
+    [
+        "api",
+        "models",
+        "datasets",
+        "spaces",
+        "ada",
+        "words",
+        "words.git",
+        "resolve",
+        "raw",
+        "main",
+        "tree",
+        "refs",
+        "info",
+        "lfs",
+        "cas",
+        "revision",
+        "commits",
+        "discussions",
+        "1",
+        "a.txt",
+        "d",
+        "objects",
+        "batch",
+        "v1",
+        "xorbs",
+        "users",
+        "overview",
+        "",
+        ".",
+        "..",
+    ]
+) | st.text(alphabet="ab%2F0é:@\\?&=.~", max_size=6)
 
 
 @pytest.fixture(scope="module")
