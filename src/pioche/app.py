@@ -18,6 +18,7 @@ from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
 from pioche.observe import metrics
+from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
@@ -44,6 +45,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     lfs.PROTOCOL,
     xet_routes.TOKENS,
     xet_routes.CAS,
+    buckets.PROTOCOL,
     rest.PROTOCOL,
 )
 

@@ -36,11 +36,15 @@ def parse_sha256(text: str) -> Sha256:
 
 
 class RepoType(StrEnum):
-    """The kinds of repository. `plural` stands in API paths; `prefix` before the id in every other URL."""
+    """The kinds of repository. `plural` stands in API paths; `prefix` before the id in every other URL.
+
+    A bucket has files and no history: what knows of revisions is about `VERSIONED` alone.
+    """
 
     MODEL = "model"
     DATASET = "dataset"
     SPACE = "space"
+    BUCKET = "bucket"
 
     @property
     def plural(self) -> str:
@@ -52,11 +56,17 @@ class RepoType(StrEnum):
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """Accepts `model`, `models` and None (the clients leave the type out for models). Raises InvalidName."""
-        try:
-            return cls((text or "model").removesuffix("s"))
-        except ValueError:
-            raise InvalidName(f"{str(text)[:40]!r} is not a repo type: use model, dataset or space") from None
+        """Of a repo with revisions: `model`, `models`, and None (the clients leave the type out for models).
+
+        Raises InvalidName.
+        """
+        name = (text or "model").removesuffix("s")
+        if name not in VERSIONED:
+            raise InvalidName(f"{str(text)[:40]!r} is not a repo type: use model, dataset or space")
+        return cls(name)
+
+
+VERSIONED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
 
 
 # The first path segments that belong to the hub, now or as planned (architecture.md section 7).

@@ -15,8 +15,11 @@ import pytest
 
 from pioche.accounts.callers import Caller
 from pioche.app import PROTOCOLS
+from pioche.buckets import batch
+from pioche.buckets.batch import Add
+from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.http.routes import Needs, Route
-from pioche.names import RepoId, RepoType
+from pioche.names import VERSIONED, EntryPath, RepoId, RepoType
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import Settings
 from tests.asgi import Answer
@@ -94,7 +97,7 @@ EXPECTED_ELSEWHERE: dict[Needs, dict[str, str]] = {
 PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
-    "prefix": "default", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
+    "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -166,6 +169,10 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:git}/info/lfs/locks"): [Call(json={}, headers=_LFS, statuses=(404,))],
     ("POST", "/{repo:git}/info/lfs/locks/verify"): [Call(json={}, headers=_LFS, statuses=(404,))],
     ("POST", "/{repo:git}/info/lfs/locks/{id}/unlock"): [Call(json={}, headers=_LFS, statuses=(404,))],
+    ("DELETE", "/api/{repo:bucket}"): [Call(fresh=True)],
+    ("PUT", "/api/{repo:bucket}/settings"): [Call(json={"private": True}, fresh=True)],
+    ("POST", "/api/{repo:bucket}/paths-info"): [Call(json={"paths": ["folder/a.txt"]})],
+    ("POST", "/api/{repo:bucket}/batch"): [Call(body=b'{"type":"deleteFile","path":"absent"}\n')],
 }
 
 # Routes whose body names the repo: the same rights, asked for by the handler.
@@ -182,6 +189,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),
+    ("POST", "/api/buckets/{namespace}/{name}"): Call(json={}, statuses=(200, 409)),
 }
 
 
@@ -196,7 +204,10 @@ class World:
 
     def make(self, kind: RepoType, target: str, name: str) -> Repo:
         repo = self.inside.repo(self.creator, f"lab/{name}", type=kind, private=target == "private")
-        self.inside.commit(repo, self.creator, {"folder/a.txt": b"1"})
+        if kind is RepoType.BUCKET:
+            batch.apply(self.inside.hub.access, self.creator, repo, [Add(EntryPath("folder/a.txt"), EMPTY_XET_HASH, 0)])
+        else:
+            self.inside.commit(repo, self.creator, {"folder/a.txt": b"1"})
         if target == "gated":
             self.inside.hub.catalog.change(self.admin, repo, Settings(gated="auto"))
         return repo
@@ -250,8 +261,9 @@ def _peopled(inside: Inside) -> World:
         for target in TARGETS:
             if target != "absent":
                 repo = world.make(kind, target, f"{target:x<8}")
-                inside.commit(repo, owner, {"b.txt": b"2"})
-                _open_pull(inside, repo, owner)
+                if kind in VERSIONED:
+                    inside.commit(repo, owner, {"b.txt": b"2"})
+                    _open_pull(inside, repo, owner)
                 inside.hub.catalog.alias(f"alias-{target}", repo.repo_id)
     return world
 
@@ -269,10 +281,22 @@ def _open_pull(inside: Inside, repo: Repo, caller: Caller) -> None:
 ROUTES = [route for protocol in PROTOCOLS for route in protocol.routes]
 
 
+def routes_of(kind: RepoType) -> list[Route]:
+    """Those that are about repos of this type: buckets have their own, and are moved as all are."""
+    if kind is not RepoType.BUCKET:
+        return [route for route in ROUTES if "{repo:bucket}" not in route.pattern]
+    return [route for route in ROUTES if "{repo:bucket}" in route.pattern or route.pattern == "/api/repos/move"]
+
+
 def path_of(pattern: str, repo_id: RepoId | None = None) -> str:
     if repo_id is not None:
         web = f"{repo_id.type.prefix}{repo_id}"
-        forms = {"{repo:api}": f"{repo_id.type.plural}/{repo_id}", "{repo:web}": web, "{repo:git}": web + ".git"}
+        forms = {
+            "{repo:api}": f"{repo_id.type.plural}/{repo_id}",
+            "{repo:web}": web,
+            "{repo:git}": web + ".git",
+            "{repo:bucket}": f"buckets/{repo_id}",
+        }
         for form, text in forms.items():
             pattern = pattern.replace(form, text)
     return re.sub(r"\{(\w+)\*?\}", lambda match: _parameter(match[1]), pattern)
@@ -313,7 +337,7 @@ def test_every_placeholder_has_a_value_and_every_table_entry_a_route() -> None:
 def test_routes_about_a_repo(world: World, kind: RepoType, record_property: Any) -> None:
     cells = Counter[str]()
     wrong = list[str]()
-    for route in ROUTES:
+    for route in routes_of(kind):
         for call in calls_of(route):
             needs = call.needs or route.needs
             if isinstance(needs, Action):
@@ -383,11 +407,11 @@ def _is_harmless(route: Route, answer: Answer) -> bool:
     return route.pattern == "/v1/telemetry" and answer.status == 200 and not answer.body.strip(b"{}")
 
 
-@pytest.mark.parametrize("kind", list(RepoType))
+@pytest.mark.parametrize("kind", VERSIONED)
 def test_legacy_ids_lead_to_what_the_caller_may_read(world: World, kind: RepoType) -> None:
     """Un-namespaced ids: a relative redirect where the repo may be seen, and the same refusal as ever elsewhere."""
     wrong = list[str]()
-    for route in ROUTES:
+    for route in routes_of(kind):
         if not isinstance(route.needs, Action):
             continue
         call = calls_of(route)[0]

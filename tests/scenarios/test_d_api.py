@@ -92,40 +92,9 @@ def ada(inside: Inside) -> Caller:
     return ada
 
 
-SEGMENTS = st.sampled_from(
-    [
-        "api",
-        "models",
-        "datasets",
-        "spaces",
-        "ada",
-        "words",
-        "words.git",
-        "resolve",
-        "raw",
-        "main",
-        "tree",
-        "refs",
-        "info",
-        "lfs",
-        "cas",
-        "revision",
-        "commits",
-        "discussions",
-        "1",
-        "a.txt",
-        "d",
-        "objects",
-        "batch",
-        "v1",
-        "xorbs",
-        "users",
-        "overview",
-        "",
-        ".",
-        "..",
-    ]
-) | st.text(alphabet="ab%2F0é:@\\?&=.~", max_size=6)
+WORDS = """api models datasets spaces ada words words.git resolve raw main tree refs info lfs cas revision commits discussions
+    1 a.txt d objects batch v1 xorbs users overview . .."""
+SEGMENTS = st.sampled_from(["", *WORDS.split()]) | st.text(alphabet="ab%2F0é:@\\?&=.~", max_size=6)
 
 
 @pytest.fixture(scope="module")

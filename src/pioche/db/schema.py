@@ -214,6 +214,19 @@ discussions = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+# A bucket's files: it has no revisions. A file of no bytes has no content.
+bucket_files = Table(
+    "bucket_files",
+    metadata,
+    _repo_key(),
+    Column("path", _Path, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("xet_hash", Text, nullable=False),
+    Column("mtime", BigInteger),  # as the uploader says
+    Column("uploaded_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # --- content: large files, each stored once, linked to repos by proof of possession ---------------------------------
 
 contents = Table(

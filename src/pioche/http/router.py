@@ -12,12 +12,13 @@ import msgspec
 
 from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
-from pioche.names import RepoId, RepoType
+from pioche.names import VERSIONED, RepoId, RepoType
 
 _REMEMBERED_MAX = 4096
 _REMEMBERED_CHARACTERS_MAX = 256
 
 _REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
+_BUCKET_FORM = "{repo:bucket}"
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -190,11 +191,14 @@ def decode(segment: str) -> str:
 
 def _spell_out(pattern: str) -> Iterator[tuple[RepoType | None, list[str]]]:
     """The segments of a pattern, once for each way to write the repo's id."""
+    if _BUCKET_FORM in pattern:
+        yield RepoType.BUCKET, _split(pattern.replace(_BUCKET_FORM, "buckets/{ns}/{repo}"))
+        return
     form = next((form for form in _REPO_FORMS if form in pattern), None)
     if form is None:
         yield None, _split(pattern)
         return
-    for repo_type in RepoType:
+    for repo_type in VERSIONED:
         prefix = repo_type.plural + "/" if form == "{repo:api}" else repo_type.prefix
         for ids in ("{ns}/{repo}", "{repo}"):
             yield repo_type, _split(pattern.replace(form, prefix + ids))

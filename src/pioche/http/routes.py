@@ -7,6 +7,8 @@ three forms, since the Hub writes it in three ways:
     {repo:api}   models/ns/name   datasets/ns/name   spaces/ns/name        and un-namespaced legacy ids: models/gpt2
     {repo:web}   ns/name          datasets/ns/name   spaces/ns/name        and gpt2
     {repo:git}   as web, the name with or without `.git`
+
+A bucket is written in one way: `{repo:bucket}` is `buckets/ns/name`, on `/api` and elsewhere.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

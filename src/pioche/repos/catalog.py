@@ -12,7 +12,7 @@ from pioche.db.instance import new_uid, now_ms
 from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_account_name, parse_repo_name
+from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account_name, parse_repo_name
 from pioche.repos import tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
@@ -94,9 +94,10 @@ class Catalog:
             )
         )
         row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
-        row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
-        connection.execute(schema.refs.insert().values(updated_at=at, **row))
-        tip.store(connection, row_id, tip.of_first_commit(row_id, first))
+        if repo_id.type in VERSIONED:
+            row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
+            connection.execute(schema.refs.insert().values(updated_at=at, **row))
+            tip.store(connection, row_id, tip.of_first_commit(row_id, first))
         outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
 
     def delete(self, caller: Caller, repo: Repo) -> None:

@@ -182,7 +182,7 @@ def list_repos(database: Database, caller: Caller, query: Query) -> Page:
 
 def _conditions(caller: Caller, query: Query) -> list[sa.ColumnElement[bool]]:
     repos = schema.repos
-    found = [*_visible(caller)]
+    found = [*visible(caller)]
     if query.author is not None:
         accounts = schema.accounts
         owner = sa.select(accounts.c.id).where(accounts.c.name_key == query.author.lower()).scalar_subquery()
@@ -196,7 +196,7 @@ def _conditions(caller: Caller, query: Query) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
+def visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
     """Invariant I7: what the caller may not open is not counted, sorted or listed."""
     repos, members = schema.repos, schema.memberships
     if caller.is_admin:

@@ -11,7 +11,7 @@ from pioche.errors import BadRequest, HubError, MethodNotAllowed, NotFound
 from pioche.http.messages import Request, Response, text_response
 from pioche.http.router import Match, Router, decode
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.names import RepoId, RepoType
+from pioche.names import VERSIONED, RepoId
 from pioche.repos.access import Action
 
 
@@ -49,7 +49,7 @@ ROUTER = Router(
 )
 
 
-model, dataset, space = (partial(RepoId, kind) for kind in RepoType)
+model, dataset, space = (partial(RepoId, kind) for kind in VERSIONED)
 
 
 def found(path: str, method: str = "GET") -> list[Match]:

@@ -1,7 +1,7 @@
 """Listing repos. (The search engine is the Search issue; here: author, search, tags, sort, paging.)"""
 
 from pioche.http.messages import Request, Response, cached_json, next_page
-from pioche.names import RepoType
+from pioche.names import VERSIONED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
 from pioche.repos.info import RepoInfo
@@ -98,7 +98,7 @@ async def storage_of_org(request: Request) -> Response:
 
 async def _storage(request: Request, owner: str) -> Response:
     """One page is of one type; the cursor says which, and where in it: `dataset.WzEsMl0`."""
-    types = list(RepoType)
+    types = list(VERSIONED)
     name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
     repo_type = RepoType.parse(name)
     query = info.Query(type=repo_type, author=owner, sort="createdAt", cursor=inside or None, limit=_PAGE)

@@ -90,7 +90,7 @@ class _Move(msgspec.Struct):
 async def move(request: Request) -> Response:
     """POST /api/repos/move."""
     body = await request.json(_Move)
-    repo_type = RepoType.parse(body.type)
+    repo_type = RepoType.BUCKET if body.type == "bucket" else RepoType.parse(body.type)
     source = _two_parts(body.fromRepo)
     repo = await request.hub.access.open(request.caller, RepoId(repo_type, *source), Action.MANAGE)
     target = await request.run(request.hub.catalog.move, request.caller, repo, *_two_parts(body.toRepo))

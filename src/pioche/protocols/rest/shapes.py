@@ -1,12 +1,12 @@
 """JSON as the public Hub writes it (hub-api.md section 9, hub-recordings.md): keys in its order, dates with milliseconds."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from pioche.errors import BadRequest
 from pioche.git.objects import MODE_TREE
+from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
 from pioche.repos.files import Entry
@@ -25,12 +25,6 @@ _EXPANDABLE = {
     RepoType.SPACE: """author cardData createdAt datasets disabled lastModified likes models private region resourceGroup
         runtime sdk sha siblings subdomain tags trendingScore usedStorage gitalyUid xetEnabled""".split(),
 }
-
-
-def date(milliseconds: int) -> str:
-    """`2026-09-22T17:25:10.000Z`."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
 
 
 def parse_expand(repo_type: RepoType, names: list[str]) -> list[str]:

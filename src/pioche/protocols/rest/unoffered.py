@@ -36,7 +36,8 @@ _PATTERNS = """
 /api/models-tags-by-type              /api/datasets-tags-by-type
 /api/quicksearch                      /api/trending
 /api/kernels                          /api/kernels/{any*}
-/api/buckets/{any*}                   /buckets/{any*}
+/api/{repo:bucket}/events             /api/{repo:bucket}/lfs-files/{any*}
+/api/{repo:bucket}/resource-group     /buckets/{any*}
 /api/collections                      /api/collections/{any*}
 /api/papers                           /api/papers/{any*}
 /api/daily_papers

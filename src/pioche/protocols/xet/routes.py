@@ -14,6 +14,8 @@ TOKENS = Protocol(
         Route("GET", "/api/{repo:api}/xet-read-token/{revision}", Action.CONTENT, tokens.read_token),
         # The handler asks for WRITE, unless the upload is for a pull request.
         Route("GET", "/api/{repo:api}/xet-write-token/{revision}", Action.PROPOSE, tokens.write_token),
+        Route("GET", "/api/{repo:bucket}/xet-read-token", Action.CONTENT, tokens.bucket_read_token),
+        Route("GET", "/api/{repo:bucket}/xet-write-token", Action.WRITE, tokens.bucket_write_token),
     ),
     errors.render_token,
 )

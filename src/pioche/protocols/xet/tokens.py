@@ -40,6 +40,16 @@ async def write_token(request: Request) -> Response:
     return await _issue(request, Use.WRITE)
 
 
+async def bucket_read_token(request: Request) -> Response:
+    """`GET /api/buckets/ns/name/xet-read-token`: a bucket has no revisions."""
+    return await _issue(request, Use.READ)
+
+
+async def bucket_write_token(request: Request) -> Response:
+    """`GET /api/buckets/ns/name/xet-write-token`."""
+    return await _issue(request, Use.WRITE)
+
+
 async def _issue(request: Request, use: Use) -> Response:
     """Both forms of the answer: hf_xet reads the JSON, huggingface_hub the headers."""
     grant = await cas.grant(request, request.repo, use)

@@ -1,0 +1,23 @@
+"""The table of buckets. Their Xet tokens are in the Xet tables, moving one is `/api/repos/move`."""
+
+from pioche.http.routes import Needs, Protocol, Route
+from pioche.protocols.buckets import downloads, errors, files, management
+from pioche.repos.access import Action
+
+_BUCKET = "/api/{repo:bucket}"
+
+ROUTES = (
+    Route("GET", "/api/buckets/{name}", Needs.ANYONE, management.listing),
+    Route("DELETE", "/api/buckets/{name}", Needs.USER_WRITE, management.delete_unnamed),
+    Route("POST", "/api/buckets/{namespace}/{name}", Needs.USER_WRITE, management.create),
+    Route("GET", _BUCKET, Action.READ, management.details),
+    Route("DELETE", _BUCKET, Action.MANAGE, management.delete),
+    Route("PUT", _BUCKET + "/settings", Action.MANAGE, management.settings),
+    Route("GET", _BUCKET + "/tree", Action.READ, files.tree),
+    Route("GET", _BUCKET + "/tree/{prefix*}", Action.READ, files.tree),
+    Route("POST", _BUCKET + "/paths-info", Action.READ, files.paths_info),
+    Route("POST", _BUCKET + "/batch", Action.WRITE, files.change, files.BATCH_BYTES_MAX),
+    Route("GET", "/{repo:bucket}/resolve/{path*}", Action.CONTENT, downloads.resolve),
+)
+
+PROTOCOL = Protocol("buckets", ROUTES, errors.render)
