@@ -33,12 +33,6 @@ class BucketFile:
 
 
 @dataclass(frozen=True, slots=True)
-<<<<<<< HEAD
-class Page:
-    """Files, and folders as their paths, in byte order. `next_after` is what to give as `after` for those that follow."""
-
-    items: list[BucketFile | str]
-=======
 class BucketFolder:
     """`uploaded_at` is that of the latest file in it."""
 
@@ -51,7 +45,6 @@ class Page:
     """Files and folders in byte order of their paths. `next_after` is what to give as `after` for those that follow."""
 
     items: list[BucketFile | BucketFolder]
->>>>>>> buckets
     next_after: str | None
 
 
@@ -93,16 +86,10 @@ def at_paths(bucket: Repo, paths: Sequence[str]) -> list[BucketFile]:
 def listing(bucket: Repo, prefix: str, *, recursive: bool, after: str = "", limit: int = 1000) -> Page:
     """The files whose paths begin with the text `prefix`, which need not end at a folder's name.
 
-<<<<<<< HEAD
-    Not `recursive`: where another `/` follows the prefix, the folder that it ends is told, once, and not the files.
-    """
-    items = list[BucketFile | str]()
-=======
     Not `recursive`: of what lies in a folder below the prefix the folder is told, once. The prefix `logs` so lists what is
     in `logs/`, and `logs.json` and the folder `logs_old` beside it, as on the public Hub.
     """
     items = list[BucketFile | BucketFolder]()
->>>>>>> buckets
     with bucket.database.read() as connection:
         while len(items) < limit:
             room = limit - len(items)
@@ -110,15 +97,9 @@ def listing(bucket: Repo, prefix: str, *, recursive: bool, after: str = "", limi
             if not rows:
                 return Page(items, None)
             for file in rows:
-<<<<<<< HEAD
-                slash = -1 if recursive else file.path.find("/", len(prefix))
-                if slash >= 0:
-                    items.append(file.path[:slash])
-=======
                 slash = -1 if recursive else file.path.find("/", len(prefix) + 1)
                 if slash >= 0:
                     items.append(_folder(connection, bucket, file.path[:slash]))
->>>>>>> buckets
                     after = file.path[: slash + 1]
                     break  # the next look begins behind this folder
                 items.append(file)
@@ -135,15 +116,12 @@ def _following(connection: sa.Connection, bucket: Repo, prefix: str, after: str,
     return [row for row in rows if row.path.startswith(prefix)]
 
 
-<<<<<<< HEAD
-=======
 def _folder(connection: sa.Connection, bucket: Repo, path: str) -> BucketFolder:
     within = (_files.c.path > f"{path}/") & (_files.c.path < f"{path}0")
     latest = sa.select(sa.func.max(_files.c.uploaded_at)).where(_files.c.repo_id == bucket.id, within)
     return BucketFolder(path, int(connection.execute(latest).scalar_one()))
 
 
->>>>>>> buckets
 def _select(bucket: Repo) -> sa.Select[Any]:
     columns = (_files.c[name] for name in ("path", "size", "xet_hash", "mtime", "uploaded_at"))
     return sa.select(*columns).where(_files.c.repo_id == bucket.id)
