@@ -33,10 +33,18 @@ class BucketFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Files, and folders as their paths, in byte order. `next_after` is what to give as `after` for those that follow."""
+class BucketFolder:
+    """`uploaded_at` is that of the latest file in it."""
 
-    items: list[BucketFile | str]
+    path: str
+    uploaded_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Files and folders in byte order of their paths. `next_after` is what to give as `after` for those that follow."""
+
+    items: list[BucketFile | BucketFolder]
     next_after: str | None
 
 
@@ -78,9 +86,10 @@ def at_paths(bucket: Repo, paths: Sequence[str]) -> list[BucketFile]:
 def listing(bucket: Repo, prefix: str, *, recursive: bool, after: str = "", limit: int = 1000) -> Page:
     """The files whose paths begin with the text `prefix`, which need not end at a folder's name.
 
-    Not `recursive`: where another `/` follows the prefix, the folder that it ends is told, once, and not the files.
+    Not `recursive`: of what lies in a folder below the prefix the folder is told, once. The prefix `logs` so lists what is
+    in `logs/`, and `logs.json` and the folder `logs_old` beside it, as on the public Hub.
     """
-    items = list[BucketFile | str]()
+    items = list[BucketFile | BucketFolder]()
     with bucket.database.read() as connection:
         while len(items) < limit:
             room = limit - len(items)
@@ -88,9 +97,9 @@ def listing(bucket: Repo, prefix: str, *, recursive: bool, after: str = "", limi
             if not rows:
                 return Page(items, None)
             for file in rows:
-                slash = -1 if recursive else file.path.find("/", len(prefix))
+                slash = -1 if recursive else file.path.find("/", len(prefix) + 1)
                 if slash >= 0:
-                    items.append(file.path[:slash])
+                    items.append(_folder(connection, bucket, file.path[:slash]))
                     after = file.path[: slash + 1]
                     break  # the next look begins behind this folder
                 items.append(file)
@@ -105,6 +114,12 @@ def _following(connection: sa.Connection, bucket: Repo, prefix: str, after: str,
     query = _select(bucket).where(path >= prefix, behind).order_by(path).limit(limit)
     rows = [BucketFile(*row) for row in connection.execute(query)]
     return [row for row in rows if row.path.startswith(prefix)]
+
+
+def _folder(connection: sa.Connection, bucket: Repo, path: str) -> BucketFolder:
+    within = (_files.c.path > f"{path}/") & (_files.c.path < f"{path}0")
+    latest = sa.select(sa.func.max(_files.c.uploaded_at)).where(_files.c.repo_id == bucket.id, within)
+    return BucketFolder(path, int(connection.execute(latest).scalar_one()))
 
 
 def _select(bucket: Repo) -> sa.Select[Any]:

@@ -7,7 +7,7 @@ import msgspec
 
 from pioche.buckets import batch, files
 from pioche.buckets.batch import Add, Delete, Operation, Refused
-from pioche.buckets.files import BucketFile
+from pioche.buckets.files import BucketFile, BucketFolder
 from pioche.errors import BadRequest, IllegalPath
 from pioche.http.dates import date
 from pioche.http.messages import Request, Response, cached_json, decode_json, json_response, next_page
@@ -43,9 +43,9 @@ async def tree(request: Request) -> Response:
     return cached_json(request, [_shape(item) for item in page.items], headers=headers)
 
 
-def _shape(item: BucketFile | str) -> dict[str, object]:
-    if isinstance(item, str):
-        return {"type": "directory", "path": item}
+def _shape(item: BucketFile | BucketFolder) -> dict[str, object]:
+    if isinstance(item, BucketFolder):
+        return {"type": "directory", "path": item.path, "uploadedAt": date(item.uploaded_at)}
     found = {"type": "file", "path": item.path, "size": item.size, "xetHash": item.xet_hash}
     if item.mtime is not None:
         found["mtime"] = date(item.mtime)
