@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pioche.accounts.callers import Caller
-from pioche.names import RepoType
+from pioche.names import VERSIONED, RepoType
 from pioche.repos.catalog import Settings
 from tests.asgi import Answer
 from tests.inside import Inside
@@ -16,7 +16,7 @@ LISTINGS = [
     "/api/models?filter=license:mit", "/api/models?sort=createdAt", "/api/models?sort=lastModified&direction=1",
     "/api/models?limit=1", "/api/models?limit=2", "/api/models?full=true", "/api/models?expand=siblings", "/api/models?gated=true",
     "/api/models?cardData=true&limit=1000", "/api/datasets", "/api/spaces", "/api/users/ada/overview",
-    "/api/organizations/lab/overview",
+    "/api/organizations/lab/overview", "/api/buckets/ada", "/api/buckets/lab?search=secret",
 ]  # fmt: skip
 CARD = {"README.md": b"---\nlicense: mit\ntags: [secret]\n---\n"}
 
@@ -55,7 +55,8 @@ def test_e_leak_private_repos_change_no_listing_no_page_no_count(inside: Inside,
     for kind in RepoType:
         for name in ("ada/secret1", "lab/secret2", "ada/secret3"):
             repo = inside.repo(ada, name, private=True, type=kind)
-            inside.commit(repo, ada, CARD)
+            if kind in VERSIONED:
+                inside.commit(repo, ada, CARD)
             if name == "ada/secret3":
                 inside.hub.catalog.change(ada, repo, Settings(gated="auto"))
     assert seen(inside, tokens, LISTINGS) == before
@@ -137,7 +138,7 @@ def test_e_leak_refusals_of_names_do_not_tell_what_is_taken(inside: Inside, peop
 
 
 def test_e_leak_metrics_and_health_name_nobody(inside: Inside, people: dict[str, Caller]) -> None:
-    inside.repo(people["ada"], "ada/secret", private=True)
-    inside.client.get("/api/models/ada/secret", token=inside.token(people["ada"]))
+    inside.repo(people["ada"], "ada/nobody7731", private=True)
+    inside.client.get("/api/models/ada/nobody7731", token=inside.token(people["ada"]))
     for place in ("/metrics", "/healthz", "/readyz", "/"):
-        assert b"secret" not in inside.client.get(place).body
+        assert b"nobody7731" not in inside.client.get(place).body

@@ -11,7 +11,8 @@ from typing import Any
 
 from pioche.db.lookup import Lookup, Row
 
-_ROWS_MAX = 10_000
+_ROWS_MAX = 50_000
+"""In all look-ups together, each counted as a row more: some tens of megabytes."""
 
 
 class Remembered:
@@ -21,6 +22,7 @@ class Remembered:
         self._fetch = fetch
         self._ask_version = version
         self._rows: dict[tuple[Any, ...], list[Row]] = {}
+        self._count = 0
         self._version: int | None = None
         self._checked_in: asyncio.AbstractEventLoop | None = None
 
@@ -30,10 +32,12 @@ class Remembered:
         key = (lookup, *[params[name] for name in lookup.names])
         rows = self._rows.get(key)
         if rows is None:
-            if len(self._rows) >= _ROWS_MAX:
-                self._rows.clear()
             # Under the version that was asked for before: if the rows are newer, they are forgotten too early.
-            rows = self._rows[key] = self._fetch(lookup, params)
+            rows = self._fetch(lookup, params)
+            if self._count + len(rows) >= _ROWS_MAX:
+                self._forget()
+            self._rows[key] = rows
+            self._count += len(rows) + 1
         return rows
 
     def doubt(self) -> None:
@@ -42,9 +46,13 @@ class Remembered:
 
     def clear(self) -> None:
         """Forgets everything: the connection that was asked is gone."""
-        self._rows.clear()
+        self._forget()
         self._version = None
         self._checked_in = None
+
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._count = 0
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()
@@ -52,7 +60,7 @@ class Remembered:
             return
         version = self._ask_version()
         if version != self._version:
-            self._rows.clear()
+            self._forget()
             self._version = version
         self._checked_in = loop
         loop.call_soon(self.doubt)
