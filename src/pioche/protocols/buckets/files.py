@@ -9,10 +9,10 @@ from pioche.buckets import batch, files
 from pioche.buckets.batch import Add, Delete, Operation, Refused
 from pioche.buckets.files import BucketFile, BucketFolder
 from pioche.errors import BadRequest, IllegalPath
+from pioche.http import cursors
 from pioche.http.dates import date
 from pioche.http.messages import Request, Response, cached_json, decode_json, json_response, next_page
 from pioche.names import EntryPath, RepoId, RepoType, parse_path
-from pioche.protocols.buckets import cursors
 
 _PAGE = 1000
 _PATHS_MAX = 1000

@@ -5,10 +5,10 @@ import msgspec
 from pioche.buckets import info
 from pioche.buckets.info import BucketInfo
 from pioche.errors import AlreadyExists, BadRequest, NotFound, Unauthenticated
+from pioche.http import cursors
 from pioche.http.dates import date
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page
 from pioche.names import RepoId, RepoType
-from pioche.protocols.buckets import cursors
 from pioche.repos import catalog
 
 _PAGE = 1000

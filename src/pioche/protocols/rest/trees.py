@@ -1,9 +1,7 @@
 """tree, paths-info, treesize: what files a revision holds."""
 
-import base64
-import binascii
-
 from pioche.errors import BadRequest, EntryNotFound
+from pioche.http import cursors
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page
 from pioche.names import Oid
 from pioche.protocols.rest import shapes
@@ -27,10 +25,10 @@ async def tree(request: Request) -> Response:
         request.params.get("path", "").strip("/"),
         recursive=query.flag("recursive"),
         expand=query.flag("expand"),
-        after=_decode_cursor(query.get("cursor")),
+        after=cursors.decode(query.get("cursor")),
         limit=max(1, query.number("limit", default=_PAGE, most=_PAGE)),
     )
-    headers = next_page(request, _encode_cursor(after))
+    headers = next_page(request, cursors.encode(after))
     return cached_json(request, rows, headers=[*headers, ("X-Repo-Commit", revision.commit)])
 
 
@@ -53,24 +51,6 @@ def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool)
 def _commit(repo: Repo, oid: Oid) -> shapes.Json:
     found = repo.objects.commit(oid)
     return {"id": oid, "title": found.title, "date": shapes.date(found.author.at * 1000)}
-
-
-def _encode_cursor(after: str | None) -> str | None:
-    if after is None:
-        return None
-    return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
-
-
-def _decode_cursor(text: str | None) -> str:
-    if text is None:
-        return ""
-    try:
-        after = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, ValueError):
-        after = "\x00"
-    if "\x00" in after:
-        raise BadRequest("The cursor is not valid: follow the Link header as it is")
-    return after
 
 
 async def paths_info(request: Request) -> Response:

@@ -7,13 +7,14 @@ from pioche.errors import BadRequest
 
 
 def encode(after: str | None) -> str | None:
+    """What follows `after`; None at the end."""
     if after is None:
         return None
     return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
 
 def decode(text: str | None) -> str:
-    """Raises BadRequest."""
+    """The path or name after which the page begins; empty without a cursor. Raises BadRequest."""
     if text is None:
         return ""
     try:
