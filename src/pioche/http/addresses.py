@@ -53,7 +53,7 @@ class Addresses:
 
     def _is_proxy(self, scope: Mapping[str, Any]) -> bool:
         peer = scope.get("client")
-        return bool(self._proxies) and bool(peer) and peer[0] in self._proxies  # type: ignore[index]
+        return peer is not None and peer[0] in self._proxies
 
 
 def _host_name(host: str) -> str:

@@ -78,5 +78,5 @@ def exposition() -> bytes:
     if not getattr(ValueClass, "_multiprocess", False):
         return generate_latest()
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library is not typed here
     return generate_latest(registry)

@@ -93,7 +93,7 @@ class Catalog:
                 updated_at=at,
             )
         )
-        row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+        row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
         if repo_id.type in VERSIONED:
             row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
             connection.execute(schema.refs.insert().values(updated_at=at, **row))
@@ -190,7 +190,7 @@ def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[t
     row = connection.execute(query).first()
     if row is None:
         raise AccountNotFound(f"There is no user or organisation {name[:100]!r}")
-    return row  # type: ignore[return-value]
+    return row  # type: ignore[return-value]  # SQLAlchemy types each column
 
 
 def _may_create(caller: Caller, namespace: sa.Row[tuple[object, ...]]) -> None:

@@ -118,7 +118,7 @@ def _lines(body: bytes) -> list[_Line]:
     found = list[_Line]()
     for number, text in enumerate(texts, 1):
         try:
-            found.append(decode_json(text, _Line))  # type: ignore[arg-type]
+            found.append(decode_json(text, _Line))  # type: ignore[arg-type]  # a union is no type to mypy
         except BadRequest as error:
             raise BadRequest(f"Line {number}: {error.message}") from None
     return found

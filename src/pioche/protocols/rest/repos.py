@@ -117,7 +117,7 @@ async def settings(request: Request) -> Response:
         raise BadRequest('"gated" must be one of [auto, manual, false]')
     changes = catalog.Settings(
         private=_private(body.visibility, body.private),
-        gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]
+        gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]  # True was refused above
     )
     await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
     return json_response({"private": request.repo.private if changes.private is None else changes.private})
