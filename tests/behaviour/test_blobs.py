@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def source(folder: Path) -> Source:
         return path
 
     return make
+
+
+def listed(blobs: BlobStore, prefix: str) -> set[str]:
+    return {stored.key for stored in blobs.list(prefix)}
 
 
 def whole(blobs: BlobStore, key: str, start: int = 0, end: int | None = None) -> bytes:
@@ -121,11 +126,28 @@ def test_keys_below_a_prefix(blobs: BlobStore) -> None:
     keys = {blob_key("ab" * 32), blob_key("cd" * 32), xorb_key("ef" * 32), shard_key("01" * 32)}
     for key in keys:
         blobs.put_bytes(key, b"x")
-    assert set(blobs.keys("blobs")) == {key for key in keys if key.startswith("blobs/")}
-    assert set(blobs.keys("xet")) == {key for key in keys if key.startswith("xet/")}
-    assert set(blobs.keys("xet/xorbs")) == {xorb_key("ef" * 32)}
-    assert set(blobs.keys("xet/xo")) == set(), "a prefix is whole folders"
-    assert list(blobs.keys("nothing")) == []
+    assert listed(blobs, "blobs") == {key for key in keys if key.startswith("blobs/")}
+    assert listed(blobs, "xet") == {key for key in keys if key.startswith("xet/")}
+    assert listed(blobs, "xet/xorbs") == {xorb_key("ef" * 32)}
+    assert listed(blobs, "xet/xo") == set(), "a prefix is whole folders"
+    assert list(blobs.list("nothing")) == []
+
+
+def test_a_listing_tells_sizes_and_times(blobs: BlobStore) -> None:
+    before = time.time_ns() // 1_000_000 - 5_000
+    blobs.put_bytes(KEY, b"hello")
+    (found,) = blobs.list("blobs")
+    assert (found.key, found.size) == (KEY, 5)
+    assert before < found.modified_at < before + 60_000
+
+
+def test_what_is_moved_lies_elsewhere(blobs: BlobStore) -> None:
+    blobs.put_bytes(KEY, b"hello")
+    blobs.move(KEY, f"quarantine/{KEY}")
+    assert blobs.size(KEY) is None
+    assert whole(blobs, f"quarantine/{KEY}") == b"hello"
+    blobs.move(KEY, f"quarantine/{KEY}")
+    assert whole(blobs, f"quarantine/{KEY}") == b"hello", "moving what is gone changes nothing"
 
 
 # --- what only a disk has to promise --------------------------------------------------------------------------------

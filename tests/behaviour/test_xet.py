@@ -179,7 +179,7 @@ def test_d_xet_wrong_xorb_leaves_nothing(world: World) -> None:
     with pytest.raises(HubError):
         world.send_xorb(xorb, body=xorb.body[:-1])
     assert not world.rows(schema.xorbs)
-    assert not list(world.blobs.keys("xet/xorbs/"))
+    assert not list(world.blobs.list("xet/xorbs/"))
 
 
 def test_d_xet_false_sha256(world: World) -> None:

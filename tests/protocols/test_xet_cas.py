@@ -227,5 +227,5 @@ def test_a_lost_xorb_is_a_failure_not_an_absence(world: World) -> None:
     """404 would end the download for good; 5xx is tried again."""
     file = world.xet("ann").send(make("lost", 100_000))
     url, [(start, end)] = _address(world, file)
-    world.hub.blobs.delete(next(iter(world.hub.blobs.keys("xet/xorbs/"))))
+    world.hub.blobs.delete(next(iter(world.hub.blobs.list("xet/xorbs/"))).key)
     assert world.client.get(url, headers={"range": f"bytes={start}-{end}"}).status == 500

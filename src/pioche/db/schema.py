@@ -120,6 +120,8 @@ repos = Table(
     Column("private", Boolean, nullable=False),
     Column("gated", Text, nullable=False, default=""),  # "" | auto | manual
     Column("disabled_at", BigInteger),
+    Column("deleted_at", BigInteger),  # kept for a grace period, under a `full_key` that nobody can ask for
+    Column("deleted_by_id", _Id),
     Column("sdk", Text),  # Spaces only
     Column("genesis", Text, nullable=False),  # JSON: what the first commit is computed from (repos/genesis.py)
     Column("epoch", Integer, nullable=False, default=1),  # of Xet addresses
@@ -309,6 +311,16 @@ xet_chunks = Table(
     Column("position", Integer, nullable=False),
 )
 
+# Bytes that were taken out of use and wait, under `quarantine/<key>`, until nobody can miss them.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("key", Text, primary_key=True),  # where they lay in the blob store
+    Column("reason", Text, nullable=False),  # unreachable | corrupt
+    Column("size", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 # --- events and jobs ------------------------------------------------------------------------------------------------
 
 events = Table(
@@ -356,4 +368,14 @@ jobs = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     sqlite_autoincrement=True,
+)
+
+# What only one process at a time may do: collecting, backing up, moving the storage (jobs/leases.py).
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),  # random; who proves to hold it
+    Column("what", Text, nullable=False),  # for people: "backup on host (pid 12)"
+    Column("until", BigInteger, nullable=False),
 )

@@ -5,8 +5,18 @@ Keys are relative, `/`-separated and made by us alone: `blobs/ab/cd/<sha256>`, `
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One key of a store: `size` in bytes, `modified_at` in Unix milliseconds by the store's clock."""
+
+    key: str
+    size: int
+    modified_at: int
 
 
 class BlobStore(Protocol):
@@ -34,8 +44,13 @@ class BlobStore(Protocol):
         """Idempotent. Readers that have begun may finish."""
         ...
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key below `prefix`, in no promised order."""
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Everything below the folder `prefix`, in no promised order. What is put or deleted meanwhile may be in or not."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """The bytes of `key` lie under `to` from here on, durably. Idempotent: nothing happens when `key` is absent.
+        Atomic on a disk; a bucket copies and then deletes, so that after a crash both may be there."""
         ...
 
 

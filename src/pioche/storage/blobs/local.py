@@ -3,9 +3,11 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pioche.errors import Corrupt
+from pioche.storage.blobs import Stored
 from pioche.storage.disk import sync_file, sync_folder, translate, translated
 
 _PIECE = 2**20
@@ -47,12 +49,8 @@ class LocalBlobs:
             draft.unlink(missing_ok=True)
 
     def size(self, key: str) -> int | None:
-        try:
-            return self.path(key).stat().st_size
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise translate(error) from error
+        found = _status(self.path(key))
+        return None if found is None else found.st_size
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         try:
@@ -70,10 +68,22 @@ class LocalBlobs:
         with translated():
             self.path(key).unlink(missing_ok=True)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def list(self, prefix: str) -> Iterator[Stored]:
         for folder, _, names in os.walk(self._root / prefix, onerror=_raise):
             for name in names:
-                yield str((Path(folder) / name).relative_to(self._root))
+                path = Path(folder) / name
+                found = _status(path)
+                if found is not None:
+                    yield Stored(str(path.relative_to(self._root)), found.st_size, found.st_mtime_ns // 1_000_000)
+
+    def move(self, key: str, to: str) -> None:
+        source, target = self.path(key), self.path(to)
+        with translated():
+            self._make_folder(target.parent)
+            with suppress(FileNotFoundError):
+                source.replace(target)
+                sync_folder(target.parent)
+                sync_folder(source.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """Makes `folder` and syncs every parent's entry for it, once a process: a folder that is there may have been
@@ -88,6 +98,15 @@ class LocalBlobs:
             if len(self._durable_folders) < _FOLDERS_REMEMBERED_MAX:
                 self._durable_folders.add(folder)
             folder = folder.parent
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise translate(error) from error
 
 
 def _pieces(descriptor: int, start: int, end: int) -> Iterator[bytes]:

@@ -1,9 +1,11 @@
 """Bytes in a dictionary: for tests, and the clearest statement of what a store promises."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from pioche.errors import Corrupt
+from pioche.storage.blobs import Stored
 
 _PIECE = 2**20
 
@@ -13,6 +15,7 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._put_at: dict[str, int] = {}
 
     def put(self, key: str, source: Path) -> None:
         self.put_bytes(key, source.read_bytes())
@@ -20,6 +23,7 @@ class MemoryBlobs:
 
     def put_bytes(self, key: str, data: bytes) -> None:
         self._blobs.setdefault(key, data)
+        self._put_at.setdefault(key, time.time_ns() // 1_000_000)
 
     def size(self, key: str) -> int | None:
         data = self._blobs.get(key)
@@ -35,7 +39,13 @@ class MemoryBlobs:
 
     def delete(self, key: str) -> None:
         self._blobs.pop(key, None)
+        self._put_at.pop(key, None)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def list(self, prefix: str) -> Iterator[Stored]:
         below = prefix.rstrip("/") + "/"
-        yield from [key for key in self._blobs if key.startswith(below)]
+        yield from [Stored(k, len(v), self._put_at[k]) for k, v in self._blobs.items() if k.startswith(below)]
+
+    def move(self, key: str, to: str) -> None:
+        if key in self._blobs:
+            self._blobs[to] = self._blobs.pop(key)
+            self._put_at[to] = self._put_at.pop(key)
