@@ -30,6 +30,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.disk import Room
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
@@ -62,15 +63,17 @@ def prepare(config: Config) -> None:
         database.close()
 
 
-def prepare_start(config: Config) -> str | None:
-    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind.
+def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
+    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind, when no
+    other node uses the folder.
 
     Returns the first administrator's one-time password when there was no user yet. Raises ConfigError.
     """
     prepare(config)
     database = Database(config)
     try:
-        incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        if is_alone:
+            incoming.sweep(database, config.data_dir, untouched_seconds=0)
         return first_administrator(database)
     finally:
         database.close()
@@ -86,6 +89,7 @@ def build_hub(config: Config) -> Hub:
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used = LastUsed(database)
+    room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
@@ -97,10 +101,11 @@ def build_hub(config: Config) -> Hub:
         blobs=blobs,
         contents=contents,
         uploads=Uploads(database, contents, config.data_dir),
+        room=room,
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
-        doctor=Doctor(database, config.data_dir),
+        doctor=Doctor(database, config.data_dir, room),
     )
 
 

@@ -83,6 +83,10 @@ class Config:
     lfs_part_bytes: int = _setting(
         64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
     )
+    disk_reserve_bytes: int = _setting(
+        256 * 2**20,
+        "Free space that uploads leave on the disk of data_dir, at most a twentieth of it: the database needs it.",
+    )
     commit_bytes_max: int = _setting(2**30, "Largest body of one commit call.")
     commit_operations_max: int = _setting(25_000, "Most operations in one commit call.")
     push_bytes_max: int = _setting(2 * 2**30, "Largest pack of one git push.")
@@ -242,4 +246,12 @@ def prepare_data_dir(config: Config) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {error.strerror}") from None
+        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {_reason(error)}") from None
+    database = config.data_dir / "pioche.db"
+    if config.database_is_sqlite and database.exists() and not (database.is_file() and os.access(database, os.W_OK)):
+        raise ConfigError("data_dir", f"{database} cannot be written: it must be a file of this user's")
+
+
+def _reason(error: OSError) -> str:
+    """Names the file where that is not the folder itself."""
+    return f"{error.strerror} ({Path(error.filename).name})" if error.filename else str(error.strerror)
