@@ -13,7 +13,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent
+from pioche.db.dialect import insert_if_absent, insert_rows
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
@@ -165,13 +165,29 @@ def insert_content(connection: sa.Connection, content: Content) -> None:
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Idempotent."""
+    """Idempotent. The xorbs of what is kept as chunks are the repo's from now on too."""
     if sha256s:
         at = now_ms()
-        rows = [
-            {"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)
-        ]
+        unique = list(dict.fromkeys(sha256s))
+        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in unique]
         connection.execute(insert_if_absent(connection, schema.repo_contents), rows)
+        for start in range(0, len(unique), _BATCH):
+            insert_xorb_links(connection, repo_id, unique[start : start + _BATCH])
+
+
+def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
+    """Of contents that are linked to the repo. Idempotent."""
+    parts, contents = schema.xet_file_xorbs, schema.contents
+    query = (
+        sa.select(parts.c.xorb)
+        .distinct()
+        .join(contents, contents.c.xet_hash == parts.c.file)
+        .where(contents.c.sha256.in_(sha256s))
+        .order_by(parts.c.xorb)  # in one order everywhere: two transactions must not wait for each other
+    )
+    at = now_ms()
+    xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
+    insert_rows(connection, schema.repo_xorbs, xorbs)
 
 
 def _linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> Iterator[tuple[Sha256, Content]]:
