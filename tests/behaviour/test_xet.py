@@ -46,10 +46,12 @@ class World:
     xet: Xet
     readers: dict[int, set[int]] = field(default_factory=lambda: {ANN: {ANNS, ANNS_OTHER}, BOB: {BOBS}})
 
-    def send_xorb(self, xorb: Xorb, user: int = ANN, *, body: bytes | None = None, name: bytes | None = None) -> bool:
+    def send_xorb(
+        self, xorb: Xorb, user: int = ANN, *, repo: int = ANNS, body: bytes | None = None, name: bytes | None = None
+    ) -> bool:
         draft = self.folder / "incoming" / "draft"
         draft.write_bytes(xorb.body if body is None else body)
-        return self.xet.uploads.put_xorb(user, name or xorb.name, draft)
+        return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
 
     def register(self, body: bytes, user: int = ANN, repo: int = ANNS) -> None:
         self.xet.uploads.register(repo, user, body, lambda ids: self.readers[user] & set(ids))

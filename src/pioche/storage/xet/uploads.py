@@ -19,8 +19,9 @@ from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ContentMismatch, TooLarge
 from pioche.names import Sha256
+from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
-from pioche.storage.contents import Content, insert_content, insert_links
+from pioche.storage.contents import Content, check_alive, insert_content, insert_links
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.files import XetFile, XetFiles
@@ -49,18 +50,18 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, user_id: int, name: bytes, draft: Path) -> bool:
-        """Takes over a received xorb: verified, durable and remembered as this user's. False if it was there before.
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+        """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if it was there before.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard.
-        Raises ContentMismatch, BadRequest, TooLarge; then the draft is still there.
+        Raises ContentMismatch, BadRequest, TooLarge; then the draft is still there. Raises RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
         if draft.stat().st_size > table.stored_bytes:
             os.truncate(draft, table.stored_bytes)
         self._blobs.put(xorb_key(to_text(name)), draft)
-        return self._record_xorb(user_id, to_text(name), table)
+        return self._record_xorb(repo_id, user_id, to_text(name), table)
 
     def register(self, repo_id: int, user_id: int, body: bytes, may_read: MayRead) -> None:
         """Makes the files of a shard exist in the repo. All or nothing; doing it twice succeeds.
@@ -122,17 +123,20 @@ class XetUploads:
 
     # --- rows ---
 
-    def _record_xorb(self, user_id: int, name: str, table: ChunkTable) -> bool:
+    def _record_xorb(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
         at = now_ms()
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
         with self._writing() as connection:
-            known = connection.execute(sa.select(schema.xorbs.c.hash).filter_by(hash=name)).first()
-            if known is None:
-                connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
+            new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
+            inserted = connection.execute(new).first() is not None
+            if inserted:
+                collection.claim(connection, self._blobs, xorb_key(name))
             mine = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
             connection.execute(mine.values(user_id=user_id, hash=name, at=at))
-        return known is None
+            remembered = upsert(connection, schema.remembered_xorbs, ["repo_id", "hash"], ["epoch", "at"])
+            connection.execute(remembered.values(repo_id=repo_id, hash=name, epoch=_epoch(connection, repo_id), at=at))
+        return inserted
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
         at = now_ms()
@@ -156,6 +160,7 @@ class XetUploads:
     def _writing(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
+                collection.keep_out(connection)
                 yield connection
         except sa.exc.IntegrityError as error:
             raise Conflict("The repo, the account or a xorb was deleted meanwhile: upload again") from error
@@ -169,6 +174,12 @@ class XetUploads:
                 name = table.hashes(index, index + 1)
                 if is_asked_for(name) or (xorb, index) in begins:
                     yield {"hash": name, "xorb": to_text(xorb), "position": index}
+
+
+def _epoch(connection: sa.Connection, repo_id: int) -> int:
+    """Raises RepoNotFound for a repo that was deleted since it was opened."""
+    check_alive(connection, repo_id)
+    return int(connection.execute(sa.select(schema.repos.c.epoch).where(schema.repos.c.id == repo_id)).scalar_one())
 
 
 def _named(shard: shards.Shard) -> set[bytes]:
