@@ -94,6 +94,14 @@ class Config:
     upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
     download_url_seconds: int = _setting(900, "Life of a signed download address.")
     xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    undo_repo_hours: int = _setting(
+        24, "How long a deleted repo can be restored; after that, the space that it alone took is freed."
+    )
+    undo_ref_days: int = _setting(7, "How long a deleted or force-pushed branch or tag can be put back.")
+    gc_grace_hours: int = _setting(
+        24, "How long what nothing leads to (yet) is kept after it was uploaded, and once more after it was taken away."
+    )
+    gc_seconds: int = _setting(3600, "How often what nobody needs any more is collected; 0 leaves it to `pioche gc`.")
     header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
     body_stall_seconds: int = _setting(
         20, "How long the body of a request may stand still: 16 KiB must arrive in that time."

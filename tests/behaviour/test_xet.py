@@ -15,12 +15,12 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import (
     BadRequest,
-    Conflict,
     ContentMismatch,
     ContentNotFound,
     Corrupt,
     HubError,
     RangeNotSatisfiable,
+    RepoNotFound,
     TooLarge,
 )
 from pioche.names import Sha256
@@ -48,10 +48,12 @@ class World:
     xet: Xet
     readers: dict[int, set[int]] = field(default_factory=lambda: {ANN: {ANNS, ANNS_OTHER}, BOB: {BOBS}})
 
-    def send_xorb(self, xorb: Xorb, user: int = ANN, *, body: bytes | None = None, name: bytes | None = None) -> bool:
+    def send_xorb(
+        self, xorb: Xorb, user: int = ANN, *, repo: int = ANNS, body: bytes | None = None, name: bytes | None = None
+    ) -> bool:
         draft = self.folder / "incoming" / "draft"
         draft.write_bytes(xorb.body if body is None else body)
-        return self.xet.uploads.put_xorb(user, name or xorb.name, draft)
+        return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
 
     def register(self, body: bytes, user: int = ANN, repo: int = ANNS) -> None:
         self.xet.uploads.register(repo, user, body, lambda ids: self.readers[user] & set(ids))
@@ -218,7 +220,7 @@ def test_d_xet_file_larger_than_allowed(world: World) -> None:
 def test_a_repo_deleted_meanwhile(world: World) -> None:
     file, xorb = file_of(make("late", 20_000))
     world.send_xorb(xorb)
-    with pytest.raises(Conflict):
+    with pytest.raises(RepoNotFound):
         world.register(shard_of([file], [xorb]), repo=99)
     assert not world.rows(schema.contents)
 
@@ -320,7 +322,7 @@ def test_an_answer_has_all_of_the_file_from_the_chunk_on(world: World) -> None:
     assert [entry.hash for entry in shards.parse(body).xorbs] == [xorb.name for xorb in xorbs]
     assert _named(body, file) == [name for xorb in xorbs for name in xorb.hashes]
     body = world.ask(xorbs[1].hashes[0])
-    assert [entry.hash for entry in shards.parse(body).xorbs][0] == xorbs[1].name, "the neighbours first"
+    assert shards.parse(body).xorbs[0].hash == xorbs[1].name, "the neighbours first"
     assert len(shards.parse(body).xorbs) == 3
 
 

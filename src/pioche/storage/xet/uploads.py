@@ -20,8 +20,9 @@ from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ContentMismatch, Corrupt, TooLarge
 from pioche.jobs import leases
 from pioche.names import Sha256
+from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
-from pioche.storage.contents import Content, insert_content, insert_links
+from pioche.storage.contents import Content, check_alive, insert_content, insert_links
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.files import XetFile, XetFiles
@@ -51,13 +52,14 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, user_id: int, name: bytes, draft: Path) -> bool:
-        """Takes over a received xorb: verified, durable and remembered as this user's. False if this user sent it before:
-        whether others did is not told.
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+        """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
+        before: whether others did is not told.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
         mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
-        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it.
+        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
+        RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
@@ -71,9 +73,9 @@ class XetUploads:
                 known = self._known_table(text)
                 if known is None:
                     self._blobs.put(xorb_key(text), draft)
-                    return self._record_xorb(user_id, text, table)
+                    return self._record_xorb(repo_id, user_id, text, table)
         self._mend(name, known, table, draft)
-        return self._record_xorb(user_id, text, known)
+        return self._record_xorb(repo_id, user_id, text, known)
 
     def _known_table(self, name: str) -> ChunkTable | None:
         with self._database.read() as connection:
@@ -150,16 +152,20 @@ class XetUploads:
 
     # --- rows ---
 
-    def _record_xorb(self, user_id: int, name: str, table: ChunkTable) -> bool:
+    def _record_xorb(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
         at = now_ms()
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
         with self._writing() as connection:
-            connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
+            new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
+            if connection.execute(new).first() is not None:
+                collection.claim(connection, self._blobs, xorb_key(name))
             mine = {"user_id": user_id, "hash": name}
             before = connection.execute(sa.select(schema.xorb_uploads.c.at).filter_by(**mine)).first()
             sent = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
             connection.execute(sent.values(**mine, at=at))
+            remembered = upsert(connection, schema.remembered_xorbs, ["repo_id", "hash"], ["epoch", "at"])
+            connection.execute(remembered.values(repo_id=repo_id, hash=name, epoch=_epoch(connection, repo_id), at=at))
         return before is None
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
@@ -188,6 +194,7 @@ class XetUploads:
     def _writing(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
+                collection.keep_out(connection)
                 yield connection
         except sa.exc.IntegrityError as error:
             raise Conflict("The repo, the account or a xorb was deleted meanwhile: upload again") from error
@@ -220,6 +227,12 @@ def _is_whole(blobs: BlobStore, key: str, name: bytes, table: ChunkTable) -> boo
         return verify(Stream(blobs.read(key)), name) == table
     except (Corrupt, BadRequest, ContentMismatch, TooLarge):
         return False
+
+
+def _epoch(connection: sa.Connection, repo_id: int) -> int:
+    """Raises RepoNotFound for a repo that was deleted since it was opened."""
+    check_alive(connection, repo_id)
+    return int(connection.execute(sa.select(schema.repos.c.epoch).where(schema.repos.c.id == repo_id)).scalar_one())
 
 
 def _named(shard: shards.Shard) -> set[bytes]:
