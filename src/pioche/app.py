@@ -31,7 +31,7 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
-from pioche.storage.blobs import BlobStore
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.uploads import Uploads
@@ -129,6 +129,8 @@ def build_hub(config: Config) -> Hub:
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir),
+        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
     )
 
 
