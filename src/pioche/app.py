@@ -1,5 +1,7 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pioche.accounts.callers import Callers
@@ -8,6 +10,7 @@ from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
 from pioche.db import instance, migrate
 from pioche.db.engine import Database
+from pioche.errors import ConfigError
 from pioche.events import Consumer
 from pioche.git.store import GitStore
 from pioche.http.addresses import Addresses
@@ -28,6 +31,7 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -52,9 +56,35 @@ PROTOCOLS: tuple[Protocol, ...] = (
 )
 
 
+def open_blobs(config: Config) -> BlobStore:
+    """Where large files are kept, by `storage_url`. Raises ConfigError."""
+    if not config.storage_url:
+        return LocalBlobs(config.data_dir)
+    with _extra_for("storage_url", "s3"):
+        from pioche.storage.blobs.connect import open_store
+    return open_store(config)
+
+
+def _check_store(config: Config) -> None:
+    if config.storage_url:
+        with _extra_for("storage_url", "s3"):
+            from pioche.storage.blobs.connect import check
+        check(config)
+
+
+@contextmanager
+def _extra_for(key: str, extra: str) -> Iterator[None]:
+    """The imports in the block need packages that not everybody installs. Raises ConfigError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(key, f"this needs the extra {extra}: pip install 'pioche[{extra}]'") from error
+
+
 def prepare(config: Config) -> None:
-    """Once, before any process starts: folders, schema, instance. Raises ConfigError."""
+    """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
     prepare_data_dir(config)
+    _check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
@@ -82,7 +112,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
 def build_hub(config: Config) -> Hub:
     """The services of one process over a prepared data folder."""
     database = Database(config)
-    blobs = LocalBlobs(config.data_dir)
+    blobs = open_blobs(config)
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
     contents = Contents(database, blobs, xet.files, rebuilt)
@@ -106,6 +136,8 @@ def build_hub(config: Config) -> Hub:
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
+        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
     )
 
 

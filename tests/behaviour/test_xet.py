@@ -25,13 +25,12 @@ from pioche.errors import (
 )
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, xorb_key
-from pioche.storage.blobs.local import LocalBlobs
-from pioche.storage.blobs.memory import MemoryBlobs
 from pioche.storage.contents import Content, insert_content
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
 from pioche.storage.xet.service import Xet
+from tests.behaviour.stores import STORES, open_store
 from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
 
 ANN, BOB = 1, 2  # users; each owns the repos of their tens
@@ -77,10 +76,10 @@ class World:
             return list(connection.execute(sa.select(table)))
 
 
-@pytest.fixture(params=["memory", "disk"])
+@pytest.fixture(params=STORES)
 def world(config: Config, database: Database, request: pytest.FixtureRequest) -> World:
     _people_and_repos(database)
-    blobs: BlobStore = MemoryBlobs() if request.param == "memory" else LocalBlobs(config.data_dir)
+    blobs = open_store(request, config.data_dir)
     return World(database, blobs, config.data_dir, Xet.over(database, blobs, file_bytes_max=10**9))
 
 
