@@ -30,6 +30,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
@@ -80,7 +81,8 @@ def build_hub(config: Config) -> Hub:
     database = Database(config)
     blobs = LocalBlobs(config.data_dir)
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
-    contents = Contents(database, blobs, xet.files)
+    rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
+    contents = Contents(database, blobs, xet.files, rebuilt)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used = LastUsed(database)

@@ -56,6 +56,10 @@ class Config:
     storage_url: str = _setting(
         "", "Where large files are kept; empty means data_dir. (Object stores: not in this version.)"
     )
+    cache_bytes_max: int = _setting(
+        20 * 2**30,
+        "Most bytes that files kept as chunks may take once more, put together, in data_dir/cache/files; 0 keeps none there.",
+    )
     rate_limits: str = _setting(
         "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
     )

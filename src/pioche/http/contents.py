@@ -1,6 +1,5 @@
 """Large files on the wire: a GET of one, whatever it is kept as. `resolve` and LFS downloads are the same bytes."""
 
-from pioche.errors import Corrupt
 from pioche.http import ranges
 from pioche.http.messages import Headers, Request, Response
 from pioche.http.sources import FileSource, IteratorSource
@@ -10,18 +9,12 @@ from pioche.storage.contents import Content
 async def open_content(request: Request, content: Content, headers: Headers) -> Response:
     """200, 206, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
     contents = request.hub.contents
-    path = contents.path(content)
-    if path is not None:
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            size = -1
-        if size != content.size:
-            raise Corrupt("A stored file is missing or has lost a part")
+    file = contents.open(content)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
-        if path is not None:
-            return FileSource(path, start, end - start)
+        if file is not None:
+            return FileSource(file, start, end - start)
+        contents.asked(content, end - start)
         return IteratorSource(lambda: contents.read(content, start, end), end - start)
 
     etag = f'"{content.sha256}"'

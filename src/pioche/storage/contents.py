@@ -16,10 +16,11 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
-from pioche.errors import ContentNotFound, RepoNotFound
+from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
-from pioche.storage.disk import translated
+from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.rebuilt import Rebuilt
 
 _BATCH = 500  # bound parameters in one statement
 
@@ -52,11 +53,13 @@ class XetReader(Protocol):
 class Contents:
     """All large files of one hub."""
 
-    def __init__(self, database: Database, blobs: BlobStore, xet: XetReader) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, xet: XetReader, rebuilt: Rebuilt | None = None) -> None:
+        """Without `rebuilt`, files kept as chunks are put together for every reader."""
         self._database = database
         self._blobs = blobs
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
+        self._rebuilt = rebuilt
 
     # --- finding ---
 
@@ -96,6 +99,26 @@ class Contents:
         if content.kind == "blob" and self._paths is not None:
             return self._paths.path(blob_key(content.sha256))
         return None
+
+    def open(self, content: Content) -> OpenFile | None:
+        """A local file of exactly these bytes, held open; None when there is none: then `read` gives them.
+
+        Raises Corrupt when there should be one.
+        """
+        if content.kind == "xet":
+            return self._rebuilt.open(content.sha256, content.size) if self._rebuilt else None
+        path = self.path(content)
+        if path is None:
+            return None
+        file = open_file(path)
+        if file is None or file.size != content.size:
+            raise Corrupt("A stored file is missing or has lost a part")
+        return file
+
+    def asked(self, content: Content, count: int) -> None:
+        """Somebody is about to `read` that many bytes of it: what is often read slowly is made ready to `open`."""
+        if self._rebuilt is not None and content.kind == "xet":
+            self._rebuilt.asked(content.sha256, content.size, count, lambda: self.read(content))
 
     # --- changing ---
 

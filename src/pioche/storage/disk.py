@@ -27,6 +27,35 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+class OpenFile:
+    """A file held open for reading: its bytes stay readable whatever becomes of its name. Closed with the last reference.
+
+    `size` in bytes and `modified_at` in Unix seconds, both as they were when it was opened.
+    """
+
+    __slots__ = ("descriptor", "modified_at", "size")
+
+    def __init__(self, descriptor: int) -> None:
+        """Takes the descriptor over."""
+        self.descriptor = descriptor
+        status = os.fstat(descriptor)
+        self.size = status.st_size
+        self.modified_at = status.st_mtime
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+def open_file(path: Path) -> OpenFile | None:
+    """None when there is no such file."""
+    try:
+        return OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise translate(error) from error
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Errors of the operating system leave the block as Unavailable or OutOfSpace."""

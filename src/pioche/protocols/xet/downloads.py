@@ -11,6 +11,7 @@ from pioche.http.ranges import Span
 from pioche.http.sources import FileSource, IteratorSource, Source
 from pioche.protocols.xet import tokens
 from pioche.storage.blobs import HasPaths, xorb_key
+from pioche.storage.disk import open_file
 from pioche.storage.xet.hashing import from_text, to_text
 from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction
 
@@ -101,7 +102,10 @@ _HEADERS: Headers = [
 def _source(request: Request, key: str, start: int, end: int) -> Source:
     blobs = request.hub.blobs
     if isinstance(blobs, HasPaths):
-        return FileSource(blobs.path(key), start, end - start)
+        file = open_file(blobs.path(key))
+        if file is None:
+            raise Corrupt("A stored file is missing")
+        return FileSource(file, start, end - start)
     return IteratorSource(lambda: blobs.read(key, start, end), end - start)
 
 
