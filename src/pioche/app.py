@@ -1,6 +1,7 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
@@ -28,11 +29,14 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
+from pioche.storage.blobs import BlobStore
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.backups import making, places, restoring
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
 from pioche.web import routes as web
@@ -51,8 +55,14 @@ PROTOCOLS: tuple[Protocol, ...] = (
 )
 
 
+def open_blobs(config: Config) -> BlobStore:
+    """Where large files are kept, by `storage_url`. Raises ConfigError."""
+    return LocalBlobs(config.data_dir)
+
+
 def prepare(config: Config) -> None:
     """Once, before any process starts: folders, schema, instance. Raises ConfigError."""
+    restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
     database = Database(config)
     try:
@@ -79,7 +89,7 @@ def prepare_start(config: Config) -> str | None:
 def build_hub(config: Config) -> Hub:
     """The services of one process over a prepared data folder."""
     database = Database(config)
-    blobs = LocalBlobs(config.data_dir)
+    blobs = open_blobs(config)
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
     contents = Contents(database, blobs, xet.files, rebuilt)
@@ -102,6 +112,29 @@ def build_hub(config: Config) -> Hub:
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir),
     )
+
+
+# --- backups and moves ----------------------------------------------------------------------------------------------
+
+
+def backup_source(config: Config, database: Database) -> making.Source:
+    """What a backup is made of."""
+    scratch = config.data_dir / "cache" / "backup"
+    return making.Source(database, open_blobs(config), GitStore(config.data_dir / "git"), scratch)
+
+
+def backup_place(config: Config, where: str) -> Place:
+    """Where backups lie: a folder, or an object store as `storage_url` names one. Raises ConfigError."""
+    if "://" in where:
+        return Place(open_blobs(replace(config, storage_url=where)), config.data_dir / "cache" / "backup" / "out")
+    folder = Path(where).absolute()
+    places.check_folder(folder, config.data_dir)
+    return Place(LocalBlobs(folder), folder / "incoming", private=True)
+
+
+def restore_target(config: Config, database: Database) -> restoring.Target:
+    """What a backup is restored into."""
+    return restoring.Target(database, open_blobs(config), GitStore(config.data_dir / "git"), config.data_dir)
 
 
 def build_app(config: Config) -> Kernel:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pioche.errors import ConfigError
@@ -52,3 +53,13 @@ def _lives(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
+
+
+@contextlib.contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """As `hold`, for a command that must not work beside a hub."""
+    descriptor = hold(data_dir)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -49,7 +49,7 @@ def count(connection: sa.Connection, table: sa.Table) -> int:
 
 def sequences(connection: sa.Connection) -> dict[str, int]:
     """The last number that each numbered table gave out: one that was deleted must not come again."""
-    return {table.name: _last_number(connection, table.name) for table in tables() if _is_numbered(table)}
+    return {str(table.name): _last_number(connection, table.name) for table in tables() if _is_numbered(table)}
 
 
 def _is_numbered(table: sa.Table) -> bool:

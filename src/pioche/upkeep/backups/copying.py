@@ -16,7 +16,7 @@ from pioche.storage.drafts import Draft
 from pioche.storage.xet.hashing import from_text
 from pioche.storage.xet.xorbs import verify
 from pioche.upkeep.backups.generations import Damaged, Kept
-from pioche.upkeep.backups.place import Place
+from pioche.upkeep.backups.places import Place
 
 T = TypeVar("T")
 R = TypeVar("R")

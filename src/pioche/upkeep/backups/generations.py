@@ -19,11 +19,10 @@ from pioche import __version__
 from pioche.errors import Conflict, Corrupt, NotFound
 from pioche.storage.blobs import BlobStore
 from pioche.storage.drafts import Draft
-from pioche.upkeep.backups.place import Place
+from pioche.upkeep.backups.places import MARK, Place
 
 FORMAT = 1
 
-_MARK = "pioche-backup.json"
 _PART_BYTES = 4 * 2**20
 _PART_BYTES_MAX = 8 * _PART_BYTES
 _HASH_DIGITS = 16
@@ -75,9 +74,9 @@ class Generation(msgspec.Struct, frozen=True):
 
 def claim(place: Place, identity: str) -> None:
     """Makes the place the backups of the hub `identity`. Raises Conflict when it is another's."""
-    if place.store.size(_MARK) is None:
-        _put(place, _MARK, msgspec.json.encode({"format": FORMAT, "identity": identity}))
-    elif msgspec.json.decode(_read(place.store, _MARK)).get("identity") != identity:
+    if place.store.size(MARK) is None:
+        _put(place, MARK, msgspec.json.encode({"format": FORMAT, "identity": identity}))
+    elif msgspec.json.decode(_read(place.store, MARK)).get("identity") != identity:
         raise Conflict("The backups there are of another hub: name another place")
 
 

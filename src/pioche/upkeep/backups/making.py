@@ -21,7 +21,7 @@ from pioche.upkeep.backups import copying, generations, packs, pruning
 from pioche.upkeep.backups.copying import File, Wanted
 from pioche.upkeep.backups.generations import Damaged, Generation, Kept, Table
 from pioche.upkeep.backups.known import Known
-from pioche.upkeep.backups.place import Place
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.progress import SILENT, Progress, each
 
 LEFT_OUT = frozenset({"leases", "uploads", "quarantine"})
@@ -58,7 +58,7 @@ def make(source: Source, place: Place, *, keep: int = 0, progress: Progress = SI
     May be run again after it was killed: what was copied counts. Raises Busy while collection or another backup runs.
     """
     with leases.held(source.database, leases.COLLECTION, "backup") as lease:
-        place.scratch.mkdir(parents=True, exist_ok=True)
+        place.prepare()
         generations.claim(place, instance.identity(source.database))
         for folder in (place.scratch, source.scratch):
             _empty(folder)
@@ -96,7 +96,7 @@ class _Run:
             for table in wanted:
                 count = rows.count(connection, table)
                 parts = list(generations.save_lines(self.place, "rows", rows.lines(connection, table)))
-                found.append(Table(table.name, [column.name for column in table.columns], count, parts))
+                found.append(Table(str(table.name), [str(column.name) for column in table.columns], count, parts))
                 self.progress.advance()
             numbers = rows.sequences(connection)
             revision = migrate.current(connection) or ""

@@ -5,7 +5,7 @@ from pathlib import Path
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.backups import generations
 from pioche.upkeep.backups.known import Known
-from pioche.upkeep.backups.place import Place
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.progress import SILENT, Progress, each
 
 _FOLDERS = ("rows", "lists", "blobs", "xet", "git")

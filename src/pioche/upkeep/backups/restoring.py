@@ -22,7 +22,7 @@ from pioche.upkeep import rows
 from pioche.upkeep.backups import copying, generations
 from pioche.upkeep.backups.copying import Wanted
 from pioche.upkeep.backups.generations import Damaged, Generation, Kept
-from pioche.upkeep.backups.place import Place
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.progress import SILENT, Progress, each
 
 _MARK = "restoring"
