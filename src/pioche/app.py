@@ -137,6 +137,13 @@ def restore_target(config: Config, database: Database) -> restoring.Target:
     return restoring.Target(database, open_blobs(config), GitStore(config.data_dir / "git"), config.data_dir)
 
 
+def moving_place(config: Config, storage_url: str) -> Place:
+    """Where large files move to: what `storage_url` names, or the data folder when it is empty. Raises ConfigError."""
+    if storage_url:
+        return Place(open_blobs(replace(config, storage_url=storage_url)), config.data_dir / "cache" / "moving")
+    return Place(LocalBlobs(config.data_dir), config.data_dir / "incoming")
+
+
 def build_app(config: Config) -> Kernel:
     """The ASGI application of one web process."""
     return Kernel(build_hub(config), PROTOCOLS)
