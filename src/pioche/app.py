@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
@@ -38,6 +39,8 @@ from pioche.storage.disk import Room
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.backups import making, places, restoring
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
 from pioche.web import routes as web
@@ -83,6 +86,7 @@ def _extra_for(key: str, extra: str) -> Iterator[None]:
 
 def prepare(config: Config) -> None:
     """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
+    restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
     _check_store(config)
     database = Database(config)
@@ -139,6 +143,36 @@ def build_hub(config: Config) -> Hub:
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
     )
+
+
+# --- backups and moves ----------------------------------------------------------------------------------------------
+
+
+def backup_source(config: Config, database: Database) -> making.Source:
+    """What a backup is made of."""
+    scratch = config.data_dir / "cache" / "backup"
+    return making.Source(database, open_blobs(config), GitStore(config.data_dir / "git"), scratch)
+
+
+def backup_place(config: Config, where: str) -> Place:
+    """Where backups lie: a folder, or an object store as `storage_url` names one. Raises ConfigError."""
+    if "://" in where:
+        return Place(open_blobs(replace(config, storage_url=where)), config.data_dir / "cache" / "backup" / "out")
+    folder = Path(where).absolute()
+    places.check_folder(folder, config.data_dir)
+    return Place(LocalBlobs(folder), folder / "incoming", private=True)
+
+
+def restore_target(config: Config, database: Database) -> restoring.Target:
+    """What a backup is restored into."""
+    return restoring.Target(database, open_blobs(config), GitStore(config.data_dir / "git"), config.data_dir)
+
+
+def moving_place(config: Config, storage_url: str) -> Place:
+    """Where large files move to: what `storage_url` names, or the data folder when it is empty. Raises ConfigError."""
+    if storage_url:
+        return Place(open_blobs(replace(config, storage_url=storage_url)), config.data_dir / "cache" / "moving")
+    return Place(LocalBlobs(config.data_dir), config.data_dir / "incoming")
 
 
 def build_app(config: Config) -> Kernel:
