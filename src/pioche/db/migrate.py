@@ -30,6 +30,12 @@ def upgrade(database: Database) -> None:
         _run(connection)
 
 
+def current(database: Database) -> str | None:
+    """The revision that the database says it has; None when nothing was ever done to it."""
+    with database.read() as connection:
+        return _current(connection)
+
+
 def revisions() -> list[str]:
     """Every revision, oldest first: the number that its file's name begins with."""
     names = (entry.name for entry in resources.files("pioche.migrations.versions").iterdir())
