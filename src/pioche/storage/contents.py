@@ -24,6 +24,9 @@ from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
 
+LOST = "lost"
+"""The kind of a file whose bytes turned out to be gone or wrong (`storage.damage`): an upload brings them back."""
+
 _BATCH = 500  # bound parameters in one statement
 _PROMISED_MS = 3_600_000  # a link that was made or renewed within it need not be renewed again
 
@@ -37,7 +40,7 @@ _ONE = Lookup(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A large file. `kind` is `blob` or `xet`; readers need not care."""
+    """A large file. `kind` is `blob`, `xet` or `lost`; readers need not care."""
 
     sha256: Sha256
     size: int
@@ -79,16 +82,21 @@ class Contents:
             raise _not_found(sha256) from None
 
     async def locate(self, repo_id: int, sha256: Sha256) -> Content:
-        """As `get`, on the event loop: the hot path of downloads."""
+        """As `get`, on the event loop: the hot path of downloads. Raises Corrupt for one whose bytes are lost."""
         row = await self._database.fetch_one(_ONE, {"repo": repo_id, "sha256": sha256})
         if row is None:
             raise _not_found(sha256)
-        return Content(*row)
+        content = Content(*row)
+        if content.kind == LOST:
+            raise lost()
+        return content
 
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end), whatever the representation."""
+        """Bytes [start, end), whatever the representation. Raises Corrupt when they are lost."""
+        if content.kind == LOST:
+            raise lost()
         stop = content.size if end is None else end
         if content.kind == "xet":
             return self._xet.read(content.xet_hash or "", start, stop)
@@ -192,12 +200,32 @@ def linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -
     return dict(pair for batch in _batches(sha256s) for pair in _linked(connection, repo_id, batch))
 
 
+def lost() -> Corrupt:
+    """What whoever asks for the bytes of a lost file is told."""
+    return Corrupt("The bytes of this file are damaged or missing: upload the file again")
+
+
 def insert_content(connection: sa.Connection, content: Content) -> bool:
-    """The first representation of a file stays; a later one is not needed. True when this is the first."""
+    """The first representation of a file stays, and a later one is not needed; but where its bytes were lost. True when
+    this one is used."""
     table = schema.contents
     values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
     new = insert_if_absent(connection, table).values(**values, created_at=now_ms())
-    return connection.execute(new.returning(table.c.sha256)).first() is not None
+    if connection.execute(new.returning(table.c.sha256)).first() is not None:
+        return True
+    return _restore(connection, content)
+
+
+def _restore(connection: sa.Connection, content: Content) -> bool:
+    """The representation that just came takes the place of a lost one; nobody is told of that any more."""
+    contents, entries = schema.contents, schema.entries
+    now = {"kind": content.kind, "xet_hash": content.xet_hash}
+    lost_one = contents.update().where(contents.c.sha256 == content.sha256, contents.c.kind == LOST).values(now)
+    if connection.execute(lost_one.returning(contents.c.sha256)).first() is None:
+        return False
+    stale = entries.c.sha256 == content.sha256, entries.c.xet_hash.is_distinct_from(content.xet_hash)
+    connection.execute(entries.update().where(*stale).values(xet_hash=content.xet_hash))
+    return True
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:

@@ -72,12 +72,12 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     if entry.xet_hash is not None:
         headers.append(("X-Xet-Hash", entry.xet_hash))
         headers.append(await _xet_link(request, located.commit, entry.xet_hash))
-    if request.method == "HEAD":
-        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     try:
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
         raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
+    if request.method == "HEAD":
+        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     return await open_content(request, content, headers)
 
 
