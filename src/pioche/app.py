@@ -33,7 +33,7 @@ from pioche.storage.contents import Contents
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
+from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -121,5 +121,10 @@ def build_work(config: Config) -> Work:
     git = GitStore(config.data_dir / "git")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
-    jobs: tuple[Job, ...] = (SweepIncoming(database, config.data_dir), PruneEvents(dispatcher), Repack(git))
+    jobs: tuple[Job, ...] = (
+        SweepIncoming(database, config.data_dir),
+        PruneEvents(dispatcher),
+        Repack(git),
+        Collect(config, database, LocalBlobs(config.data_dir), git),
+    )
     return Work(Worker(database, jobs), dispatcher)

@@ -19,7 +19,8 @@ _BY_TOKEN_ID = Lookup(_SELECT + "WHERE t.id = :id")
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """`user_id` 0 is nobody, or who runs commands on the machine. `may_write` tells what the token allows, not what the user may do."""
+    """`user_id` 0 is nobody, or who runs commands on the machine. `may_write` tells what the token allows, not what the
+    user may do."""
 
     user_id: int
     name: str

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, upsert
+from pioche.db.dialect import upsert
 from pioche.db.instance import now_ms
 from pioche.errors import Failure, HubError, RepoNotFound
 from pioche.events import Event
@@ -24,6 +24,7 @@ from pioche.storage import collection
 from pioche.storage.contents import insert_links
 from pioche.storage.xet.hashing import to_text
 from pioche.storage.xet.reconstruction import parse_terms
+from pioche.storage.xet.uploads import link_xorbs
 
 _BATCH = 500
 
@@ -164,15 +165,13 @@ def _link(connection: sa.Connection, bucket: Repo, caller: Caller, copied: Seque
     sha256s = [held.sha256 for _, held in copied if held.sha256 is not None]
     # Opened for WRITE, the bucket has a caller with an id.
     insert_links(connection, bucket.id, caller.user_id, sorted(sha256s))
-    hashes, table, at = sorted({xet_hash for xet_hash, _ in copied}), schema.xet_files, now_ms()
+    hashes, table = sorted({xet_hash for xet_hash, _ in copied}), schema.xet_files
     xorbs = set[str]()
     for start in range(0, len(hashes), _BATCH):
         query = sa.select(table.c.terms).where(table.c.hash.in_(hashes[start : start + _BATCH]))
         for terms in connection.execute(query).scalars():
             xorbs.update(to_text(term.xorb) for term in parse_terms(bytes(terms)))
-    if xorbs:
-        rows = [{"repo_id": bucket.id, "hash": xorb, "created_at": at} for xorb in sorted(xorbs)]
-        connection.execute(insert_if_absent(connection, schema.repo_xorbs), rows)
+    link_xorbs(connection, bucket.id, xorbs)
 
 
 def _write(

@@ -89,7 +89,8 @@ class Repo(msgspec.Struct, frozen=True):
     def objects(self) -> Objects:
         """Its git objects; of a repo that nobody wrote to, the computed first commit."""
         git = self.stores.git
-        return git.open(self.uid, {} if git.exists(self.uid) else self.genesis.objects())
+        seed = {} if git.exists(self.uid) else self.genesis.objects()
+        return git.open(self.uid, seed, generation=self.epoch)
 
     @property
     def database(self) -> Database:
@@ -123,6 +124,11 @@ class Access:
         self._stores = stores
         self._policies = policies
         self._upstreams = upstreams
+
+    @property
+    def stores(self) -> Stores:
+        """For upkeep, which works on all repos at once and opens none."""
+        return self._stores
 
     async def open(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """Raises RepoNotFound, Moved, Unauthenticated, Forbidden (ReadOnlyToken, GatedRepo, Disabled)."""

@@ -11,7 +11,6 @@ them, a second grace period later. An upload of the same bytes that comes meanwh
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -92,6 +91,6 @@ def claim(connection: sa.Connection, blobs: BlobStore, key: str) -> None:
         raise Unavailable("This content was collected at this very moment: send it again")
 
 
-def _locked(connection: sa.Connection, key: str) -> "sa.Row[Any] | None":
+def _locked(connection: sa.Connection, key: str) -> "sa.Row[str, int] | None":
     query = sa.select(_table.c.key, _table.c.size).where(_table.c.key == key, _table.c.reason == UNREACHABLE)
     return connection.execute(query.with_for_update()).first()

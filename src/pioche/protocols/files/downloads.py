@@ -3,7 +3,7 @@
 The Hub redirects to other hosts; this hub answers at once, from the same origin: clients read both (hub-api.md section 4).
 """
 
-from pioche.errors import ContentNotFound, Corrupt, EntryNotFound
+from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFound
 from pioche.http import cas, ranges
 from pioche.http.contents import open_content
 from pioche.http.messages import Headers, Request, Response
@@ -72,12 +72,18 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     if entry.xet_hash is not None:
         headers.append(("X-Xet-Hash", entry.xet_hash))
         headers.append(await _xet_link(request, located.commit, entry.xet_hash))
-    if request.method == "HEAD":
+    # A commit that no ref leads to any more: its objects may be there still when its large files have been collected.
+    may_be_collected = located.revision.ref is None and not located.revision.is_tip
+    if request.method == "HEAD" and not may_be_collected:
         return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     try:
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
+        if may_be_collected:
+            raise RevisionNotFound(located.revision.text) from None
         raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
+    if request.method == "HEAD":
+        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     return await open_content(request, content, headers)
 
 

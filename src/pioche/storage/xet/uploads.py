@@ -146,12 +146,12 @@ class XetUploads:
         files = [
             {"hash": to_text(p.file.hash), "size": p.file.size, "terms": p.file.terms, "created_at": at} for p in proved
         ]
-        links = [{"repo_id": repo_id, "hash": to_text(xorb), "created_at": at} for xorb in xorbs]
         chunks = list(self._asked_for(proved, xorbs))
         with self._writing() as connection:
-            for table, rows in ((schema.xet_files, files), (schema.repo_xorbs, links), (schema.xet_chunks, chunks)):
+            for table, rows in ((schema.xet_files, files), (schema.xet_chunks, chunks)):
                 if rows:
                     connection.execute(insert_if_absent(connection, table), rows)
+            link_xorbs(connection, repo_id, [to_text(xorb) for xorb in xorbs])
             for p in proved:
                 _record_content(connection, p)
             insert_links(connection, repo_id, user_id, [p.sha256 for p in proved])
@@ -174,6 +174,15 @@ class XetUploads:
                 name = table.hashes(index, index + 1)
                 if is_asked_for(name) or (xorb, index) in begins:
                     yield {"hash": name, "xorb": to_text(xorb), "position": index}
+
+
+def link_xorbs(connection: sa.Connection, repo_id: int, names: Iterable[str]) -> None:
+    """A file of the repo is made of these xorbs from here on. The time of the link becomes now: a collection that is
+    under way sees by it that they are used. After `collection.keep_out`."""
+    at = now_ms()
+    rows = [{"repo_id": repo_id, "hash": name, "created_at": at} for name in sorted(set(names))]
+    if rows:
+        connection.execute(upsert(connection, schema.repo_xorbs, ["repo_id", "hash"], ["created_at"]), rows)
 
 
 def _epoch(connection: sa.Connection, repo_id: int) -> int:
