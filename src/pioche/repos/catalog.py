@@ -131,7 +131,9 @@ class Catalog:
                     raise AlreadyExists(f"{_already(target)}: give another name to restore it under")
                 _forget_redirect(connection, target)
                 deleted = repos.update().where(repos.c.id == repo.id, repos.c.deleted_at.is_not(None))
-                back = {"deleted_at": None, "deleted_by_id": None, "updated_at": now_ms()}
+                back: dict[str, object] = {"deleted_at": None, "deleted_by_id": None, "updated_at": now_ms()}
+                # What its clients remember to have sent may be gone: they begin anew.
+                back["epoch"] = repos.c.epoch + 1
                 _check_there(connection.execute(deleted.values(**_names(namespace, target), **back)))
                 outbox.append(connection, Event("repo.restore", repo.id, caller.user_id or None, {"id": str(target)}))
         except IntegrityError:

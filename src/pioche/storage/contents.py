@@ -14,7 +14,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, insert_rows, upsert
+from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
@@ -243,7 +243,8 @@ def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s:
 
 
 def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Of contents that are linked to the repo. Idempotent."""
+    """Of contents that are linked to the repo. Idempotent; the time becomes now: a collection that is under way sees by it
+    that they are used. After `collection.keep_out`."""
     parts, contents = schema.xet_file_xorbs, schema.contents
     query = (
         sa.select(parts.c.xorb)
@@ -254,7 +255,8 @@ def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence
     )
     at = now_ms()
     xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
-    insert_rows(connection, schema.repo_xorbs, xorbs)
+    if xorbs:
+        connection.execute(upsert(connection, schema.repo_xorbs, ["repo_id", "hash"], ["created_at"]), xorbs)
 
 
 def check_alive(connection: sa.Connection, repo_id: int) -> None:
