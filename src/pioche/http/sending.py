@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from pioche.errors import HubError
-from pioche.http.messages import Request, Response
+from pioche.http.messages import Encoded, Request, Response
 from pioche.http.sources import Piece, Source, close_pieces
 from pioche.observe import log
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Encoded = list[tuple[bytes, bytes]]
 
 _STALL_SECONDS = 300.0
 """How long a client may take no bytes at all; then its connection is closed."""
@@ -52,13 +51,18 @@ async def send_response(request: Request, response: Response, receive: Receive, 
 
 
 def _headers(request: Request, response: Response) -> Encoded:
+    if response.encoded is None:
+        response.encoded = _encode(response)
+    return [*response.encoded, (b"x-request-id", request.id.encode())]
+
+
+def _encode(response: Response) -> Encoded:
     found = [_encoded(header) for header in response.headers]
     names = {name for name, _ in found}
     if names.isdisjoint(_COMMON_NAMES):
         found += _COMMON
     else:
         found += [header for header in _COMMON if header[0] not in names]
-    found.append((b"x-request-id", request.id.encode()))
     if b"content-length" not in names and response.status not in _NO_BODY:
         length = len(response.body) if isinstance(response.body, bytes) else response.body.length
         if length is not None:
