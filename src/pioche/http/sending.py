@@ -7,7 +7,7 @@ from typing import Any
 
 from pioche.errors import HubError
 from pioche.http.messages import Encoded, Request, Response
-from pioche.http.sources import Piece, Source, close_pieces
+from pioche.http.sources import FileSource, Piece, Source, close_pieces
 from pioche.observe import log
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -40,11 +40,13 @@ _CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code !=
 
 async def send_response(request: Request, response: Response, receive: Receive, send: Send) -> int:
     """Sends headers and body; returns the bytes of body sent. HEAD sends the headers of GET and no body."""
-    body = response.body
+    body: bytes | bytearray | Source = response.body
     await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
     if request.method == "HEAD" or response.status in _NO_BODY:
         body = b""
-    if not isinstance(body, bytes):
+    elif isinstance(body, FileSource):
+        body = body.at_once() or body
+    if not isinstance(body, bytes | bytearray):
         return await _send_source(request, body, receive, send)
     await send({"type": "http.response.body", "body": body})
     return len(body)
