@@ -71,7 +71,7 @@ def test_e_state_nobody_gets_what_another_was_told(inside: Inside, ada: Caller, 
         assert inside.client.get(place, token=token).status == 200
         assert inside.client.get(place, token=eve).status == 404
         assert inside.client.get(place).status == 401
-        assert inside.client.get(place, token="hf_" + "x" * 37).status == 401  # noqa: S106 - nobody's
+        assert inside.client.get(place, token="hf_" + "x" * 37).status == 401
 
 
 @pytest.mark.parametrize("place", PLACES)

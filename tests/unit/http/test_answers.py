@@ -21,11 +21,11 @@ class Generations:
 
 
 def answers_over(generations: Generations) -> Answers:
-    return Answers(cast(Database, generations))
+    return Answers(cast("Database", generations))
 
 
 def known(body: Any = b"") -> Known:
-    return Known(cast(Any, None), Caller.nobody(), None, Response(200, [], body))
+    return Known(cast("Any", None), Caller.nobody(), None, Response(200, [], body))
 
 
 def test_an_answer_is_found_until_something_is_committed() -> None:
