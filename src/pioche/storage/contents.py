@@ -8,6 +8,7 @@ uploaded to the repo, or by `link` from a repo the caller may read (invariant I5
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -66,6 +67,7 @@ class Contents:
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
         self._rebuilt = rebuilt
+        self._path_of = lru_cache(maxsize=4096)(self._path)  # making a Path takes as long as opening it
 
     # --- finding ---
 
@@ -104,9 +106,10 @@ class Contents:
 
     def path(self, content: Content) -> Path | None:
         """The local file that holds exactly these bytes, when there is one."""
-        if content.kind == "blob" and self._paths is not None:
-            return self._paths.path(blob_key(content.sha256))
-        return None
+        return self._path_of(content.sha256) if content.kind == "blob" else None
+
+    def _path(self, sha256: Sha256) -> Path | None:
+        return None if self._paths is None else self._paths.path(blob_key(sha256))
 
     def open(self, content: Content) -> OpenFile | None:
         """A local file of exactly these bytes, held open; None when there is none: then `read` gives them.
