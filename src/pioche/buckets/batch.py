@@ -22,9 +22,6 @@ from pioche.names import EntryPath, RepoId, Sha256
 from pioche.repos.access import Access, Action, Repo
 from pioche.storage import collection
 from pioche.storage.contents import insert_links
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
-from pioche.storage.xet.uploads import link_xorbs
 
 _BATCH = 500
 
@@ -161,17 +158,10 @@ def _decide(
 
 
 def _link(connection: sa.Connection, bucket: Repo, caller: Caller, copied: Sequence[tuple[str, _Held]]) -> None:
-    """The copied contents are the bucket's from now on, and so are their xorbs."""
-    sha256s = [held.sha256 for _, held in copied if held.sha256 is not None]
+    """The copied contents are the bucket's from now on."""
+    sha256s = sorted(held.sha256 for _, held in copied if held.sha256 is not None)
     # Opened for WRITE, the bucket has a caller with an id.
-    insert_links(connection, bucket.id, caller.user_id, sorted(sha256s))
-    hashes, table = sorted({xet_hash for xet_hash, _ in copied}), schema.xet_files
-    xorbs = set[str]()
-    for start in range(0, len(hashes), _BATCH):
-        query = sa.select(table.c.terms).where(table.c.hash.in_(hashes[start : start + _BATCH]))
-        for terms in connection.execute(query).scalars():
-            xorbs.update(to_text(term.xorb) for term in parse_terms(bytes(terms)))
-    link_xorbs(connection, bucket.id, xorbs)
+    insert_links(connection, bucket.id, caller.user_id, sha256s)
 
 
 def _write(

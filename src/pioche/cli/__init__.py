@@ -29,6 +29,11 @@ app.command("pioche.cli.tokens:token", name="token", help="Tokens of users: crea
 app.command("pioche.cli.repos:repo", name="repo", help="Repos: alias; undo: deleted, restore, reflog, restore-ref.")
 app.command("pioche.cli.gc:gc", name="gc", help="Free the space of what nobody can reach any more.")
 app.command("pioche.cli.keys:key", name="key", help="The instance's signing keys: rotate.")
+app.command("pioche.cli.backups:backup", name="backup", help="Back the hub up while it runs; list the backups.")
+app.command("pioche.cli.backups:restore", name="restore", help="Restore a backup into an empty hub.")
+app.command(
+    "pioche.cli.moving:migrate_storage", name="migrate-storage", help="Move the files or the database elsewhere."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -250,6 +250,7 @@ repo_contents = Table(
     Column("uploader_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("created_at", BigInteger, nullable=False),  # or uploaded again: what is young is not collected
     Index(None, "sha256"),
+    Index(None, "repo_id", "created_at"),
 )
 
 uploads = Table(
@@ -312,6 +313,16 @@ xet_files = Table(
     Column("size", BigInteger, nullable=False),
     Column("terms", LargeBinary, nullable=False),  # packed: storage/xet/files.py
     Column("created_at", BigInteger, nullable=False),
+)
+
+# Which files a xorb is part of: a row for each, however many terms of the file name it.
+xet_file_xorbs = Table(
+    "xet_file_xorbs",
+    metadata,
+    Column("xorb", Text, ForeignKey("xorbs.hash", ondelete="CASCADE"), primary_key=True),
+    Column("file", Text, ForeignKey("xet_files.hash", ondelete="CASCADE"), primary_key=True),
+    Index(None, "file"),
+    sqlite_with_rowid=False,
 )
 
 # Only the chunks that clients may ask for: the first of a file, and those whose hash mod 1024 is 0.

@@ -66,13 +66,13 @@ def destroy(database: Database, blobs: BlobStore, key: str) -> int:
     They go before their row does: a disk that is full has room for the transaction then.
     """
     with database.write() as connection:
-        row = _locked(connection, key)
-        if row is None:
+        size = _locked(connection, key)
+        if size is None:
             return 0
         blobs.delete(quarantine_key(key))
         blobs.delete(key)
         connection.execute(_table.delete().where(_table.c.key == key))
-        return int(row.size)
+        return size
 
 
 def claim(connection: sa.Connection, blobs: BlobStore, key: str) -> None:
@@ -80,8 +80,7 @@ def claim(connection: sa.Connection, blobs: BlobStore, key: str) -> None:
 
     Raises Unavailable when they are gone: they were here when the upload came, and were collected since.
     """
-    row = _locked(connection, key)
-    if row is not None:
+    if _locked(connection, key) is not None:
         if blobs.size(key) is None:
             blobs.move(quarantine_key(key), key)
         else:
@@ -91,6 +90,7 @@ def claim(connection: sa.Connection, blobs: BlobStore, key: str) -> None:
         raise Unavailable("This content was collected at this very moment: send it again")
 
 
-def _locked(connection: sa.Connection, key: str) -> "sa.Row[str, int] | None":
-    query = sa.select(_table.c.key, _table.c.size).where(_table.c.key == key, _table.c.reason == UNREACHABLE)
-    return connection.execute(query.with_for_update()).first()
+def _locked(connection: sa.Connection, key: str) -> int | None:
+    """The size of condemned bytes, whose row stays until the transaction ends."""
+    query = sa.select(_table.c.size).where(_table.c.key == key, _table.c.reason == UNREACHABLE)
+    return connection.execute(query.with_for_update()).scalar()

@@ -14,14 +14,15 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, upsert
+from pioche.db.dialect import insert_if_absent, insert_rows, upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
-from pioche.errors import ContentNotFound, RepoNotFound
+from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
 from pioche.names import Sha256
 from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
-from pioche.storage.disk import translated
+from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.rebuilt import Rebuilt
 
 _BATCH = 500  # bound parameters in one statement
 _PROMISED_MS = 3_600_000  # a link that was made or renewed within it need not be renewed again
@@ -55,11 +56,13 @@ class XetReader(Protocol):
 class Contents:
     """All large files of one hub."""
 
-    def __init__(self, database: Database, blobs: BlobStore, xet: XetReader) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, xet: XetReader, rebuilt: Rebuilt | None = None) -> None:
+        """Without `rebuilt`, files kept as chunks are put together for every reader."""
         self._database = database
         self._blobs = blobs
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
+        self._rebuilt = rebuilt
 
     # --- finding ---
 
@@ -96,6 +99,26 @@ class Contents:
         if content.kind == "blob" and self._paths is not None:
             return self._paths.path(blob_key(content.sha256))
         return None
+
+    def open(self, content: Content) -> OpenFile | None:
+        """A local file of exactly these bytes, held open; None when there is none: then `read` gives them.
+
+        Raises Corrupt when there should be one.
+        """
+        if content.kind == "xet":
+            return self._rebuilt.open(content.sha256, content.size) if self._rebuilt else None
+        path = self.path(content)
+        if path is None:
+            return None
+        file = open_file(path)
+        if file is None or file.size != content.size:
+            raise Corrupt("A stored file is missing or has lost a part")
+        return file
+
+    def asked(self, content: Content, count: int) -> None:
+        """Somebody is about to `read` that many bytes of it: what is often read slowly is made ready to `open`."""
+        if self._rebuilt is not None and content.kind == "xet":
+            self._rebuilt.asked(content.sha256, content.size, count, lambda: self.read(content))
 
     # --- changing ---
 
@@ -178,15 +201,32 @@ def insert_content(connection: sa.Connection, content: Content) -> bool:
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Idempotent; the time becomes that of the last upload. After `collection.keep_out`. Raises RepoNotFound."""
+    """Idempotent; the time becomes that of the last upload. The xorbs of what is kept as chunks are the repo's from now on
+    too. After `collection.keep_out`. Raises RepoNotFound."""
     check_alive(connection, repo_id)
     if sha256s:
         at = now_ms()
         # In one order everywhere: two transactions that link the same contents must not wait for each other.
-        rows = [
-            {"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in sorted(set(sha256s))
-        ]
+        unique = sorted(set(sha256s))
+        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in unique]
         connection.execute(upsert(connection, schema.repo_contents, ["repo_id", "sha256"], ["created_at"]), rows)
+        for batch in _batches(unique):
+            insert_xorb_links(connection, repo_id, batch)
+
+
+def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
+    """Of contents that are linked to the repo. Idempotent."""
+    parts, contents = schema.xet_file_xorbs, schema.contents
+    query = (
+        sa.select(parts.c.xorb)
+        .distinct()
+        .join(contents, contents.c.xet_hash == parts.c.file)
+        .where(contents.c.sha256.in_(sha256s))
+        .order_by(parts.c.xorb)  # in one order everywhere, as above
+    )
+    at = now_ms()
+    xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
+    insert_rows(connection, schema.repo_xorbs, xorbs)
 
 
 def check_alive(connection: sa.Connection, repo_id: int) -> None:

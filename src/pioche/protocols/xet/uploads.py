@@ -29,10 +29,10 @@ _BEAT_SECONDS = 20
 
 
 async def query_chunk(request: Request) -> Response:
-    """`GET /v1/chunks/default/{hash}`: a shard with the xorb that holds the chunk, or 404."""
+    """`GET /v1/chunks/default/{hash}`: a shard with the xorbs to refer to instead of sending bytes, or 404."""
     session = await tokens.reader(request)
     chunk = from_text(request.params["hash"])
-    scope = Scope(request.hub.config.xet_dedup_scope, session.repo.id, session.repo.namespace_id)
+    scope = Scope(request.hub.config.xet_dedup_scope, session.repo.id, session.repo.namespace_id, session.run)
     body = await request.run(request.hub.xet.dedup.answer, chunk, scope, partial(_may_read, request, session))
     return Response(200, [("Content-Type", "application/octet-stream")], body)
 
