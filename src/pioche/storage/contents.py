@@ -68,6 +68,8 @@ class Contents:
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
         found = dict[Sha256, Content]()
+        if not sha256s:
+            return found
         with self._database.read() as connection:
             for start in range(0, len(sha256s), _BATCH):
                 found.update(_linked(connection, repo_id, sha256s[start : start + _BATCH]))
