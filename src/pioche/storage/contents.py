@@ -73,6 +73,8 @@ class Contents:
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
+        if not sha256s:
+            return {}
         with self._database.read() as connection:
             return linked(connection, repo_id, sha256s)
 
