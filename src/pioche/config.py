@@ -95,6 +95,10 @@ class Config:
     storage_direct_uploads: str = _setting(
         "off", "Whether clients upload straight to the store by signed addresses, or through the hub.", choices=_ON_OFF
     )
+    cache_bytes_max: int = _setting(
+        20 * 2**30,
+        "Most bytes that files kept as chunks may take once more, put together, in data_dir/cache/files; 0 keeps none there.",
+    )
     rate_limits: str = _setting(
         "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
     )
@@ -118,6 +122,10 @@ class Config:
     lfs_part_bytes: int = _setting(
         64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
     )
+    disk_reserve_bytes: int = _setting(
+        256 * 2**20,
+        "Free space that uploads leave on the disk of data_dir, at most a twentieth of it: the database needs it.",
+    )
     commit_bytes_max: int = _setting(2**30, "Largest body of one commit call.")
     commit_operations_max: int = _setting(25_000, "Most operations in one commit call.")
     push_bytes_max: int = _setting(2 * 2**30, "Largest pack of one git push.")
@@ -125,6 +133,14 @@ class Config:
     upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
     download_url_seconds: int = _setting(900, "Life of a signed download address.")
     xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    undo_repo_hours: int = _setting(
+        24, "How long a deleted repo can be restored; after that, the space that it alone took is freed."
+    )
+    undo_ref_days: int = _setting(7, "How long a deleted or force-pushed branch or tag can be put back.")
+    gc_grace_hours: int = _setting(
+        24, "How long what nothing leads to (yet) is kept after it was uploaded, and once more after it was taken away."
+    )
+    gc_seconds: int = _setting(3600, "How often what nobody needs any more is collected; 0 leaves it to `pioche gc`.")
     header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
     body_stall_seconds: int = _setting(
         20, "How long the body of a request may stand still: 16 KiB must arrive in that time."
@@ -293,4 +309,12 @@ def prepare_data_dir(config: Config) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {error.strerror}") from None
+        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {_reason(error)}") from None
+    database = config.data_dir / "pioche.db"
+    if config.database_is_sqlite and database.exists() and not (database.is_file() and os.access(database, os.W_OK)):
+        raise ConfigError("data_dir", f"{database} cannot be written: it must be a file of this user's")
+
+
+def _reason(error: OSError) -> str:
+    """Names the file where that is not the folder itself."""
+    return f"{error.strerror} ({Path(error.filename).name})" if error.filename else str(error.strerror)

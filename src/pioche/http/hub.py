@@ -13,6 +13,7 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
+from pioche.storage.disk import Room
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
@@ -32,6 +33,7 @@ class Hub:
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
+    room: Room
     xet: Xet
     addresses: Addresses
     doctor: Doctor
