@@ -119,7 +119,9 @@ def test_a_changed_megabyte_of_200(hub: Hub, ada: Account, tmp_path: Path, chang
     (tmp_path / "model.bin").write_bytes(data)
     publish(hub, ada, repo, tmp_path)
     before, megabyte = stored_bytes(hub), noise(8, 1_000_000)
-    changed = data[:100_000_000] + megabyte + data[100_000_000:] if change == "inserted" else megabyte + data[1_000_000:]
+    changed = (
+        data[:100_000_000] + megabyte + data[100_000_000:] if change == "inserted" else megabyte + data[1_000_000:]
+    )
     (tmp_path / "model.bin").write_bytes(changed)
     published = publish(hub, ada, repo, tmp_path)
     assert published["lfs"] == {"model.bin": hashlib.sha256(changed).hexdigest()}

@@ -77,7 +77,7 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     try:
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
-        raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
+        raise await request.run(files.absent, request.repo, entry.sha256) from None
     return await open_content(request, content, headers)
 
 
