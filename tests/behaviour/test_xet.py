@@ -15,23 +15,22 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import (
     BadRequest,
-    Conflict,
     ContentMismatch,
     ContentNotFound,
     Corrupt,
     HubError,
     RangeNotSatisfiable,
+    RepoNotFound,
     TooLarge,
 )
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, xorb_key
-from pioche.storage.blobs.local import LocalBlobs
-from pioche.storage.blobs.memory import MemoryBlobs
 from pioche.storage.contents import Content, insert_content
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
 from pioche.storage.xet.service import Xet
+from tests.behaviour.stores import STORES, open_store
 from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
 
 ANN, BOB = 1, 2  # users; each owns the repos of their tens
@@ -48,10 +47,12 @@ class World:
     xet: Xet
     readers: dict[int, set[int]] = field(default_factory=lambda: {ANN: {ANNS, ANNS_OTHER}, BOB: {BOBS}})
 
-    def send_xorb(self, xorb: Xorb, user: int = ANN, *, body: bytes | None = None, name: bytes | None = None) -> bool:
+    def send_xorb(
+        self, xorb: Xorb, user: int = ANN, *, repo: int = ANNS, body: bytes | None = None, name: bytes | None = None
+    ) -> bool:
         draft = self.folder / "incoming" / "draft"
         draft.write_bytes(xorb.body if body is None else body)
-        return self.xet.uploads.put_xorb(user, name or xorb.name, draft)
+        return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
 
     def register(self, body: bytes, user: int = ANN, repo: int = ANNS) -> None:
         self.xet.uploads.register(repo, user, body, lambda ids: self.readers[user] & set(ids))
@@ -75,10 +76,10 @@ class World:
             return list(connection.execute(sa.select(table)))
 
 
-@pytest.fixture(params=["memory", "disk"])
+@pytest.fixture(params=STORES)
 def world(config: Config, database: Database, request: pytest.FixtureRequest) -> World:
     _people_and_repos(database)
-    blobs: BlobStore = MemoryBlobs() if request.param == "memory" else LocalBlobs(config.data_dir)
+    blobs = open_store(request, config.data_dir)
     return World(database, blobs, config.data_dir, Xet.over(database, blobs, file_bytes_max=10**9))
 
 
@@ -218,7 +219,7 @@ def test_d_xet_file_larger_than_allowed(world: World) -> None:
 def test_a_repo_deleted_meanwhile(world: World) -> None:
     file, xorb = file_of(make("late", 20_000))
     world.send_xorb(xorb)
-    with pytest.raises(Conflict):
+    with pytest.raises(RepoNotFound):
         world.register(shard_of([file], [xorb]), repo=99)
     assert not world.rows(schema.contents)
 

@@ -23,6 +23,7 @@ from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import EntryPath, RepoId, Sha256
 from pioche.repos.access import Access, Action, Repo
+from pioche.storage import collection
 from pioche.storage.contents import insert_links
 
 _BATCH = 500
@@ -72,6 +73,8 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
     sources, refusals = _open_sources(access, caller, operations)
     try:
         with bucket.database.write() as connection:
+            collection.keep_out(connection)
+            _lock(connection, bucket)
             held = _held(connection, bucket, sources, operations)
             wanted, refused = _decide(operations, held, refusals)
             copied = [o for o in operations if isinstance(o, Add) and o.source is not None and wanted.get(o.path) is o]
@@ -83,6 +86,14 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
     except sa.exc.IntegrityError:
         raise RepoNotFound from None
     return refused
+
+
+def _lock(connection: sa.Connection, bucket: Repo) -> None:
+    """Raises RepoNotFound for a bucket that was deleted since it was opened."""
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.id == bucket.id, repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update()).first() is None:
+        raise RepoNotFound
 
 
 def _open_sources(

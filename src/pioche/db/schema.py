@@ -248,7 +248,7 @@ repo_contents = Table(
     _repo_key(),
     Column("sha256", Text, ForeignKey("contents.sha256"), primary_key=True),
     Column("uploader_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),  # or uploaded again: what is young is not collected
     Index(None, "sha256"),
     Index(None, "repo_id", "created_at"),
 )
@@ -294,6 +294,18 @@ xorb_uploads = Table(
     Column("user_id", _Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     Column("hash", Text, ForeignKey("xorbs.hash", ondelete="CASCADE"), primary_key=True),
     Column("at", BigInteger, nullable=False),
+)
+
+# What the clients of a repo may take for stored, for three weeks: they remember the xorbs that they have sent, by the
+# address of the repo's store, which the epoch is part of (xet.md section 9).
+remembered_xorbs = Table(
+    "remembered_xorbs",
+    metadata,
+    _repo_key(),
+    Column("hash", Text, ForeignKey("xorbs.hash", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # the repo's when it was sent: another one, and it is forgotten
+    Column("at", BigInteger, nullable=False),
+    Index(None, "hash"),
 )
 
 repo_xorbs = Table(

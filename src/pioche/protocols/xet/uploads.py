@@ -42,7 +42,8 @@ async def put_xorb(request: Request) -> Response:
     session = await tokens.writer(request)
     name = from_text(request.params["hash"])
     async with draft(request, _XORB_BODY_BYTES_MAX) as path:
-        inserted = await request.run(request.hub.xet.uploads.put_xorb, session.caller.user_id, name, path)
+        put = request.hub.xet.uploads.put_xorb
+        inserted = await request.run(put, session.repo.id, session.caller.user_id, name, path)
     return json_response({"was_inserted": inserted})
 
 

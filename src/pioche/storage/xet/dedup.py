@@ -49,14 +49,15 @@ _CANDIDATES = {
     "namespace": Lookup(
         """
         SELECT c.xorb, c.position, l.repo_id FROM xet_chunks c JOIN repo_xorbs l ON l.hash = c.xorb
-        JOIN repos r ON r.id = l.repo_id WHERE c.hash = :chunk AND r.namespace_id = :namespace LIMIT 64
+        JOIN repos r ON r.id = l.repo_id WHERE c.hash = :chunk AND r.namespace_id = :namespace
+        AND r.deleted_at IS NULL LIMIT 64
         """
     ),
     "public": Lookup(
         """
         SELECT c.xorb, c.position, l.repo_id FROM xet_chunks c JOIN repo_xorbs l ON l.hash = c.xorb
         JOIN repos r ON r.id = l.repo_id WHERE c.hash = :chunk
-        AND (r.namespace_id = :namespace OR NOT r.private) LIMIT 64
+        AND (r.namespace_id = :namespace OR NOT r.private) AND r.deleted_at IS NULL LIMIT 64
         """
     ),
 }

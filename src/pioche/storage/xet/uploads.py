@@ -20,8 +20,9 @@ from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ContentMismatch, Corrupt, TooLarge
 from pioche.jobs import leases
 from pioche.names import Sha256
+from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
-from pioche.storage.contents import Content, insert_content, insert_links
+from pioche.storage.contents import LOST, Content, check_alive, insert_content, insert_links
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.files import XetFile, XetFiles
@@ -51,13 +52,14 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, user_id: int, name: bytes, draft: Path) -> bool:
-        """Takes over a received xorb: verified, durable and remembered as this user's. False if this user sent it before:
-        whether others did is not told.
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+        """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
+        before: whether others did is not told.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
         mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
-        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it.
+        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
+        RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
@@ -71,9 +73,9 @@ class XetUploads:
                 known = self._known_table(text)
                 if known is None:
                     self._blobs.put(xorb_key(text), draft)
-                    return self._record_xorb(user_id, text, table)
+                    return self._record_xorb(repo_id, user_id, text, table)
         self._mend(name, known, table, draft)
-        return self._record_xorb(user_id, text, known)
+        return self._record_xorb(repo_id, user_id, text, known)
 
     def _known_table(self, name: str) -> ChunkTable | None:
         with self._database.read() as connection:
@@ -136,8 +138,12 @@ class XetUploads:
         return _Proved(file, actual)
 
     def _known_sha256(self, file_hash: bytes) -> Sha256 | None:
-        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes."""
-        query = sa.select(schema.contents.c.sha256).filter_by(xet_hash=to_text(file_hash)).limit(1)
+        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes.
+
+        Not of a file that is lost: its terms may name bytes that are gone, so these here must be read.
+        """
+        table = schema.contents
+        query = sa.select(table.c.sha256).where(table.c.xet_hash == to_text(file_hash), table.c.kind != LOST).limit(1)
         with self._database.read() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else Sha256(found)
@@ -150,16 +156,20 @@ class XetUploads:
 
     # --- rows ---
 
-    def _record_xorb(self, user_id: int, name: str, table: ChunkTable) -> bool:
+    def _record_xorb(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
         at = now_ms()
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
         with self._writing() as connection:
-            connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
+            new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
+            if connection.execute(new).first() is not None:
+                collection.claim(connection, self._blobs, xorb_key(name))
             mine = {"user_id": user_id, "hash": name}
             before = connection.execute(sa.select(schema.xorb_uploads.c.at).filter_by(**mine)).first()
             sent = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
             connection.execute(sent.values(**mine, at=at))
+            remembered = upsert(connection, schema.remembered_xorbs, ["repo_id", "hash"], ["epoch", "at"])
+            connection.execute(remembered.values(repo_id=repo_id, hash=name, epoch=_epoch(connection, repo_id), at=at))
         return before is None
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
@@ -169,6 +179,7 @@ class XetUploads:
         files = [file_row(p.file, at) for p in proved]
         rows = self.index_rows([p.file for p in proved])
         with self._writing() as connection:
+            _forget_lost_terms(connection, [file["hash"] for file in files])
             insert_rows(connection, schema.xet_files, files)
             for table, found in rows:
                 insert_rows(connection, table, found)
@@ -188,6 +199,7 @@ class XetUploads:
     def _writing(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
+                collection.keep_out(connection)
                 yield connection
         except sa.exc.IntegrityError as error:
             raise Conflict("The repo, the account or a xorb was deleted meanwhile: upload again") from error
@@ -222,6 +234,12 @@ def _is_whole(blobs: BlobStore, key: str, name: bytes, table: ChunkTable) -> boo
         return False
 
 
+def _epoch(connection: sa.Connection, repo_id: int) -> int:
+    """Raises RepoNotFound for a repo that was deleted since it was opened."""
+    check_alive(connection, repo_id)
+    return int(connection.execute(sa.select(schema.repos.c.epoch).where(schema.repos.c.id == repo_id)).scalar_one())
+
+
 def _named(shard: shards.Shard) -> set[bytes]:
     """Every xorb that a shard names."""
     named = {entry.hash for entry in shard.xorbs}
@@ -246,6 +264,16 @@ def _holders(connection: sa.Connection, names: list[str]) -> Iterator[tuple[str,
     table = schema.repo_xorbs
     for row in connection.execute(sa.select(table.c.hash, table.c.repo_id).where(table.c.hash.in_(names))):
         yield row.hash, row.repo_id
+
+
+def _forget_lost_terms(connection: sa.Connection, hashes: list[object]) -> None:
+    """Terms of files whose bytes were lost: the ones that were just proved take their place."""
+    files, contents = schema.xet_files, schema.contents
+    for start in range(0, len(hashes), _BATCH):
+        lost = sa.select(contents.c.xet_hash).where(
+            contents.c.xet_hash.in_(hashes[start : start + _BATCH]), contents.c.kind == LOST
+        )
+        connection.execute(files.delete().where(files.c.hash.in_(lost)))
 
 
 def _record_content(connection: sa.Connection, proved: _Proved) -> None:
