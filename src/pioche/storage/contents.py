@@ -95,6 +95,13 @@ class Contents:
             raise lost()
         return content
 
+    def was_removed(self, repo_id: int, sha256: Sha256) -> bool:
+        """Whether somebody removed it from the repo for good: then it is not damage that it is not there."""
+        table = schema.removed_contents
+        with self._database.read() as connection:
+            query = sa.select(table.c.at).where(table.c.repo_id == repo_id, table.c.sha256 == sha256)
+            return connection.execute(query).first() is not None
+
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
