@@ -18,6 +18,7 @@ from pioche.git.history import Objects
 from pioche.git.objects import NewObject
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.names import Oid
+from pioche.storage.disk import translated
 
 __all__ = ["GitStore", "Objects"]
 
@@ -35,6 +36,7 @@ class GitStore:
         self.scratch = scratch or root.parent / "incoming"
         self._open_max = open_max
         self._open: OrderedDict[str, Objects] = OrderedDict()
+        self._generations: dict[str, int] = {}
         self._lock = threading.Lock()
         # Uids are never used again, so nobody asks for one that was deleted, by whatever process.
         self._written: set[str] = set()
@@ -57,27 +59,31 @@ class GitStore:
             self._written.add(uid)
         return found
 
-    def open(self, uid: str, seed: Mapping[Oid, NewObject] = _NO_SEED) -> Objects:
-        """The repo's objects, kept open. Works before the first write: then only the seed is there."""
+    def open(self, uid: str, seed: Mapping[Oid, NewObject] = _NO_SEED, *, generation: int = 0) -> Objects:
+        """The repo's objects, kept open. Works before the first write: then only the seed is there.
+
+        A higher `generation` than before means that objects were removed since: nothing remembered of them counts.
+        """
         with self._lock:
             found = self._open.get(uid)
-            if found is None:
+            if found is None or self._generations.get(uid, 0) < generation:
                 found = self._open[uid] = Objects(self.path(uid), seed, scratch=self.scratch)
+                self._generations[uid] = generation
             self._open.move_to_end(uid)
             while len(self._open) > self._open_max:
-                self._open.popitem(last=False)
+                self._generations.pop(self._open.popitem(last=False)[0], None)
         found.add_seed(seed)
         return found
 
     def write(self, uid: str, objects: Sequence[NewObject], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
         """Stores the objects as one durable pack; returns when they are synced. Idempotent."""
-        with self._writing(uid, seed) as writing:
+        with translated(), self._writing(uid, seed) as writing:
             writing.add(objects)
 
     def adopt(self, uid: str, packs: Iterable[Path], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
         """Moves finished packs (`pack-*.pack` beside their `.idx`, same file system, synced) into the repo, durably."""
         folder = self.path(uid) / "objects" / "pack"
-        with self._writing(uid, seed) as writing:
+        with translated(), self._writing(uid, seed) as writing:
             writing.add(())
             for pack in packs:
                 # The index goes last: it is what makes the pack visible.
@@ -96,6 +102,7 @@ class GitStore:
         """Removes all objects of the repo. Idempotent. Readers that have it open finish what they read."""
         with self._lock:
             self._open.pop(uid, None)
+            self._generations.pop(uid, None)
         self._written.discard(uid)
         self._durable.discard(uid)
         doomed = self.path(uid)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
+from pioche.db.engine import Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import (
     AlreadyExists,
@@ -31,6 +32,7 @@ from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
 from pioche.repos import tip
 from pioche.repos.access import Repo
+from pioche.storage import collection, contents
 
 ALLOWED_PREFIXES = ("refs/heads/", "refs/tags/", "refs/pr/")
 
@@ -82,10 +84,11 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
     for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
     """
-    _check_pointers(repo, change.pointers.values())
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
+        collection.keep_out(connection)
         _lock(connection, repo)
+        _check_pointers(connection, repo, change.pointers.values())
         changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
         for item in changes:
             _check_ref(item)
@@ -98,10 +101,30 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         outbox.append(connection, _event(repo, caller, changes))
 
 
+# Made once: making a statement takes longer than running it.
+_LOCK = (
+    sa.select(schema.repos.c.id)
+    .where(schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None))
+    .with_for_update()
+)
+_MOVE = (
+    schema.refs.update()
+    .where(schema.refs.c.repo_id == sa.bindparam("repo"), schema.refs.c.name == sa.bindparam("ref"))
+    .where(schema.refs.c.target == sa.bindparam("old"))
+    .values(target=sa.bindparam("new"), commit=sa.bindparam("new_commit"), updated_at=sa.bindparam("at"))
+    .returning(schema.refs.c.name)
+)
+_LOG = schema.reflog.insert()
+_TOUCH = (
+    schema.repos.update()
+    .where(schema.repos.c.id == sa.bindparam("repo"))
+    .values(updated_at=sa.bindparam("at"), used_storage=schema.repos.c.used_storage + sa.bindparam("added"))
+)
+
+
 def _lock(connection: sa.Connection, repo: Repo) -> None:
     """Changes of one repo wait for one another, so that what is looked at below stays as it was seen."""
-    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id).with_for_update()
-    if connection.execute(query).first() is None:
+    if connection.execute(_LOCK, {"repo": repo.id}).first() is None:
         raise RepoNotFound
 
 
@@ -122,9 +145,10 @@ def _check_name(kind: str, name: str) -> None:
         raise InvalidReference(f"Invalid reference for a pull request: {name[:100]!r}")
 
 
-def _check_pointers(repo: Repo, pointers: Iterable[Pointer]) -> None:
+def _check_pointers(connection: sa.Connection, repo: Repo, pointers: Iterable[Pointer]) -> None:
+    """In the transaction, with collection kept out: what is linked now stays, since a ref leads to it from here on."""
     wanted: dict[Sha256, int] = {pointer.sha256: pointer.size for pointer in pointers}
-    linked = repo.stores.contents.find(repo.id, list(wanted))
+    linked = contents.linked(connection, repo.id, list(wanted))
     for sha256, size in wanted.items():
         if sha256 not in linked:
             raise Unprocessable(f"The large file {sha256} was never uploaded to this repo: upload it first")
@@ -142,23 +166,29 @@ def _new_tip(repo: Repo, change: Update) -> "tip.Tip | None":
 
 def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChange) -> None:
     """Compare and swap; the database decides who was first."""
-    refs, at = schema.refs, now_ms()
-    here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
-    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    at = now_ms()
     refusal: HubError = StaleParent()
-    statement: sa.Insert | sa.Delete | sa.Update
     if change.old is None:
         refusal = AlreadyExists(f"Reference {change.ref} already exists")
-        statement = insert_if_absent(connection, refs).values(repo_id=repo.id, name=change.ref, **values)
+        statement = _insert(connection, repo, change, at)
+        moved = connection.execute(statement.returning(schema.refs.c.name))
     elif change.new is None:
-        statement = refs.delete().where(here, refs.c.target == change.old)
+        refs = schema.refs
+        here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
+        moved = connection.execute(refs.delete().where(here, refs.c.target == change.old).returning(refs.c.name))
     else:
-        statement = refs.update().where(here, refs.c.target == change.old).values(values)
+        values = {"repo": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
+        moved = connection.execute(_MOVE, {**values, "new_commit": change.commit})
     # Not by rowcount: PostgreSQL's is -1 for inserts that SQLAlchemy gives a RETURNING of its own.
-    if connection.execute(statement.returning(refs.c.name)).first() is None:
+    if moved.first() is None:
         raise refusal
     row = {"repo_id": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
-    connection.execute(schema.reflog.insert().values(actor_id=caller.user_id or None, **row))
+    connection.execute(_LOG, {"actor_id": caller.user_id or None, **row})
+
+
+def _insert(connection: sa.Connection, repo: Repo, change: RefChange, at: int) -> sa.Insert:
+    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    return insert_if_absent(connection, schema.refs).values(repo_id=repo.id, name=change.ref, **values)
 
 
 def _refuse_nesting(connection: sa.Connection, repo: Repo, changes: Sequence[RefChange]) -> None:
@@ -213,9 +243,7 @@ def _known_files(connection: sa.Connection, repo: Repo, wanted: list[Sha256]) ->
 
 
 def _touch(connection: sa.Connection, repo: Repo, added_bytes: int) -> None:
-    repos = schema.repos
-    values = {"updated_at": now_ms(), "used_storage": repos.c.used_storage + added_bytes}
-    connection.execute(repos.update().where(repos.c.id == repo.id).values(values))
+    connection.execute(_TOUCH, {"repo": repo.id, "at": now_ms(), "added": added_bytes})
 
 
 def _event(repo: Repo, caller: Caller, changes: Sequence[RefChange]) -> Event:
@@ -236,11 +264,12 @@ def all_refs(repo: Repo) -> list[Ref]:
     return sorted(found, key=lambda ref: ref.name.encode())
 
 
+_ONE = Lookup('SELECT name, target, "commit" FROM refs WHERE repo_id = :repo AND name = :name')
+
+
 def find(repo: Repo, name: str) -> Ref | None:
-    refs = schema.refs
-    with repo.database.read() as connection:
-        row = connection.execute(sa.select(refs).where(refs.c.repo_id == repo.id, refs.c.name == name)).first()
-    return Ref(row.name, row.target, row.commit) if row else None
+    row = repo.database.fetch_one_sync(_ONE, {"repo": repo.id, "name": name})
+    return Ref(*row) if row else None
 
 
 def get(repo: Repo, name: str) -> Ref:
