@@ -27,9 +27,8 @@ class LocalBlobs:
     def put(self, key: str, source: Path) -> None:
         target = self.path(key)
         with translated():
-            if self.size(key) == source.stat().st_size:
+            if self._is_durable(key, source.stat().st_size):
                 source.unlink()
-                sync_folder(target.parent)  # another process may have renamed it a moment ago, unsynced
                 return
             # Nothing there yet, or a file that lost its end: whole bytes take its place at once.
             sync_file(source)
@@ -38,8 +37,9 @@ class LocalBlobs:
             sync_folder(target.parent)
 
     def put_bytes(self, key: str, data: bytes) -> None:
-        if self.size(key) == len(data):
-            return
+        with translated():
+            if self._is_durable(key, len(data)):
+                return
         draft = self._root / "incoming" / f"blob-{secrets.token_hex(8)}"
         try:
             with translated():
@@ -84,6 +84,16 @@ class LocalBlobs:
                 source.replace(target)
                 sync_folder(target.parent)
                 sync_folder(source.parent)
+
+    def _is_durable(self, key: str, size: int) -> bool:
+        """The bytes are there; then they outlive a power cut from here on. Another process may have put them in place a
+        moment ago, with its folders not synced yet; the bytes themselves were synced before that."""
+        if self.size(key) != size:
+            return False
+        folder = self.path(key).parent
+        self._make_folder(folder)
+        sync_folder(folder)
+        return True
 
     def _make_folder(self, folder: Path) -> None:
         """Makes `folder` and syncs every parent's entry for it, once a process: a folder that is there may have been
