@@ -1,9 +1,9 @@
 """One user's ways of sending bytes to a live hub, request by request, over `httpx`: a test sees every answer.
 
-    ada = Sender(hub, hub.user("ada"), "ada/model")
-    ada.create()
-    answer = ada.lfs(data)            # the answer that refused, or the last one
-    ada.commit({"a.txt": b"1"})
+ada = Sender(hub, hub.user("ada"), "ada/model")
+ada.create()
+answer = ada.lfs(data)            # the answer that refused, or the last one
+ada.commit({"a.txt": b"1"})
 """
 
 import base64
@@ -72,7 +72,9 @@ class Sender:
 
     # --- LFS ---
 
-    def batch(self, operation: str, *objects: tuple[str, int], transfers: tuple[str, ...] = ("basic",)) -> httpx.Response:
+    def batch(
+        self, operation: str, *objects: tuple[str, int], transfers: tuple[str, ...] = ("basic",)
+    ) -> httpx.Response:
         found = [{"oid": oid, "size": size} for oid, size in objects]
         body = {"operation": operation, "objects": found, "transfers": transfers}
         return self.http.post(f"/{self.repo}.git/info/lfs/objects/batch", json=body, headers={"accept": TYPE})

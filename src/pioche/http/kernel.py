@@ -15,6 +15,7 @@ from typing import Any
 
 from pioche.errors import (
     BadRequest,
+    Corrupt,
     Failure,
     Forbidden,
     HeadersTooLarge,
@@ -25,6 +26,7 @@ from pioche.errors import (
     Unauthenticated,
     UriTooLong,
 )
+from pioche.git.objects import ObjectMissing
 from pioche.http import credentials
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
@@ -103,12 +105,12 @@ class Kernel:
             return match, self._refuse(
                 request, match, BadRequest("The body broke off, or its chunks are not well formed")
             )
+        except ObjectMissing as error:
+            return match, self._refuse(request, match, _caused(Corrupt("A stored git object is missing"), error))
         except OSError as error:
             if not disk.is_fault(error):
                 return self._failed(request, match, error)
-            failure = disk.translate(error)
-            failure.__cause__ = error
-            return match, self._refuse(request, match, failure)
+            return match, self._refuse(request, match, _caused(disk.translate(error), error))
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
             return self._failed(request, match, error)
 
@@ -161,6 +163,12 @@ class Kernel:
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _caused(failure: Failure, error: Exception) -> Failure:
+    """For the log: with what was behind it."""
+    failure.__cause__ = error
+    return failure
 
 
 class _Redirected(Exception):

@@ -18,9 +18,10 @@ from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
 from pioche.names import Sha256
-from pioche.storage.blobs import BlobStore, HasPaths, blob_key
+from pioche.storage.blobs import BlobStore, HasPaths, blob_key, quarantine_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
+from pioche.storage.seals import Verdicts, has_sha256, is_sealed
 
 _BATCH = 500  # bound parameters in one statement
 
@@ -30,6 +31,9 @@ _ONE = Lookup(
     WHERE l.repo_id = :repo AND l.sha256 = :sha256
     """
 )
+
+_ANY_DAMAGE = Lookup("SELECT 1 FROM quarantine WHERE reason = 'corrupt' LIMIT 1")
+_DAMAGE = Lookup("SELECT 1 FROM quarantine WHERE key = :key AND reason = 'corrupt'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class XetReader(Protocol):
         """Raw bytes [start, end) of the file."""
         ...
 
+    def check(self, xet_hash: str) -> None:
+        """Raises Corrupt unless all that the file is made of is here and, as far as is known, whole."""
+        ...
+
 
 class Contents:
     """All large files of one hub."""
@@ -60,6 +68,7 @@ class Contents:
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
         self._rebuilt = rebuilt
+        self._verdicts = Verdicts()
 
     # --- finding ---
 
@@ -88,10 +97,11 @@ class Contents:
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end), whatever the representation."""
+        """Bytes [start, end), whatever the representation. Raises Corrupt rather than give wrong ones."""
         stop = content.size if end is None else end
         if content.kind == "xet":
             return self._xet.read(content.xet_hash or "", start, stop)
+        self.check(content)
         return self._blobs.read(blob_key(content.sha256), start, stop)
 
     def path(self, content: Content) -> Path | None:
@@ -115,6 +125,48 @@ class Contents:
             raise Corrupt("A stored file is missing or has lost a part")
         return file
 
+    # --- are they still what they were? ---
+
+    def glance(self, sha256: Sha256, size: int) -> bool:
+        """True when one look at the disk says that the file is here and whole: for the event loop."""
+        if self._paths is None:
+            return False
+        try:
+            status = self._paths.path(blob_key(sha256)).stat()
+        except OSError:
+            return False
+        return status.st_size == size and is_sealed(status, sha256)
+
+    def is_known_whole(self, content: Content, file: OpenFile) -> bool:
+        """Of a file that `open` gave: False when its bytes should be hashed first (`verify`). Raises Corrupt."""
+        return content.kind == "xet" or self._verdicts.is_known_whole(file, content.sha256)
+
+    def verify(self, content: Content, file: OpenFile) -> None:
+        """Raises Corrupt when the bytes of a file that `open` gave are wrong. About a second a gigabyte."""
+        if content.kind == "blob":
+            self._verdicts.check(file, content.sha256, has_sha256)
+
+    async def is_any_damaged(self) -> bool:
+        """Whether damage to any stored bytes is known and not mended: on the event loop."""
+        return await self._database.fetch_one(_ANY_DAMAGE, {}) is not None
+
+    def check(self, content: Content) -> None:
+        """Raises Corrupt when the file is known to be damaged, or looks as if it might be and is."""
+        if content.kind == "xet":
+            self._xet.check(content.xet_hash or "")
+        elif (file := self.open(content)) is not None:
+            self.verify(content, file)
+        elif self._database.fetch_one_sync(_DAMAGE, {"key": blob_key(content.sha256)}) is not None:
+            raise Corrupt(f"The stored file {content.sha256} is damaged: sending the same file again mends it")
+
+    def is_whole(self, content: Content) -> bool:
+        """As `check`: what is not whole has to be sent again."""
+        try:
+            self.check(content)
+        except Corrupt:
+            return False
+        return True
+
     def asked(self, content: Content, count: int) -> None:
         """Somebody is about to `read` that many bytes of it: what is often read slowly is made ready to `open`."""
         if self._rebuilt is not None and content.kind == "xet":
@@ -129,23 +181,30 @@ class Contents:
         """
         with translated():
             size = draft.stat().st_size
-        if self._is_in_chunks(sha256):
+        key, chunked = blob_key(sha256), self._in_chunks(sha256)
+        if chunked is not None and self.is_whole(chunked):
             with translated():
                 draft.unlink()
         else:
-            self._blobs.put(blob_key(sha256), draft)
+            self._blobs.put(key, draft)
         try:
             with self._database.write() as connection:
                 insert_content(connection, Content(sha256, size, "blob", None))
+                if chunked is not None and self._blobs.size(key) is not None:
+                    _keep_whole(connection, sha256)
+                was_damaged = _mended(connection, key)
                 insert_links(connection, repo_id, uploader_id, [sha256])
         except sa.exc.IntegrityError:
             raise RepoNotFound from None
+        if was_damaged:
+            self._blobs.delete(quarantine_key(key))
 
-    def _is_in_chunks(self, sha256: Sha256) -> bool:
+    def _in_chunks(self, sha256: Sha256) -> Content | None:
         table = schema.contents
+        query = sa.select(table.c.sha256, table.c.size, table.c.kind, table.c.xet_hash)
         with self._database.read() as connection:
-            kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
-        return bool(kind == "xet")
+            row = connection.execute(query.where(table.c.sha256 == sha256, table.c.kind == "xet")).first()
+        return None if row is None else Content(Sha256(row.sha256), row.size, row.kind, row.xet_hash)
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
         """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction."""
@@ -162,6 +221,20 @@ def insert_content(connection: sa.Connection, content: Content) -> None:
     if connection.execute(sa.select(table.c.sha256).filter_by(sha256=content.sha256)).first() is None:
         values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
         connection.execute(insert_if_absent(connection, table).values(**values, created_at=now_ms()))
+
+
+def _keep_whole(connection: sa.Connection, sha256: Sha256) -> None:
+    """The chunks of the file are damaged, its bytes have come whole: from now on they are what is kept."""
+    contents, entries = schema.contents, schema.entries
+    connection.execute(contents.update().where(contents.c.sha256 == sha256).values(kind="blob", xet_hash=None))
+    connection.execute(entries.update().where(entries.c.sha256 == sha256).values(xet_hash=None))
+
+
+def _mended(connection: sa.Connection, key: str) -> bool:
+    """Forgets that the bytes of `key` were found damaged; whether they were."""
+    table = schema.quarantine
+    done = connection.execute(table.delete().where(table.c.key == key, table.c.reason == "corrupt"))
+    return done.rowcount > 0
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:

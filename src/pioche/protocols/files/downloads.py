@@ -5,7 +5,7 @@ The Hub redirects to other hosts; this hub answers at once, from the same origin
 
 from pioche.errors import ContentNotFound, Corrupt, EntryNotFound
 from pioche.http import cas, ranges
-from pioche.http.contents import open_content
+from pioche.http.contents import check_promise, open_content
 from pioche.http.messages import Headers, Request, Response
 from pioche.protocols.files import presentation
 from pioche.repos import files
@@ -72,9 +72,10 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     if entry.xet_hash is not None:
         headers.append(("X-Xet-Hash", entry.xet_hash))
         headers.append(await _xet_link(request, located.commit, entry.xet_hash))
-    if request.method == "HEAD":
-        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     try:
+        if request.method == "HEAD":
+            await check_promise(request, entry.sha256, entry.size)
+            return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
         raise Corrupt("The bytes of this file are missing") from None  # the entry promised them

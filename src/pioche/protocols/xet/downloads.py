@@ -10,8 +10,7 @@ from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.ranges import Span
 from pioche.http.sources import FileSource, IteratorSource, Source
 from pioche.protocols.xet import tokens
-from pioche.storage.blobs import HasPaths, xorb_key
-from pioche.storage.disk import open_file
+from pioche.storage.blobs import xorb_key
 from pioche.storage.xet.hashing import from_text, to_text
 from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction
 
@@ -74,7 +73,8 @@ async def get_data(request: Request) -> Response:
     name, signed = request.params["hash"], request.query.get("ranges") or ""
     request.hub.keyring.verify(_PURPOSE, (name, signed), request.query.get("signature") or "")
     allowed, key = _spans(signed), xorb_key(name)
-    size = await request.run(request.hub.blobs.size, key)
+    file = await request.run(request.hub.xet.files.open_xorb, from_text(name))
+    size = await request.run(request.hub.blobs.size, key) if file is None else file.size
     if size is None or size < allowed[-1].end:
         raise Corrupt(f"The xorb {name} is missing or too short")
     wanted = ranges.parse(request.headers.get("range", ""), size, parts_max=FETCHES_PER_URL)
@@ -86,7 +86,9 @@ async def get_data(request: Request) -> Response:
             raise SignatureExpired(f"This address does not cover the bytes {span.start} to {span.end - 1}")
 
     def open_part(start: int, end: int) -> Source:
-        return _source(request, key, start, end)
+        if file is not None:
+            return FileSource(file, start, end - start)
+        return IteratorSource(lambda: request.hub.blobs.read(key, start, end), end - start)
 
     return ranges.answer(
         request, etag=f'"{name}"', length=size, open_part=open_part, headers=[*_HEADERS], parts_max=FETCHES_PER_URL
@@ -97,16 +99,6 @@ _HEADERS: Headers = [
     ("Content-Type", "application/octet-stream"),
     ("Cache-Control", "private, max-age=3600, immutable"),
 ]
-
-
-def _source(request: Request, key: str, start: int, end: int) -> Source:
-    blobs = request.hub.blobs
-    if isinstance(blobs, HasPaths):
-        file = open_file(blobs.path(key))
-        if file is None:
-            raise Corrupt("A stored file is missing")
-        return FileSource(file, start, end - start)
-    return IteratorSource(lambda: blobs.read(key, start, end), end - start)
 
 
 def _spans(signed: str) -> list[Span]:

@@ -73,3 +73,8 @@ def xorb_key(hash_text: str) -> str:
 
 def shard_key(hash_text: str) -> str:
     return f"xet/shards/{hash_text[:2]}/{hash_text}"
+
+
+def quarantine_key(key: str) -> str:
+    """Where the bytes of `key` wait that were found damaged, or that nobody refers to (the table `quarantine`)."""
+    return f"quarantine/{key}"
