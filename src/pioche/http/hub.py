@@ -11,7 +11,7 @@ from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
-from pioche.storage.blobs import BlobStore
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
 from pioche.storage.uploads import Uploads
@@ -37,5 +37,9 @@ class Hub:
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    signed_downloads: HasSignedUrls | None = None
+    """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
+    signed_uploads: HasSignedUrls | None = None
+    """The store, when clients are to send to it by themselves (`storage_direct_uploads`)."""
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""

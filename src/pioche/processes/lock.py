@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -95,3 +96,15 @@ def _lives(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
+
+
+@contextlib.contextmanager
+def held(config: Config) -> Iterator[None]:
+    """As `hold`, for a command that must not work beside a hub, of whatever database. Raises ConfigError."""
+    lock = hold(config)
+    try:
+        if not lock.is_alone:
+            raise ConfigError("data_dir", f"{config.data_dir} is in use by a running Pioche: stop it first")
+        yield
+    finally:
+        os.close(lock.descriptor)

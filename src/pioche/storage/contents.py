@@ -6,6 +6,7 @@ uploaded to the repo, or by `link` from a repo the caller may read (invariant I5
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,17 +14,22 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent
+from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
 from pioche.names import Sha256
-from pioche.storage.blobs import BlobStore, HasPaths, blob_key, quarantine_key
+from pioche.storage import collection
+from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.seals import Verdicts, has_sha256, is_sealed
 
+LOST = "lost"
+"""The kind of a file whose bytes turned out to be gone or wrong (`storage.damage`): an upload brings them back."""
+
 _BATCH = 500  # bound parameters in one statement
+_PROMISED_MS = 3_600_000  # a link that was made or renewed within it need not be renewed again
 
 _ONE = Lookup(
     """
@@ -32,13 +38,10 @@ _ONE = Lookup(
     """
 )
 
-_ANY_DAMAGE = Lookup("SELECT 1 FROM quarantine WHERE reason = 'corrupt' LIMIT 1")
-_DAMAGE = Lookup("SELECT 1 FROM quarantine WHERE key = :key AND reason = 'corrupt'")
-
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A large file. `kind` is `blob` or `xet`; readers need not care."""
+    """A large file. `kind` is `blob`, `xet` or `lost`; readers need not care."""
 
     sha256: Sha256
     size: int
@@ -74,11 +77,8 @@ class Contents:
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
-        found = dict[Sha256, Content]()
         with self._database.read() as connection:
-            for start in range(0, len(sha256s), _BATCH):
-                found.update(_linked(connection, repo_id, sha256s[start : start + _BATCH]))
-        return found
+            return linked(connection, repo_id, sha256s)
 
     def get(self, repo_id: int, sha256: Sha256) -> Content:
         """Raises ContentNotFound unless it is linked to the repo: absent and foreign look the same."""
@@ -88,20 +88,24 @@ class Contents:
             raise _not_found(sha256) from None
 
     async def locate(self, repo_id: int, sha256: Sha256) -> Content:
-        """As `get`, on the event loop: the hot path of downloads."""
+        """As `get`, on the event loop: the hot path of downloads. Raises Corrupt for one whose bytes are lost."""
         row = await self._database.fetch_one(_ONE, {"repo": repo_id, "sha256": sha256})
         if row is None:
             raise _not_found(sha256)
-        return Content(*row)
+        content = Content(*row)
+        if content.kind == LOST:
+            raise lost()
+        return content
 
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end), whatever the representation. Raises Corrupt rather than give wrong ones."""
+        """Bytes [start, end), whatever the representation. Raises Corrupt when they are lost or wrong."""
+        if content.kind != "xet":  # where every chunk is hashed on its way out
+            self.check(content)
         stop = content.size if end is None else end
         if content.kind == "xet":
             return self._xet.read(content.xet_hash or "", start, stop)
-        self.check(content)
         return self._blobs.read(blob_key(content.sha256), start, stop)
 
     def path(self, content: Content) -> Path | None:
@@ -125,7 +129,7 @@ class Contents:
             raise Corrupt("A stored file is missing or has lost a part")
         return file
 
-    # --- are they still what they were? ---
+    # --- are they still what they were? (decision 11) ---
 
     def glance(self, sha256: Sha256, size: int) -> bool:
         """True when one look at the disk says that the file is here and whole: for the event loop."""
@@ -146,18 +150,14 @@ class Contents:
         if content.kind == "blob":
             self._verdicts.check(file, content.sha256, has_sha256)
 
-    async def is_any_damaged(self) -> bool:
-        """Whether damage to any stored bytes is known and not mended: on the event loop."""
-        return await self._database.fetch_one(_ANY_DAMAGE, {}) is not None
-
     def check(self, content: Content) -> None:
-        """Raises Corrupt when the file is known to be damaged, or looks as if it might be and is."""
+        """Raises Corrupt when the file is lost, or looks as if it might be damaged and is."""
+        if content.kind == LOST:
+            raise lost()
         if content.kind == "xet":
             self._xet.check(content.xet_hash or "")
         elif (file := self.open(content)) is not None:
             self.verify(content, file)
-        elif self._database.fetch_one_sync(_DAMAGE, {"key": blob_key(content.sha256)}) is not None:
-            raise Corrupt(f"The stored file {content.sha256} is damaged: sending the same file again mends it")
 
     def is_whole(self, content: Content) -> bool:
         """As `check`: what is not whole has to be sent again."""
@@ -181,33 +181,60 @@ class Contents:
         """
         with translated():
             size = draft.stat().st_size
-        key, chunked = blob_key(sha256), self._in_chunks(sha256)
-        if chunked is not None and self.is_whole(chunked):
-            with translated():
-                draft.unlink()
-        else:
-            self._blobs.put(key, draft)
+        if not (self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256)):
+            self._blobs.put(blob_key(sha256), draft)
+            with self._linking() as connection:
+                _lose_chunks(connection, sha256)
+                if insert_content(connection, Content(sha256, size, "blob", None)):
+                    collection.claim(connection, self._blobs, blob_key(sha256))
+                insert_links(connection, repo_id, uploader_id, [sha256])
+        with translated():
+            draft.unlink(missing_ok=True)
+
+    def _link_chunks(self, repo_id: int, uploader_id: int, sha256: Sha256) -> bool:
+        """False when the chunks were collected meanwhile: then the draft is all there is."""
+        table = schema.contents
+        with self._linking() as connection:
+            kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
+            if kind == "xet":
+                insert_links(connection, repo_id, uploader_id, [sha256])
+        return bool(kind == "xet")
+
+    @contextmanager
+    def _linking(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
-                insert_content(connection, Content(sha256, size, "blob", None))
-                if chunked is not None and self._blobs.size(key) is not None:
-                    _keep_whole(connection, sha256)
-                was_damaged = _mended(connection, key)
-                insert_links(connection, repo_id, uploader_id, [sha256])
+                collection.keep_out(connection)
+                yield connection
         except sa.exc.IntegrityError:
             raise RepoNotFound from None
-        if was_damaged:
-            self._blobs.delete(quarantine_key(key))
 
-    def _in_chunks(self, sha256: Sha256) -> Content | None:
-        table = schema.contents
-        query = sa.select(table.c.sha256, table.c.size, table.c.kind, table.c.xet_hash)
+    def promise(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
+        """As `find`, to tell a client that it need not send these: they stay as if they had just been uploaded."""
+        held = self.find(repo_id, sha256s)
+        table, now = schema.repo_contents, now_ms()
+        stale = (table.c.repo_id == repo_id) & (table.c.created_at < now - _PROMISED_MS)
         with self._database.read() as connection:
-            row = connection.execute(query.where(table.c.sha256 == sha256, table.c.kind == "xet")).first()
-        return None if row is None else Content(Sha256(row.sha256), row.size, row.kind, row.xet_hash)
+            aged = [s for batch in _batches(list(held)) for s in _stale(connection, stale, batch)]
+        if not aged:
+            return held
+        with self._database.write() as connection:
+            collection.keep_out(connection)
+            for batch in _batches(aged):
+                connection.execute(table.update().where(stale, table.c.sha256.in_(batch)).values(created_at=now))
+        return self.find(repo_id, sha256s)
+
+    def _is_in_chunks(self, sha256: Sha256) -> bool:
+        """And they are whole: then what was sent is not needed."""
+        table = schema.contents
+        query = sa.select(table.c.size, table.c.xet_hash).where(table.c.sha256 == sha256, table.c.kind == "xet")
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return row is not None and self.is_whole(Content(sha256, row.size, "xet", row.xet_hash))
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction."""
+        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction, which
+        kept collection out (`collection.keep_out`) before it looked."""
         insert_links(connection, repo_id, user_id, sha256s)
 
 
@@ -215,36 +242,94 @@ def _not_found(sha256: Sha256) -> ContentNotFound:
     return ContentNotFound(f"This repo has no large file {sha256}")
 
 
-def insert_content(connection: sa.Connection, content: Content) -> None:
-    """The first representation of a file stays; a later one is not needed."""
+def linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
+    """As `Contents.find`, in a transaction."""
+    return dict(pair for batch in _batches(sha256s) for pair in _linked(connection, repo_id, batch))
+
+
+def lost() -> Corrupt:
+    """What whoever asks for the bytes of a lost file is told."""
+    return Corrupt("The bytes of this file are damaged or missing: upload the file again")
+
+
+def insert_content(connection: sa.Connection, content: Content) -> bool:
+    """The first representation of a file stays, and a later one is not needed; but where its bytes were lost. True when
+    this one is used."""
     table = schema.contents
-    if connection.execute(sa.select(table.c.sha256).filter_by(sha256=content.sha256)).first() is None:
-        values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
-        connection.execute(insert_if_absent(connection, table).values(**values, created_at=now_ms()))
+    values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
+    new = insert_if_absent(connection, table).values(**values, created_at=now_ms())
+    if connection.execute(new.returning(table.c.sha256)).first() is not None:
+        return True
+    return _restore(connection, content)
 
 
-def _keep_whole(connection: sa.Connection, sha256: Sha256) -> None:
-    """The chunks of the file are damaged, its bytes have come whole: from now on they are what is kept."""
+def _lose_chunks(connection: sa.Connection, sha256: Sha256) -> None:
+    """The bytes of the file came whole and were stored because its chunks are damaged, if it is kept so."""
+    table = schema.contents
+    in_chunks = table.c.sha256 == sha256, table.c.kind == "xet"
+    connection.execute(table.update().where(*in_chunks).values(kind=LOST))
+
+
+def _restore(connection: sa.Connection, content: Content) -> bool:
+    """The representation that just came takes the place of a lost one; nobody is told of that any more."""
     contents, entries = schema.contents, schema.entries
-    connection.execute(contents.update().where(contents.c.sha256 == sha256).values(kind="blob", xet_hash=None))
-    connection.execute(entries.update().where(entries.c.sha256 == sha256).values(xet_hash=None))
-
-
-def _mended(connection: sa.Connection, key: str) -> bool:
-    """Forgets that the bytes of `key` were found damaged; whether they were."""
-    table = schema.quarantine
-    done = connection.execute(table.delete().where(table.c.key == key, table.c.reason == "corrupt"))
-    return done.rowcount > 0
+    now = {"kind": content.kind, "xet_hash": content.xet_hash}
+    lost_one = contents.update().where(contents.c.sha256 == content.sha256, contents.c.kind == LOST).values(now)
+    if connection.execute(lost_one.returning(contents.c.sha256)).first() is None:
+        return False
+    stale = entries.c.sha256 == content.sha256, entries.c.xet_hash.is_distinct_from(content.xet_hash)
+    connection.execute(entries.update().where(*stale).values(xet_hash=content.xet_hash))
+    return True
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Idempotent."""
+    """Idempotent; the time becomes that of the last upload. The xorbs of what is kept as chunks are the repo's from now on
+    too. After `collection.keep_out`. Raises RepoNotFound."""
+    check_alive(connection, repo_id)
     if sha256s:
         at = now_ms()
-        rows = [
-            {"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)
-        ]
-        connection.execute(insert_if_absent(connection, schema.repo_contents), rows)
+        # In one order everywhere: two transactions that link the same contents must not wait for each other.
+        unique = sorted(set(sha256s))
+        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in unique]
+        connection.execute(upsert(connection, schema.repo_contents, ["repo_id", "sha256"], ["created_at"]), rows)
+        for batch in _batches(unique):
+            insert_xorb_links(connection, repo_id, batch)
+
+
+def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
+    """Of contents that are linked to the repo. Idempotent; the time becomes now: a collection that is under way sees by it
+    that they are used. After `collection.keep_out`."""
+    parts, contents = schema.xet_file_xorbs, schema.contents
+    query = (
+        sa.select(parts.c.xorb)
+        .distinct()
+        .join(contents, contents.c.xet_hash == parts.c.file)
+        .where(contents.c.sha256.in_(sha256s))
+        .order_by(parts.c.xorb)  # in one order everywhere, as above
+    )
+    at = now_ms()
+    xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
+    if xorbs:
+        connection.execute(upsert(connection, schema.repo_xorbs, ["repo_id", "hash"], ["created_at"]), xorbs)
+
+
+def check_alive(connection: sa.Connection, repo_id: int) -> None:
+    """The repo stays until the transaction ends. Raises RepoNotFound for one that was deleted since it was opened."""
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.id == repo_id, repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update(read=True)).first() is None:
+        raise RepoNotFound
+
+
+def _batches(sha256s: Sequence[Sha256]) -> Iterator[Sequence[Sha256]]:
+    for start in range(0, len(sha256s), _BATCH):
+        yield sha256s[start : start + _BATCH]
+
+
+def _stale(connection: sa.Connection, condition: sa.ColumnElement[bool], sha256s: Sequence[Sha256]) -> Iterator[Sha256]:
+    table = schema.repo_contents
+    for found in connection.execute(sa.select(table.c.sha256).where(condition, table.c.sha256.in_(sha256s))).scalars():
+        yield Sha256(found)
 
 
 def _linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> Iterator[tuple[Sha256, Content]]:

@@ -3,7 +3,7 @@
 The Hub redirects to other hosts; this hub answers at once, from the same origin: clients read both (hub-api.md section 4).
 """
 
-from pioche.errors import ContentNotFound, Corrupt, EntryNotFound
+from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFound
 from pioche.http import cas, ranges
 from pioche.http.contents import check_promise, open_content
 from pioche.http.messages import Headers, Request, Response
@@ -78,7 +78,12 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
             return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
+        # A commit that no ref leads to any more: its objects may be there still when its large files were collected.
+        if located.revision.ref is None and not located.revision.is_tip:
+            raise RevisionNotFound(located.revision.text) from None
         raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
+    if request.method == "HEAD":
+        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
     return await open_content(request, content, headers)
 
 

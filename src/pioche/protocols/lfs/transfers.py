@@ -21,19 +21,21 @@ from pioche.storage.uploads import Busy, Upload
 _BUSY_SECONDS_MAX = 60
 _BUSY_STEP_SECONDS = 0.2
 
+LABEL: Headers = [
+    ("Content-Type", "application/octet-stream"),
+    ("Content-Disposition", "attachment"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ("Cache-Control", "private, no-store"),
+]
+"""Of a file that git-lfs fetches: saved, never shown."""
+
 
 async def download(request: Request) -> Response:
     """`GET /lfs/{repo}/{oid}`, with Range: git-lfs resumes."""
     claim = signed.claim(request, Use.DOWNLOAD)
     repo = await claim.open(request)
     content = await request.hub.contents.locate(repo.id, claim.sha256)
-    headers: Headers = [
-        ("Content-Type", "application/octet-stream"),
-        ("Content-Disposition", "attachment"),
-        ("Content-Security-Policy", "default-src 'none'; sandbox"),
-        ("Cache-Control", "private, no-store"),
-    ]
-    return await open_content(request, content, headers)
+    return await open_content(request, content, [*LABEL])
 
 
 async def upload(request: Request) -> Response:

@@ -18,8 +18,8 @@ from pioche.storage.xet.tables import ChunkTables
 from pioche.storage.xet.xorbs import ChunkTable, decode, is_true
 
 Piece = bytes | memoryview
+_XORB = Lookup("SELECT size FROM xorbs WHERE hash = :hash")
 _BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
-_DAMAGE = Lookup("SELECT 1 FROM quarantine WHERE key = :key AND reason = 'corrupt'")
 _IN_REPO = Lookup(
     """
     SELECT f.size, f.terms FROM contents c JOIN repo_contents l ON l.sha256 = c.sha256
@@ -46,6 +46,10 @@ class XetFiles:
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._verdicts = Verdicts()
 
+    def knows(self, xorb: str) -> bool:
+        """Whether the xorb is (still) stored, by its row."""
+        return self._database.fetch_one_sync(_XORB, {"hash": xorb}) is not None
+
     def reconstruction(self, repo_id: int, xet_hash: str, start: int = 0, end: int | None = None) -> Reconstruction:
         """How a client builds bytes [start, end) of a file of the repo.
 
@@ -71,11 +75,8 @@ class XetFiles:
     def check_xorb(self, xorb: bytes) -> None:
         """Clients verify nothing that they download: bytes that somebody wrote to are hashed before they are named.
         Raises Corrupt when they are missing or wrong. A store without files of ours hashes what it keeps itself."""
-        name = to_text(xorb)
         if self._paths is not None:
             self.open_xorb(xorb)
-        elif self._database.fetch_one_sync(_DAMAGE, {"key": xorb_key(name)}) is not None:
-            raise Corrupt(f"The xorb {name} is damaged")
 
     def open_xorb(self, xorb: bytes) -> OpenFile | None:
         """The stored xorb held open, found whole; None where the store has no files. Raises Corrupt."""
