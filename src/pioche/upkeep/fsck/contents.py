@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,9 @@ from pioche.storage import damage
 from pioche.storage.blobs import blob_key
 from pioche.storage.contents import LOST
 from pioche.storage.verification import at_full_speed, blob_fault, size_fault
-from pioche.upkeep.fsck import kinds
+from pioche.storage.xet.hashing import to_text
+from pioche.storage.xet.reconstruction import parse_terms
+from pioche.upkeep.fsck import kinds, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.kinds import Kind
 from pioche.upkeep.fsck.scene import Scene, after
@@ -29,7 +32,7 @@ def sizes(scene: Scene, prefix: str) -> Iterator[Problem]:
     scene.count("large files", len(rows))
     if not rows:
         return
-    stored = {item.key: item.size for item in scene.blobs.list(f"blobs/{prefix}")}
+    stored = {item.key: item.size for item in scene.blobs.list(f"blobs/{prefix}".rstrip("/"))}
     for row in rows:
         fault = size_fault(stored.get(blob_key(row.sha256)), row.size)
         if fault:
@@ -162,9 +165,21 @@ def _take_back(scene: Scene, sha256: str, size: int) -> str:
         return "Its bytes are back"
     if scene.blobs.size(key) is not None:
         damage.set_aside(scene.database, scene.blobs, key)
+    _take_xorbs_back(scene, sha256)
     if _serve_from_chunks(scene, sha256, size):
         return "It is served from its chunks, which are back"
     raise CannotMend("its bytes are not back")
+
+
+def _take_xorbs_back(scene: Scene, sha256: str) -> None:
+    """Xorbs whose bytes came back while their rows were gone."""
+    files = schema.xet_files
+    query = sa.select(files.c.terms).join(_contents, _contents.c.xet_hash == files.c.hash)
+    with scene.database.read() as connection:
+        terms = connection.execute(query.where(_contents.c.sha256 == sha256)).scalar()
+    for name in sorted({to_text(term.xorb) for term in parse_terms(bytes(terms or b""))}):
+        with suppress(CannotMend):
+            xorbs.make_row(scene, name)
 
 
 # --- reading rows ---------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ _OF_HISTORY = (*_OF_TREE, "parent", "last_commit")
 
 def pointers(scene: Scene, repo: Repo) -> Iterator[Problem]:
     """Every reachable blob that is an LFS pointer has its row, and the file that it names is linked to the repo."""
-    real = _real_pointers(repo)
+    real = _real_pointers(scene, repo)
     scene.count("pointers", len(real))
     rows = _pointer_rows(repo)
     wrong = {oid: pointer for oid, pointer in real.items() if rows.get(oid) != _row(repo, oid, pointer)}
@@ -53,9 +53,9 @@ def pointers(scene: Scene, repo: Repo) -> Iterator[Problem]:
             yield Problem(kinds.CONTENT_ROW, blob_key(pointer.sha256), detail, mend, places)
 
 
-def _real_pointers(repo: Repo) -> dict[Oid, Pointer]:
+def _real_pointers(scene: Scene, repo: Repo) -> dict[Oid, Pointer]:
     """Of all blobs that refs and undoable changes lead to. What is broken was told before."""
-    found = git.look(repo, git.roots(repo))
+    found = git.look(scene, repo, git.roots(repo))
     readable = sorted(found.blobs - set(found.broken))
     known = dict[Oid, Pointer]()
     for oid in readable:

@@ -21,7 +21,7 @@ from pioche.storage.xet.shards import TERM, CheckedFile
 from pioche.storage.xet.tables import ChunkTables
 from pioche.upkeep.fsck import contents, kinds, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Problem
-from pioche.upkeep.fsck.scene import PREFIXES, Scene, after, batches
+from pioche.upkeep.fsck.scene import Scene, after, batches
 
 _files, _contents = schema.xet_files, schema.contents
 
@@ -90,7 +90,7 @@ def shard(scene: Scene, name: str) -> Iterator[Problem]:
 
 
 def shard_names(scene: Scene, prefix: str) -> list[str]:
-    return sorted(item.key.rpartition("/")[2] for item in scene.blobs.list(f"xet/shards/{prefix}"))
+    return sorted(item.key.rpartition("/")[2] for item in scene.blobs.list(f"xet/shards/{prefix}".rstrip("/")))
 
 
 # --- what is wrong --------------------------------------------------------------------------------------------------
@@ -158,13 +158,12 @@ def _from_shards(scene: Scene, name: str) -> str:
 
 def _checked_files(scene: Scene, wanted: bytes) -> Iterator[CheckedFile]:
     table_of = ChunkTables(scene.database)
-    for prefix in PREFIXES:
-        for name in shard_names(scene, prefix):
-            try:
-                parsed = shards.parse(b"".join(scene.blobs.read(shard_key(name))))
-                yield from (shards.check_file(entry, table_of) for entry in parsed.files if entry.hash == wanted)
-            except (BadRequest, ContentMismatch, Corrupt):
-                continue  # a damaged shard, or terms over xorbs that are gone: another one may do
+    for name in shard_names(scene, ""):
+        try:
+            parsed = shards.parse(b"".join(scene.blobs.read(shard_key(name))))
+            yield from (shards.check_file(entry, table_of) for entry in parsed.files if entry.hash == wanted)
+        except (BadRequest, ContentMismatch, Corrupt):
+            continue  # a damaged shard, or terms over xorbs that are gone: another one may do
 
 
 def _set_shard_aside(scene: Scene, name: str) -> str:

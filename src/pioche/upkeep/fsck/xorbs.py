@@ -32,7 +32,7 @@ def sizes(scene: Scene, prefix: str) -> Iterator[Problem]:
     scene.count("xorbs", len(rows))
     if not rows:
         return
-    stored = {item.key: item.size for item in scene.blobs.list(f"xet/xorbs/{prefix}")}
+    stored = {item.key: item.size for item in scene.blobs.list(f"xet/xorbs/{prefix}".rstrip("/"))}
     for row in rows:
         size = stored.get(xorb_key(row.hash))
         wrong_row = _row_fault(row)
@@ -63,8 +63,10 @@ def decoded(scene: Scene, name: str) -> Iterator[Problem]:
         yield _row_problem(scene, name, "its table is not that of the stored bytes")
 
 
-def names(scene: Scene, prefix: str) -> list[str]:
-    return [row.hash for row in _rows(scene, prefix)]
+def names(scene: Scene) -> list[str]:
+    query = sa.select(_xorbs.c.hash).where(*scene.in_scope(schema.repo_xorbs, _xorbs.c.hash, "hash"))
+    with scene.database.read() as connection:
+        return list(connection.execute(query.order_by(_xorbs.c.hash)).scalars())
 
 
 def index(scene: Scene, prefix: str) -> Iterator[Problem]:
