@@ -7,12 +7,11 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from pioche.errors import Corrupt
 from pioche.http import threads
-from pioche.storage.disk import translate
+from pioche.storage.disk import OpenFile, translate
 
 _PIECE = 2**18  # as cheap as 1 MiB, and a client that does not read holds up five of them
 
@@ -41,36 +40,34 @@ async def close_pieces(pieces: AsyncIterator[Piece]) -> None:
 class FileSource:
     """Bytes [start, start + length) of a file."""
 
-    path: Path
+    file: OpenFile
     start: int
     length: int | None
 
+    def at_once(self) -> Piece | None:
+        """All of it without waiting, if it is no more than a piece and in the page cache: no generator, no thread."""
+        if self.length is None or self.length > _PIECE:
+            return None
+        buffer = bytearray(self.length)
+        try:
+            count = os.preadv(self.file.descriptor, [buffer], self.start, os.RWF_NOWAIT)
+        except OSError:
+            return None
+        return buffer if count == self.length else None
+
     async def pieces(self) -> AsyncIterator[Piece]:
         assert self.length is not None  # noqa: S101 - the type allows None for the protocol's sake
-        descriptor = _open(self.path)
-        try:
-            position, end = self.start, self.start + self.length
-            # One buffer for all pieces: it need not be made, filled with zeros and copied for each.
-            buffer = bytearray(min(_PIECE, self.length))
-            while position < end:
-                if end - position < len(buffer):
-                    buffer = bytearray(end - position)
-                count = await _read_into(buffer, descriptor, position)
-                if not count:
-                    raise Corrupt(f"A stored file ended {end - position} bytes early")
-                position += count
-                yield buffer if count == len(buffer) else buffer[:count]
-        finally:
-            os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Corrupt("A stored file is missing") from None
-    except OSError as error:
-        raise translate(error) from error
+        position, end = self.start, self.start + self.length
+        # One buffer for all pieces: it need not be made, filled with zeros and copied for each.
+        buffer = bytearray(min(_PIECE, self.length))
+        while position < end:
+            if end - position < len(buffer):
+                buffer = bytearray(end - position)
+            count = await _read_into(buffer, self.file.descriptor, position)
+            if not count:
+                raise Corrupt(f"A stored file ended {end - position} bytes early")
+            position += count
+            yield buffer if count == len(buffer) else buffer[:count]
 
 
 async def _read_into(buffer: bytearray, descriptor: int, position: int) -> int:

@@ -14,15 +14,10 @@ from pioche.db.dialect import upsert
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.storage.blobs import BlobStore, blob_key, xorb_key
+from pioche.storage.collection import quarantine_key
 from pioche.storage.contents import LOST
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
 
 _BATCH = 500
-
-
-def quarantine_key(key: str) -> str:
-    return f"quarantine/{key}"
 
 
 def set_aside(database: Database, blobs: BlobStore, key: str) -> None:
@@ -63,13 +58,10 @@ def lose_xorb(database: Database, blobs: BlobStore, hash_text: str) -> list[str]
 
 
 def _files_with(database: Database, hash_text: str) -> list[str]:
-    """The Xet hashes of the files whose terms name the xorb. Reads every file's terms: damage is rare."""
-    table = schema.xet_files
+    """The Xet hashes of the files whose terms name the xorb."""
+    table = schema.xet_file_xorbs
     with database.read() as connection:
-        rows = connection.execute(sa.select(table.c.hash, table.c.terms)).yield_per(1000)
-        return [
-            row.hash for row in rows if any(to_text(term.xorb) == hash_text for term in parse_terms(bytes(row.terms)))
-        ]
+        return list(connection.execute(sa.select(table.c.file).where(table.c.xorb == hash_text)).scalars())
 
 
 def _lose_files(connection: sa.Connection, files: list[str]) -> Iterable[str]:

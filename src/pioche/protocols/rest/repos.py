@@ -138,7 +138,9 @@ async def info(request: Request) -> Response:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
-    return cached_json(request, shapes.expanded(found, expand))
+    response = cached_json(request, shapes.expanded(found, expand))
+    request.remember(response)
+    return response
 
 
 async def _siblings(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:

@@ -12,7 +12,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.instance import now_ms
 from pioche.errors import Corrupt
-from pioche.storage import damage
+from pioche.storage import collection, damage
 from pioche.storage.blobs import blob_key
 from pioche.storage.contents import LOST
 from pioche.storage.verification import at_full_speed, blob_fault, size_fault
@@ -115,7 +115,7 @@ def _mend(scene: Scene, sha256: str, size: int) -> str:
 
 def from_quarantine(scene: Scene, key: str, sha256: str, size: int) -> bool:
     """Bytes that were set aside, by collection or by mistake, and are good."""
-    aside = damage.quarantine_key(key)
+    aside = collection.quarantine_key(key)
     if scene.blobs.size(aside) != size:
         return False
     digest = hashlib.sha256()

@@ -62,7 +62,8 @@ def _reason(error: Unavailable | OutOfSpace) -> str:
 def tables(scene: Scene) -> Iterator[Problem]:
     """The schema is this version's, and all of it is there."""
     database, head = scene.database, migrate.revisions()[-1]
-    current = migrate.current(database)
+    with database.read() as connection:
+        current = migrate.current(connection)
     if current != head:
         yield Problem(
             kinds.SCHEMA, f"schema {current or 'none'}", f"this version has {head}", lambda: _upgrade(database)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.storage.damage import quarantine_key
+from pioche.storage.collection import quarantine_key
 from pioche.storage.disk import sync_folder, translated
 from pioche.storage.incoming import upload_path
 from pioche.upkeep.fsck import kinds

@@ -10,7 +10,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.instance import now_ms
 from pioche.errors import Corrupt
-from pioche.storage import damage
+from pioche.storage import collection, damage
 from pioche.storage.blobs import xorb_key
 from pioche.storage.contents import LOST
 from pioche.storage.verification import size_fault, xorb_fault, xorb_table
@@ -151,7 +151,7 @@ def _mend(scene: Scene, name: str) -> str:
 
 
 def _from_quarantine(scene: Scene, name: str) -> bool:
-    aside = damage.quarantine_key(xorb_key(name))
+    aside = collection.quarantine_key(xorb_key(name))
     if scene.blobs.size(aside) is None:
         return False
     data = b"".join(scene.blobs.read(aside))
