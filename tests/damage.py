@@ -101,7 +101,7 @@ class World:
         draft = self.config.data_dir / "incoming" / "draft"
         draft.write_bytes(xorb.body)
         uploads = self.core.hub.xet.uploads
-        uploads.put_xorb(self.ada.user_id, xorb.name, draft)
+        uploads.put_xorb(repo.id, self.ada.user_id, xorb.name, draft)
         uploads.register(repo.id, self.ada.user_id, shard_of([file], [xorb]), lambda ids: set(ids))
         return file
 
@@ -193,14 +193,17 @@ def age(path: Path) -> Path:
     return path
 
 
+_Do = Callable[[World], None]
+
+
 @dataclass(frozen=True)
 class Damage:
     """`do` damages a world. `by_hand` is the manual step, for what a machine cannot repair; its advice is in the finding."""
 
     kind: str
     name: str
-    do: Callable[[World], None]
-    by_hand: Callable[[World], None] | None = None
+    do: _Do
+    by_hand: _Do | None = None
     anew: bool = False
     """Whether `fsck --repair` has to run once more after the manual step."""
 
@@ -208,8 +211,8 @@ class Damage:
 DAMAGES: list[Damage] = []
 
 
-def damage(kind: str, *, by_hand: Callable[[World], None] | None = None, anew: bool = False) -> Any:
-    def declare(do: Callable[[World], None]) -> Callable[[World], None]:
+def damage(kind: str, *, by_hand: _Do | None = None, anew: bool = False) -> Callable[[_Do], _Do]:
+    def declare(do: _Do) -> _Do:
         DAMAGES.append(Damage(kind, do.__name__.replace("_", "-").strip("-"), do, by_hand, anew))
         return do
 
@@ -474,10 +477,12 @@ def table_of_a_xorb_damaged(world: World) -> None:
 @damage("xorb-row")
 def row_of_a_xorb_gone(world: World) -> None:
     with world.unchecked() as connection:
-        for table in (schema.xorbs, schema.repo_xorbs, schema.xorb_uploads):
+        for table in (schema.xorbs, schema.repo_xorbs, schema.xorb_uploads, schema.remembered_xorbs):
             connection.execute(table.delete().where(table.c.hash == world.xorb_name(CHUNKED)))
         chunks = schema.xet_chunks
         connection.execute(chunks.delete().where(chunks.c.xorb == world.xorb_name(CHUNKED)))
+        parts = schema.xet_file_xorbs
+        connection.execute(parts.delete().where(parts.c.xorb == world.xorb_name(CHUNKED)))
 
 
 @damage("xet-file-missing")
@@ -497,6 +502,11 @@ def terms_damaged(world: World) -> None:
 def index_of_chunks_wrong(world: World) -> None:
     row = {"hash": b"\1" * 32, "xorb": world.xorb_name(CHUNKED), "position": 0}
     world.execute(schema.xet_chunks.insert().values(row))
+
+
+@damage("file-xorbs")
+def parts_of_a_file_forgotten(world: World) -> None:
+    world.execute(schema.xet_file_xorbs.delete().where(schema.xet_file_xorbs.c.file == world.xet_hash(CHUNKED)))
 
 
 @damage("xorb-link")

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,8 +15,6 @@ from pioche.storage import collection, damage
 from pioche.storage.blobs import blob_key
 from pioche.storage.contents import LOST
 from pioche.storage.verification import at_full_speed, blob_fault, size_fault
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
 from pioche.upkeep.fsck import kinds, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.kinds import Kind
@@ -158,28 +155,17 @@ def chunks_sha256(scene: Scene, xet_hash: str, size: int) -> str | None:
 
 def _take_back(scene: Scene, sha256: str, size: int) -> str:
     key = blob_key(sha256)
-    if blob_fault(scene.blobs, sha256, size, at_full_speed) is None:
+    if blob_fault(scene.blobs, sha256, size, at_full_speed) is None or from_quarantine(scene, key, sha256, size):
         with scene.database.write() as connection:
             back = _contents.update().where(_contents.c.sha256 == sha256, _contents.c.kind == LOST)
             connection.execute(back.values(kind="blob"))
         return "Its bytes are back"
     if scene.blobs.size(key) is not None:
         damage.set_aside(scene.database, scene.blobs, key)
-    _take_xorbs_back(scene, sha256)
+    xorbs.take_back(scene, sha256)
     if _serve_from_chunks(scene, sha256, size):
         return "It is served from its chunks, which are back"
     raise CannotMend("its bytes are not back")
-
-
-def _take_xorbs_back(scene: Scene, sha256: str) -> None:
-    """Xorbs whose bytes came back while their rows were gone."""
-    files = schema.xet_files
-    query = sa.select(files.c.terms).join(_contents, _contents.c.xet_hash == files.c.hash)
-    with scene.database.read() as connection:
-        terms = connection.execute(query.where(_contents.c.sha256 == sha256)).scalar()
-    for name in sorted({to_text(term.xorb) for term in parse_terms(bytes(terms or b""))}):
-        with suppress(CannotMend):
-            xorbs.make_row(scene, name)
 
 
 # --- reading rows ---------------------------------------------------------------------------------------------------

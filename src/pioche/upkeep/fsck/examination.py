@@ -64,6 +64,7 @@ def _storage(scene: Scene, *, deep: bool) -> Iterator[Phase]:
         yield Phase("Bytes of shards", lambda: _shard_readings(scene))
     yield Phase("Rows of large files", lambda: [partial(contents.rows, scene), partial(xet_files.rows, scene)])
     yield Phase("Terms", lambda: _by_prefix(scene, schema.xet_files, xet_files.terms))
+    yield Phase("Parts of files", lambda: _by_prefix(scene, schema.xet_files, xet_files.parts))
     if deep:
         yield Phase("Files made of chunks", lambda: _joinings(scene))
     # What was lost above, and what came back.

@@ -15,7 +15,8 @@ from pioche.git import checking, program
 from pioche.git.objects import NewObject, ObjectMissing
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.git.reading import Reader
-from pioche.names import NULL_OID, Oid
+from pioche.names import Oid
+from pioche.repos import reachability
 from pioche.repos.access import Repo
 from pioche.storage.disk import translated
 from pioche.upkeep.fsck import kinds
@@ -32,20 +33,12 @@ def folder_of(repo: Repo) -> Path:
     return repo.stores.git.path(repo.uid)
 
 
-def roots(repo: Repo) -> set[Oid]:
-    """What must be there: where every ref is, and where it was as long as that can be undone."""
-    refs, reflog = schema.refs, schema.reflog
+def roots(scene: Scene, repo: Repo) -> tuple[set[Oid], set[Oid]]:
+    """Where every ref is, and where refs were as long as that can be undone."""
+    since = now_ms() - scene.config.undo_ref_days * 86_400_000
     with repo.database.read() as connection:
-        found = set(connection.execute(sa.select(refs.c.target).where(refs.c.repo_id == repo.id)).scalars())
-        found.update(connection.execute(sa.select(refs.c.commit).where(refs.c.repo_id == repo.id)).scalars())
-        undo = sa.select(reflog.c.old, reflog.c.new).where(reflog.c.repo_id == repo.id, reflog.c.at > _undo_after())
-        for row in connection.execute(undo):
-            found.update(oid for oid in row if oid)
-    return {Oid(oid) for oid in found if oid and oid != NULL_OID}
-
-
-def _undo_after() -> int:
-    return now_ms() - 7 * 86_400_000
+        found = reachability.roots(connection, repo.id, since=since)
+    return {oid for pair in found.refs for oid in pair}, set(found.undo)
 
 
 # --- the folder and its packs ---------------------------------------------------------------------------------------
@@ -233,10 +226,11 @@ def _look(repo: Repo, wanted: set[Oid]) -> checking.Reachable:
 
 def objects(scene: Scene, repo: Repo, targets: set[Oid]) -> Iterator[Problem]:
     """Every object that is missing or damaged. `targets` are those of refs themselves, which `refs` tells of."""
-    broken = look(scene, repo, roots(repo)).broken
+    here, undo = roots(scene, repo)
+    broken = look(scene, repo, here | undo).broken
     if not broken:
         return
-    needed = look(scene, repo, targets).broken  # the rest is what an undo would need
+    needed = look(scene, repo, here).broken  # the rest is what an undo would need
     for oid, fault in sorted(broken.items()):
         if oid not in targets:
             kind = kinds.GIT_OBJECT if oid in needed else kinds.UNDO_OBJECT

@@ -202,6 +202,12 @@ XET_TERMS = Kind(
     "They are taken from the shard with which the file was uploaded.",
     "Upload the file again: {used_by}",
 )
+FILE_XORBS = Kind(
+    "file-xorbs",
+    "The list of the files that a xorb is part of is wrong: collection could remove a xorb that is needed.",
+    "The rows of the file are made from its terms.",
+    "",
+)
 XET_CHUNKS = Kind(
     "xet-chunks",
     "The index of chunks that clients ask for has wrong rows or lacks some: uploads send more than they need.",

@@ -55,6 +55,14 @@ def terms(scene: Scene, prefix: str) -> Iterator[Problem]:
             yield Problem(kinds.XET_TERMS, f"xet file {row.hash}", fault, mend, places)
 
 
+def parts(scene: Scene, prefix: str) -> Iterator[Problem]:
+    """The xorbs that each file is made of are listed: those of its terms that there are."""
+    for row in _rows(scene, prefix):
+        named = _named(bytes(row.terms))
+        if _parts(scene, row.hash) != named.difference(_unknown_xorbs(scene, bytes(row.terms))):
+            yield Problem(kinds.FILE_XORBS, f"xet file {row.hash}", "", partial(_list_parts, scene, row.hash))
+
+
 def joined(scene: Scene, sha256: str, xet_hash: str, size: int) -> Iterator[Problem]:
     """The chunks of one file make the bytes of its sha256. Reads and decodes them all."""
     found = contents.chunks_sha256(scene, xet_hash, size)
@@ -113,10 +121,20 @@ def _fault(scene: Scene, name: str, size: int, real_size: int, packed: bytes) ->
     return None if file_hash(tree) == from_text(name) else "its terms make another file"
 
 
+def _named(packed: bytes) -> set[str]:
+    return {to_text(term.xorb) for term in _whole(packed)}
+
+
+def _parts(scene: Scene, name: str) -> set[str]:
+    """The xorbs that the rows say a file is made of."""
+    table = schema.xet_file_xorbs
+    with scene.database.read() as connection:
+        return set(connection.execute(sa.select(table.c.xorb).where(table.c.file == name)).scalars())
+
+
 def _unknown_xorbs(scene: Scene, packed: bytes) -> list[str]:
     """Those that terms name and that have no row."""
-    usable = packed[: len(packed) - len(packed) % TERM.size]
-    named = sorted({to_text(term.xorb) for term in parse_terms(usable)})
+    named = sorted(_named(packed))
     known = set[str]()
     with scene.database.read() as connection:
         for batch in batches(named):
@@ -149,11 +167,19 @@ def _from_shards(scene: Scene, name: str) -> str:
         with scene.database.write() as connection:
             connection.execute(upsert(connection, _files, ("hash",), ("size", "terms")).values(values))
             connection.execute(_contents.update().where(_contents.c.xet_hash == name).values(size=checked.size))
+            xorbs.record_parts(connection, name, checked.terms)
         return "Its terms were taken from a stored shard"
     with scene.database.write() as connection:
         here = _contents.c.xet_hash == name, _contents.c.kind == "xet"
         connection.execute(_contents.update().where(*here).values(kind=LOST))
     raise CannotMend("no stored shard has terms for it; the file is marked as lost")
+
+
+def _list_parts(scene: Scene, name: str) -> str:
+    with scene.database.write() as connection:
+        packed = connection.execute(sa.select(_files.c.terms).where(_files.c.hash == name)).scalar()
+        xorbs.record_parts(connection, name, bytes(packed or b""))
+    return "The rows were made from its terms"
 
 
 def _checked_files(scene: Scene, wanted: bytes) -> Iterator[CheckedFile]:

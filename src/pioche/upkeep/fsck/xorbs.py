@@ -1,6 +1,7 @@
 """Xorbs: their bytes, their tables of chunks, and the index of chunks that clients ask for."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from pioche.storage.xet.xorbs import ChunkTable
 from pioche.upkeep.fsck import kinds, twins
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.kinds import Kind
-from pioche.upkeep.fsck.scene import Scene, after
+from pioche.upkeep.fsck.scene import Scene, after, batches
 
 _xorbs = schema.xorbs
 
@@ -177,6 +178,32 @@ def make_row(scene: Scene, name: str) -> str:
         changed = ("size", "raw_size", "chunk_count", "chunks")
         connection.execute(upsert(connection, _xorbs, ("hash",), changed).values(values))
     return "The row was made from the stored bytes"
+
+
+def take_back(scene: Scene, sha256: str) -> None:
+    """Makes the rows of the xorbs of a lost file whose bytes came back."""
+    contents, files = schema.contents, schema.xet_files
+    query = sa.select(files.c.hash, files.c.terms).join(contents, contents.c.xet_hash == files.c.hash)
+    with scene.database.read() as connection:
+        row = connection.execute(query.where(contents.c.sha256 == sha256)).first()
+    if row is None:
+        return
+    for name in sorted({to_text(term.xorb) for term in parse_terms(bytes(row.terms))}):
+        with suppress(CannotMend):
+            make_row(scene, name)
+    with scene.database.write() as connection:
+        record_parts(connection, row.hash, bytes(row.terms))
+
+
+def record_parts(connection: sa.Connection, file: str, packed: bytes) -> None:
+    """Which xorbs a file is made of, of those that there are: collection goes by it."""
+    table, named = schema.xet_file_xorbs, sorted({to_text(term.xorb) for term in parse_terms(packed)})
+    connection.execute(table.delete().where(table.c.file == file))
+    for batch in batches(named):
+        known = connection.execute(sa.select(_xorbs.c.hash).where(_xorbs.c.hash.in_(batch))).scalars().all()
+        if known:
+            rows = [{"xorb": xorb, "file": file} for xorb in known]
+            connection.execute(insert_if_absent(connection, table), rows)
 
 
 def _index_anew(scene: Scene, name: str) -> str:
