@@ -73,6 +73,8 @@ class Contents:
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
+        if not sha256s:
+            return {}
         with self._database.read() as connection:
             return linked(connection, repo_id, sha256s)
 
@@ -92,6 +94,13 @@ class Contents:
         if content.kind == LOST:
             raise lost()
         return content
+
+    def was_removed(self, repo_id: int, sha256: Sha256) -> bool:
+        """Whether somebody removed it from the repo for good: then it is not damage that it is not there."""
+        table = schema.removed_contents
+        with self._database.read() as connection:
+            query = sa.select(table.c.at).where(table.c.repo_id == repo_id, table.c.sha256 == sha256)
+            return connection.execute(query).first() is not None
 
     # --- reading ---
 

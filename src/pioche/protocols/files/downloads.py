@@ -84,7 +84,7 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
         # A commit that no ref leads to any more: its objects may be there still when its large files were collected.
         if located.revision.ref is None and not located.revision.is_tip:
             raise RevisionNotFound(located.revision.text) from None
-        raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
+        raise await request.run(files.absent, request.repo, entry.sha256) from None
     if request.method == "HEAD":
         response = ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
         request.remember(response)
