@@ -46,6 +46,20 @@ def hashes(scene: Scene, sha256: str, size: int) -> Iterator[Problem]:
         yield _problem(scene, kinds.BLOB_DAMAGED, sha256, size, fault)
 
 
+def one(scene: Scene, sha256: str) -> Iterator[Problem]:
+    """Everything about the bytes of one file that is kept whole; nothing when it is not any more."""
+    with scene.database.read() as connection:
+        query = sa.select(_contents.c.size).where(_contents.c.sha256 == sha256, _contents.c.kind == "blob")
+        size = connection.execute(query).scalar()
+    if size is None:
+        return
+    stored = scene.blobs.size(blob_key(sha256))
+    if fault := size_fault(stored, size):
+        kind = kinds.BLOB_MISSING if stored is None else kinds.BLOB_TRUNCATED
+        yield _problem(scene, kind, sha256, size, fault)
+    yield from hashes(scene, sha256, size)
+
+
 def whole_files(scene: Scene, prefix: str) -> list[tuple[str, int]]:
     """The sha256 and size of each file that is kept whole."""
     return [(row.sha256, row.size) for row in _rows(scene, prefix, "blob")]

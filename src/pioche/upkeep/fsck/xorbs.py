@@ -64,6 +64,18 @@ def decoded(scene: Scene, name: str) -> Iterator[Problem]:
         yield _row_problem(scene, name, "its table is not that of the stored bytes")
 
 
+def one(scene: Scene, name: str) -> Iterator[Problem]:
+    """Everything about the bytes of one xorb; nothing when it was collected."""
+    with scene.database.read() as connection:
+        size = connection.execute(sa.select(_xorbs.c.size).where(_xorbs.c.hash == name)).scalar()
+    if size is None:
+        return
+    stored = scene.blobs.size(xorb_key(name))
+    if fault := size_fault(stored, size):
+        yield _problem(scene, kinds.XORB_MISSING if stored is None else kinds.XORB_DAMAGED, name, fault)
+    yield from decoded(scene, name)
+
+
 def names(scene: Scene) -> list[str]:
     query = sa.select(_xorbs.c.hash).where(*scene.in_scope(schema.repo_xorbs, _xorbs.c.hash, "hash"))
     with scene.database.read() as connection:
