@@ -6,9 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from tests import objectstore
 from tests.databases import SqliteTemplate
 from tests.hub import Hub
 from tests.local import LocalHub
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # not in the processes that pytest-xdist starts
+        objectstore.prepare_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        objectstore.end_run()
+
 
 _GIT_CONFIG = """\
 [user]
@@ -59,3 +71,14 @@ def local(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[LocalHub]
     hub = LocalHub(sqlite_template.config(tmp_path / "data"))
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[objectstore.ObjectStore]:
+    """An S3 store shared by all tests; see tests/objectstore.py."""
+    if objectstore.is_ceph_installed():
+        yield objectstore.ceph()
+        return
+    moto = objectstore.Moto(tmp_path_factory.mktemp("moto"))
+    yield moto.store
+    moto.stop()

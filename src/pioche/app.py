@@ -1,5 +1,7 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
 from pioche.db import instance, migrate
 from pioche.db.engine import Database
+from pioche.errors import ConfigError
 from pioche.events import Consumer
 from pioche.git.store import GitStore
 from pioche.http.addresses import Addresses
@@ -29,9 +32,10 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
-from pioche.storage.blobs import BlobStore
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.disk import Room
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
@@ -57,13 +61,34 @@ PROTOCOLS: tuple[Protocol, ...] = (
 
 def open_blobs(config: Config) -> BlobStore:
     """Where large files are kept, by `storage_url`. Raises ConfigError."""
-    return LocalBlobs(config.data_dir)
+    if not config.storage_url:
+        return LocalBlobs(config.data_dir)
+    with _extra_for("storage_url", "s3"):
+        from pioche.storage.blobs.connect import open_store
+    return open_store(config)
+
+
+def _check_store(config: Config) -> None:
+    if config.storage_url:
+        with _extra_for("storage_url", "s3"):
+            from pioche.storage.blobs.connect import check
+        check(config)
+
+
+@contextmanager
+def _extra_for(key: str, extra: str) -> Iterator[None]:
+    """The imports in the block need packages that not everybody installs. Raises ConfigError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(key, f"this needs the extra {extra}: pip install 'pioche[{extra}]'") from error
 
 
 def prepare(config: Config) -> None:
-    """Once, before any process starts: folders, schema, instance. Raises ConfigError."""
+    """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
     restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
+    _check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
@@ -72,15 +97,17 @@ def prepare(config: Config) -> None:
         database.close()
 
 
-def prepare_start(config: Config) -> str | None:
-    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind.
+def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
+    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind, when no
+    other node uses the folder.
 
     Returns the first administrator's one-time password when there was no user yet. Raises ConfigError.
     """
     prepare(config)
     database = Database(config)
     try:
-        incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        if is_alone:
+            incoming.sweep(database, config.data_dir, untouched_seconds=0)
         return first_administrator(database)
     finally:
         database.close()
@@ -96,6 +123,7 @@ def build_hub(config: Config) -> Hub:
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used = LastUsed(database)
+    room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
@@ -107,10 +135,13 @@ def build_hub(config: Config) -> Hub:
         blobs=blobs,
         contents=contents,
         uploads=Uploads(database, contents, config.data_dir),
+        room=room,
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
-        doctor=Doctor(database, config.data_dir),
+        doctor=Doctor(database, config.data_dir, room),
+        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
     )
 
 

@@ -13,16 +13,15 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, upsert
+from pioche.db.dialect import upsert
 from pioche.db.instance import now_ms
 from pioche.errors import Failure, HubError, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import EntryPath, RepoId, Sha256
 from pioche.repos.access import Access, Action, Repo
+from pioche.storage import collection
 from pioche.storage.contents import insert_links
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
 
 _BATCH = 500
 
@@ -71,6 +70,8 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
     sources, refusals = _open_sources(access, caller, operations)
     try:
         with bucket.database.write() as connection:
+            collection.keep_out(connection)
+            _lock(connection, bucket)
             held = _held(connection, bucket, sources, operations)
             wanted, refused = _decide(operations, held, refusals)
             copied = [o for o in operations if isinstance(o, Add) and o.source is not None and wanted.get(o.path) is o]
@@ -81,6 +82,14 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
     except sa.exc.IntegrityError:
         raise RepoNotFound from None
     return refused
+
+
+def _lock(connection: sa.Connection, bucket: Repo) -> None:
+    """Raises RepoNotFound for a bucket that was deleted since it was opened."""
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.id == bucket.id, repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update()).first() is None:
+        raise RepoNotFound
 
 
 def _open_sources(
@@ -149,19 +158,10 @@ def _decide(
 
 
 def _link(connection: sa.Connection, bucket: Repo, caller: Caller, copied: Sequence[tuple[str, _Held]]) -> None:
-    """The copied contents are the bucket's from now on, and so are their xorbs."""
-    sha256s = [held.sha256 for _, held in copied if held.sha256 is not None]
+    """The copied contents are the bucket's from now on."""
+    sha256s = sorted(held.sha256 for _, held in copied if held.sha256 is not None)
     # Opened for WRITE, the bucket has a caller with an id.
-    insert_links(connection, bucket.id, caller.user_id, sorted(sha256s))
-    hashes, table, at = sorted({xet_hash for xet_hash, _ in copied}), schema.xet_files, now_ms()
-    xorbs = set[str]()
-    for start in range(0, len(hashes), _BATCH):
-        query = sa.select(table.c.terms).where(table.c.hash.in_(hashes[start : start + _BATCH]))
-        for terms in connection.execute(query).scalars():
-            xorbs.update(to_text(term.xorb) for term in parse_terms(bytes(terms)))
-    if xorbs:
-        rows = [{"repo_id": bucket.id, "hash": xorb, "created_at": at} for xorb in sorted(xorbs)]
-        connection.execute(insert_if_absent(connection, schema.repo_xorbs), rows)
+    insert_links(connection, bucket.id, caller.user_id, sha256s)
 
 
 def _write(

@@ -78,7 +78,7 @@ def restore(source: str, /, *, backup: str | None = None, options: Options = DEF
     """
     settings = config.load({"data_dir": options.data_dir})
     prepare_data_dir(settings)
-    with lock.held(settings.data_dir), opened(settings) as database, bars() as progress:
+    with lock.held(settings), opened(settings) as database, bars() as progress:
         place = app.backup_place(settings, source)
         restored = restoring.restore(app.restore_target(settings, database), place, backup, progress=progress)
     found = restored.generation

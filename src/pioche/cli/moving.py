@@ -62,7 +62,7 @@ def _alone(settings: Config) -> Iterator[bool]:
     """Whether no hub runs on this data folder; then none can start until the block ends."""
     with ExitStack() as holding:
         try:
-            holding.enter_context(lock.held(settings.data_dir))
+            holding.enter_context(lock.held(settings))
         except ConfigError:
             yield False
         else:

@@ -1,6 +1,6 @@
 """The few statements that the two engines spell differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,3 +22,9 @@ def upsert(
         return lite.on_conflict_do_update(index_elements=keys, set_={name: lite.excluded[name] for name in changed})
     post = postgresql.insert(table)
     return post.on_conflict_do_update(index_elements=keys, set_={name: post.excluded[name] for name in changed})
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Many of `insert_if_absent`; none is fine too."""
+    if rows:
+        connection.execute(insert_if_absent(connection, table), rows)

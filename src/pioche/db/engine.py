@@ -18,7 +18,7 @@ from pioche.config import Config
 from pioche.db.lookup import Lookup as Lookup
 from pioche.db.lookup import Row as Row
 from pioche.db.remembered import Remembered
-from pioche.errors import BadRequest, OutOfSpace, Unavailable
+from pioche.errors import BadRequest, Corrupt, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
@@ -95,7 +95,10 @@ class Database:
 
     def data_version(self) -> int:
         """Changes when another connection commits (SQLite); of use only beside an earlier answer in the same thread."""
-        version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
+        try:
+            version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise _ours(error) from error
         return version
 
     def close(self) -> None:
@@ -195,8 +198,18 @@ def _translated() -> Iterator[None]:
         raise _ours(getattr(error, "orig", None) or error) from error
 
 
-def _ours(error: BaseException) -> Unavailable | OutOfSpace:
-    text = str(error).lower()
-    if "full" in text or "no space" in text:
-        return OutOfSpace("The disk that holds the database is full")
+_SQLITE_FULL = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE))
+_SQLITE_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_POSTGRES_FULL = "53100"  # disk_full; the others: data_corrupted, index_corrupted
+_POSTGRES_DAMAGED = frozenset(("XX001", "XX002"))
+
+
+def _ours(error: BaseException) -> Unavailable | OutOfSpace | Corrupt:
+    code, state = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
+    if code in _SQLITE_FULL or state == _POSTGRES_FULL or "no space left" in str(error).lower():
+        return OutOfSpace("The disk that holds the database is full: nothing was changed")
+    if state in _POSTGRES_DAMAGED or (code is not None and code & 0xFF in _SQLITE_DAMAGED):
+        return Corrupt("The database is damaged: restore it from a backup")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_READONLY:
+        return Unavailable("The database can only be read at this time: nothing was changed")
     return Unavailable("The database does not answer: try again")

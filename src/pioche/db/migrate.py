@@ -14,6 +14,8 @@ from pioche.errors import ConfigError
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
+_ADVISORY_LOCK = 0x70696F636865  # "pioche": a number that other users of the server will not take by chance
+
 
 def upgrade(database: Database) -> None:
     """Runs what is missing, in one transaction. Raises ConfigError when a newer version wrote the database."""
@@ -22,6 +24,8 @@ def upgrade(database: Database) -> None:
         if current(connection) == known[-1]:
             return
     with database.write() as connection:
+        if not database.is_sqlite:  # nodes that start together: the second finds everything done
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         found = current(connection)  # another process may have been first
         if found == known[-1]:
             return

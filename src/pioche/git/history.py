@@ -103,7 +103,7 @@ class Objects(Reader):
         old_tree = self.commit(old).tree if old else EMPTY_TREE
         arguments = ["diff-tree", "-p", "-r", "-M", "-l500", "--no-ext-diff", "--no-textconv", "--full-index"]
         arguments += ["--end-of-options", old_tree, self.commit(new).tree]
-        with Snapshot(self._scratch, self.path, self.seed) as snapshot:
+        with Snapshot(self._scratch, self.path, self.seed, is_for_reading=True) as snapshot:
             data = program.first_bytes(snapshot.path, arguments, limit_bytes, timeout_s=_PATCH_TIMEOUT_S)
         return data.decode("utf-8", "replace")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import pygit2
 import pygit2.enums
 
-from pioche.errors import Corrupt
+from pioche.errors import Corrupt, Unavailable
 from pioche.git.objects import (
     KINDS,
     BadObject,
@@ -94,6 +94,8 @@ class Reader:
         except KeyError:
             raise ObjectMissing(oid) from None
         except pygit2.GitError as failure:
+            if "open files" in str(failure):
+                raise Unavailable("Too many files are open at this moment: try again") from failure
             raise Corrupt(f"git object {oid} is damaged: {failure}") from failure
 
     def __contains__(self, oid: Oid) -> bool:

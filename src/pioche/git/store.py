@@ -17,6 +17,7 @@ from pioche.git.history import Objects
 from pioche.git.objects import NewObject
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.names import Oid
+from pioche.storage.disk import translated
 
 __all__ = ["GitStore", "Objects"]
 
@@ -68,13 +69,13 @@ class GitStore:
 
     def write(self, uid: str, objects: Sequence[NewObject], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
         """Stores the objects as one durable pack; returns when they are synced. Idempotent."""
-        with _Writing(self.root, self.path(uid), seed) as writing:
+        with translated(), _Writing(self.root, self.path(uid), seed) as writing:
             writing.add(objects)
 
     def adopt(self, uid: str, packs: Iterable[Path], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
         """Moves finished packs (`pack-*.pack` beside their `.idx`, same file system, synced) into the repo, durably."""
         folder = self.path(uid) / "objects" / "pack"
-        with _Writing(self.root, self.path(uid), seed) as writing:
+        with translated(), _Writing(self.root, self.path(uid), seed) as writing:
             writing.add(())
             for pack in packs:
                 # The index goes last: it is what makes the pack visible.

@@ -1,13 +1,24 @@
-"""Large files on the wire: a GET of one, whatever it is kept as. `resolve` and LFS downloads are the same bytes."""
+"""Large files on the wire: a GET of one, whatever it is kept as. `resolve` and LFS downloads are the same bytes.
+
+Where clients can reach the store, a whole file is fetched from it: the hub answers with a signed address, and with all that
+the client wants to know beside the bytes. HEAD is always answered here.
+"""
 
 from pioche.http import ranges
 from pioche.http.messages import Headers, Request, Response
 from pioche.http.sources import FileSource, IteratorSource
+from pioche.storage.blobs import HasSignedUrls, Label, blob_key
 from pioche.storage.contents import Content
+
+_SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this what was signed before (C7)
+_NOT_KEPT = ("Cache-Control", "private, no-store")
 
 
 async def open_content(request: Request, content: Content, headers: Headers) -> Response:
-    """200, 206, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
+    """200, 206, 302, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
+    url = signed_url(request, content, headers) if request.method == "GET" else None
+    if url is not None:
+        return _redirect(request, content, headers, url)
     contents = request.hub.contents
     file = contents.open(content)
 
@@ -22,3 +33,24 @@ async def open_content(request: Request, content: Content, headers: Headers) -> 
     if isinstance(response.body, IteratorSource):
         await response.body.begin()
     return response
+
+
+def signed_url(request: Request, content: Content, headers: Headers) -> str | None:
+    """Where the store itself gives the file, labelled as `headers` say; None when it has to come through the hub."""
+    store = request.hub.signed_downloads
+    return None if store is None or content.kind != "blob" else _signed(request, store, content, dict(headers))
+
+
+def _signed(request: Request, store: HasSignedUrls, content: Content, said: dict[str, str]) -> str:
+    label = Label(said["Content-Type"], said["Content-Disposition"], said["Cache-Control"])
+    seconds = min(request.hub.config.download_url_seconds, _SIGNED_SECONDS_MAX)
+    return store.signed_get(blob_key(content.sha256), seconds=seconds, label=label)
+
+
+def _redirect(request: Request, content: Content, headers: Headers, url: str) -> Response:
+    """302. The ETag is the file's, and not that of the store; the address is for this client, and for a while only."""
+    etag = f'"{content.sha256}"'
+    if ranges.is_known(request, etag):
+        return Response(304, [*headers, ("ETag", etag)])
+    kept = [header for header in headers if header[0] not in ("Cache-Control", "Content-Type")]
+    return Response(302, [*kept, ("ETag", etag), ranges.ACCEPT_RANGES, _NOT_KEPT, ("Location", url)])

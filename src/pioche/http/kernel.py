@@ -34,6 +34,7 @@ from pioche.http.routes import Needs, Protocol
 from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
+from pioche.storage import disk
 
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
@@ -102,9 +103,19 @@ class Kernel:
             return match, self._refuse(
                 request, match, BadRequest("The body broke off, or its chunks are not well formed")
             )
+        except OSError as error:
+            if not disk.is_fault(error):
+                return self._failed(request, match, error)
+            failure = disk.translate(error)
+            failure.__cause__ = error
+            return match, self._refuse(request, match, failure)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            log.failure(request.method, request.raw_path, error)
-            return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
+            return self._failed(request, match, error)
+
+    def _failed(self, request: Request, match: Match | None, error: Exception) -> tuple[Match | None, Response]:
+        """A mistake of ours: its trace is for the log."""
+        log.failure(request.method, request.raw_path, error)
+        return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
 
     async def _identify(self, request: Request, match: Match) -> None:
         if match.route.needs is not Needs.SIGNATURE:

@@ -18,7 +18,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import Conflict, OutOfSpace, Unavailable
+from pioche.errors import Conflict, Failure, Unavailable
 from pioche.observe import log
 
 COLLECTION = "collection"
@@ -63,7 +63,7 @@ class Held:
                 if not self._renew():
                     self._until = 0.0
                     return
-            except (Unavailable, OutOfSpace) as error:
+            except Failure as error:
                 log.fault("lease not renewed", error, name=self.name)
                 continue
             self._until = began + self._lease_ms / 1000

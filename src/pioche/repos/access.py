@@ -101,11 +101,14 @@ _COLUMNS = """
     r.disabled_at, m.role
 """
 _MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = :user"
-_BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key")
-_BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid")
+# A deleted repo waits in its row to be restored or collected, and is absent to everybody until then.
+_ALIVE = "r.deleted_at IS NULL"
+_BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key AND {_ALIVE}")
+_BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND {_ALIVE}")
+_DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at IS NOT NULL")
 _BY_OLD_NAME = Lookup(
     f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
-        WHERE d.type = :type AND d.full_key = :key"""
+        WHERE d.type = :type AND d.full_key = :key AND {_ALIVE}"""
 )
 
 READERS = frozenset(("read", "contributor", "write", "admin"))
@@ -152,6 +155,13 @@ class Access:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
 
+    def open_deleted_sync(self, caller: Caller, uid: str, action: Action) -> Repo:
+        """As `open_sync`, a repo that was deleted and is kept; its `repo_id` is what it was called. For undoing."""
+        row = self._stores.database.fetch_one_sync(_DELETED, {"uid": uid, "user": caller.user_id})
+        if row is None:
+            raise RepoNotFound(anonymous=caller.is_anonymous)
+        return self._checked(caller, row, action)
+
     def open_all_sync(self, caller: Caller, repo_ids: Sequence[int], action: Action) -> list[Repo]:
         """Those of `repo_ids` (row ids) that the caller may do `action` with; the others are left out."""
         opened = list[Repo]()
@@ -190,7 +200,7 @@ class Access:
         )
 
 
-_BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id")
+_BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id AND {_ALIVE}")
 
 
 def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disabled: bool) -> None:

@@ -6,6 +6,7 @@ one ref can have wrong (somebody else was first) is said of that ref alone, unle
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pioche.accounts.callers import Caller
@@ -48,10 +49,11 @@ class Push:
     limits: Limits
 
 
-def snapshot(repo: Repo) -> Snapshot:
+def snapshot(repo: Repo, *, is_for_reading: bool = True) -> Snapshot:
     """The repo as the git program is to see it now; not opened yet."""
-    git = repo.stores.git
-    return Snapshot(git.scratch, git.path(repo.uid), repo.genesis.objects(), advertised(repo), head=DEFAULT_REF)
+    git, seed = repo.stores.git, repo.genesis.objects()
+    refs_now = advertised(repo)
+    return Snapshot(git.scratch, git.path(repo.uid), seed, refs_now, head=DEFAULT_REF, is_for_reading=is_for_reading)
 
 
 def advertised(repo: Repo) -> list[Ref]:
@@ -68,7 +70,7 @@ async def receive(push: Push, body: Body, run: Run) -> bytes:
     if denied is not None:
         await body.drain()
         return render_report(push.commands, denied)
-    seen = await run(snapshot, push.repo)
+    seen = await run(partial(snapshot, push.repo, is_for_reading=False))
     await run(seen.open)
     try:
         quarantine = Quarantine(seen)

@@ -6,6 +6,7 @@ uploaded to the repo, or by `link` from a repo the caller may read (invariant I5
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,16 +14,18 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent
+from pioche.db.dialect import insert_if_absent, insert_rows, upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
 from pioche.names import Sha256
+from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
 
 _BATCH = 500  # bound parameters in one statement
+_PROMISED_MS = 3_600_000  # a link that was made or renewed within it need not be renewed again
 
 _ONE = Lookup(
     """
@@ -65,11 +68,8 @@ class Contents:
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
-        found = dict[Sha256, Content]()
         with self._database.read() as connection:
-            for start in range(0, len(sha256s), _BATCH):
-                found.update(_linked(connection, repo_id, sha256s[start : start + _BATCH]))
-        return found
+            return linked(connection, repo_id, sha256s)
 
     def get(self, repo_id: int, sha256: Sha256) -> Content:
         """Raises ContentNotFound unless it is linked to the repo: absent and foreign look the same."""
@@ -129,17 +129,47 @@ class Contents:
         """
         with translated():
             size = draft.stat().st_size
-        if self._is_in_chunks(sha256):
-            with translated():
-                draft.unlink()
-        else:
+        if not (self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256)):
             self._blobs.put(blob_key(sha256), draft)
+            with self._linking() as connection:
+                if insert_content(connection, Content(sha256, size, "blob", None)):
+                    collection.claim(connection, self._blobs, blob_key(sha256))
+                insert_links(connection, repo_id, uploader_id, [sha256])
+        with translated():
+            draft.unlink(missing_ok=True)
+
+    def _link_chunks(self, repo_id: int, uploader_id: int, sha256: Sha256) -> bool:
+        """False when the chunks were collected meanwhile: then the draft is all there is."""
+        table = schema.contents
+        with self._linking() as connection:
+            kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
+            if kind == "xet":
+                insert_links(connection, repo_id, uploader_id, [sha256])
+        return bool(kind == "xet")
+
+    @contextmanager
+    def _linking(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
-                insert_content(connection, Content(sha256, size, "blob", None))
-                insert_links(connection, repo_id, uploader_id, [sha256])
+                collection.keep_out(connection)
+                yield connection
         except sa.exc.IntegrityError:
             raise RepoNotFound from None
+
+    def promise(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
+        """As `find`, to tell a client that it need not send these: they stay as if they had just been uploaded."""
+        held = self.find(repo_id, sha256s)
+        table, now = schema.repo_contents, now_ms()
+        stale = (table.c.repo_id == repo_id) & (table.c.created_at < now - _PROMISED_MS)
+        with self._database.read() as connection:
+            aged = [s for batch in _batches(list(held)) for s in _stale(connection, stale, batch)]
+        if not aged:
+            return held
+        with self._database.write() as connection:
+            collection.keep_out(connection)
+            for batch in _batches(aged):
+                connection.execute(table.update().where(stale, table.c.sha256.in_(batch)).values(created_at=now))
+        return self.find(repo_id, sha256s)
 
     def _is_in_chunks(self, sha256: Sha256) -> bool:
         table = schema.contents
@@ -148,7 +178,8 @@ class Contents:
         return bool(kind == "xet")
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction."""
+        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction, which
+        kept collection out (`collection.keep_out`) before it looked."""
         insert_links(connection, repo_id, user_id, sha256s)
 
 
@@ -156,22 +187,65 @@ def _not_found(sha256: Sha256) -> ContentNotFound:
     return ContentNotFound(f"This repo has no large file {sha256}")
 
 
-def insert_content(connection: sa.Connection, content: Content) -> None:
-    """The first representation of a file stays; a later one is not needed."""
+def linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
+    """As `Contents.find`, in a transaction."""
+    return dict(pair for batch in _batches(sha256s) for pair in _linked(connection, repo_id, batch))
+
+
+def insert_content(connection: sa.Connection, content: Content) -> bool:
+    """The first representation of a file stays; a later one is not needed. True when this is the first."""
     table = schema.contents
-    if connection.execute(sa.select(table.c.sha256).filter_by(sha256=content.sha256)).first() is None:
-        values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
-        connection.execute(insert_if_absent(connection, table).values(**values, created_at=now_ms()))
+    values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
+    new = insert_if_absent(connection, table).values(**values, created_at=now_ms())
+    return connection.execute(new.returning(table.c.sha256)).first() is not None
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Idempotent."""
+    """Idempotent; the time becomes that of the last upload. The xorbs of what is kept as chunks are the repo's from now on
+    too. After `collection.keep_out`. Raises RepoNotFound."""
+    check_alive(connection, repo_id)
     if sha256s:
         at = now_ms()
-        rows = [
-            {"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in dict.fromkeys(sha256s)
-        ]
-        connection.execute(insert_if_absent(connection, schema.repo_contents), rows)
+        # In one order everywhere: two transactions that link the same contents must not wait for each other.
+        unique = sorted(set(sha256s))
+        rows = [{"repo_id": repo_id, "sha256": s, "uploader_id": user_id, "created_at": at} for s in unique]
+        connection.execute(upsert(connection, schema.repo_contents, ["repo_id", "sha256"], ["created_at"]), rows)
+        for batch in _batches(unique):
+            insert_xorb_links(connection, repo_id, batch)
+
+
+def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
+    """Of contents that are linked to the repo. Idempotent."""
+    parts, contents = schema.xet_file_xorbs, schema.contents
+    query = (
+        sa.select(parts.c.xorb)
+        .distinct()
+        .join(contents, contents.c.xet_hash == parts.c.file)
+        .where(contents.c.sha256.in_(sha256s))
+        .order_by(parts.c.xorb)  # in one order everywhere, as above
+    )
+    at = now_ms()
+    xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
+    insert_rows(connection, schema.repo_xorbs, xorbs)
+
+
+def check_alive(connection: sa.Connection, repo_id: int) -> None:
+    """The repo stays until the transaction ends. Raises RepoNotFound for one that was deleted since it was opened."""
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.id == repo_id, repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update(read=True)).first() is None:
+        raise RepoNotFound
+
+
+def _batches(sha256s: Sequence[Sha256]) -> Iterator[Sequence[Sha256]]:
+    for start in range(0, len(sha256s), _BATCH):
+        yield sha256s[start : start + _BATCH]
+
+
+def _stale(connection: sa.Connection, condition: sa.ColumnElement[bool], sha256s: Sequence[Sha256]) -> Iterator[Sha256]:
+    table = schema.repo_contents
+    for found in connection.execute(sa.select(table.c.sha256).where(condition, table.c.sha256.in_(sha256s))).scalars():
+        yield Sha256(found)
 
 
 def _linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> Iterator[tuple[Sha256, Content]]:

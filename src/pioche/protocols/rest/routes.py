@@ -1,7 +1,7 @@
 """The table of contents of the REST API."""
 
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.rest import accounts, commits, errors, history, lists, pulls, repos, trees, unoffered
+from pioche.protocols.rest import accounts, commits, errors, history, lists, pulls, repos, trees, undo, unoffered
 from pioche.repos.access import Action
 
 _READ, _WRITE = Action.READ, Action.WRITE
@@ -10,6 +10,8 @@ ROUTES_REPOS = (
     Route("POST", "/api/repos/create", Needs.USER_WRITE, repos.create),
     Route("DELETE", "/api/repos/delete", Needs.USER_WRITE, repos.delete),
     Route("POST", "/api/repos/move", Needs.USER_WRITE, repos.move),
+    Route("GET", "/api/deleted-repos", Needs.USER, undo.deleted_repos),
+    Route("POST", "/api/deleted-repos/{uid}/restore", Needs.USER_WRITE, undo.restore_repo),
     Route("GET", "/api/models", Needs.ANYONE, lists.models),
     Route("GET", "/api/datasets", Needs.ANYONE, lists.datasets),
     Route("GET", "/api/spaces", Needs.ANYONE, lists.spaces),
@@ -31,6 +33,8 @@ ROUTES_REPOS = (
     Route("DELETE", "/api/{repo:api}/tag/{rev}", _WRITE, history.delete_tag),
     Route("GET", "/api/{repo:api}/commits/{rev}", _READ, history.commits),
     Route("POST", "/api/{repo:api}/super-squash/{rev}", _WRITE, history.squash),
+    Route("GET", "/api/{repo:api}/reflog", Action.MANAGE, undo.reflog),
+    Route("POST", "/api/{repo:api}/restore-ref", Action.MANAGE, undo.restore_ref),
     Route("GET", "/api/{repo:api}/discussions", _READ, pulls.listing),
     Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, pulls.open_),
     Route("GET", "/api/{repo:api}/discussions/{number}", _READ, pulls.details),

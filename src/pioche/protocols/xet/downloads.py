@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pioche.errors import Corrupt, InvalidRange, SignatureExpired
@@ -10,10 +11,10 @@ from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.ranges import Span
 from pioche.http.sources import FileSource, IteratorSource, Source
 from pioche.protocols.xet import tokens
-from pioche.storage.blobs import HasPaths, xorb_key
+from pioche.storage.blobs import HasPaths, HasSignedUrls, xorb_key
 from pioche.storage.disk import open_file
 from pioche.storage.xet.hashing import from_text, to_text
-from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction
+from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction, UrlOf
 
 _PURPOSE = "xet-data"
 _WHOLE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z")
@@ -24,12 +25,14 @@ _WHOLE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z")
 
 async def reconstruct_v1(request: Request) -> Response:
     """`GET /v1/reconstructions/{file hash}`."""
-    return json_response((await _plan(request)).v1(partial(_url, request)))
+    plan, addresses = await _plan(request), _addresses(request)
+    return json_response(await request.run(plan.v1, addresses.of, per_url=addresses.ranges_max))
 
 
 async def reconstruct_v2(request: Request) -> Response:
     """`GET /v2/reconstructions/{file hash}`."""
-    return json_response((await _plan(request)).v2(partial(_url, request)))
+    plan, addresses = await _plan(request), _addresses(request)
+    return json_response(await request.run(plan.v2, addresses.of, per_url=addresses.ranges_max))
 
 
 async def _plan(request: Request) -> Reconstruction:
@@ -52,6 +55,27 @@ def _asked(header: str | None) -> tuple[int, int | None]:
     if last < start:
         raise InvalidRange(f"The range {start}-{last} ends before it begins")
     return start, last + 1
+
+
+class _Addresses(NamedTuple):
+    """Signs: `ranges_max` ranges of a xorb under one address."""
+
+    of: UrlOf
+    ranges_max: int
+
+
+def _addresses(request: Request) -> _Addresses:
+    """Of the store where clients reach it, else of the hub. The store can bind an address to one range only; without
+    that, it would open all of a xorb, in which there may be chunks of files that the caller may not read."""
+    store = request.hub.signed_downloads
+    if store is None:
+        return _Addresses(partial(_url, request), FETCHES_PER_URL)
+    return _Addresses(partial(_url_of_store, store, request.hub.config.download_url_seconds), 1)
+
+
+def _url_of_store(store: HasSignedUrls, seconds: int, xorb: bytes, fetches: list[Fetch]) -> str:
+    (fetch,) = fetches
+    return store.signed_get(xorb_key(to_text(xorb)), seconds=seconds, span=(fetch.stored_start, fetch.stored_end))
 
 
 def _url(request: Request, xorb: bytes, fetches: list[Fetch]) -> str:
