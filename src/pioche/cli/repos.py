@@ -24,7 +24,7 @@ def repo_alias(name: str, target: str, /, *, options: Options = DEFAULT) -> None
     target
         A repo of this hub: NAMESPACE/NAME, with datasets/ or spaces/ in front for those.
     """
-    found = _parse(target)
+    found = parse(target)
     with options.hub() as hub:
         hub.catalog.alias(name, found)
         done = {"name": name, "type": found.type, "target": str(found)}
@@ -84,7 +84,7 @@ def repo_reflog(name: str, /, *, ref: str | None = None, limit: int = 100, optio
         How many moves.
     """
     with options.hub() as hub:
-        found = hub.access.open_sync(Caller.operator(), _parse(name), Action.MANAGE)
+        found = hub.access.open_sync(Caller.operator(), parse(name), Action.MANAGE)
         rows = [
             {
                 "id": move.id,
@@ -112,13 +112,13 @@ def repo_restore_ref(name: str, move: int, /, *, options: Options = DEFAULT) -> 
         The id of the move to undo: as `pioche repo reflog` lists it.
     """
     with options.hub() as hub:
-        found = hub.access.open_sync(Caller.operator(), _parse(name), Action.MANAGE)
+        found = hub.access.open_sync(Caller.operator(), parse(name), Action.MANAGE)
         restored = undo.restore_ref(found, Caller.operator(), move)
         done = {"name": str(found.repo_id), "ref": restored.name, "commit": restored.commit}
         output.show(done, f"{restored.name} of {found.repo_id} is at {restored.commit}.", json=options.json)
 
 
-def _parse(text: str) -> RepoId:
+def parse(text: str) -> RepoId:
     """From the way a repo is written in addresses. Raises InvalidName."""
     for repo_type in (RepoType.DATASET, RepoType.SPACE):
         if text.startswith(repo_type.prefix):

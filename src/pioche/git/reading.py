@@ -58,7 +58,7 @@ class Reader:
         self._open()
 
     def _open(self) -> None:
-        self._on_disk = (self.path / "objects").is_dir()
+        self._on_disk = self._is_on_disk()
         self._odb = pygit2.Odb()
         if self._on_disk:
             self._odb.add_disk_alternate(str(self.path / "objects"))
@@ -69,8 +69,13 @@ class Reader:
 
     def _look_again(self) -> None:
         """The first write may have happened since this was opened."""
-        if not self._on_disk and (self.path / "objects").is_dir():
+        if not self._on_disk and self._is_on_disk():
             self._open()
+
+    def _is_on_disk(self) -> bool:
+        """libgit2 looks for the folder of packs once, when it is told of the objects: a first write may be half way, now or
+        since a crash."""
+        return (self.path / "objects" / "pack").is_dir()
 
     def add_seed(self, seed: Mapping[Oid, NewObject]) -> None:
         self.seed.update(seed)

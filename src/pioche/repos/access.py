@@ -50,7 +50,8 @@ class Policy(Protocol):
     """The first seam: may this happen? Asked after the built-in rules have said yes."""
 
     def check(self, caller: Caller, repo: "Repo", action: Action) -> None:
-        """Raises a HubError to refuse. Must be fast: it runs on the event loop."""
+        """Raises a HubError to refuse. Must be fast: it runs on the event loop. What it says follows from the database:
+        a reader who was let in is not asked about again for an equal request until something is committed."""
         ...
 
 
@@ -89,7 +90,8 @@ class Repo(msgspec.Struct, frozen=True):
     def objects(self) -> Objects:
         """Its git objects; of a repo that nobody wrote to, the computed first commit."""
         git = self.stores.git
-        return git.open(self.uid, {} if git.exists(self.uid) else self.genesis.objects())
+        seed = {} if git.exists(self.uid) else self.genesis.objects()
+        return git.open(self.uid, seed, generation=self.epoch)
 
     @property
     def database(self) -> Database:
@@ -105,6 +107,7 @@ _MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = 
 _ALIVE = "r.deleted_at IS NULL"
 _BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key AND {_ALIVE}")
 _BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND {_ALIVE}")
+_THERE = Lookup(f"SELECT r.id FROM repos r WHERE r.uid = :uid AND {_ALIVE}")
 _DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at IS NOT NULL")
 _BY_OLD_NAME = Lookup(
     f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
@@ -122,6 +125,11 @@ class Access:
         self._stores = stores
         self._policies = policies
         self._upstreams = upstreams
+
+    @property
+    def stores(self) -> Stores:
+        """For upkeep, which works on all repos at once and opens none."""
+        return self._stores
 
     async def open(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """Raises RepoNotFound, Moved, Unauthenticated, Forbidden (ReadOnlyToken, GatedRepo, Disabled)."""
@@ -145,6 +153,10 @@ class Access:
         if row is None:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
+
+    async def is_there(self, uid: str) -> bool:
+        """Whether the repo is neither absent nor deleted: for addresses that were signed for whoever might open it."""
+        return await self._stores.database.fetch_one(_THERE, {"uid": uid}) is not None
 
     def open_sync(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """As `open`, for plain functions in a thread (a copy from another repo, a worker). Follows a move."""

@@ -158,14 +158,24 @@ def _move(push: Push, incoming: Incoming) -> Report:
     refused = _update(push, changes, incoming)
     if refused is None:
         return Report()
+    outstanding = _outstanding(push.repo, changes)
+    if not outstanding:
+        return Report()
     if "atomic" in push.commands.capabilities or len(changes) == 1:
         return Report(refused={change.ref: refused for change in changes})
     reasons: dict[str, str] = {}
-    for change in changes:
+    for change in outstanding:
         reason = _update(push, [change], incoming)
         if reason is not None:
             reasons[change.ref] = reason
     return Report(refused=reasons)
+
+
+def _outstanding(repo: Repo, changes: Sequence[refs.RefChange]) -> list[refs.RefChange]:
+    """Those whose ref is not yet where it is wanted: when the answer to a push is lost on its way, git (libcurl) sends it
+    again, and must not hear that it was refused."""
+    now = {ref.name: ref.target for ref in refs.all_refs(repo)}
+    return [change for change in changes if now.get(change.ref) != change.new]
 
 
 def _change(command: Command, incoming: Incoming) -> refs.RefChange:

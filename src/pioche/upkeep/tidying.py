@@ -5,14 +5,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.events import Event
 from pioche.git.store import GitStore
-from pioche.jobs import queue
+from pioche.jobs import leases, queue
 from pioche.jobs.outbox import Dispatcher
-from pioche.observe import log
+from pioche.observe import log, metrics
 from pioche.storage import incoming
+from pioche.storage.blobs import BlobStore
+from pioche.upkeep.collection import usage
+from pioche.upkeep.collection.options import Options
+from pioche.upkeep.collection.run import Collector
 
 _PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
 _UNTOUCHED_SECONDS = 3600.0
@@ -33,6 +38,30 @@ class SweepIncoming:
         count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
         if count:
             log.info("incoming swept", count=count)
+
+
+class Collect:
+    """Garbage collection (`upkeep.collection`). While a backup or another collection is at work it waits for the next
+    turn."""
+
+    kind = "gc"
+    attempts_max = 1
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore, git: GitStore) -> None:
+        self.every_seconds: int | None = config.gc_seconds or None
+        self._database = database
+        self._collector = Collector(config, database, blobs, git)
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        try:
+            with leases.held(self._database, leases.COLLECTION, "gc") as lease:
+                report = self._collector.run(Options(), still_held=lease.check)
+        except leases.Busy as busy:
+            log.info("not collected", reason=busy.message)
+            return
+        with self._database.read() as connection:
+            metrics.stored(usage.stored(connection))
+        log.info("collected", freed=report.freed, waiting=report.waiting, skipped=len(report.skipped))
 
 
 class PruneEvents:

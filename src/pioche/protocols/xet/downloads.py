@@ -83,7 +83,7 @@ def _url(request: Request, xorb: bytes, fetches: list[Fetch]) -> str:
     name = to_text(xorb)
     signed = ",".join(f"{fetch.stored_start}-{fetch.stored_end - 1}" for fetch in fetches)
     seconds = request.hub.config.download_url_seconds
-    signature = request.hub.keyring.sign(_PURPOSE, (name, signed), seconds=seconds)
+    signature = request.hub.keyring.sign(_PURPOSE, (tokens.cas_path(request), name, signed), seconds=seconds)
     return f"{request.base_url}{tokens.cas_path(request)}/data/{name}?ranges={signed}&signature={quote(signature)}"
 
 
@@ -96,9 +96,14 @@ async def get_data(request: Request) -> Response:
     The clients send no token here. 403 makes them ask for a new address; 404 and 416 would end the download.
     """
     name, signed = request.params["hash"], request.query.get("ranges") or ""
-    request.hub.keyring.verify(_PURPOSE, (name, signed), request.query.get("signature") or "")
+    place = tokens.cas_path(request)
+    request.hub.keyring.verify(_PURPOSE, (place, name, signed), request.query.get("signature") or "")
+    if not await request.hub.access.is_there(request.params["store"].partition("-")[0]):
+        raise SignatureExpired("The repo that this address was made for is gone")
     allowed, key = _spans(signed), xorb_key(name)
     size = await request.run(request.hub.blobs.size, key)
+    if size is None and not await request.run(request.hub.xet.files.knows, name):
+        raise SignatureExpired(f"The xorb {name} was collected: ask for the file's new addresses")
     if size is None or size < allowed[-1].end:
         raise Corrupt(f"The xorb {name} is missing or too short")
     wanted = ranges.parse(request.headers.get("range", ""), size, parts_max=FETCHES_PER_URL)

@@ -15,6 +15,7 @@ from pioche.storage.xet.tables import ChunkTables
 from pioche.storage.xet.xorbs import ChunkTable, decode
 
 Piece = bytes | memoryview
+_XORB = Lookup("SELECT size FROM xorbs WHERE hash = :hash")
 _BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
 _IN_REPO = Lookup(
     """
@@ -39,6 +40,10 @@ class XetFiles:
         self.tables = ChunkTables(database)
         self._database = database
         self._blobs = blobs
+
+    def knows(self, xorb: str) -> bool:
+        """Whether the xorb is (still) stored, by its row."""
+        return self._database.fetch_one_sync(_XORB, {"hash": xorb}) is not None
 
     def reconstruction(self, repo_id: int, xet_hash: str, start: int = 0, end: int | None = None) -> Reconstruction:
         """How a client builds bytes [start, end) of a file of the repo.
