@@ -198,6 +198,6 @@ def build_work(config: Config) -> Work:
         SweepIncoming(database, config.data_dir),
         PruneEvents(dispatcher),
         Repack(git),
-        Collect(config, database, LocalBlobs(config.data_dir), git),
+        Collect(config, database, open_blobs(config), git),
     )
     return Work(Worker(database, jobs), dispatcher)
