@@ -9,6 +9,7 @@ from pathlib import Path
 from pioche.errors import Corrupt
 from pioche.storage.blobs import Stored
 from pioche.storage.disk import sync_file, sync_folder, translate, translated
+from pioche.storage.seals import is_sealed, seal
 
 _PIECE = 2**20
 _FOLDERS_REMEMBERED_MAX = 100_000
@@ -30,7 +31,8 @@ class LocalBlobs:
             if self._is_durable(key, source.stat().st_size):
                 source.unlink()
                 return
-            # Nothing there yet, or a file that lost its end: whole bytes take its place at once.
+            # Nothing there yet, or a file that somebody wrote to: whole bytes take its place at once.
+            seal(source, target.name)
             sync_file(source)
             self._make_folder(target.parent)
             source.replace(target)
@@ -47,6 +49,11 @@ class LocalBlobs:
             self.put(key, draft)
         finally:
             draft.unlink(missing_ok=True)
+
+    def _has(self, key: str, size: int) -> bool:
+        """The bytes are there, and nobody has written to them."""
+        found = _status(self.path(key))
+        return found is not None and found.st_size == size and is_sealed(found, self.path(key).name)
 
     def size(self, key: str) -> int | None:
         found = _status(self.path(key))
@@ -88,7 +95,7 @@ class LocalBlobs:
     def _is_durable(self, key: str, size: int) -> bool:
         """The bytes are there; then they outlive a power cut from here on. Another process may have put them in place a
         moment ago, with its folders not synced yet; the bytes themselves were synced before that."""
-        if self.size(key) != size:
+        if not self._has(key, size):
             return False
         folder = self.path(key).parent
         self._make_folder(folder)
