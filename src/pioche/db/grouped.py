@@ -96,6 +96,7 @@ class GroupedWrites:
         try:
             group.transaction.commit()
         except BaseException as failure:  # noqa: BLE001 - every member raises it
+            group.connection.invalidate()  # the driver's transaction may still be open: nobody else may get it
             self._end(group, failure)
         else:
             self._end(group, None)
