@@ -42,7 +42,16 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
+from pioche.upkeep.tidying import (
+    Collect,
+    CollectThoroughly,
+    Journal,
+    PruneEvents,
+    Repack,
+    RepackWhenScattered,
+    Scrub,
+    SweepIncoming,
+)
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -199,6 +208,7 @@ def build_work(config: Config) -> Work:
         PruneEvents(dispatcher),
         Repack(git),
         Collect(config, database, blobs, git),
+        CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
     )
     return Work(Worker(database, jobs), dispatcher)
