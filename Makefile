@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs clients conformance format clean
+.PHONY: help run test check bench docs clients torture conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -54,6 +54,10 @@ docs: $(ENV) ## Write the tables of docs/reference from the code, and print the 
 clients: $(ENV) ## Run the long tests: every client version, large uploads, the libraries on top (half an hour)
 	@scripts/need git git-lfs
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+torture: $(ENV) ## Kill a hub under load again and again, then prove that nothing acknowledged is lost (ARGS='--seconds 600 --database postgresql')
+	@scripts/need git
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 bench: $(ENV) ## Measure downloads, look-ups and uploads beside nginx and a bare ASGI app, in one run
 	@scripts/need git nginx wrk

@@ -1,6 +1,9 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
@@ -8,6 +11,7 @@ from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
 from pioche.db import instance, migrate
 from pioche.db.engine import Database
+from pioche.errors import ConfigError
 from pioche.events import Consumer
 from pioche.git.store import GitStore
 from pioche.http.addresses import Addresses
@@ -28,13 +32,17 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
+from pioche.storage.disk import Room
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.backups import making, places, restoring
+from pioche.upkeep.backups.places import Place
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
+from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -51,9 +59,36 @@ PROTOCOLS: tuple[Protocol, ...] = (
 )
 
 
+def open_blobs(config: Config) -> BlobStore:
+    """Where large files are kept, by `storage_url`. Raises ConfigError."""
+    if not config.storage_url:
+        return LocalBlobs(config.data_dir)
+    with _extra_for("storage_url", "s3"):
+        from pioche.storage.blobs.connect import open_store
+    return open_store(config)
+
+
+def _check_store(config: Config) -> None:
+    if config.storage_url:
+        with _extra_for("storage_url", "s3"):
+            from pioche.storage.blobs.connect import check
+        check(config)
+
+
+@contextmanager
+def _extra_for(key: str, extra: str) -> Iterator[None]:
+    """The imports in the block need packages that not everybody installs. Raises ConfigError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(key, f"this needs the extra {extra}: pip install 'pioche[{extra}]'") from error
+
+
 def prepare(config: Config) -> None:
-    """Once, before any process starts: folders, schema, instance. Raises ConfigError."""
+    """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
+    restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
+    _check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
@@ -62,15 +97,17 @@ def prepare(config: Config) -> None:
         database.close()
 
 
-def prepare_start(config: Config) -> str | None:
-    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind.
+def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
+    """As `prepare`, by the one process that is about to start all others: tidies what the last run left behind, when no
+    other node uses the folder.
 
     Returns the first administrator's one-time password when there was no user yet. Raises ConfigError.
     """
     prepare(config)
     database = Database(config)
     try:
-        incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        if is_alone:
+            incoming.sweep(database, config.data_dir, untouched_seconds=0)
         return first_administrator(database)
     finally:
         database.close()
@@ -79,13 +116,14 @@ def prepare_start(config: Config) -> str | None:
 def build_hub(config: Config) -> Hub:
     """The services of one process over a prepared data folder."""
     database = Database(config)
-    blobs = LocalBlobs(config.data_dir)
+    blobs = open_blobs(config)
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
     contents = Contents(database, blobs, xet.files, rebuilt)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used = LastUsed(database)
+    room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
@@ -97,11 +135,44 @@ def build_hub(config: Config) -> Hub:
         blobs=blobs,
         contents=contents,
         uploads=Uploads(database, contents, config.data_dir),
+        room=room,
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
-        doctor=Doctor(database, config.data_dir),
+        doctor=Doctor(database, config.data_dir, room),
+        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
     )
+
+
+# --- backups and moves ----------------------------------------------------------------------------------------------
+
+
+def backup_source(config: Config, database: Database) -> making.Source:
+    """What a backup is made of."""
+    scratch = config.data_dir / "cache" / "backup"
+    return making.Source(database, open_blobs(config), GitStore(config.data_dir / "git"), scratch)
+
+
+def backup_place(config: Config, where: str) -> Place:
+    """Where backups lie: a folder, or an object store as `storage_url` names one. Raises ConfigError."""
+    if "://" in where:
+        return Place(open_blobs(replace(config, storage_url=where)), config.data_dir / "cache" / "backup" / "out")
+    folder = Path(where).absolute()
+    places.check_folder(folder, config.data_dir)
+    return Place(LocalBlobs(folder), folder / "incoming", private=True)
+
+
+def restore_target(config: Config, database: Database) -> restoring.Target:
+    """What a backup is restored into."""
+    return restoring.Target(database, open_blobs(config), GitStore(config.data_dir / "git"), config.data_dir)
+
+
+def moving_place(config: Config, storage_url: str) -> Place:
+    """Where large files move to: what `storage_url` names, or the data folder when it is empty. Raises ConfigError."""
+    if storage_url:
+        return Place(open_blobs(replace(config, storage_url=storage_url)), config.data_dir / "cache" / "moving")
+    return Place(LocalBlobs(config.data_dir), config.data_dir / "incoming")
 
 
 def build_app(config: Config) -> Kernel:
@@ -120,8 +191,14 @@ class Work:
 def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
-    git = GitStore(config.data_dir / "git")
+    blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
-    jobs: tuple[Job, ...] = (SweepIncoming(database, config.data_dir), PruneEvents(dispatcher), Repack(git))
+    jobs: tuple[Job, ...] = (
+        SweepIncoming(database, config.data_dir),
+        PruneEvents(dispatcher),
+        Repack(git),
+        Collect(config, database, blobs, git),
+        Scrub(config, database, blobs),
+    )
     return Work(Worker(database, jobs), dispatcher)

@@ -22,15 +22,20 @@ _DATABASE_URL = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 
+_STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
+_ENDPOINT = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
+_ON_OFF = ("on", "off")
+
 PREFIX = "PIOCHE_"
 CONFIG_FILE = "PIOCHE_CONFIG"
 
 
-def _setting(default: Any, sentence: str, *, choices: tuple[str, ...] = ()) -> Any:
+def _setting(default: Any, sentence: str, *, choices: tuple[str, ...] = (), is_secret: bool = False) -> Any:
+    """`is_secret`: the value is not in the `repr`, nor in any message or log."""
     metadata = {"sentence": sentence, "choices": choices}
     if isinstance(default, tuple):
         return field(default_factory=lambda: default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not is_secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,41 @@ class Config:
     tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
     database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
     storage_url: str = _setting(
-        "", "Where large files are kept; empty means data_dir. (Object stores: not in this version.)"
+        "",
+        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guides/object-store.md.",
+    )
+    storage_endpoint: str = _setting(
+        "", "Address of an S3-compatible store, such as https://s3.example.org:9000; empty means the provider's own."
+    )
+    storage_public_endpoint: str = _setting(
+        "", "The store's address for clients, where it differs from storage_endpoint."
+    )
+    storage_region: str = _setting("us-east-1", "Region of the bucket.")
+    storage_access_key: str = _setting(
+        "",
+        "Access key id (Azure: account name) for the store; empty means what the machine's role or environment gives.",
+    )
+    storage_secret_key: str = _setting(
+        "", "Secret key that belongs to storage_access_key; never logged.", is_secret=True
+    )
+    storage_path_style: str = _setting(
+        "on",
+        "Whether the bucket stands in the path of addresses (on) or in front of the host name (off).",
+        choices=_ON_OFF,
+    )
+    storage_allow_http: str = _setting(
+        "off", "Whether the store may be spoken to over plain http: only where nobody listens in.", choices=_ON_OFF
+    )
+    storage_timeout_seconds: int = _setting(
+        30, "How long the store may be silent before a request to it is given up and tried again."
+    )
+    storage_redirects: str = _setting(
+        "on",
+        "Whether downloads of large files are sent to the store by signed addresses, or come through the hub.",
+        choices=_ON_OFF,
+    )
+    storage_direct_uploads: str = _setting(
+        "off", "Whether clients upload straight to the store by signed addresses, or through the hub.", choices=_ON_OFF
     )
     cache_bytes_max: int = _setting(
         20 * 2**30,
@@ -83,6 +122,10 @@ class Config:
     lfs_part_bytes: int = _setting(
         64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
     )
+    disk_reserve_bytes: int = _setting(
+        256 * 2**20,
+        "Free space that uploads leave on the disk of data_dir, at most a twentieth of it: the database needs it.",
+    )
     commit_bytes_max: int = _setting(2**30, "Largest body of one commit call.")
     commit_operations_max: int = _setting(25_000, "Most operations in one commit call.")
     push_bytes_max: int = _setting(2 * 2**30, "Largest pack of one git push.")
@@ -90,6 +133,18 @@ class Config:
     upload_url_seconds: int = _setting(86_400, "Life of a signed upload address.")
     download_url_seconds: int = _setting(900, "Life of a signed download address.")
     xet_token_seconds: int = _setting(3600, "Life of a Xet token.")
+    undo_repo_hours: int = _setting(
+        24, "How long a deleted repo can be restored; after that, the space that it alone took is freed."
+    )
+    undo_ref_days: int = _setting(7, "How long a deleted or force-pushed branch or tag can be put back.")
+    gc_grace_hours: int = _setting(
+        24, "How long what nothing leads to (yet) is kept after it was uploaded, and once more after it was taken away."
+    )
+    gc_seconds: int = _setting(3600, "How often what nobody needs any more is collected; 0 leaves it to `pioche gc`.")
+    scrub_days: int = _setting(30, "How often everything stored is read and its hashes computed again; 0 is never.")
+    scrub_bytes_per_second: int = _setting(
+        32 * 2**20, "How fast that is done at most, so that it gets into nobody's way; 0 is never."
+    )
     header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
     body_stall_seconds: int = _setting(
         20, "How long the body of a request may stand still: 16 KiB must arrive in that time."
@@ -208,8 +263,7 @@ def _check(config: Config) -> None:
         if path and not os.access(path, os.R_OK):
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
-    if config.storage_url:
-        raise ConfigError("storage_url", "object stores are not in this version; leave it empty for the local disk")
+    _check_storage(config)
     if config.rate_limits == "on":
         raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
 
@@ -232,6 +286,23 @@ def _check_addresses(config: Config) -> None:
             raise ConfigError("trusted_proxies", f"{proxy!r} is not an IP address") from None
 
 
+def _check_storage(config: Config) -> None:
+    """What can be seen without asking the store; `storage.blobs.remote.check` asks it."""
+    if config.storage_url and not _STORAGE_URL.match(config.storage_url):
+        raise ConfigError("storage_url", "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix is expected")
+    for key in ("storage_endpoint", "storage_public_endpoint"):
+        value = getattr(config, key)
+        if value and not _ENDPOINT.match(value):
+            raise ConfigError(key, "an address without a path is expected, such as https://s3.example.org:9000")
+    if bool(config.storage_access_key) != bool(config.storage_secret_key):
+        missing = "storage_secret_key" if config.storage_access_key else "storage_access_key"
+        raise ConfigError(missing, "the access key and the secret key are needed together")
+    if config.storage_endpoint.startswith("http://") and config.storage_allow_http == "off":
+        raise ConfigError("storage_endpoint", "plain http needs storage_allow_http = on")
+    if not config.storage_timeout_seconds:
+        raise ConfigError("storage_timeout_seconds", "at least 1 second is needed")
+
+
 def prepare_data_dir(config: Config) -> None:
     """Creates the data folder and its parts. Raises ConfigError when it cannot be written."""
     try:
@@ -242,4 +313,12 @@ def prepare_data_dir(config: Config) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {error.strerror}") from None
+        raise ConfigError("data_dir", f"{config.data_dir} cannot be written: {_reason(error)}") from None
+    database = config.data_dir / "pioche.db"
+    if config.database_is_sqlite and database.exists() and not (database.is_file() and os.access(database, os.W_OK)):
+        raise ConfigError("data_dir", f"{database} cannot be written: it must be a file of this user's")
+
+
+def _reason(error: OSError) -> str:
+    """Names the file where that is not the folder itself."""
+    return f"{error.strerror} ({Path(error.filename).name})" if error.filename else str(error.strerror)

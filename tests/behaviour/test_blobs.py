@@ -11,7 +11,7 @@ import pytest
 from pioche.errors import Corrupt, OutOfSpace, Unavailable
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key, shard_key, xorb_key
 from pioche.storage.blobs.local import LocalBlobs
-from pioche.storage.blobs.memory import MemoryBlobs
+from tests.behaviour.stores import STORES, open_store
 
 KEY = blob_key("ab" * 32)
 MIB = 2**20
@@ -25,9 +25,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=STORES)
 def blobs(request: pytest.FixtureRequest, folder: Path) -> BlobStore:
-    return LocalBlobs(folder) if request.param == "local" else MemoryBlobs()
+    return open_store(request, folder)
 
 
 @pytest.fixture

@@ -118,6 +118,21 @@ def test_a_ref_that_moved_meanwhile_is_refused_alone(client: Client) -> None:
     assert client.refs() == {DEFAULT_REF: tip, "refs/heads/b": late}
 
 
+@pytest.mark.parametrize("capability", ["atomic", ""])
+def test_a3_a_push_that_is_sent_again_succeeds_again(client: Client, capability: str) -> None:
+    """libcurl does so by itself when a connection breaks before the answer: git must not hear of a refusal."""
+    first = _tip(client)
+    tip, objects = client.commit("a.txt", b"a", first)
+    moves = [(DEFAULT_REF, first, tip), ("refs/heads/b", NULL_OID, tip)]
+    for _ in range(2):
+        assert client.push(moves, objects, capability) == {
+            "unpack": "ok",
+            DEFAULT_REF: "ok",
+            "refs/heads/b": "ok",
+        }
+    assert client.refs() == {DEFAULT_REF: tip, "refs/heads/b": tip}
+
+
 def test_an_atomic_push_moves_all_or_nothing(client: Client) -> None:
     first = _tip(client)
     tip, objects = client.commit("a.txt", b"a", first)

@@ -163,7 +163,6 @@ def test_a_deleted_repo_frees_its_name_and_shows_nothing_of_it(core: Core, ada: 
         revisions.resolve_sync(new, old)
     with pytest.raises(Unprocessable):
         core.commit(new, ada, {"b.bin": sha256})
-    assert not core.hub.access._stores.git.exists(repo.uid)
 
 
 def test_whoever_still_holds_a_deleted_repo_is_told_so(core: Core, ada: Caller, repo: Repo) -> None:

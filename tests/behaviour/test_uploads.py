@@ -13,11 +13,11 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import ContentMismatch, ContentNotFound, Unavailable, Unprocessable
 from pioche.names import Sha256
-from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.incoming import sweep
 from pioche.storage.uploads import Busy, Upload, Uploads
 from tests.behaviour.rows import add_repo, add_user
+from tests.behaviour.stores import open_store
 from tests.behaviour.test_contents import ChunkReader
 
 PART = 1000
@@ -28,9 +28,9 @@ def incoming(database: Database, tmp_path: Path) -> Path:
     return tmp_path / "data" / "incoming"
 
 
-@pytest.fixture
-def contents(database: Database, tmp_path: Path) -> Contents:
-    return Contents(database, LocalBlobs(tmp_path / "data"), ChunkReader())
+@pytest.fixture(params=["local", "s3"])
+def contents(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Contents:
+    return Contents(database, open_store(request, tmp_path / "data"), ChunkReader())
 
 
 @pytest.fixture

@@ -2,34 +2,35 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import (
     BadRequest,
-    Conflict,
     ContentMismatch,
     ContentNotFound,
     Corrupt,
     HubError,
     RangeNotSatisfiable,
+    RepoNotFound,
     TooLarge,
 )
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, xorb_key
-from pioche.storage.blobs.local import LocalBlobs
-from pioche.storage.blobs.memory import MemoryBlobs
 from pioche.storage.contents import Content, insert_content
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
 from pioche.storage.xet.service import Xet
+from tests.behaviour.stores import STORES, open_store
 from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
 
 ANN, BOB = 1, 2  # users; each owns the repos of their tens
@@ -46,10 +47,12 @@ class World:
     xet: Xet
     readers: dict[int, set[int]] = field(default_factory=lambda: {ANN: {ANNS, ANNS_OTHER}, BOB: {BOBS}})
 
-    def send_xorb(self, xorb: Xorb, user: int = ANN, *, body: bytes | None = None, name: bytes | None = None) -> bool:
+    def send_xorb(
+        self, xorb: Xorb, user: int = ANN, *, repo: int = ANNS, body: bytes | None = None, name: bytes | None = None
+    ) -> bool:
         draft = self.folder / "incoming" / "draft"
         draft.write_bytes(xorb.body if body is None else body)
-        return self.xet.uploads.put_xorb(user, name or xorb.name, draft)
+        return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
 
     def register(self, body: bytes, user: int = ANN, repo: int = ANNS) -> None:
         self.xet.uploads.register(repo, user, body, lambda ids: self.readers[user] & set(ids))
@@ -65,7 +68,7 @@ class World:
         return b"".join(self.xet.files.read(to_text(file.name), start, stop))
 
     def ask(self, name: bytes, user: int = ANN, repo: int = ANNS, kind: str = "namespace") -> bytes:
-        scope = Scope(kind, repo, user)
+        scope = Scope(kind, repo, user, f"run {user}")
         return self.xet.dedup.answer(name, scope, lambda ids: self.readers[user] & set(ids))
 
     def rows(self, table: sa.Table) -> list[sa.Row[tuple[object, ...]]]:
@@ -73,10 +76,10 @@ class World:
             return list(connection.execute(sa.select(table)))
 
 
-@pytest.fixture(params=["memory", "disk"])
+@pytest.fixture(params=STORES)
 def world(config: Config, database: Database, request: pytest.FixtureRequest) -> World:
     _people_and_repos(database)
-    blobs: BlobStore = MemoryBlobs() if request.param == "memory" else LocalBlobs(config.data_dir)
+    blobs = open_store(request, config.data_dir)
     return World(database, blobs, config.data_dir, Xet.over(database, blobs, file_bytes_max=10**9))
 
 
@@ -216,7 +219,7 @@ def test_d_xet_file_larger_than_allowed(world: World) -> None:
 def test_a_repo_deleted_meanwhile(world: World) -> None:
     file, xorb = file_of(make("late", 20_000))
     world.send_xorb(xorb)
-    with pytest.raises(Conflict):
+    with pytest.raises(RepoNotFound):
         world.register(shard_of([file], [xorb]), repo=99)
     assert not world.rows(schema.contents)
 
@@ -256,6 +259,7 @@ def test_e_xet_3_sending_the_bytes_is_what_counts(world: World) -> None:
         world.send_xorb(file.terms[0].xorb, BOB, body=b"")
     with pytest.raises(BadRequest):
         world.register(shard_of([file], []), BOB, BOBS)
+    assert world.send_xorb(file.terms[0].xorb, BOB) is True, "that somebody else sent it is not told"
     assert world.send_xorb(file.terms[0].xorb, BOB) is False
     world.register(shard_of([file], []), BOB, BOBS)
 
@@ -294,6 +298,103 @@ def test_deduplication_within_the_namespace(world: World) -> None:
         key = body[-128:-96]
         assert keyed(xorb.hashes[0], key) == bytes(answered.chunks[:32])
     assert world.ask(xorb.hashes[0])[-128:-96] != world.ask(xorb.hashes[0])[-128:-96], "a key of its own each"
+
+
+def _named(body: bytes, file: File) -> list[bytes]:
+    """The chunks of the file that an answer names."""
+    key = body[-128:-96]
+    names = {keyed(name, key): name for term in file.terms for name in term.xorb.hashes}
+    told = (entry.chunks[at : at + 32] for entry in shards.parse(body).xorbs for at in range(0, len(entry.chunks), 48))
+    return [names[bytes(name)] for name in told if bytes(name) in names]
+
+
+def test_an_answer_has_all_of_the_file_from_the_chunk_on(world: World) -> None:
+    """xet.md 8.4: with the chunk's xorb alone a client without memory sends the rest of the file again."""
+    parts = chunk(make("whole file", 1_500_000))
+    xorbs = [Xorb(parts[:6]), Xorb(parts[6:12]), Xorb(parts[12:])]
+    file = File([Term(xorb, 0, len(xorb.chunks)) for xorb in xorbs])
+    middle = File([Term(xorbs[1], 0, 6)])
+    for xorb in xorbs:
+        world.send_xorb(xorb)
+    world.register(shard_of([file, middle], xorbs))
+    body = world.ask(xorbs[0].hashes[0])
+    assert [entry.hash for entry in shards.parse(body).xorbs] == [xorb.name for xorb in xorbs]
+    assert _named(body, file) == [name for xorb in xorbs for name in xorb.hashes]
+    body = world.ask(xorbs[1].hashes[0])
+    assert shards.parse(body).xorbs[0].hash == xorbs[1].name, "the neighbours first"
+    assert len(shards.parse(body).xorbs) == 3
+
+
+def test_an_unknown_first_chunk_is_answered_with_the_newest_files(world: World) -> None:
+    """A changed header: the rest of the file is here, but nothing that the client would ask for (xet.md 8.4)."""
+    file = world.send(make("newest", 400_000))
+    unknown = b"\x01" * 32
+    assert _named(world.ask(unknown, kind="repo"), file) == file.terms[0].xorb.hashes
+    with pytest.raises(ContentNotFound):
+        world.ask(bytes(32), kind="repo")  # one in 1024: asked for anywhere in a file
+    with pytest.raises(ContentNotFound):
+        world.ask(unknown, repo=ANNS_OTHER)
+    for _ in range(10):
+        with suppress(ContentNotFound):
+            world.ask(unknown)
+    with pytest.raises(ContentNotFound):
+        world.ask(unknown)  # thousands of new files in one run are not told the same thousands of times
+
+
+def test_e_xet_1_an_answer_names_no_chunk_of_a_file_that_may_not_be_read(world: World) -> None:
+    """One xorb holds chunks of a secret file and of one that Bob may read: he learns of his alone."""
+    parts = chunk(make("mixed", 600_000))
+    xorb = Xorb(parts)
+    secret, shared = File([Term(xorb, 0, 3)]), File([Term(xorb, 3, 5)])
+    world.send_xorb(xorb)
+    world.register(shard_of([secret], [xorb]))
+    world.register(shard_of([shared], []), repo=ANNS_OTHER)
+    world.readers[BOB].add(ANNS_OTHER)
+    for asked in (xorb.hashes[3], xorb.hashes[0], b"\x01" * 32):  # his, the secret one, one that is nowhere
+        body = world.ask(asked, BOB, ANNS_OTHER, "repo")
+        assert _named(body, File([Term(xorb, 0, len(parts))])) == xorb.hashes[3:5]
+
+
+def test_nothing_known_is_one_read(world: World) -> None:
+    looked = list[str]()
+    fetch, engine = world.database.fetch_all_sync, world.database.engine
+    world.database.fetch_all_sync = lambda *told: looked.append("look-up") or fetch(*told)  # type: ignore[method-assign]
+    event.listen(engine, "before_cursor_execute", lambda *told: looked.append(told[2]))
+    with pytest.raises(ContentNotFound):
+        world.ask(bytes(32))
+    assert looked.count("look-up") == 1
+    assert len([text for text in looked if "xet_chunks" not in text]) == 1
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
+def test_sending_a_damaged_xorb_again_mends_it(world: World, damage: str) -> None:
+    file = world.send(make("mended", 300_000))
+    xorb = file.terms[0].xorb
+    key = xorb_key(to_text(xorb.name))
+    stored = bytearray(b"".join(world.blobs.read(key)))
+    stored[1000] ^= damage == "flip"
+    world.blobs.delete(key)
+    if damage != "lose":
+        world.blobs.put_bytes(key, bytes(stored[: -1 if damage == "cut" else None]))
+    with pytest.raises(Corrupt):
+        world.read(file)
+    other = Xorb(xorb.chunks, [1] * len(xorb.chunks))
+    with pytest.raises(Corrupt):
+        world.send_xorb(other)  # its places are not those that files and clients remember
+    world.send_xorb(xorb, BOB)
+    assert world.read(file) == file.data
+
+
+def test_the_same_chunks_compressed_otherwise_change_nothing(world: World) -> None:
+    parts = chunk(b"".join(b"%06d " % i for i in range(40_000)))
+    plain, packed = Xorb(parts), Xorb(parts, [1] * len(parts))
+    assert plain.name == packed.name
+    file = File([Term(plain, 0, len(parts))])
+    world.send_xorb(plain)
+    world.register(shard_of([file], [plain]))
+    world.send_xorb(packed, BOB)
+    assert world.read(file) == file.data
+    assert world.blobs.size(xorb_key(to_text(plain.name))) == len(plain.body)
 
 
 @pytest.mark.parametrize("scheme", [0, 1, 2])

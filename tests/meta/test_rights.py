@@ -32,7 +32,7 @@ PRINCIPALS = (
     "anonymous", "invalid", "stranger", "no_access", "read", "contributor", "creator", "write", "owner", "owner_read",
     "admin",
 )  # fmt: skip
-TARGETS = ("public", "private", "absent", "gated")
+TARGETS = ("public", "private", "absent", "gated", "deleted")
 
 # What a cell must be. `in`: the handler runs. The rest are refusals: status, and code when there is one.
 IN, NOBODY, UNKNOWN_401, UNKNOWN_404, FORBIDDEN = "in", "401", "401 RepoNotFound", "404 RepoNotFound", "403"
@@ -80,6 +80,10 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
 EXPECTED[Action.MANAGE] = EXPECTED[Action.WRITE]
 EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(("creator", "write", "owner"), _NONE)
 
+# A deleted repo can be restored for a while (scenario J7), and is as if it never was.
+for _cells in (cells for rows in EXPECTED.values() for cells in rows.values()):
+    _cells["deleted"] = _cells["absent"]
+
 _SIGNED_IN = [name for name in PRINCIPALS if name not in ("anonymous", "invalid")]
 EXPECTED_ELSEWHERE: dict[Needs, dict[str, str]] = {
     Needs.ANYONE: dict.fromkeys(PRINCIPALS, IN) | {"invalid": NOBODY},
@@ -98,6 +102,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
+    "sha": "0" * 64,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -106,7 +111,7 @@ _SERIAL = itertools.count(1)
 class Call:
     """One way to call a route. `needs` when the handler asks for more than the table; `fresh`: on a repo of its own.
 
-    `statuses`: what those who are let in get; anything but a refusal of rights when empty.
+    `statuses`: what those who are let in get; anything but a refusal of rights when empty. `of_absent_repo`: they are told so.
     """
 
     needs: Action | None = None
@@ -116,6 +121,7 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     fresh: bool = False
     statuses: tuple[int, ...] = (200,)
+    of_absent_repo: bool = False
 
 
 _PUSHED = f"{'1' * 40} {'0' * 40} refs/heads/absent\0 report-status".encode()
@@ -140,6 +146,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/tag/{rev}"): [Call(json={"tag": "{new}"})],
     ("DELETE", "/api/{repo:api}/tag/{rev}"): [Call(statuses=(404,))],
     ("POST", "/api/{repo:api}/super-squash/{rev}"): [Call(json={"message": "one"})],
+    ("POST", "/api/{repo:api}/restore-ref"): [Call(json={"move": 10**9}, statuses=(404,))],
     ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
@@ -171,6 +178,17 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:git}/info/lfs/locks/{id}/unlock"): [Call(json={}, headers=_LFS, statuses=(404,))],
     ("DELETE", "/api/{repo:bucket}"): [Call(fresh=True)],
     ("PUT", "/api/{repo:bucket}/settings"): [Call(json={"private": True}, fresh=True)],
+    # What is refused for its body comes after the rights to the source; those to the target have tests of their own.
+    ("POST", "/api/{repo:api}/duplicate"): [Call(json={"repository": "a/b/c"}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/lfs-files/duplicate"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:bucket}/lfs-files/duplicate"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/lfs-files/batch"): [Call(json={"deletions": {"sha": ["0" * 64]}})],
+    ("DELETE", "/api/{repo:api}/lfs-files/{sha}"): [Call()],
+    ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("GET", "/api/{repo:bucket}/events"): [
+        Call(query="?cursor=x", statuses=(400,))
+    ],  # otherwise it goes on for minutes
     ("POST", "/api/{repo:bucket}/paths-info"): [Call(json={"paths": ["folder/a.txt"]})],
     ("POST", "/api/{repo:bucket}/batch"): [Call(body=b'{"type":"deleteFile","path":"absent"}\n')],
 }
@@ -186,6 +204,7 @@ NAMED_IN_BODY: dict[tuple[str, str], Call] = {
 # Routes about no repo that change something, or whose handler asks for more.
 CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/repos/create"): Call(json={"name": "{new}"}),
+    ("POST", "/api/deleted-repos/{uid}/restore"): Call(json={}, of_absent_repo=True),
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),
@@ -213,7 +232,7 @@ class World:
         return repo
 
     def id_of(self, kind: RepoType, target: str, call: Call) -> RepoId:
-        if not call.fresh or target == "absent":
+        if not call.fresh or target in ("absent", "deleted"):
             return RepoId(kind, "lab", f"{target:-<8}".replace("-", "x"))
         return self.make(kind, target, f"fresh{next(_SERIAL)}").repo_id
 
@@ -265,6 +284,8 @@ def _peopled(inside: Inside) -> World:
                     inside.commit(repo, owner, {"b.txt": b"2"})
                     _open_pull(inside, repo, owner)
                 inside.hub.catalog.alias(f"alias-{target}", repo.repo_id)
+                if target == "deleted":
+                    inside.hub.catalog.delete(admin, repo)
     return world
 
 
@@ -308,6 +329,8 @@ def _parameter(name: str) -> str:
 
 def outcome(answer: Answer, call: Call) -> str:
     code = answer.headers.get("x-error-code", "")
+    if call.of_absent_repo and code == "RepoNotFound":
+        return IN
     if answer.status in (401, 403) or code in ("RepoNotFound", "GatedRepo"):
         return f"{answer.status} {code}".strip()
     if answer.status == 501 or answer.status in call.statuses or (not call.statuses and answer.status < 500):
@@ -368,6 +391,9 @@ def _walk(world: World, route: Route, call: Call, needs: Action, kind: RepoType,
             if found != expected:
                 yield f"{where}: {found}, not {expected}"
             answers[target] = _without_names(answer, repo_id)
+        if answers["deleted"] != answers["absent"]:
+            both = f"{answers['deleted']!r}\n{answers['absent']!r}"
+            yield f"{route.method} {route.pattern} tells {principal} deleted from absent:\n{both}"
         if principal in ("anonymous", "stranger", "no_access") and answers["private"] != answers["absent"]:
             both = f"{answers['private']!r}\n{answers['absent']!r}"
             yield f"{route.method} {route.pattern} tells {principal} private from absent:\n{both}"

@@ -98,6 +98,36 @@ def test_a_changed_file_sends_what_changed(hub: Hub, ada: Account, tmp_path: Pat
     assert stored_bytes(hub) == before
 
 
+def test_a_changed_header_sends_the_header(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """The first chunk is new, and of this file the client would ask for no other (xet.md 8.4)."""
+    data = noise(5, 12_000_000)
+    repo = f"{ada.name}/{hub.name('header')}"
+    (tmp_path / "model.bin").write_bytes(data)
+    publish(hub, ada, repo, tmp_path)
+    before = stored_bytes(hub)
+    (tmp_path / "model.bin").write_bytes(noise(6, 100_000) + data[100_000:])
+    publish(hub, ada, repo, tmp_path)
+    assert stored_bytes(hub) - before < 400_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("change", ["inserted", "replaced"])
+def test_a_changed_megabyte_of_200(hub: Hub, ada: Account, tmp_path: Path, change: str) -> None:
+    """The goals of performance.md: at most 1.2 MB for one that was inserted, 1.3 MB for the first one replaced."""
+    data = noise(7, 200_000_000)
+    repo = f"{ada.name}/{hub.name(f'large-{change}')}"
+    (tmp_path / "model.bin").write_bytes(data)
+    publish(hub, ada, repo, tmp_path)
+    before, megabyte = stored_bytes(hub), noise(8, 1_000_000)
+    changed = (
+        data[:100_000_000] + megabyte + data[100_000_000:] if change == "inserted" else megabyte + data[1_000_000:]
+    )
+    (tmp_path / "model.bin").write_bytes(changed)
+    published = publish(hub, ada, repo, tmp_path)
+    assert published["lfs"] == {"model.bin": hashlib.sha256(changed).hexdigest()}
+    assert stored_bytes(hub) - before <= (1_200_000 if change == "inserted" else 1_300_000)
+
+
 def test_a_stranger_gains_nothing_from_private_chunks(hub: Hub, ada: Account, tmp_path: Path) -> None:
     """E-XET-1 and 3 with the real client: it is told nothing, sends everything, and owns what it sent."""
     (tmp_path / "weights.bin").write_bytes(noise(4, 2_000_000))

@@ -22,6 +22,11 @@ def test_the_later_of_file_environment_and_options_wins(tmp_path: Path) -> None:
     assert load(environ={"PIOCHE_ALLOWED_HOSTS": " a.lan, b.lan,"}).allowed_hosts == ("a.lan", "b.lan")
 
 
+def test_a_secret_is_in_no_message_of_a_configuration() -> None:
+    config = Config(storage_access_key="key", storage_secret_key="s3cr3t")
+    assert "s3cr3t" not in repr(config)
+
+
 def test_what_is_not_ours_is_not_looked_at() -> None:
     assert load(environ={"HOME": "/", "pioche_port": "x", "XPIOCHE_PORT": "x"}).port == 8000
 
@@ -50,7 +55,16 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_PUBLIC_URL": "ftp://hub"}, "public_url"),
     ({"PIOCHE_DATABASE_URL": "mysql://x"}, "database_url"),
     ({"PIOCHE_DATABASE_URL": "postgresql://host:port/x"}, "database_url"),
-    ({"PIOCHE_STORAGE_URL": "s3://bucket"}, "storage_url"),
+    ({"PIOCHE_STORAGE_URL": "bucket"}, "storage_url"),
+    ({"PIOCHE_STORAGE_URL": "ftp://bucket"}, "storage_url"),
+    ({"PIOCHE_STORAGE_URL": "s3://key:secret@bucket"}, "storage_url"),
+    ({"PIOCHE_STORAGE_ENDPOINT": "store:9000"}, "storage_endpoint"),
+    ({"PIOCHE_STORAGE_ENDPOINT": "http://store:9000"}, "storage_endpoint"),
+    ({"PIOCHE_STORAGE_PUBLIC_ENDPOINT": "https://store/path"}, "storage_public_endpoint"),
+    ({"PIOCHE_STORAGE_ACCESS_KEY": "x"}, "storage_secret_key"),
+    ({"PIOCHE_STORAGE_SECRET_KEY": "x"}, "storage_access_key"),
+    ({"PIOCHE_STORAGE_TIMEOUT_SECONDS": "0"}, "storage_timeout_seconds"),
+    ({"PIOCHE_STORAGE_PATH_STYLE": "yes"}, "PIOCHE_STORAGE_PATH_STYLE"),
     ({"PIOCHE_TLS_CERT": "/x.pem"}, "tls_key"),
     ({"PIOCHE_TLS_KEY": "/x.pem"}, "tls_cert"),
     ({"PIOCHE_TLS_CERT": "/absent.pem", "PIOCHE_TLS_KEY": "/absent.pem"}, "tls_cert"),

@@ -19,7 +19,8 @@ _BY_TOKEN_ID = Lookup(_SELECT + "WHERE t.id = :id")
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """`user_id` 0 is nobody. `may_write` tells what the token allows, not what the user may do."""
+    """`user_id` 0 is nobody, or who runs commands on the machine. `may_write` tells what the token allows, not what the
+    user may do."""
 
     user_id: int
     name: str
@@ -31,7 +32,12 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def is_anonymous(self) -> bool:
-        return self.user_id == 0
+        return self.user_id == 0 and not self.is_admin
+
+    @classmethod
+    def operator(cls) -> Self:
+        """Who runs commands on the hub's own machine: an administrator without an account."""
+        return cls(0, "operator", may_write=True, is_admin=True)
 
     @classmethod
     def nobody(cls) -> Self:

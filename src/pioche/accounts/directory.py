@@ -104,12 +104,15 @@ class Directory:
         return self._create(Kind.ORG, parse_account_name(name), values, creator_id=creator_id)
 
     def remove_org(self, org: Account) -> None:
-        """With its memberships. Raises Conflict while it owns repos."""
+        """With its memberships, and with its deleted repos, which nobody can restore then. Raises Conflict while it
+        owns repos."""
+        repos = schema.repos
         with self._database.write() as connection:
-            owned = sa.select(sa.func.count()).where(schema.repos.c.namespace_id == org.id)
+            owned = sa.select(sa.func.count()).where(repos.c.namespace_id == org.id, repos.c.deleted_at.is_(None))
             count = connection.execute(owned).scalar_one()
             if count:
                 raise Conflict(f"{org.name} owns {count} repos: delete or move them first")
+            connection.execute(repos.delete().where(repos.c.namespace_id == org.id))
             connection.execute(_accounts.delete().where(_accounts.c.id == org.id))
             _tell(connection, "org.delete", org)
 

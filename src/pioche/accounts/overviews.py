@@ -26,14 +26,15 @@ class Overview:
 def overview(database: Database, account: Account, caller: Caller) -> Overview:
     """Private repos are counted for those who may read them, so that a number tells nothing to others."""
     with database.read() as connection:
-        by_type = sa.select(_repos.c.type, sa.func.count()).where(_repos.c.namespace_id == account.id)
+        alive = _repos.c.deleted_at.is_(None)
+        by_type = sa.select(_repos.c.type, sa.func.count()).where(_repos.c.namespace_id == account.id, alive)
         if not _reads_all(connection, account, caller):
             by_type = by_type.where(_repos.c.private.is_(False))
         counts = {row[0]: row[1] for row in connection.execute(by_type.group_by(_repos.c.type))}
         discussions = (
             sa.select(sa.func.count())
             .select_from(_discussions.join(_repos, _repos.c.id == _discussions.c.repo_id))
-            .where(_discussions.c.author_id == account.id, _repos.c.private.is_(False))
+            .where(_discussions.c.author_id == account.id, _repos.c.private.is_(False), alive)
         )
         members = sa.select(sa.func.count()).where(_memberships.c.org_id == account.id)
         return Overview(

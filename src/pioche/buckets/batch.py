@@ -8,21 +8,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
+from pioche.buckets import changes
+from pioche.buckets.changes import Change
 from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, upsert
+from pioche.db.dialect import upsert
 from pioche.db.instance import now_ms
 from pioche.errors import Failure, HubError, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import EntryPath, RepoId, Sha256
 from pioche.repos.access import Access, Action, Repo
+from pioche.storage import collection
 from pioche.storage.contents import insert_links
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
 
 _BATCH = 500
 
@@ -71,16 +73,27 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
     sources, refusals = _open_sources(access, caller, operations)
     try:
         with bucket.database.write() as connection:
+            collection.keep_out(connection)
+            _lock(connection, bucket)
             held = _held(connection, bucket, sources, operations)
             wanted, refused = _decide(operations, held, refusals)
             copied = [o for o in operations if isinstance(o, Add) and o.source is not None and wanted.get(o.path) is o]
             _link(connection, bucket, caller, [(o.xet_hash, held[o.source, o.xet_hash]) for o in copied])
-            _write(connection, bucket, wanted, held)
+            changed = _write(connection, bucket, wanted, held)
             if wanted:
-                outbox.append(connection, Event("bucket.update", bucket.id, caller.user_id, {}))
+                payload = changes.payload(changed)
+                outbox.append(connection, Event(changes.KIND, bucket.id, caller.user_id, payload))
     except sa.exc.IntegrityError:
         raise RepoNotFound from None
     return refused
+
+
+def _lock(connection: sa.Connection, bucket: Repo) -> None:
+    """Raises RepoNotFound for a bucket that was deleted since it was opened."""
+    repos = schema.repos
+    query = sa.select(repos.c.id).where(repos.c.id == bucket.id, repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update()).first() is None:
+        raise RepoNotFound
 
 
 def _open_sources(
@@ -149,19 +162,10 @@ def _decide(
 
 
 def _link(connection: sa.Connection, bucket: Repo, caller: Caller, copied: Sequence[tuple[str, _Held]]) -> None:
-    """The copied contents are the bucket's from now on, and so are their xorbs."""
-    sha256s = [held.sha256 for _, held in copied if held.sha256 is not None]
+    """The copied contents are the bucket's from now on."""
+    sha256s = sorted(held.sha256 for _, held in copied if held.sha256 is not None)
     # Opened for WRITE, the bucket has a caller with an id.
-    insert_links(connection, bucket.id, caller.user_id, sorted(sha256s))
-    hashes, table, at = sorted({xet_hash for xet_hash, _ in copied}), schema.xet_files, now_ms()
-    xorbs = set[str]()
-    for start in range(0, len(hashes), _BATCH):
-        query = sa.select(table.c.terms).where(table.c.hash.in_(hashes[start : start + _BATCH]))
-        for terms in connection.execute(query).scalars():
-            xorbs.update(to_text(term.xorb) for term in parse_terms(bytes(terms)))
-    if xorbs:
-        rows = [{"repo_id": bucket.id, "hash": xorb, "created_at": at} for xorb in sorted(xorbs)]
-        connection.execute(insert_if_absent(connection, schema.repo_xorbs), rows)
+    insert_links(connection, bucket.id, caller.user_id, sha256s)
 
 
 def _write(
@@ -169,15 +173,15 @@ def _write(
     bucket: Repo,
     wanted: Mapping[EntryPath, Operation],
     held: Mapping[_Place, _Held],
-) -> None:
+) -> list[Change]:
     files, repos, at = schema.bucket_files, schema.repos, now_ms()
-    gone = sorted(path for path, operation in wanted.items() if isinstance(operation, Delete))
+    known = _known(connection, bucket, sorted(wanted))
+    gone = sorted(path for path, operation in wanted.items() if isinstance(operation, Delete) and path in known)
     for start in range(0, len(gone), _BATCH):
         here = (files.c.repo_id == bucket.id) & files.c.path.in_(gone[start : start + _BATCH])
         connection.execute(files.delete().where(here))
     rows = [
         {
-            "repo_id": bucket.id,
             "path": path,
             "size": held[operation.source, operation.xet_hash].size,
             "xet_hash": operation.xet_hash,
@@ -189,5 +193,17 @@ def _write(
     ]
     if rows:
         changed = ("size", "xet_hash", "mtime", "uploaded_at")
-        connection.execute(upsert(connection, files, ("repo_id", "path"), changed), rows)
+        values = [{"repo_id": bucket.id, **row} for row in rows]
+        connection.execute(upsert(connection, files, ("repo_id", "path"), changed), values)
     connection.execute(repos.update().where(repos.c.id == bucket.id).values(updated_at=at))
+    added = [msgspec.convert({"op": "update" if row["path"] in known else "add", **row}, Change) for row in rows]
+    return [*(Change("delete", path) for path in gone), *added]
+
+
+def _known(connection: sa.Connection, bucket: Repo, paths: list[EntryPath]) -> set[str]:
+    """Those of `paths` that there are."""
+    files, known = schema.bucket_files, set[str]()
+    for start in range(0, len(paths), _BATCH):
+        here = (files.c.repo_id == bucket.id) & files.c.path.in_(paths[start : start + _BATCH])
+        known.update(connection.execute(sa.select(files.c.path).where(here)).scalars())
+    return known

@@ -40,7 +40,7 @@ class Page:
 def get(bucket: Repo) -> BucketInfo:
     """Of an opened bucket. Raises RepoNotFound when it was deleted meanwhile."""
     with bucket.database.read() as connection:
-        found = _infos(connection, [_repos.c.id == bucket.id], limit=1)
+        found = _infos(connection, [_repos.c.id == bucket.id, _repos.c.deleted_at.is_(None)], limit=1)
     if not found:
         raise RepoNotFound
     return found[0]

@@ -41,8 +41,11 @@ def serve(
     settings = config.load(options)
     log.configure(settings.log_level, settings.log_format)
     config.prepare_data_dir(settings)
-    supervisor = Supervisor(settings, held=lock.hold(settings.data_dir))
-    if password := app.prepare_start(settings):
+    held = lock.hold(settings)
+    supervisor = Supervisor(settings, held=held.descriptor)
+    password = app.prepare_start(settings, is_alone=held.is_alone)
+    held.started()
+    if password:
         _print(
             {"administrator": "admin", "password": password},
             "First start: user {administrator}, one-time password {password}",

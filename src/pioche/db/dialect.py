@@ -1,6 +1,6 @@
 """The few statements that the two engines spell differently. Each is made once: making one takes longer than running it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -35,3 +35,9 @@ def _upsert(
         return lite.on_conflict_do_update(index_elements=keys, set_={name: lite.excluded[name] for name in changed})
     post = postgresql.insert(table)
     return post.on_conflict_do_update(index_elements=keys, set_={name: post.excluded[name] for name in changed})
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Many of `insert_if_absent`; none is fine too."""
+    if rows:
+        connection.execute(insert_if_absent(connection, table), rows)

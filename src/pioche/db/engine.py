@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from pioche.config import Config
 from pioche.db.lookup import Lookup as Lookup
 from pioche.db.lookup import Row as Row
 from pioche.db.remembered import Remembered
-from pioche.errors import BadRequest, OutOfSpace, Unavailable
+from pioche.errors import BadRequest, Corrupt, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
@@ -34,7 +35,7 @@ class Database:
         self._sqlite_path = config.data_dir / "pioche.db"
         self._writer = threading.Lock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[_Reader] = []
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._url = config.database_url
@@ -94,13 +95,16 @@ class Database:
             with self.read() as connection:
                 return [tuple(row) for row in connection.execute(sa.text(lookup.sqlite), dict(params))]
         try:
-            return self._reader().execute(lookup.sqlite, params).fetchall()
+            return self._reader().fetch(lookup.sqlite, params)
         except sqlite3.Error as error:
             raise _ours(error) from error
 
     def data_version(self) -> int:
         """Changes when another connection commits (SQLite); of use only beside an earlier answer in the same thread."""
-        version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
+        try:
+            version: int = self._reader().fetch("PRAGMA data_version", {})[0][0]
+        except sqlite3.Error as error:
+            raise _ours(error) from error
         return version
 
     def close(self) -> None:
@@ -120,18 +124,12 @@ class Database:
 
     # --- SQLite ---
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if connection is None:
-            # Closed by `close`, which may run on another thread.
-            connection = sqlite3.connect(
-                f"file:{self._sqlite_path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
-            connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-            self._local.reader = connection
-            self._readers.append(connection)
-        return connection
+    def _reader(self) -> "_Reader":
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader(self._sqlite_path)
+            self._readers.append(reader)
+        return reader
 
     def _sqlite_engine(self) -> sa.Engine:
         engine = sa.create_engine(
@@ -185,6 +183,29 @@ class Database:
             raise _ours(error) from error
 
 
+class _Reader:
+    """A read-only SQLite connection of one thread. Another one may close it, but never under a running look-up: Python's
+    driver crashes on that."""
+
+    __slots__ = ("_connection", "_lock")
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+        self._connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+
+    def fetch(self, sql: str, params: Params) -> list[Row]:
+        with self._lock:
+            return self._connection.execute(sql, params).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Driver errors become ours here, once. IntegrityError passes: the caller knows which name was taken."""
@@ -200,8 +221,18 @@ def _translated() -> Iterator[None]:
         raise _ours(getattr(error, "orig", None) or error) from error
 
 
-def _ours(error: BaseException) -> Unavailable | OutOfSpace:
-    text = str(error).lower()
-    if "full" in text or "no space" in text:
-        return OutOfSpace("The disk that holds the database is full")
+_SQLITE_FULL = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE))
+_SQLITE_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_POSTGRES_FULL = "53100"  # disk_full; the others: data_corrupted, index_corrupted
+_POSTGRES_DAMAGED = frozenset(("XX001", "XX002"))
+
+
+def _ours(error: BaseException) -> Unavailable | OutOfSpace | Corrupt:
+    code, state = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
+    if code in _SQLITE_FULL or state == _POSTGRES_FULL or "no space left" in str(error).lower():
+        return OutOfSpace("The disk that holds the database is full: nothing was changed")
+    if state in _POSTGRES_DAMAGED or (code is not None and code & 0xFF in _SQLITE_DAMAGED):
+        return Corrupt("The database is damaged: restore it from a backup")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_READONLY:
+        return Unavailable("The database can only be read at this time: nothing was changed")
     return Unavailable("The database does not answer: try again")

@@ -6,6 +6,7 @@ import time
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database
 from pioche.keys import SigningKey
 
@@ -35,6 +36,38 @@ def epoch(database: Database) -> int:
     """Part of every Xet address; raised after a restore."""
     with database.read() as connection:
         return int(connection.execute(sa.select(schema.instance.c.value).filter_by(key="epoch")).scalar_one())
+
+
+def raise_epoch(connection: sa.Connection) -> int:
+    """A new epoch, in the caller's transaction: what Xet clients remember of this hub's xorbs ends (architecture.md
+    section 4). The clock is in it: after a restore it is above every epoch that the lost database may have had."""
+    table = schema.instance
+    found = int(connection.execute(sa.select(table.c.value).filter_by(key="epoch")).scalar_one())
+    raised = max(found + 1, int(time.time()))
+    connection.execute(table.update().where(table.c.key == "epoch").values(value=str(raised)))
+    return raised
+
+
+def identity(database: Database) -> str:
+    """What tells this hub from every other, its copies apart: made when first asked for, kept in backups."""
+    with database.write() as connection:
+        fresh = insert_if_absent(connection, schema.instance).values(key="identity", value=secrets.token_hex(16))
+        connection.execute(fresh)
+        found = connection.execute(sa.select(schema.instance.c.value).filter_by(key="identity"))
+        return str(found.scalar_one())
+
+
+def note(database: Database, name: str, text: str) -> None:
+    """Keeps a few words about this hub under a name, such as when it was last backed up."""
+    with database.write() as connection:
+        row = upsert(connection, schema.instance, ("key",), ("value",))
+        connection.execute(row.values(key=f"note {name}", value=text))
+
+
+def noted(database: Database, name: str) -> str | None:
+    """What `note` was last given."""
+    with database.read() as connection:
+        return connection.execute(sa.select(schema.instance.c.value).filter_by(key=f"note {name}")).scalar()
 
 
 def signing_keys(database: Database) -> list[SigningKey]:

@@ -14,20 +14,24 @@ from pioche.errors import ConfigError
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
+_ADVISORY_LOCK = 0x70696F636865  # "pioche": a number that other users of the server will not take by chance
+
 
 def upgrade(database: Database) -> None:
     """Runs what is missing, in one transaction. Raises ConfigError when a newer version wrote the database."""
     known = revisions()
     with database.read() as connection:
-        if _current(connection) == known[-1]:
+        if current(connection) == known[-1]:
             return
     with database.write() as connection:
-        current = _current(connection)  # another process may have been first
-        if current == known[-1]:
+        if not database.is_sqlite:  # nodes that start together: the second finds everything done
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        found = current(connection)  # another process may have been first
+        if found == known[-1]:
             return
-        if current is not None and current not in known:
-            raise ConfigError("database", f"it was written by a newer Pioche (schema {current}): start that version")
-        _run(connection)
+        if found is not None and found not in known:
+            raise ConfigError("database", f"it was written by a newer Pioche (schema {found}): start that version")
+        run(connection, known[-1])
 
 
 def revisions() -> list[str]:
@@ -45,17 +49,18 @@ def alembic_config() -> "AlembicConfig":
     return config
 
 
-def _current(connection: sa.Connection) -> str | None:
+def current(connection: sa.Connection) -> str | None:
     """What the database says it is; None when nothing was ever done to it."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    current: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return current
+    found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
-def _run(connection: sa.Connection) -> None:
+def run(connection: sa.Connection, revision: str) -> None:
+    """Brings the database up to `revision` in the caller's transaction; what is there already is left alone."""
     from alembic import command
 
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -248,8 +248,20 @@ repo_contents = Table(
     _repo_key(),
     Column("sha256", Text, ForeignKey("contents.sha256"), primary_key=True),
     Column("uploader_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),  # or uploaded again: what is young is not collected
     Index(None, "sha256"),
+    Index(None, "repo_id", "created_at"),
+)
+
+# Large files that were removed from a repo while its commits still name them: absent on purpose, not by damage.
+removed_contents = Table(
+    "removed_contents",
+    metadata,
+    _repo_key(),
+    Column("sha256", Text, primary_key=True),
+    Column("by_id", _Id),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 uploads = Table(
@@ -284,6 +296,18 @@ xorb_uploads = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# What the clients of a repo may take for stored, for three weeks: they remember the xorbs that they have sent, by the
+# address of the repo's store, which the epoch is part of (xet.md section 9).
+remembered_xorbs = Table(
+    "remembered_xorbs",
+    metadata,
+    _repo_key(),
+    Column("hash", Text, ForeignKey("xorbs.hash", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # the repo's when it was sent: another one, and it is forgotten
+    Column("at", BigInteger, nullable=False),
+    Index(None, "hash"),
+)
+
 repo_xorbs = Table(
     "repo_xorbs",
     metadata,
@@ -300,6 +324,16 @@ xet_files = Table(
     Column("size", BigInteger, nullable=False),
     Column("terms", LargeBinary, nullable=False),  # packed: storage/xet/files.py
     Column("created_at", BigInteger, nullable=False),
+)
+
+# Which files a xorb is part of: a row for each, however many terms of the file name it.
+xet_file_xorbs = Table(
+    "xet_file_xorbs",
+    metadata,
+    Column("xorb", Text, ForeignKey("xorbs.hash", ondelete="CASCADE"), primary_key=True),
+    Column("file", Text, ForeignKey("xet_files.hash", ondelete="CASCADE"), primary_key=True),
+    Index(None, "file"),
+    sqlite_with_rowid=False,
 )
 
 # Only the chunks that clients may ask for: the first of a file, and those whose hash mod 1024 is 0.

@@ -60,7 +60,10 @@ class Objects(Reader):
 
     def _count_all(self, oid: Oid) -> int:
         with self._lock:
-            return sum(1 for _ in self._repo.walk(oid))
+            try:
+                return sum(1 for _ in self._repo.walk(oid))
+            except (pygit2.GitError, KeyError) as error:
+                raise Corrupt(f"The history of {oid} cannot be read: {error}") from error
 
     def expand_short(self, prefix: str) -> list[Oid]:
         """The commits whose id begins with `prefix` (hex digits): none, one, or all that share it."""
@@ -79,7 +82,10 @@ class Objects(Reader):
         for oid in (ancestor, descendant):
             self.commit(oid)
         with self._lock:
-            return ancestor == descendant or bool(self._repo.descendant_of(descendant, ancestor))
+            try:
+                return ancestor == descendant or bool(self._repo.descendant_of(descendant, ancestor))
+            except pygit2.GitError as error:
+                raise Corrupt(f"The history of {descendant} cannot be read: {error}") from error
 
     def merge_base(self, one: Oid, other: Oid) -> Oid | None:
         """The best common ancestor, or None for unrelated histories. Raises ObjectMissing when either is not there."""
@@ -103,7 +109,7 @@ class Objects(Reader):
         old_tree = self.commit(old).tree if old else EMPTY_TREE
         arguments = ["diff-tree", "-p", "-r", "-M", "-l500", "--no-ext-diff", "--no-textconv", "--full-index"]
         arguments += ["--end-of-options", old_tree, self.commit(new).tree]
-        with Snapshot(self._scratch, self.path, self.seed) as snapshot:
+        with Snapshot(self._scratch, self.path, self.seed, is_for_reading=True) as snapshot:
             data = program.first_bytes(snapshot.path, arguments, limit_bytes, timeout_s=_PATCH_TIMEOUT_S)
         return data.decode("utf-8", "replace")
 

@@ -27,19 +27,20 @@ class _Row(NamedTuple):
     offset: int
 
 
-def write_pack(folder: Path, objects: Iterable[NewObject]) -> str:
+def write_pack(folder: Path, objects: Iterable[NewObject], *, scratch: Path | None = None) -> str:
     """Writes the objects into `folder` as `pack-<name>.pack` and `.idx`, both synced, and returns `<name>`.
 
     Idempotent: the same objects in the same order give the same name. Readers see the pack only when the index is in
-    place, which is the last step. Raises ValueError when there is nothing to write.
+    place, which is the last step. What is half written lies in `scratch`, on the same file system (None: in `folder`).
+    Raises ValueError when there is nothing to write.
     """
     unique = {object_id(kind, data): (kind, data) for kind, data in objects}
     if not unique:
         raise ValueError("a pack holds at least one object")
     body, rows, trailer = _encode_pack(unique)
     name = trailer.hex()
-    write_synced(folder / f"pack-{name}.pack", body)
-    write_synced(folder / f"pack-{name}.idx", _encode_index(rows, trailer))
+    write_synced(folder / f"pack-{name}.pack", body, scratch=scratch)
+    write_synced(folder / f"pack-{name}.idx", _encode_index(rows, trailer), scratch=scratch)
     sync_folder(folder)
     return name
 
@@ -53,9 +54,10 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_synced(path: Path, parts: list[bytes]) -> None:
-    """Writes a read-only file, under a temporary name first: a crash or a full disk leaves nothing that looks whole."""
-    partial = path.with_name(f"tmp_{path.name}_{os.urandom(6).hex()}")
+def write_synced(path: Path, parts: list[bytes], *, scratch: Path | None = None) -> None:
+    """Writes a read-only file, under a temporary name in `scratch` first: a crash or a full disk leaves nothing that looks
+    whole, and nothing where nobody would sweep it."""
+    partial = (scratch or path.parent) / f"tmp_{path.name}_{os.urandom(6).hex()}"
     try:
         with partial.open("xb") as file:
             file.writelines(parts)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pioche.errors import Failure, Unavailable
+from pioche.errors import Corrupt, Failure, OutOfSpace, Unavailable
 
 _CONFIG = {
     "core.hooksPath": "/dev/null",
@@ -45,8 +45,28 @@ _LIMITS = {
 }
 
 
+# What git says when the machine failed it, and when stored objects did (its strbuf of strerror, and zlib's words).
+_FULL = (b"No space left on device", b"Disk quota exceeded")
+_FAILING = (b"Read-only file system", b"Input/output error", b"Too many open files")
+_DAMAGED = (b"corrupt", b"inflate: data stream error", b"mismatch", b"bad packed object")
+
+
 class GitFailed(Failure):
     """The git program ended with an error that is not the caller's."""
+
+
+def fault(complaint: bytes, *, stored: bool = True) -> Failure | None:
+    """What of this server's own made git give up, by what it said; None when it was something else.
+
+    `stored`: what it read was stored and checked before, so that damage is ours.
+    """
+    if any(words in complaint for words in _FULL):
+        return OutOfSpace("The disk of this server is full: nothing was stored")
+    if any(words in complaint for words in _FAILING):
+        return Unavailable("The disk of this server does not answer: try again")
+    if stored and any(words in complaint for words in _DAMAGED):
+        return Corrupt("A stored git object is damaged")
+    return None
 
 
 def command(git_dir: Path, arguments: Sequence[str], **config: str) -> list[str]:
@@ -95,7 +115,9 @@ def output(git_dir: Path, arguments: Sequence[str], *, stdin: bytes = b"", timeo
     """What git wrote on its standard output. Raises GitFailed when it ended with an error."""
     done = run(git_dir, arguments, stdin=stdin, timeout_s=timeout_s)
     if done.returncode:
-        raise GitFailed(f"git {arguments[0]} failed: {done.stderr.decode('utf-8', 'replace').strip()[:500]}")
+        raise fault(done.stderr) or GitFailed(
+            f"git {arguments[0]} failed: {done.stderr.decode('utf-8', 'replace').strip()[:500]}"
+        )
     return done.stdout
 
 
@@ -124,20 +146,26 @@ def first_bytes(git_dir: Path, arguments: Sequence[str], limit_bytes: int, *, ti
 def to_file(git_dir: Path, arguments: Sequence[str], stdin: Path, stdout: Path, *, timeout_s: float) -> int:
     """Runs git from one file to another and returns its exit status. What it writes is capped: it may be hostile work.
 
-    Raises Unavailable past `timeout_s`.
+    Raises Unavailable past `timeout_s`, and what `fault` finds.
     """
     with stdin.open("rb") as reading, stdout.open("wb") as writing:
         process = subprocess.Popen(
-            command(git_dir, arguments), stdin=reading, stdout=writing, stderr=subprocess.DEVNULL, env=environment()
+            command(git_dir, arguments), stdin=reading, stdout=writing, stderr=subprocess.PIPE, env=environment()
         )
         try:
             limit(process.pid, file_bytes=_OUTPUT_BYTES_MAX)
-            return process.wait(timeout_s)
+            _, complaint = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             raise Unavailable(f"git {arguments[0]} did not finish within {timeout_s:g} s") from None
         finally:
             process.kill()
             process.wait()
+            if process.stderr:
+                process.stderr.close()
+    found = fault(complaint) if process.returncode else None
+    if found:
+        raise found
+    return process.returncode
 
 
 def limit(pid: int, **limits: int) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import pygit2
 import pygit2.enums
 
-from pioche.errors import Corrupt
+from pioche.errors import Corrupt, Unavailable
 from pioche.git.objects import (
     KINDS,
     BadObject,
@@ -58,7 +58,7 @@ class Reader:
         self._open()
 
     def _open(self) -> None:
-        self._on_disk = (self.path / "objects").is_dir()
+        self._on_disk = self._is_on_disk()
         self._odb = pygit2.Odb()
         if self._on_disk:
             self._odb.add_disk_alternate(str(self.path / "objects"))
@@ -69,8 +69,13 @@ class Reader:
 
     def _look_again(self) -> None:
         """The first write may have happened since this was opened."""
-        if not self._on_disk and (self.path / "objects").is_dir():
+        if not self._on_disk and self._is_on_disk():
             self._open()
+
+    def _is_on_disk(self) -> bool:
+        """libgit2 looks for the folder of packs once, when it is told of the objects: a first write may be half way, now or
+        since a crash."""
+        return (self.path / "objects" / "pack").is_dir()
 
     def add_seed(self, seed: Mapping[Oid, NewObject]) -> None:
         self.seed.update(seed)
@@ -94,6 +99,8 @@ class Reader:
         except KeyError:
             raise ObjectMissing(oid) from None
         except pygit2.GitError as failure:
+            if "open files" in str(failure):
+                raise Unavailable("Too many files are open at this moment: try again") from failure
             raise Corrupt(f"git object {oid} is damaged: {failure}") from failure
 
     def __contains__(self, oid: Oid) -> bool:
@@ -199,7 +206,10 @@ class Reader:
 
     def _deltas(self, old_tree: Oid, new_tree: Oid) -> list[pygit2.DiffDelta]:
         with self._lock:
-            return list(self._parsed(old_tree).diff_to_tree(self._parsed(new_tree)).deltas)
+            try:
+                return list(self._parsed(old_tree).diff_to_tree(self._parsed(new_tree)).deltas)
+            except (pygit2.GitError, KeyError) as error:
+                raise Corrupt(f"The trees {old_tree} and {new_tree} cannot be compared: {error}") from error
 
     def _parsed(self, tree: Oid) -> pygit2.Tree:
         """The tree as libgit2 keeps it. Called under the lock. Raises ObjectMissing, Corrupt."""

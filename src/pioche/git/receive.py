@@ -131,7 +131,7 @@ class Quarantine:
         return [self._pack] if self._pack else []
 
     async def take(self, body: Body, limit_bytes: int) -> None:
-        """Stores and checks the pack that follows in `body`. Raises PackRefused, TooLarge, BadRequest."""
+        """Stores and checks the pack that follows in `body`. Raises PackRefused, TooLarge, BadRequest, OutOfSpace."""
         header = await body.head(_PACK_HEADER.size)
         if len(header) < _PACK_HEADER.size:
             raise BadRequest("The push has no pack after its commands")
@@ -166,7 +166,7 @@ class Quarantine:
             await stop(process)
         named = _NAME.match(answer)
         if process.returncode or named is None:
-            raise PackRefused(_reason(complaint))
+            raise program.fault(complaint, stored=False) or PackRefused(_reason(complaint))
         return self.path / "objects" / "pack" / f"pack-{named[1].decode()}.pack"
 
     def new_objects(self, tips: Sequence[Oid]) -> Iterator[Incoming]:

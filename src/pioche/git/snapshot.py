@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from pioche.errors import OutOfSpace, Unavailable
 from pioche.git.objects import NewObject
 from pioche.git.packs import write_pack
 from pioche.names import Oid
+from pioche.storage.disk import translated
 
 
 class Ref(NamedTuple):
@@ -36,9 +38,14 @@ class Snapshot:
         refs: Iterable[Ref] = (),
         *,
         head: str = "refs/heads/main",
+        is_for_reading: bool = False,
     ) -> None:
-        """`repo` is the git directory of the repo, there or not; when it is not, the seed stands in for it."""
+        """`repo` is the git directory of the repo, there or not; when it is not, the seed stands in for it.
+
+        One that is for reading may lie anywhere: where the disk is full or can only be read, that still works.
+        """
         self._scratch, self._repo, self._seed = scratch, repo, seed
+        self._is_for_reading = is_for_reading
         self._refs, self._head = refs, head
         self.path = scratch / "git-not-open"
 
@@ -52,13 +59,23 @@ class Snapshot:
         self.close()
 
     def open(self) -> None:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix="git-", dir=self._scratch))
+        """Raises OutOfSpace, Unavailable."""
         try:
-            self._fill()
-        except BaseException:
-            self.close()
-            raise
+            self._open_in(self._scratch)
+        except (OutOfSpace, Unavailable):
+            if not self._is_for_reading:
+                raise
+            self._open_in(Path(tempfile.gettempdir()))
+
+    def _open_in(self, scratch: Path) -> None:
+        with translated():
+            scratch.mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix="git-", dir=scratch))
+            try:
+                self._fill()
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

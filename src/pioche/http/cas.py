@@ -7,6 +7,7 @@ A token carries no rights of its own. It names who asked, and every CAS call ask
 token, a removed member or a repo made private counts from the next call on.
 """
 
+import secrets
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +54,9 @@ async def grant(request: Request, repo: Repo, use: Use) -> Grant:
         raise Unauthenticated("A Xet token is issued for an access token: send one")
     where = await place(request, repo)
     seconds = hub.config.xet_token_seconds
-    token = hub.keyring.seal(PURPOSE, {"at": where, "use": use.value, "by": caller.token_id}, seconds=seconds)
+    # `run` tells one client's run from the next, for what is answered only so often in a run (storage.xet.dedup).
+    claims = {"at": where, "use": use.value, "by": caller.token_id, "run": secrets.token_hex(8)}
+    token = hub.keyring.seal(PURPOSE, claims, seconds=seconds)
     return Grant(f"{request.base_url}/cas/{where}", token, int(time.time()) + seconds)
 
 

@@ -1,17 +1,30 @@
-"""Large files on the wire: a GET of one, whatever it is kept as. `resolve` and LFS downloads are the same bytes."""
+"""Large files on the wire: a GET of one, whatever it is kept as. `resolve` and LFS downloads are the same bytes.
+
+Where clients can reach the store, a whole file is fetched from it: the hub answers with a signed address, and with all that
+the client wants to know beside the bytes. HEAD is always answered here.
+"""
 
 from collections.abc import Sequence
 
-from pioche.http import ranges
+from pioche.http import ranges, threads
 from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
+from pioche.names import Sha256
+from pioche.storage.blobs import HasSignedUrls, Label, blob_key
 from pioche.storage.contents import Content
+from pioche.storage.disk import OpenFile
+
+_SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this what was signed before (C7)
+_NOT_KEPT = ("Cache-Control", "private, no-store")
 
 
 async def open_content(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> Response:
-    """200, 206, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
+    """200, 206, 302, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
+    url = signed_url(request, content, headers) if request.method == "GET" else None
+    if url is not None:
+        return _redirect(request, content, headers, url)
     contents = request.hub.contents
-    file = contents.open(content)
+    file = await _opened(request, content)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
         if file is not None:
@@ -24,3 +37,43 @@ async def open_content(request: Request, content: Content, headers: Sequence[tup
     if isinstance(response.body, IteratorSource):
         await response.body.begin()
     return response
+
+
+async def _opened(request: Request, content: Content) -> OpenFile | None:
+    contents = request.hub.contents
+    file = contents.open(content)
+    if file is not None and not contents.is_known_whole(content, file):
+        await threads.run_long(contents.verify, content, file)
+    if file is None and content.kind == "xet" and "range" not in request.headers:
+        await request.run(contents.check, content)  # or damage to its last chunk would show when most of it is sent
+    return file
+
+
+async def check_promise(request: Request, sha256: Sha256, size: int) -> None:
+    """What HEAD promises of a large file of this repo, GET will keep, as far as is known. Raises Corrupt, ContentNotFound."""
+    if request.hub.contents.glance(sha256, size):
+        return
+    content = await request.hub.contents.locate(request.repo.id, sha256)
+    if content.kind == "blob":
+        await _opened(request, content)
+
+
+def signed_url(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> str | None:
+    """Where the store itself gives the file, labelled as `headers` say; None when it has to come through the hub."""
+    store = request.hub.signed_downloads
+    return None if store is None or content.kind != "blob" else _signed(request, store, content, dict(headers))
+
+
+def _signed(request: Request, store: HasSignedUrls, content: Content, said: dict[str, str]) -> str:
+    label = Label(said["Content-Type"], said["Content-Disposition"], said["Cache-Control"])
+    seconds = min(request.hub.config.download_url_seconds, _SIGNED_SECONDS_MAX)
+    return store.signed_get(blob_key(content.sha256), seconds=seconds, label=label)
+
+
+def _redirect(request: Request, content: Content, headers: Sequence[tuple[str, str]], url: str) -> Response:
+    """302. The ETag is the file's, and not that of the store; the address is for this client, and for a while only."""
+    etag = f'"{content.sha256}"'
+    if ranges.is_known(request, etag):
+        return Response(304, [*headers, ("ETag", etag)])
+    kept = [header for header in headers if header[0] not in ("Cache-Control", "Content-Type")]
+    return Response(302, [*kept, ("ETag", etag), ranges.ACCEPT_RANGES, _NOT_KEPT, ("Location", url)])

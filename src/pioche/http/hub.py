@@ -11,8 +11,9 @@ from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
-from pioche.storage.blobs import BlobStore
+from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
+from pioche.storage.disk import Room
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
@@ -32,8 +33,13 @@ class Hub:
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
+    room: Room
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    signed_downloads: HasSignedUrls | None = None
+    """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
+    signed_uploads: HasSignedUrls | None = None
+    """The store, when clients are to send to it by themselves (`storage_direct_uploads`)."""
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""

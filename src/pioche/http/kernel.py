@@ -15,6 +15,7 @@ from typing import Any
 
 from pioche.errors import (
     BadRequest,
+    Corrupt,
     Failure,
     Forbidden,
     HeadersTooLarge,
@@ -25,6 +26,7 @@ from pioche.errors import (
     Unauthenticated,
     UriTooLong,
 )
+from pioche.git.objects import ObjectMissing
 from pioche.http import credentials
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
@@ -35,6 +37,7 @@ from pioche.http.routes import Needs, Protocol
 from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
+from pioche.storage import disk
 
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
@@ -90,7 +93,7 @@ class Kernel:
             known = self._find(request, question)
             if known is not None:
                 match = known.match
-                return match, known.answer if isinstance(known.answer, Response) else await known.answer(request)
+                return match, await _again(known, request)
             as_of = self._answers.as_of
             matches = self._router.find(request.method, request.raw_path)
             match = matches[0]
@@ -98,24 +101,32 @@ class Kernel:
             await self._identify(request, match)
             match = await self._open(request, matches)
             response = await match.route.handler(request)
-            if request.answer_to_keep is not None and question is not None:
-                self._keep(request, question, as_of, match)
+            self._keep(request, question, as_of, match)
             return match, response
         except _Redirected as redirected:
             return redirected.match, redirected.response
-        except Moved:
-            # The body named the repo by an old name, and no address can say where it is now.
-            return match, self._refuse(request, match, RepoNotFound(anonymous=request.caller.is_anonymous))
-        except HubError as error:
-            return match, self._refuse(request, match, error)
-        except ClientLeft:
-            # Nobody is there to read this, unless it was the body's form that was wrong.
-            return match, self._refuse(
-                request, match, BadRequest("The body broke off, or its chunks are not well formed")
-            )
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            log.failure(request.method, request.raw_path, error)
-            return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
+            refusal = self._refusal(request, error)
+            if refusal is None:  # a mistake of ours: its trace is for the log
+                log.failure(request.method, request.raw_path, error)
+                refusal = Failure("Something went wrong on our side; it has been logged")
+            return match, self._refuse(request, match, refusal)
+
+    def _refusal(self, request: Request, error: Exception) -> HubError | None:
+        """What ended a request, in our words; None for what nobody foresaw."""
+        if isinstance(error, Moved):
+            # The body named the repo by an old name, and no address can say where it is now.
+            return RepoNotFound(anonymous=request.caller.is_anonymous)
+        if isinstance(error, HubError):
+            return error
+        if isinstance(error, ClientLeft):
+            # Nobody is there to read this, unless it was the body's form that was wrong.
+            return BadRequest("The body broke off, or its chunks are not well formed")
+        if isinstance(error, ObjectMissing):
+            return _caused(Corrupt("A stored git object is missing"), error)
+        if isinstance(error, OSError) and disk.is_fault(error):
+            return _caused(disk.translate(error), error)
+        return None
 
     def _question(self, request: Request) -> Question | None:
         """What an answer that is remembered may depend on. None for requests that change something."""
@@ -135,10 +146,9 @@ class Kernel:
         request.caller, request.repo_or_none = known.caller, known.repo
         return known
 
-    def _keep(self, request: Request, question: Question, as_of: int | None, match: Match) -> None:
+    def _keep(self, request: Request, question: Question | None, as_of: int | None, match: Match) -> None:
         answer = request.answer_to_keep
-        assert answer is not None  # noqa: S101 - the caller looked
-        if request.summary.asks_for_range and isinstance(answer, Response):
+        if question is None or answer is None or (request.summary.asks_for_range and isinstance(answer, Response)):
             return
         self._answers.keep(question, as_of, Known(match, request.caller, request.repo_or_none, answer))
 
@@ -188,6 +198,12 @@ class Kernel:
                 return
 
 
+def _caused(failure: Failure, error: Exception) -> Failure:
+    """For the log: with what was behind it."""
+    failure.__cause__ = error
+    return failure
+
+
 class _Redirected(Exception):
     """The repo has another name now."""
 
@@ -226,6 +242,10 @@ def _check_limits(request: Request) -> None:
 
 # Answers that are remembered may depend on these headers, and on Range and If-Range.
 _DECIDING = frozenset((b"authorization", b"host", b"if-none-match", b"x-forwarded-proto"))
+
+
+async def _again(known: Known, request: Request) -> Response:
+    return known.answer if isinstance(known.answer, Response) else await known.answer(request)
 
 
 def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:

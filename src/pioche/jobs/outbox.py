@@ -25,7 +25,8 @@ Position = tuple[int, int]
 
 _START: Position = (-1, 0)
 _BATCH = 200
-_KEPT_MS = 7 * 86_400_000
+KEPT_MS = 7 * 86_400_000
+"""For how long at least an event can be read again."""
 
 _events, _cursors = schema.events, schema.event_cursors
 
@@ -58,7 +59,7 @@ class Dispatcher:
         """Delivers what is waiting, at most a batch for each consumer; returns the number of events delivered."""
         return sum(self._deliver(consumer) for consumer in self._consumers)
 
-    def prune(self, *, older_than_ms: int = _KEPT_MS) -> int:
+    def prune(self, *, older_than_ms: int = KEPT_MS) -> int:
         """Removes events that every consumer has passed and that are old; returns how many."""
         with self._database.write() as connection:
             passed = min((_position(connection, consumer.name) for consumer in self._consumers), default=None)

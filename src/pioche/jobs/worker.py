@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pioche.db.engine import Database
-from pioche.errors import OutOfSpace, Unavailable
+from pioche.errors import Failure
 from pioche.jobs import queue
 from pioche.jobs.queue import Lease, Queue
 from pioche.observe import log, metrics
@@ -104,7 +104,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 idle = not self.step()
-            except (Unavailable, OutOfSpace) as error:  # without its row a job's end is not known: it is run again
+            except Failure as error:  # without its row a job's end is not known: it is run again
                 log.fault("job queue unavailable", error)
                 idle = True
             if idle:
@@ -115,7 +115,7 @@ class Worker:
             for lease in list(self._leases.values()):
                 try:
                     self._queue.renew(lease, lease_ms=self._lease_ms)
-                except (Unavailable, OutOfSpace) as error:
+                except Failure as error:
                     log.fault("lease not renewed", error, kind=lease.kind)
 
     def _keep_time(self) -> None:
@@ -129,7 +129,7 @@ class Worker:
                 try:
                     with self._database.write() as connection:
                         queue.enqueue(connection, job.kind)
-                except (Unavailable, OutOfSpace) as error:
+                except Failure as error:
                     log.fault("periodic job not put in", error, kind=job.kind)
 
 

@@ -5,8 +5,9 @@ its figures in a file of that folder, and `exposition` adds up the files of all 
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.values import ValueClass
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +24,18 @@ _seconds = Histogram(
 )
 _jobs = Counter("pioche_jobs_total", "Attempts at jobs, by how they ended.", ("kind", "outcome"))
 _events = Counter("pioche_events_total", "Events handed to a consumer.", ("consumer",))
+
+_stored = Gauge(
+    "pioche_stored_bytes",
+    "What the store holds, each content once: blobs, xorbs, and what waits in quarantine. As of the last collection.",
+    ("kind",),
+    multiprocess_mode="mostrecent",
+)
+
+_scrubbed = Counter("pioche_scrubbed_bytes_total", "Stored bytes that scrub has read and hashed.")
+_damaged = Counter(
+    "pioche_damage_found_total", "Damage that scrub has found, by kind (docs/guide/damage.md).", ("kind",)
+)
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -70,6 +83,21 @@ def job(kind: str, outcome: str) -> None:
 
 def events(consumer: str, count: int) -> None:
     _events.labels(consumer).inc(count)
+
+
+def stored(sizes: Mapping[str, int]) -> None:
+    """Bytes by kind."""
+    for kind, size in sizes.items():
+        _stored.labels(kind).set(size)
+
+
+def scrubbed(count: int) -> None:
+    """In bytes."""
+    _scrubbed.inc(count)
+
+
+def damaged(kind: str) -> None:
+    _damaged.labels(kind).inc()
 
 
 def exposition() -> bytes:

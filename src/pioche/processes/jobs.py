@@ -5,7 +5,7 @@ import threading
 
 from pioche import app
 from pioche.config import Config
-from pioche.errors import OutOfSpace, Unavailable
+from pioche.errors import Failure
 from pioche.jobs.outbox import Dispatcher
 from pioche.observe import log
 from pioche.processes import child
@@ -30,6 +30,6 @@ def run(config: Config) -> None:
 def _delivered(dispatcher: Dispatcher) -> bool:
     try:
         return dispatcher.step() > 0
-    except (Unavailable, OutOfSpace) as error:
+    except Failure as error:
         log.fault("events not delivered", error)
         return False

@@ -1,6 +1,7 @@
 """Starts the processes of the table, restarts each alone and ever later, ends them all on SIGTERM."""
 
 import contextlib
+import hashlib
 import http.client
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pioche.config import CONFIG_FILE, Config, child_environment
 from pioche.observe import log, metrics
@@ -22,6 +24,7 @@ _RESTART_SECONDS_MAX = 10.0
 _SETTLED_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _IDLE_SECONDS = 1.0
+_MEMORY = Path("/dev/shm")  # noqa: S108 - in a folder of this user's own
 
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)
 
@@ -45,7 +48,7 @@ class Supervisor:
         self._port = listening.reserve(config)
         self.config = replace(config, port=self._port.getsockname()[1])
         self._held = held
-        self._metrics_dir = config.data_dir / "cache" / f"metrics-{os.getpid()}"
+        self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
 
     @property
@@ -165,7 +168,19 @@ class Supervisor:
         return http.client.HTTPSConnection(address, self.config.port, timeout=5, context=context)
 
     def _prepare_metrics(self) -> None:
-        """A folder of this run: figures count from its start."""
-        for folder in self._metrics_dir.parent.glob("metrics-*"):
-            shutil.rmtree(folder, ignore_errors=True)
-        self._metrics_dir.mkdir(parents=True)
+        """A folder of this run: figures count from its start. Those of runs that were killed go."""
+        self._metrics_dir.mkdir(parents=True, exist_ok=True)
+        for folder in self._metrics_dir.parent.iterdir():
+            if not Path(f"/proc/{folder.name}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _metrics_folder(data_dir: Path) -> Path:
+    """In memory where that may be had: the figures' files are mapped, and writing to a page that a full disk has no room
+    for kills the process."""
+    ours = _MEMORY / f"pioche-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        ours.mkdir(mode=0o700, exist_ok=True)
+        if ours.stat().st_uid == os.getuid():
+            return ours / hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    return data_dir / "cache" / "metrics"

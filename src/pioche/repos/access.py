@@ -90,7 +90,8 @@ class Repo(msgspec.Struct, frozen=True):
     def objects(self) -> Objects:
         """Its git objects; of a repo that nobody wrote to, the computed first commit."""
         git = self.stores.git
-        return git.open(self.uid, {} if git.exists(self.uid) else self.genesis.objects())
+        seed = {} if git.exists(self.uid) else self.genesis.objects()
+        return git.open(self.uid, seed, generation=self.epoch)
 
     @property
     def database(self) -> Database:
@@ -102,11 +103,15 @@ _COLUMNS = """
     r.disabled_at, m.role
 """
 _MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = :user"
-_BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key")
-_BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid")
+# A deleted repo waits in its row to be restored or collected, and is absent to everybody until then.
+_ALIVE = "r.deleted_at IS NULL"
+_BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key AND {_ALIVE}")
+_BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND {_ALIVE}")
+_THERE = Lookup(f"SELECT r.id FROM repos r WHERE r.uid = :uid AND {_ALIVE}")
+_DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at IS NOT NULL")
 _BY_OLD_NAME = Lookup(
     f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
-        WHERE d.type = :type AND d.full_key = :key"""
+        WHERE d.type = :type AND d.full_key = :key AND {_ALIVE}"""
 )
 
 READERS = frozenset(("read", "contributor", "write", "admin"))
@@ -120,6 +125,11 @@ class Access:
         self._stores = stores
         self._policies = policies
         self._upstreams = upstreams
+
+    @property
+    def stores(self) -> Stores:
+        """For upkeep, which works on all repos at once and opens none."""
+        return self._stores
 
     async def open(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """Raises RepoNotFound, Moved, Unauthenticated, Forbidden (ReadOnlyToken, GatedRepo, Disabled)."""
@@ -144,11 +154,22 @@ class Access:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
 
+    async def is_there(self, uid: str) -> bool:
+        """Whether the repo is neither absent nor deleted: for addresses that were signed for whoever might open it."""
+        return await self._stores.database.fetch_one(_THERE, {"uid": uid}) is not None
+
     def open_sync(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """As `open`, for plain functions in a thread (a copy from another repo, a worker). Follows a move."""
         key = {"type": repo_id.type.value, "key": repo_id.key, "user": caller.user_id}
         database = self._stores.database
         row = database.fetch_one_sync(_BY_NAME, key) or database.fetch_one_sync(_BY_OLD_NAME, key)
+        if row is None:
+            raise RepoNotFound(anonymous=caller.is_anonymous)
+        return self._checked(caller, row, action)
+
+    def open_deleted_sync(self, caller: Caller, uid: str, action: Action) -> Repo:
+        """As `open_sync`, a repo that was deleted and is kept; its `repo_id` is what it was called. For undoing."""
+        row = self._stores.database.fetch_one_sync(_DELETED, {"uid": uid, "user": caller.user_id})
         if row is None:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
@@ -191,7 +212,7 @@ class Access:
         )
 
 
-_BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id")
+_BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id AND {_ALIVE}")
 
 
 def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disabled: bool) -> None:

@@ -9,14 +9,23 @@ from sqlalchemy.exc import IntegrityError
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
-from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
+from pioche.errors import (
+    AccountNotFound,
+    AlreadyExists,
+    BadRequest,
+    Forbidden,
+    ReadOnlyToken,
+    RepoNotFound,
+    StaleParent,
+)
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account_name, parse_repo_name
-from pioche.repos import tip
+from pioche.repos import duplication, tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
 
+_ATTEMPTS = 5
 SDKS = ("gradio", "streamlit", "docker", "static")
 
 
@@ -100,12 +109,91 @@ class Catalog:
             tip.store(connection, row_id, tip.of_first_commit(row_id, first))
         outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
 
-    def delete(self, caller: Caller, repo: Repo) -> None:
-        """The name is free at once. What the repo alone held is collected later (the Storage issue's grace period)."""
+    def duplicate(self, caller: Caller, source: Repo, namespace_name: str, name: str, *, private: bool | None) -> Repo:
+        """A new repo with the branches, tags and files of `source`, which was opened for its content.
+
+        `private` None: as the source, or as the organisation wants it when that is stricter. Raises as `create`.
+        """
+        target_name = parse_repo_name(name)
+        for attempt in range(_ATTEMPTS):
+            with self._stores.database.read() as connection:  # before work that may take minutes
+                namespace = _namespace(connection, caller, parse_account_name(namespace_name or caller.name))
+                _may_create(caller, namespace)
+                target = RepoId(source.repo_id.type, namespace.name, target_name)
+                if _is_taken(connection, target):
+                    raise AlreadyExists(_already(target))
+            copied = duplication.copy_objects(source)
+            try:
+                self._insert_duplicate(caller, source, copied, target, private=private)
+            except BaseException as error:
+                duplication.discard(source, copied)
+                if isinstance(error, IntegrityError):
+                    raise AlreadyExists(_already(target)) from None
+                if isinstance(error, StaleParent) and attempt + 1 < _ATTEMPTS:
+                    continue
+                raise
+            break
+        return self._access.open_sync(caller, target, Action.READ)
+
+    def _insert_duplicate(
+        self, caller: Caller, source: Repo, copied: duplication.Copy, target: RepoId, *, private: bool | None
+    ) -> None:
         with self._stores.database.write() as connection:
-            _check_there(connection.execute(schema.repos.delete().where(schema.repos.c.id == repo.id)))
+            namespace = _namespace(connection, caller, target.namespace)
+            _may_create(caller, namespace)
+            _lock(connection, source)
+            if _is_taken(connection, target):
+                raise AlreadyExists(_already(target))
+            _forget_redirect(connection, target)
+            strict = source.private or bool(namespace.private_by_default)
+            values = {
+                "namespace_id": namespace.id,
+                "creator_id": caller.user_id,
+                "private": strict if private is None else private,
+            }
+            row_id = duplication.insert(connection, source, copied, target, values)
+            payload = {"id": str(target), "from": str(source.repo_id)}
+            outbox.append(connection, Event("repo.create", row_id, caller.user_id, payload))
+
+    def delete(self, caller: Caller, repo: Repo) -> None:
+        """The name is free at once and the repo absent to everybody. Until it is collected (the setting
+        `undo_repo_hours`) `undo.restore` brings it back."""
+        repos, at = schema.repos, now_ms()
+        hidden = {
+            "full_key": deleted_key(repo.uid),
+            "deleted_at": at,
+            "deleted_by_id": caller.user_id,
+            "updated_at": at,
+        }
+        with self._stores.database.write() as connection:
+            alive = repos.update().where(repos.c.id == repo.id, repos.c.deleted_at.is_(None))
+            _check_there(connection.execute(alive.values(hidden)))
             outbox.append(connection, Event("repo.delete", repo.id, caller.user_id, {"id": str(repo.repo_id)}))
-        self._stores.git.delete(repo.uid)
+
+    def restore(self, caller: Caller, repo: Repo, name: str = "") -> RepoId:
+        """A deleted repo (`Access.open_deleted_sync`) is back, as it was, under `name` (`namespace/name`) where that is
+        given. Raises AlreadyExists when the name is taken, RepoNotFound when it was collected meanwhile; and as `create`."""
+        wanted = RepoId.parse(repo.repo_id.type, name or str(repo.repo_id))
+        repos = schema.repos
+        try:
+            with self._stores.database.write() as connection:
+                namespace = _namespace(connection, caller, parse_account_name(wanted.namespace or caller.name))
+                if namespace.id != repo.namespace_id:
+                    _may_create(caller, namespace)
+                    _may_give_away(connection, caller, repo)
+                target = RepoId(repo.repo_id.type, namespace.name, parse_repo_name(wanted.name))
+                if _is_taken(connection, target):
+                    raise AlreadyExists(f"{_already(target)}: give another name to restore it under")
+                _forget_redirect(connection, target)
+                deleted = repos.update().where(repos.c.id == repo.id, repos.c.deleted_at.is_not(None))
+                back: dict[str, object] = {"deleted_at": None, "deleted_by_id": None, "updated_at": now_ms()}
+                # What its clients remember to have sent may be gone: they begin anew.
+                back["epoch"] = repos.c.epoch + 1
+                _check_there(connection.execute(deleted.values(**_names(namespace, target), **back)))
+                outbox.append(connection, Event("repo.restore", repo.id, caller.user_id or None, {"id": str(target)}))
+        except IntegrityError:
+            raise AlreadyExists(f"{_already(target)}: give another name to restore it under") from None
+        return target
 
     def move(self, caller: Caller, repo: Repo, namespace_name: str, name: str) -> RepoId:
         """The old name keeps leading here (307), until somebody takes it. Raises as `create`."""
@@ -125,12 +213,7 @@ class Catalog:
                     _forget_redirect(connection, target)
                     _forget_redirect(connection, repo.repo_id)
                     _add_redirect(connection, repo.repo_id, repo.id)
-                values = {
-                    "namespace_id": namespace.id,
-                    "name": target_name,
-                    "full_name": str(target),
-                    "full_key": target.key,
-                }
+                values = _names(namespace, target)
                 connection.execute(repos.update().where(repos.c.id == repo.id).values(updated_at=now_ms(), **values))
                 moved = {"from": str(repo.repo_id), "to": str(target)}
                 outbox.append(connection, Event("repo.move", repo.id, caller.user_id, moved))
@@ -148,7 +231,8 @@ class Catalog:
         if not values:
             return
         with self._stores.database.write() as connection:
-            changed = schema.repos.update().where(schema.repos.c.id == repo.id).values(updated_at=now_ms(), **values)
+            alive = (schema.repos.c.id == repo.id) & schema.repos.c.deleted_at.is_(None)
+            changed = schema.repos.update().where(alive).values(updated_at=now_ms(), **values)
             _check_there(connection.execute(changed))
             outbox.append(connection, Event("repo.update_settings", repo.id, caller.user_id, values))
 
@@ -165,6 +249,11 @@ class Catalog:
             _add_redirect(connection, alias, row_id)
 
 
+def deleted_key(uid: str) -> str:
+    """The `full_key` of a deleted repo. No name has a colon: nobody can ask for it, or stand in its way."""
+    return f"deleted:{uid}"
+
+
 def _check_there(done: sa.CursorResult[tuple[object, ...]]) -> None:
     """Raises RepoNotFound for a repo that was deleted since it was opened."""
     if done.rowcount == 0:
@@ -173,9 +262,15 @@ def _check_there(done: sa.CursorResult[tuple[object, ...]]) -> None:
 
 def _lock(connection: sa.Connection, repo: Repo) -> None:
     """Raises RepoNotFound as above; until the transaction ends the repo stays."""
-    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id).with_for_update()
-    if connection.execute(query).first() is None:
+    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id, schema.repos.c.deleted_at.is_(None))
+    if connection.execute(query.with_for_update()).first() is None:
         raise RepoNotFound
+
+
+def _names(namespace: sa.Row[tuple[object, ...]], repo_id: RepoId) -> dict[str, object]:
+    """The columns that say what a repo is called."""
+    full = {"full_name": str(repo_id), "full_key": repo_id.key}
+    return {"namespace_id": namespace.id, "name": repo_id.name, **full}
 
 
 def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[tuple[object, ...]]:

@@ -230,6 +230,8 @@ def _copy(draft: _Draft, copy: CopyFile) -> None:
         raise EntryNotFound(f"{copy.source} is a folder: copy its files one by one")
     if copy.path == "README.md" and entry.mode != MODE_GITLINK:
         _check_card(draft.objects.blob(entry.oid))
+    if entry.sha256 is not None:  # from an old revision: whether the bytes are still held is looked at again
+        draft.pointers[entry.oid] = Pointer(entry.sha256, entry.size)
     draft.changes[copy.path] = (entry.mode, entry.oid)
 
 

@@ -1,13 +1,14 @@
 """Commits, branches and tags of a repo."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pioche.accounts.callers import Caller
 from pioche.errors import InvalidReference, RevisionNotFound
 from pioche.git.objects import Commit, build_commit, build_tag, object_id
+from pioche.git.pointers import Pointer
 from pioche.names import Oid, parse_ref_part
-from pioche.repos import commits, refs, revisions
+from pioche.repos import commits, reachability, refs, revisions
 from pioche.repos.access import Repo
 from pioche.repos.revisions import Revision
 
@@ -55,7 +56,7 @@ def create_branch(repo: Repo, caller: Caller, branch: str, starting_point: str |
     name = parse_ref_part(branch, what="branch")
     start = revisions.resolve_sync(repo, starting_point or "main")
     change = refs.RefChange.to_commit(f"refs/heads/{name}", None, start.commit)
-    refs.update(repo, caller, refs.Update([change]))
+    refs.update(repo, caller, refs.Update([change], _large_files(repo, start)))
 
 
 def delete_branch(repo: Repo, caller: Caller, branch: str) -> None:
@@ -67,10 +68,12 @@ def delete_branch(repo: Repo, caller: Caller, branch: str) -> None:
 
 def create_tag(repo: Repo, caller: Caller, revision: str, tag: str, message: str | None) -> None:
     """Annotated when there is a message. Raises InvalidReference, AlreadyExists, RevisionNotFound."""
-    commit = revisions.resolve_sync(repo, revision).commit
+    found = revisions.resolve_sync(repo, revision)
+    commit = found.commit
     name = parse_ref_part(tag, what="tag")
     target = commit if not message else _write_tag(repo, caller, commit, name, message)
-    refs.update(repo, caller, refs.Update([refs.RefChange(f"refs/tags/{name}", None, target, commit)]))
+    change = refs.RefChange(f"refs/tags/{name}", None, target, commit)
+    refs.update(repo, caller, refs.Update([change], _large_files(repo, found)))
 
 
 def delete_tag(repo: Repo, caller: Caller, tag: str) -> None:
@@ -90,6 +93,11 @@ def squash(repo: Repo, caller: Caller, branch: str, message: str) -> Oid:
     oid = object_id("commit", data)
     refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref.name, ref.commit, oid)]))
     return oid
+
+
+def _large_files(repo: Repo, revision: Revision) -> Mapping[Oid, Pointer]:
+    """What a ref at `revision` adds to what the repo must hold: something only where no ref has led so far."""
+    return {} if revision.ref is not None or revision.is_tip else reachability.new_pointers(repo, revision.commit)
 
 
 def _write_tag(repo: Repo, caller: Caller, commit: Oid, name: str, message: str) -> Oid:

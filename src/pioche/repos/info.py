@@ -47,7 +47,8 @@ _FIELDS = (
 )  # fmt: skip
 _INFO = Lookup(
     f"""SELECT {", ".join("r." + name for name in _FIELDS)}, f."commit" FROM repos r
-        JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main' WHERE r.id = :repo"""
+        JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main'
+        WHERE r.id = :repo AND r.deleted_at IS NULL"""
 )
 _SIBLINGS = Lookup(
     """SELECT e.path, e.size, e.oid, e.sha256, e.pointer_size FROM refs f JOIN entries e ON e.repo_id = f.repo_id
@@ -199,13 +200,15 @@ def _conditions(caller: Caller, query: Query) -> list[sa.ColumnElement[bool]]:
 def visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
     """Invariant I7: what the caller may not open is not counted, sorted or listed."""
     repos, members = schema.repos, schema.memberships
+    alive = repos.c.deleted_at.is_(None)
     if caller.is_admin:
-        return []
+        return [alive]
     if caller.is_anonymous:
-        return [repos.c.private.is_(False)]
+        return [alive, repos.c.private.is_(False)]
     readable = sa.select(members.c.org_id).where(members.c.user_id == caller.user_id, members.c.role.in_(READERS))
     return [
-        sa.or_(repos.c.private.is_(False), repos.c.namespace_id == caller.user_id, repos.c.namespace_id.in_(readable))
+        alive,
+        sa.or_(repos.c.private.is_(False), repos.c.namespace_id == caller.user_id, repos.c.namespace_id.in_(readable)),
     ]
 
 

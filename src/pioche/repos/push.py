@@ -6,6 +6,7 @@ one ref can have wrong (somebody else was first) is said of that ref alone, unle
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pioche.accounts.callers import Caller
@@ -48,10 +49,11 @@ class Push:
     limits: Limits
 
 
-def snapshot(repo: Repo) -> Snapshot:
+def snapshot(repo: Repo, *, is_for_reading: bool = True) -> Snapshot:
     """The repo as the git program is to see it now; not opened yet."""
-    git = repo.stores.git
-    return Snapshot(git.scratch, git.path(repo.uid), repo.genesis.objects(), advertised(repo), head=DEFAULT_REF)
+    git, seed = repo.stores.git, repo.genesis.objects()
+    refs_now = advertised(repo)
+    return Snapshot(git.scratch, git.path(repo.uid), seed, refs_now, head=DEFAULT_REF, is_for_reading=is_for_reading)
 
 
 def advertised(repo: Repo) -> list[Ref]:
@@ -68,7 +70,7 @@ async def receive(push: Push, body: Body, run: Run) -> bytes:
     if denied is not None:
         await body.drain()
         return render_report(push.commands, denied)
-    seen = await run(snapshot, push.repo)
+    seen = await run(partial(snapshot, push.repo, is_for_reading=False))
     await run(seen.open)
     try:
         quarantine = Quarantine(seen)
@@ -156,14 +158,24 @@ def _move(push: Push, incoming: Incoming) -> Report:
     refused = _update(push, changes, incoming)
     if refused is None:
         return Report()
+    outstanding = _outstanding(push.repo, changes)
+    if not outstanding:
+        return Report()
     if "atomic" in push.commands.capabilities or len(changes) == 1:
         return Report(refused={change.ref: refused for change in changes})
     reasons: dict[str, str] = {}
-    for change in changes:
+    for change in outstanding:
         reason = _update(push, [change], incoming)
         if reason is not None:
             reasons[change.ref] = reason
     return Report(refused=reasons)
+
+
+def _outstanding(repo: Repo, changes: Sequence[refs.RefChange]) -> list[refs.RefChange]:
+    """Those whose ref is not yet where it is wanted: when the answer to a push is lost on its way, git (libcurl) sends it
+    again, and must not hear that it was refused."""
+    now = {ref.name: ref.target for ref in refs.all_refs(repo)}
+    return [change for change in changes if now.get(change.ref) != change.new]
 
 
 def _change(command: Command, incoming: Incoming) -> refs.RefChange:

@@ -32,6 +32,7 @@ from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
 from pioche.repos import tip
 from pioche.repos.access import Repo
+from pioche.storage import collection, contents
 
 ALLOWED_PREFIXES = ("refs/heads/", "refs/tags/", "refs/pr/")
 
@@ -83,10 +84,11 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
     for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
     """
-    _check_pointers(repo, change.pointers.values())
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
+        collection.keep_out(connection)
         _lock(connection, repo)
+        _check_pointers(connection, repo, change.pointers.values())
         changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
         for item in changes:
             _check_ref(item)
@@ -100,7 +102,11 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
 
 
 # Made once: making a statement takes longer than running it.
-_LOCK = sa.select(schema.repos.c.id).where(schema.repos.c.id == sa.bindparam("repo")).with_for_update()
+_LOCK = (
+    sa.select(schema.repos.c.id)
+    .where(schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None))
+    .with_for_update()
+)
 _MOVE = (
     schema.refs.update()
     .where(schema.refs.c.repo_id == sa.bindparam("repo"), schema.refs.c.name == sa.bindparam("ref"))
@@ -139,9 +145,10 @@ def _check_name(kind: str, name: str) -> None:
         raise InvalidReference(f"Invalid reference for a pull request: {name[:100]!r}")
 
 
-def _check_pointers(repo: Repo, pointers: Iterable[Pointer]) -> None:
+def _check_pointers(connection: sa.Connection, repo: Repo, pointers: Iterable[Pointer]) -> None:
+    """In the transaction, with collection kept out: what is linked now stays, since a ref leads to it from here on."""
     wanted: dict[Sha256, int] = {pointer.sha256: pointer.size for pointer in pointers}
-    linked = repo.stores.contents.find(repo.id, list(wanted))
+    linked = contents.linked(connection, repo.id, list(wanted))
     for sha256, size in wanted.items():
         if sha256 not in linked:
             raise Unprocessable(f"The large file {sha256} was never uploaded to this repo: upload it first")

@@ -79,17 +79,18 @@ def find_commit(repo: Repo, text: str) -> Oid:
     raise RevisionNotFound(text)
 
 
-# Commits that were seen to be there: clients pin one and ask for many of its files.
-_seen: set[tuple[str, Oid]] = set()
+# Commits that were seen to be there, until the repo is collected: clients pin one and ask for many of its files.
+_seen: set[tuple[str, int, Oid]] = set()
 
 
 def _known(repo: Repo, oid: Oid) -> Oid:
-    if (repo.uid, oid) not in _seen:
+    key = repo.uid, repo.epoch, oid
+    if key not in _seen:
         try:
             repo.objects.commit(oid)
         except ObjectMissing:
             raise RevisionNotFound(oid) from None
         if len(_seen) >= _SEEN_MAX:
             _seen.clear()
-        _seen.add((repo.uid, oid))
+        _seen.add(key)
     return oid

@@ -8,6 +8,13 @@ from pathlib import Path
 
 from pioche.errors import OutOfSpace, Unavailable
 
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_FAILING = frozenset(
+    (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV)
+)
+_RESERVE_SHARE = 20
+"""The reserve is at most one part in so many of the disk: a small disk must not be all reserve."""
+
 
 def sync_file(path: Path) -> None:
     """The bytes of a file outlive a power cut from here on."""
@@ -30,17 +37,17 @@ def sync_folder(path: Path) -> None:
 class OpenFile:
     """A file held open for reading: its bytes stay readable whatever becomes of its name. Closed with the last reference.
 
-    `size` in bytes and `modified_at` in Unix seconds, both as they were when it was opened.
+    `status`, `size` in bytes and `modified_at` in Unix seconds are as they were when it was opened.
     """
 
-    __slots__ = ("descriptor", "modified_at", "size")
+    __slots__ = ("descriptor", "modified_at", "size", "status")
 
     def __init__(self, descriptor: int) -> None:
         """Takes the descriptor over."""
         self.descriptor = descriptor
-        status = os.fstat(descriptor)
-        self.size = status.st_size
-        self.modified_at = status.st_mtime
+        self.status = os.fstat(descriptor)
+        self.size = self.status.st_size
+        self.modified_at = self.status.st_mtime
 
     def __del__(self) -> None:
         os.close(self.descriptor)
@@ -67,6 +74,30 @@ def translated() -> Iterator[None]:
 
 def translate(error: OSError) -> Unavailable | OutOfSpace:
     """The operating system's words in ours; no path of the server in them."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return OutOfSpace("The disk is full: nothing was stored")
+    if error.errno in _FULL:
+        return OutOfSpace("The disk of this server is full: nothing was stored")
+    if error.errno == errno.EROFS:
+        return Unavailable("The disk of this server can only be read at this time: nothing was stored")
     return Unavailable(f"The disk does not answer: {error.strerror}")
+
+
+def is_fault(error: OSError) -> bool:
+    """Whether the machine failed, wherever that came up; any other OSError is a mistake in our code."""
+    return error.errno in _FULL or error.errno in _FAILING
+
+
+class Room:
+    """What incoming bytes leave free: with it the database can still write, and collecting garbage still works, when
+    uploads have filled the disk."""
+
+    def __init__(self, folder: Path, reserve_bytes: int) -> None:
+        self._folder = folder
+        self._reserve = reserve_bytes
+
+    def check(self) -> None:
+        """A microsecond; blocking where the disk is. Raises OutOfSpace when the reserve is all that is left."""
+        with translated():
+            found = os.statvfs(self._folder)
+        reserve = min(self._reserve, found.f_blocks * found.f_frsize // _RESERVE_SHARE)
+        if found.f_bavail * found.f_frsize < reserve:
+            raise OutOfSpace("The disk of this server is full: nothing was stored")

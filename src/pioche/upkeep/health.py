@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pioche.db.engine import Database, Lookup
-from pioche.errors import OutOfSpace, Unavailable
+from pioche.errors import Failure, OutOfSpace
+from pioche.storage.disk import Room
 
 _ANY_ROW = Lookup("SELECT value FROM instance LIMIT 1")
 _REMEMBERED_SECONDS = 2.0
@@ -15,7 +16,7 @@ _REMEMBERED_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`database` answers; `storage` can be written. Without the first nothing works, without the second reads do."""
+    """`database` answers; `storage` can be written and has room. Without the first nothing works, without the second reads do."""
 
     database: bool
     storage: bool
@@ -30,8 +31,9 @@ class Health:
 class Doctor:
     """Looks every two seconds at most, one thread at a time: asking often costs nothing."""
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(self, database: Database, data_dir: Path, room: Room) -> None:
         self._database = database
+        self._room = room
         self._data_dir = data_dir
         self._looking = threading.Lock()
         self._found = Health(database=False, storage=False)
@@ -49,7 +51,7 @@ class Doctor:
     def _database_answers(self) -> bool:
         try:
             return self._database.fetch_one_sync(_ANY_ROW, {}) is not None
-        except (Unavailable, OutOfSpace):
+        except Failure:
             return False
 
     def _storage_takes(self) -> bool:
@@ -57,6 +59,7 @@ class Doctor:
         try:
             probe.write_bytes(b"1")
             probe.unlink()
-        except OSError:
+            self._room.check()
+        except (OSError, OutOfSpace):
             return False
         return True

@@ -5,17 +5,26 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.events import Event
 from pioche.git.store import GitStore
-from pioche.jobs import queue
+from pioche.jobs import leases, queue
 from pioche.jobs.outbox import Dispatcher
-from pioche.observe import log
+from pioche.observe import log, metrics
 from pioche.storage import incoming
+from pioche.storage.blobs import BlobStore
+from pioche.upkeep.collection import usage
+from pioche.upkeep.collection.options import Options
+from pioche.upkeep.collection.run import Collector
+from pioche.upkeep.fsck.scene import Scene
+from pioche.upkeep.scrub import Scrubber
 
 _PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
 _UNTOUCHED_SECONDS = 3600.0
+_SCRUB_LOOK_SECONDS = 3600
+_SCRUB_SLICE_SECONDS = 20.0
 
 
 class SweepIncoming:
@@ -33,6 +42,52 @@ class SweepIncoming:
         count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
         if count:
             log.info("incoming swept", count=count)
+
+
+class Collect:
+    """Garbage collection (`upkeep.collection`). While a backup or another collection is at work it waits for the next
+    turn."""
+
+    kind = "gc"
+    attempts_max = 1
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore, git: GitStore) -> None:
+        self.every_seconds: int | None = config.gc_seconds or None
+        self._database = database
+        self._collector = Collector(config, database, blobs, git)
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        try:
+            with leases.held(self._database, leases.COLLECTION, "gc") as lease:
+                report = self._collector.run(Options(), still_held=lease.check)
+        except leases.Busy as busy:
+            log.info("not collected", reason=busy.message)
+            return
+        with self._database.read() as connection:
+            metrics.stored(usage.stored(connection))
+        log.info("collected", freed=report.freed, waiting=report.waiting, skipped=len(report.skipped))
+
+
+class Scrub:
+    """Reads what is stored (`upkeep.scrub`), a slice at a time, so that other jobs get their turn."""
+
+    kind = "scrub"
+    attempts_max = 3
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore) -> None:
+        wanted = config.scrub_days and config.scrub_bytes_per_second
+        self.every_seconds: int | None = _SCRUB_LOOK_SECONDS if wanted else None
+        self._database = database
+        self._scrubber = Scrubber(
+            Scene(config, database, blobs),
+            bytes_per_second=config.scrub_bytes_per_second,
+            period_ms=config.scrub_days * 86_400_000,
+        )
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        if self.every_seconds is not None and self._scrubber.run(seconds=_SCRUB_SLICE_SECONDS):
+            with self._database.write() as connection:
+                queue.enqueue(connection, self.kind)
 
 
 class PruneEvents:

@@ -45,6 +45,39 @@ def test_a_first_write_that_broke_off_counts_as_none(store: GitStore, git: Git) 
     assert git("cat-file", "-t", FIRST) == "commit\n"
 
 
+@pytest.mark.parametrize("made", ["objects", "objects/pack"])
+def test_who_reads_while_a_first_write_is_half_way_sees_its_end(store: GitStore, made: str) -> None:
+    """A crash can leave it half way as well; libgit2 looks for the folder of packs once."""
+    (store.path(UID) / made).mkdir(parents=True)
+    reader = store.open(UID, SEED)
+    assert reader.commit(FIRST).title == "initial commit"
+    store.write(UID, [("blob", b"new")], SEED)
+    assert reader.blob(object_id("blob", b"new")) == b"new"
+
+
+def test_what_is_half_written_or_half_deleted_lies_where_it_is_swept(
+    store: GitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(UID, [("blob", b"x")], SEED)
+    repo = sorted(store.root.rglob("*"))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", _fails)
+        patch.setattr("os.unlink", _fails)  # as if killed: nothing is tidied up
+        with pytest.raises(PermissionError):
+            store.write(UID, [("blob", b"y")])
+    assert sorted(store.root.rglob("*")) == repo
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", _fails)
+        with pytest.raises(PermissionError):
+            store.delete(UID)
+    assert not list(store.root.rglob(f"*{UID}*"))
+    assert len(list(store.scratch.iterdir())) == 2
+
+
+def _fails(*_: object, **__: object) -> None:
+    raise PermissionError
+
+
 def test_writing_twice_is_writing_once(store: GitStore) -> None:
     for _ in range(2):
         store.write(UID, [("blob", b"x")])

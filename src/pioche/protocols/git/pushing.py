@@ -1,5 +1,6 @@
 """`POST git-receive-pack`: push."""
 
+from pioche.errors import OutOfSpace
 from pioche.git.receive import Body
 from pioche.git.wire import Commands
 from pioche.http.messages import Request, Response
@@ -18,6 +19,11 @@ async def receive_pack(request: Request) -> Response:
     if commands is None:
         return _answer(b"")
     await _check_may_push(request, commands)
+    try:
+        await request.run(request.hub.room.check)
+    except OutOfSpace:
+        await body.drain()  # git tells its user nothing before it has sent everything
+        raise
     limits = push.Limits(config.regular_file_bytes_max, config.push_bytes_max)
     wanted = push.Push(request.repo, request.caller, commands, limits)
     return _answer(await push.receive(wanted, body, request.run))

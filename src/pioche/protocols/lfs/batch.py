@@ -8,10 +8,12 @@ import msgspec
 
 from pioche.errors import Conflict, TooLarge, Unprocessable
 from pioche.http import cas
+from pioche.http.contents import signed_url
 from pioche.http.messages import Request, Response
 from pioche.names import HEX64, Sha256
 from pioche.protocols.lfs.errors import lfs_response
 from pioche.protocols.lfs.signed import Signer, Use
+from pioche.protocols.lfs.transfers import LABEL
 from pioche.repos.access import Action, Repo
 from pioche.storage.contents import Content
 from pioche.storage.uploads import PARTS_MAX, Upload
@@ -76,14 +78,16 @@ def _action(body: Batch) -> Action:
 # --- download -------------------------------------------------------------------------------------------------------
 
 
-def _download(_request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[str, object]:
+def _download(request: Request, repo: Repo, signer: Signer, body: Batch) -> dict[str, object]:
     valid = [Sha256(item.oid) for item in body.objects if _fault(item, size_max=None) is None]
     found = repo.stores.contents.find(repo.id, valid)
-    objects = [_download_of(item, found, signer) for item in body.objects]
+    objects = [_download_of(request, item, found, signer) for item in body.objects]
     return {"transfer": "basic", "objects": objects, "hash_algo": "sha256"}
 
 
-def _download_of(item: BatchObject, found: Mapping[Sha256, Content], signer: Signer) -> dict[str, object]:
+def _download_of(
+    request: Request, item: BatchObject, found: Mapping[Sha256, Content], signer: Signer
+) -> dict[str, object]:
     fault = _fault(item, size_max=None)
     if fault is not None:
         return _refused(item, 422, fault)
@@ -92,7 +96,7 @@ def _download_of(item: BatchObject, found: Mapping[Sha256, Content], signer: Sig
     if content is None:
         # Of another repo, or of none: the same answer, found by the same look-up (E-LFS-1).
         return _refused(item, 404, "This repo has no such object")
-    href = signer.base(sha256) + signer.query(Use.DOWNLOAD, sha256)
+    href = signed_url(request, content, LABEL) or signer.base(sha256) + signer.query(Use.DOWNLOAD, sha256)
     return _allowed(sha256, content.size, {"download": _address(href, signer)})
 
 
@@ -115,7 +119,9 @@ def _upload(
     fault_of = partial(_fault, size_max=request.hub.config.lfs_file_bytes_max)
     valid = [item for item in body.objects if fault_of(item) is None]
     # Only what is linked to this very repo need not be sent: elsewhere, a hash proves nothing (E-LFS-3).
-    here = repo.stores.contents.find(repo.id, [Sha256(item.oid) for item in valid])
+    contents = repo.stores.contents
+    held = contents.promise(repo.id, [Sha256(item.oid) for item in valid])
+    here = {sha256: content for sha256, content in held.items() if contents.is_whole(content)}
     wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
     parts = {} if by_xet else _begin_parts(request, repo, body, wanted)
     objects = list[dict[str, object]]()

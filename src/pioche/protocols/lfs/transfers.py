@@ -7,7 +7,7 @@ import msgspec
 from pioche.errors import BadRequest, ContentMismatch, ContentNotFound, SignatureExpired, Unavailable, Unprocessable
 from pioche.http import threads
 from pioche.http.contents import open_content
-from pioche.http.drafts import pour
+from pioche.http.drafts import ended_in_a_thread, pour
 from pioche.http.messages import Headers, Request, Response
 from pioche.names import Sha256
 from pioche.protocols.lfs import signed
@@ -21,19 +21,21 @@ from pioche.storage.uploads import Busy, Upload
 _BUSY_SECONDS_MAX = 60
 _BUSY_STEP_SECONDS = 0.2
 
+LABEL: Headers = [
+    ("Content-Type", "application/octet-stream"),
+    ("Content-Disposition", "attachment"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+    ("Cache-Control", "private, no-store"),
+]
+"""Of a file that git-lfs fetches: saved, never shown."""
+
 
 async def download(request: Request) -> Response:
     """`GET /lfs/{repo}/{oid}`, with Range: git-lfs resumes."""
     claim = signed.claim(request, Use.DOWNLOAD)
     repo = await claim.open(request)
     content = await request.hub.contents.locate(repo.id, claim.sha256)
-    headers: Headers = [
-        ("Content-Type", "application/octet-stream"),
-        ("Content-Disposition", "attachment"),
-        ("Content-Security-Policy", "default-src 'none'; sandbox"),
-        ("Cache-Control", "private, no-store"),
-    ]
-    return await open_content(request, content, headers)
+    return await open_content(request, content, [*LABEL])
 
 
 async def upload(request: Request) -> Response:
@@ -43,7 +45,7 @@ async def upload(request: Request) -> Response:
     size = int(announced)
     _check_length(request, size)
     await claim.open(request)
-    with Draft(request.hub.config.data_dir / "incoming", size=size) as draft:
+    async with ended_in_a_thread(Draft(request.hub.config.data_dir / "incoming", size=size)) as draft:
         await pour(request, draft.write)
         found = await request.run(draft.finish)
         if found != claim.sha256:
@@ -61,7 +63,7 @@ async def upload_part(request: Request) -> Response:
     number = request.params["number"]
     if not number.isascii() or not number.isdigit() or len(number) > 9:
         raise Unprocessable(f"{number[:40]!r} is not the number of a part")
-    with request.hub.uploads.part(begun, int(number)) as part:
+    async with ended_in_a_thread(request.hub.uploads.part(begun, int(number))) as part:
         _check_length(request, part.size)
         await pour(request, part.write)
         await request.run(part.finish)

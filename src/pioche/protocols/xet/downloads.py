@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pioche.errors import Corrupt, InvalidRange, SignatureExpired
@@ -10,10 +11,10 @@ from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.ranges import Span
 from pioche.http.sources import FileSource, IteratorSource, Source
 from pioche.protocols.xet import tokens
-from pioche.storage.blobs import HasPaths, xorb_key
-from pioche.storage.disk import open_file
+from pioche.storage.blobs import HasSignedUrls, xorb_key
+from pioche.storage.disk import OpenFile
 from pioche.storage.xet.hashing import from_text, to_text
-from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction
+from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction, UrlOf
 
 _PURPOSE = "xet-data"
 _WHOLE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z")
@@ -24,12 +25,14 @@ _WHOLE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?\Z")
 
 async def reconstruct_v1(request: Request) -> Response:
     """`GET /v1/reconstructions/{file hash}`."""
-    return json_response((await _plan(request)).v1(partial(_url, request)))
+    plan, addresses = await _plan(request), _addresses(request)
+    return json_response(await request.run(plan.v1, addresses.of, per_url=addresses.ranges_max))
 
 
 async def reconstruct_v2(request: Request) -> Response:
     """`GET /v2/reconstructions/{file hash}`."""
-    return json_response((await _plan(request)).v2(partial(_url, request)))
+    plan, addresses = await _plan(request), _addresses(request)
+    return json_response(await request.run(plan.v2, addresses.of, per_url=addresses.ranges_max))
 
 
 async def _plan(request: Request) -> Reconstruction:
@@ -54,12 +57,33 @@ def _asked(header: str | None) -> tuple[int, int | None]:
     return start, last + 1
 
 
+class _Addresses(NamedTuple):
+    """Signs: `ranges_max` ranges of a xorb under one address."""
+
+    of: UrlOf
+    ranges_max: int
+
+
+def _addresses(request: Request) -> _Addresses:
+    """Of the store where clients reach it, else of the hub. The store can bind an address to one range only; without
+    that, it would open all of a xorb, in which there may be chunks of files that the caller may not read."""
+    store = request.hub.signed_downloads
+    if store is None:
+        return _Addresses(partial(_url, request), FETCHES_PER_URL)
+    return _Addresses(partial(_url_of_store, store, request.hub.config.download_url_seconds), 1)
+
+
+def _url_of_store(store: HasSignedUrls, seconds: int, xorb: bytes, fetches: list[Fetch]) -> str:
+    (fetch,) = fetches
+    return store.signed_get(xorb_key(to_text(xorb)), seconds=seconds, span=(fetch.stored_start, fetch.stored_end))
+
+
 def _url(request: Request, xorb: bytes, fetches: list[Fetch]) -> str:
     """Signed over the xorb and these ranges; each of them may be fetched alone, as the clients do."""
     name = to_text(xorb)
     signed = ",".join(f"{fetch.stored_start}-{fetch.stored_end - 1}" for fetch in fetches)
     seconds = request.hub.config.download_url_seconds
-    signature = request.hub.keyring.sign(_PURPOSE, (name, signed), seconds=seconds)
+    signature = request.hub.keyring.sign(_PURPOSE, (tokens.cas_path(request), name, signed), seconds=seconds)
     return f"{request.base_url}{tokens.cas_path(request)}/data/{name}?ranges={signed}&signature={quote(signature)}"
 
 
@@ -72,11 +96,14 @@ async def get_data(request: Request) -> Response:
     The clients send no token here. 403 makes them ask for a new address; 404 and 416 would end the download.
     """
     name, signed = request.params["hash"], request.query.get("ranges") or ""
-    request.hub.keyring.verify(_PURPOSE, (name, signed), request.query.get("signature") or "")
+    place = tokens.cas_path(request)
+    request.hub.keyring.verify(_PURPOSE, (place, name, signed), request.query.get("signature") or "")
+    if not await request.hub.access.is_there(request.params["store"].partition("-")[0]):
+        raise SignatureExpired("The repo that this address was made for is gone")
     allowed, key = _spans(signed), xorb_key(name)
-    size = await request.run(request.hub.blobs.size, key)
-    if size is None or size < allowed[-1].end:
-        raise Corrupt(f"The xorb {name} is missing or too short")
+    file, size = await request.run(_stored, request, name)
+    if size < allowed[-1].end:
+        raise Corrupt(f"The xorb {name} is too short")
     wanted = ranges.parse(request.headers.get("range", ""), size, parts_max=FETCHES_PER_URL)
     # If-Range may ask for the whole instead, which the signature does not cover.
     if wanted is None or "if-range" in request.headers:
@@ -86,27 +113,35 @@ async def get_data(request: Request) -> Response:
             raise SignatureExpired(f"This address does not cover the bytes {span.start} to {span.end - 1}")
 
     def open_part(start: int, end: int) -> Source:
-        return _source(request, key, start, end)
+        if file is not None:
+            return FileSource(file, start, end - start)
+        return IteratorSource(lambda: request.hub.blobs.read(key, start, end), end - start)
 
     return ranges.answer(
         request, etag=f'"{name}"', length=size, open_part=open_part, headers=[*_HEADERS], parts_max=FETCHES_PER_URL
     )
 
 
+def _stored(request: Request, name: str) -> tuple[OpenFile | None, int]:
+    """The xorb as a file, where the store has files, and its size. Raises Corrupt; SignatureExpired for one that was
+    collected."""
+    files = request.hub.xet.files
+    try:
+        file = files.open_xorb(from_text(name))
+        size = request.hub.blobs.size(xorb_key(name)) if file is None else file.size
+        if size is None:
+            raise Corrupt(f"The xorb {name} is missing")
+    except Corrupt:
+        if files.knows(name):
+            raise
+        raise SignatureExpired(f"The xorb {name} was collected: ask for the file's new addresses") from None
+    return file, size
+
+
 _HEADERS: Headers = [
     ("Content-Type", "application/octet-stream"),
     ("Cache-Control", "private, max-age=3600, immutable"),
 ]
-
-
-def _source(request: Request, key: str, start: int, end: int) -> Source:
-    blobs = request.hub.blobs
-    if isinstance(blobs, HasPaths):
-        file = open_file(blobs.path(key))
-        if file is None:
-            raise Corrupt("A stored file is missing")
-        return FileSource(file, start, end - start)
-    return IteratorSource(lambda: blobs.read(key, start, end), end - start)
 
 
 def _spans(signed: str) -> list[Span]:

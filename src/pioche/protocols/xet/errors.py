@@ -10,6 +10,8 @@ from pioche.http.messages import Headers, Request, Response, json_response
 def render_cas(_request: Request, error: HubError) -> Response:
     status = 400 if isinstance(error, Unprocessable) else error.status
     headers: Headers = []
+    if error.code:
+        headers.append(("X-Error-Code", error.code))
     if isinstance(error, RangeNotSatisfiable):
         headers.append(("Content-Range", f"bytes */{error.size}"))
     return _refusal(error, status, headers)

@@ -15,10 +15,11 @@ _LEEWAY_SECONDS = 60
 
 
 class Session(NamedTuple):
-    """The caller and the repo behind a CAS call."""
+    """The caller and the repo behind a CAS call; `run` is the token's own, another one each time."""
 
     caller: Caller
     repo: Repo
+    run: str
 
 
 # --- the hub issues -------------------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ async def _session(request: Request, claims: dict[str, str], action: Action) -> 
     caller = Caller.nobody() if claims["by"] is None else await hub.callers.by_token_id(int(claims["by"]))
     uid = request.params["store"].partition("-")[0]
     try:
-        return Session(caller, await hub.access.open_uid(caller, uid, action))
+        return Session(caller, await hub.access.open_uid(caller, uid, action), claims.get("run", ""))
     except RepoNotFound:
         # A public repo that became private after an anonymous token was issued: 404, as for anybody else.
         raise RepoNotFound from None

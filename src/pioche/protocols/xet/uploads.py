@@ -29,10 +29,10 @@ _BEAT_SECONDS = 20
 
 
 async def query_chunk(request: Request) -> Response:
-    """`GET /v1/chunks/default/{hash}`: a shard with the xorb that holds the chunk, or 404."""
+    """`GET /v1/chunks/default/{hash}`: a shard with the xorbs to refer to instead of sending bytes, or 404."""
     session = await tokens.reader(request)
     chunk = from_text(request.params["hash"])
-    scope = Scope(request.hub.config.xet_dedup_scope, session.repo.id, session.repo.namespace_id)
+    scope = Scope(request.hub.config.xet_dedup_scope, session.repo.id, session.repo.namespace_id, session.run)
     body = await request.run(request.hub.xet.dedup.answer, chunk, scope, partial(_may_read, request, session))
     return Response(200, [("Content-Type", "application/octet-stream")], body)
 
@@ -42,7 +42,8 @@ async def put_xorb(request: Request) -> Response:
     session = await tokens.writer(request)
     name = from_text(request.params["hash"])
     async with draft(request, _XORB_BODY_BYTES_MAX) as path:
-        inserted = await request.run(request.hub.xet.uploads.put_xorb, session.caller.user_id, name, path)
+        put = request.hub.xet.uploads.put_xorb
+        inserted = await request.run(put, session.repo.id, session.caller.user_id, name, path)
     return json_response({"was_inserted": inserted})
 
 

@@ -1,7 +1,8 @@
 """Where immutable bytes lie: one small interface that a disk, a bucket and memory can all fill.
 
 Ask only what all of them can do; hashes, links and deduplication are thought of once, above (`storage.contents`).
-Keys are relative, `/`-separated and made by us alone: `blobs/ab/cd/<sha256>`, `xet/xorbs/ab/<hash>`, `xet/shards/ab/<hash>`.
+Keys are relative, `/`-separated and made by us alone: `blobs/ab/cd/<sha256>`, `xet/xorbs/ab/<hash>`, `xet/shards/ab/<hash>`
+(docs/formats/store-layout.md).
 """
 
 from collections.abc import Iterator
@@ -61,6 +62,41 @@ class HasPaths(Protocol):
     def path(self, key: str) -> Path:
         """Where the bytes of `key` lie; it may be absent."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the store says of bytes beside them: the headers Content-Type, Content-Disposition and Cache-Control."""
+
+    content_type: str
+    disposition: str
+    caching: str = "private, no-store"
+
+
+@runtime_checkable
+class HasSignedUrls(Protocol):
+    """The extra power of a store that clients can reach: addresses that carry their own proof, made without asking it."""
+
+    def signed_get(
+        self, key: str, *, seconds: int, label: Label | None = None, span: tuple[int, int] | None = None
+    ) -> str:
+        """Where the bytes of `key` can be had for so long. With `span`, only by asking for exactly the bytes
+        [start, end) in one Range header."""
+        ...
+
+    def signed_put(self, key: str, *, size: int, seconds: int) -> str:
+        """Where exactly `size` bytes may be sent for so long, again and again; they appear under `key`."""
+        ...
+
+
+def grant_key(grant: str, part: int = 1) -> str:
+    """Where clients may write: nothing below `incoming/` was verified."""
+    return f"incoming/{grant}/{part}"
+
+
+def sealed_key(grant: str) -> str:
+    """A copy of what a client wrote, where it cannot write any more: what is verified there stays as it was."""
+    return f"incoming/{grant}/sealed"
 
 
 def blob_key(sha256: str) -> str:

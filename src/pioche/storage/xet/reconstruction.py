@@ -48,29 +48,29 @@ class Reconstruction:
     terms: list[Term]
     fetches: dict[bytes, list[Fetch]]
 
-    def v1(self, url_of: UrlOf) -> dict[str, object]:
-        """The JSON of `/v1/reconstructions/`."""
+    def v1(self, url_of: UrlOf, *, per_url: int = FETCHES_PER_URL) -> dict[str, object]:
+        """The JSON of `/v1/reconstructions/`; `per_url` ranges at most go under one address."""
         info: dict[str, list[dict[str, object]]] = {}
-        for xorb, fetches in self._addresses():
+        for xorb, fetches in self._addresses(per_url):
             url = url_of(xorb, fetches)
             for f in fetches:
                 part: dict[str, object] = {"url": url, "range": _chunks(f), "url_range": _bytes(f)}
                 info.setdefault(to_text(xorb), []).append(part)
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "fetch_info": info}
 
-    def v2(self, url_of: UrlOf) -> dict[str, object]:
+    def v2(self, url_of: UrlOf, *, per_url: int = FETCHES_PER_URL) -> dict[str, object]:
         """The JSON of `/v2/reconstructions/`."""
         xorbs: dict[str, list[dict[str, object]]] = {}
-        for xorb, fetches in self._addresses():
+        for xorb, fetches in self._addresses(per_url):
             ranges = [{"chunks": _chunks(f), "bytes": _bytes(f)} for f in fetches]
             xorbs.setdefault(to_text(xorb), []).append({"url": url_of(xorb, fetches), "ranges": ranges})
         return {"offset_into_first_range": self.skip, "terms": self._terms(), "xorbs": xorbs}
 
-    def _addresses(self) -> Iterator[tuple[bytes, list[Fetch]]]:
+    def _addresses(self, per_url: int) -> Iterator[tuple[bytes, list[Fetch]]]:
         """Each xorb with the ranges that go under one address."""
         for xorb, fetches in self.fetches.items():
-            for at in range(0, len(fetches), FETCHES_PER_URL):
-                yield xorb, fetches[at : at + FETCHES_PER_URL]
+            for at in range(0, len(fetches), per_url):
+                yield xorb, fetches[at : at + per_url]
 
     def _terms(self) -> list[dict[str, object]]:
         return [

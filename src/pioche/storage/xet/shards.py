@@ -4,8 +4,9 @@ An upload makes files exist; a deduplication answer tells a client which chunks 
 so counts are checked against the bytes that are really there before anything is built from them.
 """
 
+import secrets
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pioche.errors import BadRequest, ContentMismatch
@@ -35,7 +36,6 @@ _XORB = struct.Struct("<32sIIII")
 _CHUNK = struct.Struct("<32sIII4x")
 _WITH_RANGE_HASHES = 0x80000000
 _WITH_SHA256 = 0x40000000
-_STARTS_FILE = 0x80000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +180,17 @@ def _check_term(table: ChunkTable, xorb: bytes, raw_bytes: int, start: int, end:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredXorb:
-    """A xorb to tell a client about. `file_starts`: the chunks that begin a file, which clients index."""
+    """A xorb to tell a client about, and the chunk ranges [start, end) of it that the client may know of."""
 
     hash: bytes
     table: ChunkTable
-    file_starts: frozenset[int] = frozenset()
+    shown: Sequence[tuple[int, int]]
 
 
 def answer(xorbs: Iterable[AnsweredXorb], *, key: bytes, created: int, expiry: int) -> bytes:
     """A shard with no file and these xorbs, chunk hashes keyed with `key` so that only who has a chunk recognises it.
 
+    A chunk that is not shown has a place in the list, since places are what clients refer to, but random bytes for a name.
     `created` and `expiry` are unix seconds. Ends with the footer that answers must have; its tables are empty.
     """
     header = _HEADER.pack(_MAGIC, _VERSION, _FOOTER_BYTES)
@@ -203,11 +204,14 @@ def answer(xorbs: Iterable[AnsweredXorb], *, key: bytes, created: int, expiry: i
 def _answer_xorb(xorb: AnsweredXorb, key: bytes) -> bytes:
     table = xorb.table
     out = bytearray(_XORB.pack(xorb.hash, 0, table.count, table.raw_bytes, table.stored_bytes))
+    names = bytearray(secrets.token_bytes(HASH_BYTES * table.count))
+    for start, end in xorb.shown:
+        packed = table.hashes(start, end)
+        if key != EMPTY:
+            packed = b"".join(keyed(packed[at : at + HASH_BYTES], key) for at in range(0, len(packed), HASH_BYTES))
+        names[HASH_BYTES * start : HASH_BYTES * end] = packed
     raw_start = 0
-    hide = key != EMPTY
     for index, length in enumerate(table.raw_lengths(0, table.count)):
-        name = table.hashes(index, index + 1)
-        flags = _STARTS_FILE if index in xorb.file_starts else 0
-        out += _CHUNK.pack(keyed(name, key) if hide else name, raw_start, length, flags)
+        out += _CHUNK.pack(bytes(names[HASH_BYTES * index : HASH_BYTES * (index + 1)]), raw_start, length, 0)
         raw_start += length
     return bytes(out)

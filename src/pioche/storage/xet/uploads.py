@@ -6,7 +6,7 @@ when its sha256 was computed from those bytes (no client's statement is taken fo
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +14,25 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, upsert
+from pioche.db.dialect import insert_if_absent, insert_rows, upsert
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import BadRequest, Conflict, ContentMismatch, TooLarge
+from pioche.errors import BadRequest, Conflict, ContentMismatch, Corrupt, TooLarge
+from pioche.jobs import leases
 from pioche.names import Sha256
+from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
-from pioche.storage.contents import Content, insert_content, insert_links
+from pioche.storage.contents import LOST, Content, check_alive, insert_content, insert_links
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.files import XetFile, XetFiles
 from pioche.storage.xet.hashing import to_text
 from pioche.storage.xet.reconstruction import parse_terms
 from pioche.storage.xet.shards import CheckedFile
-from pioche.storage.xet.xorbs import ChunkTable, verify
+from pioche.storage.xet.xorbs import ChunkTable, Stream, verify
 
 _BATCH = 500  # bound parameters in one statement
+_WAIT_SECONDS = 120.0  # for another upload of the same xorb; longer than the lease of one that died
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,45 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, user_id: int, name: bytes, draft: Path) -> bool:
-        """Takes over a received xorb: verified, durable and remembered as this user's. False if it was there before.
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+        """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
+        before: whether others did is not told.
 
-        The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard.
-        Raises ContentMismatch, BadRequest, TooLarge; then the draft is still there.
+        The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
+        mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
+        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
+        RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
         if draft.stat().st_size > table.stored_bytes:
             os.truncate(draft, table.stored_bytes)
-        self._blobs.put(xorb_key(to_text(name)), draft)
-        return self._record_xorb(user_id, to_text(name), table)
+        text = to_text(name)
+        known = self._known_table(text)
+        if known is None:
+            # One at a time: whoever comes second with these chunks compressed otherwise must not overwrite the first.
+            with leases.held(self._database, f"xorb {text}", "an upload", wait_seconds=_WAIT_SECONDS):
+                known = self._known_table(text)
+                if known is None:
+                    self._blobs.put(xorb_key(text), draft)
+                    return self._record_xorb(repo_id, user_id, text, table)
+        self._mend(name, known, table, draft)
+        return self._record_xorb(repo_id, user_id, text, known)
+
+    def _known_table(self, name: str) -> ChunkTable | None:
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(schema.xorbs.c.chunks).filter_by(hash=name)).scalar()
+        return None if found is None else ChunkTable(bytes(found))
+
+    def _mend(self, name: bytes, known: ChunkTable, table: ChunkTable, draft: Path) -> None:
+        """Looks whether the stored xorb is what its row says; if not, the draft takes its place, where it can."""
+        key = xorb_key(to_text(name))
+        if _is_whole(self._blobs, key, name, known):
+            return
+        if known != table:
+            raise Corrupt(f"The stored xorb {to_text(name)} is damaged, and yours is compressed in another way")
+        self._blobs.delete(key)
+        self._blobs.put(key, draft)
 
     def register(self, repo_id: int, user_id: int, body: bytes, may_read: MayRead) -> None:
         """Makes the files of a shard exist in the repo. All or nothing; doing it twice succeeds.
@@ -73,6 +103,7 @@ class XetUploads:
         def table_of(xorb: bytes) -> ChunkTable:
             if xorb not in usable:
                 raise BadRequest(f"The shard names xorb {to_text(xorb)}, which you have not uploaded: upload it first")
+            self._files.check_xorb(xorb)
             return self._files.tables(xorb)
 
         for entry in shard.xorbs:
@@ -108,8 +139,12 @@ class XetUploads:
         return _Proved(file, actual)
 
     def _known_sha256(self, file_hash: bytes) -> Sha256 | None:
-        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes."""
-        query = sa.select(schema.contents.c.sha256).filter_by(xet_hash=to_text(file_hash)).limit(1)
+        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes.
+
+        Not of a file that is lost: its terms may name bytes that are gone, so these here must be read.
+        """
+        table = schema.contents
+        query = sa.select(table.c.sha256).where(table.c.xet_hash == to_text(file_hash), table.c.kind != LOST).limit(1)
         with self._database.read() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else Sha256(found)
@@ -122,53 +157,88 @@ class XetUploads:
 
     # --- rows ---
 
-    def _record_xorb(self, user_id: int, name: str, table: ChunkTable) -> bool:
+    def _record_xorb(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
         at = now_ms()
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
         with self._writing() as connection:
-            known = connection.execute(sa.select(schema.xorbs.c.hash).filter_by(hash=name)).first()
-            if known is None:
-                connection.execute(insert_if_absent(connection, schema.xorbs).values(row))
-            mine = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
-            connection.execute(mine.values(user_id=user_id, hash=name, at=at))
-        return known is None
+            new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
+            if connection.execute(new).first() is not None:
+                collection.claim(connection, self._blobs, xorb_key(name))
+            mine = {"user_id": user_id, "hash": name}
+            before = connection.execute(sa.select(schema.xorb_uploads.c.at).filter_by(**mine)).first()
+            sent = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
+            connection.execute(sent.values(**mine, at=at))
+            remembered = upsert(connection, schema.remembered_xorbs, ["repo_id", "hash"], ["epoch", "at"])
+            connection.execute(remembered.values(repo_id=repo_id, hash=name, epoch=_epoch(connection, repo_id), at=at))
+        return before is None
 
     def _record_files(self, repo_id: int, user_id: int, proved: list[_Proved]) -> None:
         at = now_ms()
         # In one order everywhere: two transactions that insert the same rows must not wait for each other.
         proved = sorted(proved, key=lambda p: p.file.hash)
-        xorbs = sorted({term.xorb for p in proved for term in parse_terms(p.file.terms)})
-        files = [
-            {"hash": to_text(p.file.hash), "size": p.file.size, "terms": p.file.terms, "created_at": at} for p in proved
-        ]
-        links = [{"repo_id": repo_id, "hash": to_text(xorb), "created_at": at} for xorb in xorbs]
-        chunks = list(self._asked_for(proved, xorbs))
+        files = [file_row(p.file, at) for p in proved]
+        rows = self.index_rows([p.file for p in proved])
         with self._writing() as connection:
-            for table, rows in ((schema.xet_files, files), (schema.repo_xorbs, links), (schema.xet_chunks, chunks)):
-                if rows:
-                    connection.execute(insert_if_absent(connection, table), rows)
+            _forget_lost_terms(connection, [file["hash"] for file in files])
+            insert_rows(connection, schema.xet_files, files)
+            for table, found in rows:
+                insert_rows(connection, table, found)
             for p in proved:
                 _record_content(connection, p)
             insert_links(connection, repo_id, user_id, [p.sha256 for p in proved])
+
+    def index_rows(self, files: Sequence[CheckedFile]) -> list[tuple[sa.Table, list[dict[str, object]]]]:
+        """What is kept of files besides themselves: which xorbs they are made of, and the chunks that clients ask for."""
+        parts = sorted({(to_text(term.xorb), to_text(f.hash)) for f in files for term in parse_terms(f.terms)})
+        return [
+            (schema.xet_file_xorbs, [{"xorb": xorb, "file": file} for xorb, file in parts]),
+            (schema.xet_chunks, list(self._asked_for(files))),
+        ]
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         try:
             with self._database.write() as connection:
+                collection.keep_out(connection)
                 yield connection
         except sa.exc.IntegrityError as error:
             raise Conflict("The repo, the account or a xorb was deleted meanwhile: upload again") from error
 
-    def _asked_for(self, proved: list[_Proved], xorbs: Iterable[bytes]) -> Iterator[dict[str, object]]:
+    def _asked_for(self, files: Iterable[CheckedFile]) -> Iterator[dict[str, object]]:
         """Rows of the chunks that clients may ask for: those that begin a file, and one in 1024."""
-        begins = {(term.xorb, term.start) for p in proved for term in parse_terms(p.file.terms)[:1]}
-        for xorb in xorbs:
+        begins, xorbs = set[tuple[bytes, int]](), set[bytes]()
+        for file in files:
+            terms = parse_terms(file.terms)
+            begins.update((term.xorb, term.start) for term in terms[:1])
+            xorbs.update(term.xorb for term in terms)
+        for xorb in sorted(xorbs):
             table = self._files.tables(xorb)
             for index in range(table.count):
                 name = table.hashes(index, index + 1)
                 if is_asked_for(name) or (xorb, index) in begins:
                     yield {"hash": name, "xorb": to_text(xorb), "position": index}
+
+
+def file_row(file: CheckedFile, at: int) -> dict[str, object]:
+    """Of `xet_files`; `at` is Unix milliseconds."""
+    return {"hash": to_text(file.hash), "size": file.size, "terms": file.terms, "created_at": at}
+
+
+def _is_whole(blobs: BlobStore, key: str, name: bytes, table: ChunkTable) -> bool:
+    """Whether the stored bytes are this xorb, packed as the table says. Raises Unavailable when the store fails."""
+    if blobs.size(key) != table.stored_bytes:
+        return False
+    try:
+        return verify(Stream(blobs.read(key)), name) == table
+    except (Corrupt, BadRequest, ContentMismatch, TooLarge):
+        return False
+
+
+def _epoch(connection: sa.Connection, repo_id: int) -> int:
+    """Raises RepoNotFound for a repo that was deleted since it was opened."""
+    check_alive(connection, repo_id)
+    return int(connection.execute(sa.select(schema.repos.c.epoch).where(schema.repos.c.id == repo_id)).scalar_one())
 
 
 def _named(shard: shards.Shard) -> set[bytes]:
@@ -195,6 +265,16 @@ def _holders(connection: sa.Connection, names: list[str]) -> Iterator[tuple[str,
     table = schema.repo_xorbs
     for row in connection.execute(sa.select(table.c.hash, table.c.repo_id).where(table.c.hash.in_(names))):
         yield row.hash, row.repo_id
+
+
+def _forget_lost_terms(connection: sa.Connection, hashes: list[object]) -> None:
+    """Terms of files whose bytes were lost: the ones that were just proved take their place."""
+    files, contents = schema.xet_files, schema.contents
+    for start in range(0, len(hashes), _BATCH):
+        lost = sa.select(contents.c.xet_hash).where(
+            contents.c.xet_hash.in_(hashes[start : start + _BATCH]), contents.c.kind == LOST
+        )
+        connection.execute(files.delete().where(files.c.hash.in_(lost)))
 
 
 def _record_content(connection: sa.Connection, proved: _Proved) -> None:

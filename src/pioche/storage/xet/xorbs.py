@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
+from typing import Protocol
 
 from lz4.frame import LZ4FrameDecompressor
 
@@ -96,7 +96,30 @@ class ChunkTable:
         return end
 
 
-def verify(body: BinaryIO, name: bytes) -> ChunkTable:
+class Reads(Protocol):
+    """What a xorb is read from: as much as is asked for, less only at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Stream:
+    """Pieces of any size, read as a file is."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = b""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, less only at the end."""
+        parts, missing = [], size
+        while missing and (piece := self._held or next(self._pieces, b"")):
+            parts.append(piece[:missing])
+            self._held = piece[missing:]
+            missing -= len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def verify(body: Reads, name: bytes) -> ChunkTable:
     """Reads a received xorb from `body` to its end, or to its footer, which is not part of it.
 
     `stored_bytes` of the answer says how much of `body` to keep. Raises ContentMismatch when its hash is not `name`,
@@ -123,6 +146,14 @@ def verify(body: BinaryIO, name: bytes) -> ChunkTable:
     return table
 
 
+def is_true(body: Reads, name: bytes, stored_bytes: int) -> bool:
+    """Whether a stored xorb of that size still is what its name says."""
+    try:
+        return verify(body, name).stored_bytes == stored_bytes
+    except (BadRequest, ContentMismatch, TooLarge):
+        return False
+
+
 def decode(stored: bytes | memoryview) -> Iterator[bytes | memoryview]:
     """The raw bytes of each chunk in `stored`, which begins and ends at chunk boundaries. Raises BadRequest.
 
@@ -137,7 +168,7 @@ def decode(stored: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield _decode_payload(view[at - length : at], length, scheme, raw_length)
 
 
-def _received_chunks(body: BinaryIO) -> Iterator[tuple[int, bytes | memoryview]]:
+def _received_chunks(body: Reads) -> Iterator[tuple[int, bytes | memoryview]]:
     """Payload length and raw bytes of each chunk."""
     while header := body.read(CHUNK_HEADER_BYTES):
         if header.startswith(_FOOTER_MAGIC):

@@ -1,0 +1,91 @@
+"""Deleted repos whose time to be restored is over, and git folders that belong to no repo."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.storage import collection
+from pioche.upkeep.collection.context import Context
+from pioche.upkeep.collection.report import Reason
+from pioche.upkeep.progress import each
+
+_repos = schema.repos
+
+
+def collect(run: Context) -> None:
+    """Rows first, then the git objects: a crash between leaves a folder that the next run finds without a repo."""
+    with run.database.read() as connection:
+        expired = connection.execute(_expired(run)).all()
+    run.progress.begin("deleted repos", len(expired))
+    for row in each(run.progress, expired):
+        _remember_what_it_held(run, row.id, row.full_name)
+        run.report.add(Reason.DELETED_REPO, folder_bytes(run.git.path(row.uid)), row.full_name)
+        if run.options.dry_run or _remove_row(run, row.id):
+            run.gone.repos[row.id] = row.full_name
+            _remove_objects(run, row.uid)
+
+
+def collect_folders(run: Context) -> None:
+    """Git folders without a row: of repos that went, or that a crash left half removed."""
+    run.progress.begin("git folders")
+    for folder in each(run.progress, _folders(run.git.root)):
+        uid = folder.name.removesuffix(".git")
+        if folder.name.endswith(".deleted") or not _has_row(run, uid):
+            run.report.add(Reason.ORPHAN, folder_bytes(folder))
+            if not run.options.dry_run:
+                run.report.freed += folder_bytes(folder)
+                run.git.delete(uid)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _expired(run: Context) -> "sa.Select[int, str, str]":
+    query = sa.select(_repos.c.id, _repos.c.uid, _repos.c.full_name).where(
+        _repos.c.deleted_at < run.times.deleted_before
+    )
+    return query if run.options.repo_ids is None else query.where(_repos.c.id.in_(run.options.repo_ids))
+
+
+def _remember_what_it_held(run: Context, repo_id: int, name: str) -> None:
+    with run.database.read() as connection:
+        for column, table in (("sha256", schema.repo_contents), ("hash", schema.repo_xorbs)):
+            held = connection.execute(sa.select(table.c[column]).where(table.c.repo_id == repo_id)).scalars()
+            run.gone.of_deleted.update(dict.fromkeys(held, name))
+
+
+def _remove_row(run: Context, repo_id: int) -> bool:
+    """False when it was restored meanwhile. Everything that belongs to the repo goes with its row."""
+    with run.database.write() as connection:
+        collection.enter(connection)
+        run.before_removal()
+        here = (_repos.c.id == repo_id) & (_repos.c.deleted_at < run.times.deleted_before)
+        return connection.execute(_repos.delete().where(here).returning(_repos.c.id)).first() is not None
+
+
+def _remove_objects(run: Context, uid: str) -> None:
+    if not run.options.dry_run:
+        run.report.freed += folder_bytes(run.git.path(uid))
+        run.git.delete(uid)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    for spread in sorted(root.glob("??")):
+        yield from sorted(spread.iterdir())
+
+
+def _has_row(run: Context, uid: str) -> bool:
+    with run.database.read() as connection:
+        return connection.execute(sa.select(_repos.c.id).where(_repos.c.uid == uid)).first() is not None
+
+
+def folder_bytes(folder: Path) -> int:
+    """Of all files below it; what goes away meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except FileNotFoundError:
+            continue
+    return total

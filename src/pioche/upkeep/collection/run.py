@@ -1,0 +1,44 @@
+"""A collection from beginning to end."""
+
+from collections.abc import Callable
+
+from pioche.config import Config
+from pioche.db.engine import Database
+from pioche.git.store import GitStore
+from pioche.storage.blobs import BlobStore
+from pioche.upkeep.collection import contents, leftovers, links, repos, xorbs
+from pioche.upkeep.collection.context import Context
+from pioche.upkeep.collection.options import Options, Times
+from pioche.upkeep.collection.report import Report
+from pioche.upkeep.progress import SILENT, Progress
+
+
+class Collector:
+    """Over the stores of one hub."""
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore, git: GitStore) -> None:
+        self._config = config
+        self._database = database
+        self._blobs = blobs
+        self._git = git
+
+    def run(
+        self, options: Options, *, still_held: Callable[[], None] = lambda: None, progress: Progress = SILENT
+    ) -> Report:
+        """Removes what may go, or says what would (`dry_run`). The caller holds the lease; `still_held` is its `check`.
+
+        Raises Lost, Unavailable, OutOfSpace: what was done until then stays done, and the next run goes on.
+        """
+        times, report = Times.of(self._config, options), Report(options.dry_run)
+        run = Context(self._database, self._blobs, self._git, options, times, progress, report, still_held)
+        leftovers.make_room(run, self._config.data_dir)
+        leftovers.collect_quarantine(run)
+        repos.collect(run)
+        links.collect(run)
+        contents.collect(run)
+        xorbs.collect(run)
+        if options.thorough and options.repo_ids is None:
+            repos.collect_folders(run)
+            leftovers.collect_orphans(run)
+            leftovers.collect_shards(run)
+        return report

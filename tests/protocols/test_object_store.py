@@ -1,0 +1,226 @@
+"""The stock clients against a hub whose rows are in PostgreSQL and whose large files are in an S3 store."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.clients import CURRENT, OLDEST, Kind
+from tests.clientside import Client
+from tests.hub import Account, Hub
+from tests.local import sha256_of
+from tests.objectstore import ObjectStore
+from tests.protocols.git import commit, create, must
+
+MIB = 2**20
+KINDS = [Kind(CURRENT), Kind(CURRENT, xet=False), Kind(OLDEST), Kind(OLDEST, xet=False)]
+
+
+@pytest.fixture(scope="module")
+def hub(cluster: Callable[..., Hub]) -> Hub:
+    """Downloads are redirected, uploads come through the hub; files of more than 5 MiB come in parts."""
+    return cluster(lfs_part_bytes=str(5 * MIB))
+
+
+@pytest.fixture(scope="module")
+def ada(hub: Hub) -> Account:
+    return hub.user("ada")
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def kept_on_disk(hub: Hub) -> list[Path]:
+    """Large files that lie where none should: in the data folder."""
+    return [path for part in ("blobs", "xet", "incoming") for path in files_of(hub.data_dir / part)]
+
+
+def there_and_back(client: Client, repo: str) -> Any:
+    api = client.api
+    api.create_repo(repo)
+    names = {"model.safetensors": 12_000_000, "small.bin": 1000}
+    for name, size in names.items():
+        client.write(f"source/{name}", client.noise(size, f"{repo}/{name}"))
+    client.write("source/README.md", b"# Words\n")
+    api.upload_folder(repo_id=repo, folder_path=client.folder / "source")
+    # The same again, elsewhere: what is in the store is not stored twice, and not lost.
+    api.upload_file(
+        repo_id=repo, path_or_fileobj=client.folder / "source/model.safetensors", path_in_repo="again/model.safetensors"
+    )
+    pulled = client.digests(api.snapshot_download(repo, local_dir=client.folder / "pulled"))
+    expected = client.digests(client.folder / "source")
+    weights = client.hub.get_hf_file_metadata(client.hub.hf_hub_url(repo, "model.safetensors"))
+    return {
+        "same": all(pulled[name] == digest for name, digest in expected.items()),
+        "again": pulled["again/model.safetensors"] == expected["model.safetensors"],
+        "etag": weights.etag == expected["model.safetensors"],
+        "size": weights.size,
+        "by xet": weights.xet_file_data is not None,
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_folder_there_and_back(hub: Hub, ada: Account, kind: Kind) -> None:
+    repo = f"{ada.name}/{hub.name('words')}"
+    told = kind.tell(there_and_back, hub, ada.token, repo=repo)
+    assert told == {"same": True, "again": True, "etag": True, "size": 12_000_000, "by xet": kind.xet}
+    assert kept_on_disk(hub) == []
+
+
+def read_by_all(client: Client, repo: str, expected: str) -> Any:
+    return client.sha256(client.api.hf_hub_download(repo, "model.bin")) == expected
+
+
+def test_git_lfs_pushes_clones_and_is_read_by_others(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    remote = create(hub, ada)
+    work = remote.clone(tmp_path / "work")
+    data = os.urandom(7 * MIB + 1)
+    commit(work, {"model.bin": data, "dir/small.bin": b"small"})
+    must(work, "push", "-q", "origin", "main")
+    back = remote.clone(tmp_path / "back")
+    assert (back / "model.bin").read_bytes() == data
+    must(back, "lfs", "fsck")
+    repo = remote.bare_url.removeprefix(f"{hub.endpoint}/")
+    for kind in KINDS:
+        assert kind.tell(read_by_all, hub, ada.token, repo=repo, expected=sha256_of(data)), kind
+    assert kept_on_disk(hub) == []
+
+
+# --- what a redirect says -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data() -> bytes:
+    return os.urandom(2 * MIB + 3)
+
+
+@pytest.fixture(scope="module")
+def url(hub: Hub, ada: Account, data: bytes) -> str:
+    """Of a large file kept whole, in a private repo."""
+    repo = f"{ada.name}/{hub.name('kept')}"
+    Kind(CURRENT, xet=False).tell(_kept, hub, ada.token, repo=repo, hexadecimal=data.hex())
+    return f"{hub.endpoint}/{repo}/resolve/main/a page 1.html"
+
+
+def _kept(client: Client, repo: str, hexadecimal: str) -> None:
+    client.api.create_repo(repo, private=True)
+    data = bytes.fromhex(hexadecimal)
+    lines = "*.html filter=lfs diff=lfs merge=lfs -text\n*.txt filter=lfs diff=lfs merge=lfs -text\n"
+    client.api.upload_file(repo_id=repo, path_or_fileobj=lines.encode(), path_in_repo=".gitattributes")
+    client.api.upload_file(repo_id=repo, path_or_fileobj=data, path_in_repo="a page 1.html")
+
+
+def test_the_first_answer_tells_all_and_the_second_has_the_bytes(
+    hub: Hub, ada: Account, object_store: ObjectStore, url: str, data: bytes
+) -> None:
+    etag = f'"{sha256_of(data)}"'
+    head = httpx.head(url, headers=ada.bearer)
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(data)))
+    first = httpx.get(url, headers=ada.bearer)
+    assert first.status_code == 302
+    for name in ("etag", "x-repo-commit", "x-linked-etag", "x-linked-size", "content-disposition", "accept-ranges"):
+        assert first.headers[name] == head.headers[name], name
+    assert first.headers["etag"] == etag
+    assert first.headers["cache-control"] == "private, no-store", "the address ends"
+    location = first.headers["location"]
+    assert location.startswith(object_store.endpoint)
+    assert int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) <= 900
+    second = httpx.get(location)
+    assert second.content == data
+    # F-RAW: a page is text, wherever it comes from.
+    assert second.headers["content-type"] == "text/plain; charset=utf-8"
+    assert second.headers["content-disposition"] == head.headers["content-disposition"]
+    known = httpx.get(url, headers={**ada.bearer, "If-None-Match": etag})
+    assert (known.status_code, known.headers.get("location")) == (304, None)
+
+
+def test_to_save_is_to_save(ada: Account, url: str) -> None:
+    found = httpx.get(f"{url}?download=true", headers=ada.bearer, follow_redirects=True)
+    assert found.headers["content-disposition"].startswith("attachment;")
+
+
+def test_a_range_is_had_from_the_store(ada: Account, url: str, data: bytes) -> None:
+    found = httpx.get(url, headers={**ada.bearer, "Range": "bytes=5-9"}, follow_redirects=True)
+    assert (found.status_code, found.content) == (206, data[5:10])
+    past = httpx.get(url, headers={**ada.bearer, "Range": f"bytes={len(data)}-"}, follow_redirects=True)
+    assert past.status_code == 416
+
+
+def test_a_stranger_is_told_nothing(hub: Hub, url: str) -> None:
+    stranger = hub.user(hub.name("eve"))
+    for headers in ({}, stranger.bearer):
+        found = httpx.get(url, headers=headers)
+        assert found.status_code in (401, 404)
+        assert "location" not in found.headers
+
+
+def test_a_signed_address_opens_one_thing_only(ada: Account, object_store: ObjectStore, url: str, data: bytes) -> None:
+    if not object_store.checks_signatures:
+        pytest.skip("moto checks no signatures")
+    location = httpx.get(url, headers=ada.bearer).headers["location"]
+    assert httpx.get(location.replace(sha256_of(data), sha256_of(b"other"))).status_code == 403
+    assert httpx.get(location.replace("text%2Fplain", "text%2Fhtml")).status_code == 403
+    assert httpx.put(location, content=b"x").status_code == 403
+    assert httpx.delete(location).status_code == 403
+
+
+# --- Xet --------------------------------------------------------------------------------------------------------------
+
+
+def xet_upload(client: Client, repo: str) -> str:
+    client.api.create_repo(repo, private=True)
+    path = client.write("model.safetensors", client.noise(3_000_000, repo))
+    client.api.upload_file(repo_id=repo, path_or_fileobj=path, path_in_repo="model.safetensors")
+    return client.sha256(path)
+
+
+def test_data_addresses_of_xet_open_their_range_only_and_end(
+    cluster: Callable[..., Hub], object_store: ObjectStore
+) -> None:
+    """xet.md section 8.7: signed by the store, bound to the range; 403 means that it has expired."""
+    hub = cluster(download_url_seconds="3")
+    ada = hub.user("ada")
+    Kind(CURRENT).tell(xet_upload, hub, ada.token, repo="ada/m")
+    head = httpx.head(f"{hub.endpoint}/ada/m/resolve/main/model.safetensors", headers=ada.bearer)
+    token = httpx.get(f"{hub.endpoint}/api/models/ada/m/xet-read-token/main", headers=ada.bearer).json()
+    plan = httpx.get(
+        f"{token['casUrl']}/v2/reconstructions/{head.headers['x-xet-hash']}",
+        headers={"Authorization": f"Bearer {token['accessToken']}", "Range": "bytes=1000000-1999999"},
+    ).json()
+    ((entry,),) = plan["xorbs"].values()
+    ((span,), address) = entry["ranges"], entry["url"]
+    assert address.startswith(object_store.endpoint)
+    start, last = span["bytes"]["start"], span["bytes"]["end"]
+    found = httpx.get(address, headers={"Range": f"bytes={start}-{last}"})
+    assert (found.status_code, len(found.content)) == (206, last - start + 1)
+    if object_store.checks_signatures:
+        for asked in ({"Range": f"bytes={start}-{last + 1}"}, {"Range": "bytes=0-9"}, {}):
+            assert httpx.get(address, headers=asked).status_code == 403, asked
+        deadline = time.monotonic() + 60
+        while httpx.get(address, headers={"Range": f"bytes={start}-{last}"}).status_code != 403:
+            assert time.monotonic() < deadline, "the address never ends"
+            time.sleep(0.5)
+
+
+# --- without redirects ------------------------------------------------------------------------------------------------
+
+
+def test_everything_comes_through_the_hub_when_asked_to(cluster: Callable[..., Hub]) -> None:
+    hub = cluster(storage_redirects="off")
+    ada = hub.user("ada")
+    for number, kind in enumerate((Kind(CURRENT), Kind(CURRENT, xet=False))):
+        repo = f"ada/m{number}"
+        assert kind.tell(there_and_back, hub, ada.token, repo=repo)["same"]
+        found = httpx.get(f"{hub.endpoint}/{repo}/resolve/main/model.safetensors", headers=ada.bearer)
+        assert found.status_code == 200
+        assert found.headers["etag"] == f'"{sha256_of(found.content)}"'
+        part = httpx.get(
+            f"{hub.endpoint}/{repo}/resolve/main/model.safetensors", headers={**ada.bearer, "Range": "bytes=5-9"}
+        )
+        assert part.content == found.content[5:10]
