@@ -52,19 +52,21 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path, *, stored: str | None = None) -> bool:
         """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
         before: whether others did is not told.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
         mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
-        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
+        there. With `stored`, the draft's bytes lie in the store under that key as well, where nobody else can write, and are
+        moved from there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
         RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
         if draft.stat().st_size > table.stored_bytes:
             os.truncate(draft, table.stored_bytes)
+            stored = None
         text = to_text(name)
         known = self._known_table(text)
         if known is None:
@@ -72,10 +74,16 @@ class XetUploads:
             with leases.held(self._database, f"xorb {text}", "an upload", wait_seconds=_WAIT_SECONDS):
                 known = self._known_table(text)
                 if known is None:
-                    self._blobs.put(xorb_key(text), draft)
+                    self._put(xorb_key(text), draft, stored)
                     return self._record_xorb(repo_id, user_id, text, table)
         self._mend(name, known, table, draft)
         return self._record_xorb(repo_id, user_id, text, known)
+
+    def _put(self, key: str, draft: Path, stored: str | None) -> None:
+        if stored is None or self._blobs.size(key) is not None:
+            self._blobs.put(key, draft)
+        else:
+            self._blobs.move(stored, key)
 
     def _known_table(self, name: str) -> ChunkTable | None:
         with self._database.read() as connection:
