@@ -6,7 +6,7 @@ the client wants to know beside the bytes. HEAD is always answered here.
 
 from collections.abc import Sequence
 
-from pioche.http import ranges
+from pioche.http import accel, ranges
 from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
 from pioche.storage.blobs import HasSignedUrls, Label, blob_key
@@ -23,6 +23,8 @@ async def open_content(request: Request, content: Content, headers: Sequence[tup
         return _redirect(request, content, headers, url)
     contents = request.hub.contents
     file = contents.open(content)
+    if file is not None and (place := accel.place(request, content)) is not None:
+        return accel.redirect(request, content, headers, place)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
         if file is not None:
