@@ -49,6 +49,7 @@ from pioche.upkeep.tidying import (
     PruneEvents,
     Repack,
     RepackWhenScattered,
+    Scrub,
     SweepIncoming,
 )
 from pioche.web import routes as web
@@ -199,8 +200,7 @@ class Work:
 def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
-    git = GitStore(config.data_dir / "git")
-    blobs = open_blobs(config)
+    blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
@@ -209,5 +209,6 @@ def build_work(config: Config) -> Work:
         Repack(git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),
+        Scrub(config, database, blobs),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from pioche import app, config
 from pioche.config import Config
 from pioche.db.engine import Database
+from pioche.errors import ConfigError
 from pioche.http.hub import Hub
 
 
@@ -43,6 +44,21 @@ class Options:
     def hub(self) -> Iterator[Hub]:
         """All services of the hub. Raises ConfigError."""
         hub = app.build_hub(self.config())
+        try:
+            yield hub
+        finally:
+            hub.database.close()
+
+    @contextmanager
+    def hub_as_it_is(self) -> Iterator[Hub]:
+        """All services over a data folder that may be damaged: nothing is made, upgraded or looked at before.
+
+        Raises ConfigError where there is no hub.
+        """
+        found = config.load({"data_dir": self.data_dir})
+        if found.database_is_sqlite and not (found.data_dir / "pioche.db").exists():
+            raise ConfigError("data_dir", f"there is no database in {found.data_dir}: no hub was ever started there")
+        hub = app.build_hub(found)
         try:
             yield hub
         finally:

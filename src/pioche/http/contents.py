@@ -4,23 +4,27 @@ Where clients can reach the store, a whole file is fetched from it: the hub answ
 the client wants to know beside the bytes. HEAD is always answered here.
 """
 
-from pioche.http import ranges
-from pioche.http.messages import Headers, Request, Response
+from collections.abc import Sequence
+
+from pioche.http import ranges, threads
+from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
+from pioche.names import Sha256
 from pioche.storage.blobs import HasSignedUrls, Label, blob_key
 from pioche.storage.contents import Content
+from pioche.storage.disk import OpenFile
 
 _SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this what was signed before (C7)
 _NOT_KEPT = ("Cache-Control", "private, no-store")
 
 
-async def open_content(request: Request, content: Content, headers: Headers) -> Response:
+async def open_content(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> Response:
     """200, 206, 302, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
     url = signed_url(request, content, headers) if request.method == "GET" else None
     if url is not None:
         return _redirect(request, content, headers, url)
     contents = request.hub.contents
-    file = contents.open(content)
+    file = await _opened(request, content)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
         if file is not None:
@@ -29,13 +33,32 @@ async def open_content(request: Request, content: Content, headers: Headers) -> 
         return IteratorSource(lambda: contents.read(content, start, end), end - start)
 
     etag = f'"{content.sha256}"'
-    response = ranges.answer(request, etag=etag, length=content.size, open_part=open_part, headers=headers)
+    response = ranges.answer(request, etag=etag, length=content.size, open_part=open_part, headers=[*headers])
     if isinstance(response.body, IteratorSource):
         await response.body.begin()
     return response
 
 
-def signed_url(request: Request, content: Content, headers: Headers) -> str | None:
+async def _opened(request: Request, content: Content) -> OpenFile | None:
+    contents = request.hub.contents
+    file = contents.open(content)
+    if file is not None and not contents.is_known_whole(content, file):
+        await threads.run_long(contents.verify, content, file)
+    if file is None and content.kind == "xet" and "range" not in request.headers:
+        await request.run(contents.check, content)  # or damage to its last chunk would show when most of it is sent
+    return file
+
+
+async def check_promise(request: Request, sha256: Sha256, size: int) -> None:
+    """What HEAD promises of a large file of this repo, GET will keep, as far as is known. Raises Corrupt, ContentNotFound."""
+    if request.hub.contents.glance(sha256, size):
+        return
+    content = await request.hub.contents.locate(request.repo.id, sha256)
+    if content.kind == "blob":
+        await _opened(request, content)
+
+
+def signed_url(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> str | None:
     """Where the store itself gives the file, labelled as `headers` say; None when it has to come through the hub."""
     store = request.hub.signed_downloads
     return None if store is None or content.kind != "blob" else _signed(request, store, content, dict(headers))
@@ -47,7 +70,7 @@ def _signed(request: Request, store: HasSignedUrls, content: Content, said: dict
     return store.signed_get(blob_key(content.sha256), seconds=seconds, label=label)
 
 
-def _redirect(request: Request, content: Content, headers: Headers, url: str) -> Response:
+def _redirect(request: Request, content: Content, headers: Sequence[tuple[str, str]], url: str) -> Response:
     """302. The ETag is the file's, and not that of the store; the address is for this client, and for a while only."""
     etag = f'"{content.sha256}"'
     if ranges.is_known(request, etag):

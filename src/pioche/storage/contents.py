@@ -8,13 +8,14 @@ uploaded to the repo, or by `link` from a repo the caller may read (invariant I5
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent, insert_rows, upsert
+from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import ContentNotFound, Corrupt, RepoNotFound
@@ -23,6 +24,10 @@ from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
+from pioche.storage.seals import Verdicts, has_sha256, is_sealed
+
+LOST = "lost"
+"""The kind of a file whose bytes turned out to be gone or wrong (`storage.damage`): an upload brings them back."""
 
 _BATCH = 500  # bound parameters in one statement
 _PROMISED_MS = 3_600_000  # a link that was made or renewed within it need not be renewed again
@@ -37,7 +42,7 @@ _ONE = Lookup(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A large file. `kind` is `blob` or `xet`; readers need not care."""
+    """A large file. `kind` is `blob`, `xet` or `lost`; readers need not care."""
 
     sha256: Sha256
     size: int
@@ -52,6 +57,10 @@ class XetReader(Protocol):
         """Raw bytes [start, end) of the file."""
         ...
 
+    def check(self, xet_hash: str) -> None:
+        """Raises Corrupt unless all that the file is made of is here and, as far as is known, whole."""
+        ...
+
 
 class Contents:
     """All large files of one hub."""
@@ -63,11 +72,15 @@ class Contents:
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
         self._rebuilt = rebuilt
+        self._path_of = lru_cache(maxsize=4096)(self._path)  # making a Path takes as long as opening it
+        self._verdicts = Verdicts()
 
     # --- finding ---
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
+        if not sha256s:
+            return {}
         with self._database.read() as connection:
             return linked(connection, repo_id, sha256s)
 
@@ -79,16 +92,28 @@ class Contents:
             raise _not_found(sha256) from None
 
     async def locate(self, repo_id: int, sha256: Sha256) -> Content:
-        """As `get`, on the event loop: the hot path of downloads."""
+        """As `get`, on the event loop: the hot path of downloads. Raises Corrupt for one whose bytes are lost."""
         row = await self._database.fetch_one(_ONE, {"repo": repo_id, "sha256": sha256})
         if row is None:
             raise _not_found(sha256)
-        return Content(*row)
+        content = Content(*row)
+        if content.kind == LOST:
+            raise lost()
+        return content
+
+    def was_removed(self, repo_id: int, sha256: Sha256) -> bool:
+        """Whether somebody removed it from the repo for good: then it is not damage that it is not there."""
+        table = schema.removed_contents
+        with self._database.read() as connection:
+            query = sa.select(table.c.at).where(table.c.repo_id == repo_id, table.c.sha256 == sha256)
+            return connection.execute(query).first() is not None
 
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end), whatever the representation."""
+        """Bytes [start, end), whatever the representation. Raises Corrupt when they are lost or wrong."""
+        if content.kind != "xet":  # where every chunk is hashed on its way out
+            self.check(content)
         stop = content.size if end is None else end
         if content.kind == "xet":
             return self._xet.read(content.xet_hash or "", start, stop)
@@ -96,9 +121,10 @@ class Contents:
 
     def path(self, content: Content) -> Path | None:
         """The local file that holds exactly these bytes, when there is one."""
-        if content.kind == "blob" and self._paths is not None:
-            return self._paths.path(blob_key(content.sha256))
-        return None
+        return self._path_of(content.sha256) if content.kind == "blob" else None
+
+    def _path(self, sha256: Sha256) -> Path | None:
+        return None if self._paths is None else self._paths.path(blob_key(sha256))
 
     def open(self, content: Content) -> OpenFile | None:
         """A local file of exactly these bytes, held open; None when there is none: then `read` gives them.
@@ -114,6 +140,44 @@ class Contents:
         if file is None or file.size != content.size:
             raise Corrupt("A stored file is missing or has lost a part")
         return file
+
+    # --- are they still what they were? (decision 11) ---
+
+    def glance(self, sha256: Sha256, size: int) -> bool:
+        """True when one look at the disk says that the file is here and whole: for the event loop."""
+        if self._paths is None:
+            return False
+        try:
+            status = self._paths.path(blob_key(sha256)).stat()
+        except OSError:
+            return False
+        return status.st_size == size and is_sealed(status, sha256)
+
+    def is_known_whole(self, content: Content, file: OpenFile) -> bool:
+        """Of a file that `open` gave: False when its bytes should be hashed first (`verify`). Raises Corrupt."""
+        return content.kind == "xet" or self._verdicts.is_known_whole(file, content.sha256)
+
+    def verify(self, content: Content, file: OpenFile) -> None:
+        """Raises Corrupt when the bytes of a file that `open` gave are wrong. About a second a gigabyte."""
+        if content.kind == "blob":
+            self._verdicts.check(file, content.sha256, has_sha256)
+
+    def check(self, content: Content) -> None:
+        """Raises Corrupt when the file is lost, or looks as if it might be damaged and is."""
+        if content.kind == LOST:
+            raise lost()
+        if content.kind == "xet":
+            self._xet.check(content.xet_hash or "")
+        elif (file := self.open(content)) is not None:
+            self.verify(content, file)
+
+    def is_whole(self, content: Content) -> bool:
+        """As `check`: what is not whole has to be sent again."""
+        try:
+            self.check(content)
+        except Corrupt:
+            return False
+        return True
 
     def asked(self, content: Content, count: int) -> None:
         """Somebody is about to `read` that many bytes of it: what is often read slowly is made ready to `open`."""
@@ -132,6 +196,7 @@ class Contents:
         if not (self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256)):
             self._blobs.put(blob_key(sha256), draft)
             with self._linking() as connection:
+                _lose_chunks(connection, sha256)
                 if insert_content(connection, Content(sha256, size, "blob", None)):
                     collection.claim(connection, self._blobs, blob_key(sha256))
                 insert_links(connection, repo_id, uploader_id, [sha256])
@@ -172,10 +237,12 @@ class Contents:
         return self.find(repo_id, sha256s)
 
     def _is_in_chunks(self, sha256: Sha256) -> bool:
+        """And they are whole: then what was sent is not needed."""
         table = schema.contents
+        query = sa.select(table.c.size, table.c.xet_hash).where(table.c.sha256 == sha256, table.c.kind == "xet")
         with self._database.read() as connection:
-            kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
-        return bool(kind == "xet")
+            row = connection.execute(query).first()
+        return row is not None and self.is_whole(Content(sha256, row.size, "xet", row.xet_hash))
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
         """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction, which
@@ -192,12 +259,39 @@ def linked(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -
     return dict(pair for batch in _batches(sha256s) for pair in _linked(connection, repo_id, batch))
 
 
+def lost() -> Corrupt:
+    """What whoever asks for the bytes of a lost file is told."""
+    return Corrupt("The bytes of this file are damaged or missing: upload the file again")
+
+
 def insert_content(connection: sa.Connection, content: Content) -> bool:
-    """The first representation of a file stays; a later one is not needed. True when this is the first."""
+    """The first representation of a file stays, and a later one is not needed; but where its bytes were lost. True when
+    this one is used."""
     table = schema.contents
     values = {"sha256": content.sha256, "size": content.size, "kind": content.kind, "xet_hash": content.xet_hash}
     new = insert_if_absent(connection, table).values(**values, created_at=now_ms())
-    return connection.execute(new.returning(table.c.sha256)).first() is not None
+    if connection.execute(new.returning(table.c.sha256)).first() is not None:
+        return True
+    return _restore(connection, content)
+
+
+def _lose_chunks(connection: sa.Connection, sha256: Sha256) -> None:
+    """The bytes of the file came whole and were stored because its chunks are damaged, if it is kept so."""
+    table = schema.contents
+    in_chunks = table.c.sha256 == sha256, table.c.kind == "xet"
+    connection.execute(table.update().where(*in_chunks).values(kind=LOST))
+
+
+def _restore(connection: sa.Connection, content: Content) -> bool:
+    """The representation that just came takes the place of a lost one; nobody is told of that any more."""
+    contents, entries = schema.contents, schema.entries
+    now = {"kind": content.kind, "xet_hash": content.xet_hash}
+    lost_one = contents.update().where(contents.c.sha256 == content.sha256, contents.c.kind == LOST).values(now)
+    if connection.execute(lost_one.returning(contents.c.sha256)).first() is None:
+        return False
+    stale = entries.c.sha256 == content.sha256, entries.c.xet_hash.is_distinct_from(content.xet_hash)
+    connection.execute(entries.update().where(*stale).values(xet_hash=content.xet_hash))
+    return True
 
 
 def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
@@ -215,7 +309,8 @@ def insert_links(connection: sa.Connection, repo_id: int, user_id: int, sha256s:
 
 
 def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence[Sha256]) -> None:
-    """Of contents that are linked to the repo. Idempotent."""
+    """Of contents that are linked to the repo. Idempotent; the time becomes now: a collection that is under way sees by it
+    that they are used. After `collection.keep_out`."""
     parts, contents = schema.xet_file_xorbs, schema.contents
     query = (
         sa.select(parts.c.xorb)
@@ -226,7 +321,8 @@ def insert_xorb_links(connection: sa.Connection, repo_id: int, sha256s: Sequence
     )
     at = now_ms()
     xorbs = [{"repo_id": repo_id, "hash": xorb, "created_at": at} for xorb in connection.execute(query).scalars()]
-    insert_rows(connection, schema.repo_xorbs, xorbs)
+    if xorbs:
+        connection.execute(upsert(connection, schema.repo_xorbs, ["repo_id", "hash"], ["created_at"]), xorbs)
 
 
 def check_alive(connection: sa.Connection, repo_id: int) -> None:

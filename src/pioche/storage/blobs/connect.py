@@ -10,11 +10,12 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from pioche.config import Config
 from pioche.errors import ConfigError
-from pioche.storage.blobs.remote import RemoteBlobs, S3Blobs
+from pioche.storage.blobs.remote import PAUSES, RemoteBlobs, S3Blobs
 from pioche.storage.blobs.signing import Signer
 
-_RETRY_SECONDS = 60
-_ATTEMPTS = 8
+# With the pauses of `remote`, a store that is away for half a minute (a gateway that restarts) is waited for.
+_RETRY_SECONDS = 20
+_ATTEMPTS = 6
 # What the stores say, and which setting it is about. The first that fits counts.
 _MISTAKES = (
     ("InvalidAccessKeyId", "storage_access_key", "the store does not know this access key"),
@@ -29,24 +30,26 @@ _MISTAKES = (
 )
 
 
-def open_store(config: Config) -> RemoteBlobs:
+def open_store(config: Config, *, attempts: int = _ATTEMPTS, pauses: tuple[float, ...] = PAUSES) -> RemoteBlobs:
     """The store that `storage_url` names. Asks it nothing yet."""
     parts = urlsplit(config.storage_url)
     bucket, prefix = parts.netloc, parts.path.strip("/")
-    client, retry = _client(config), _retry()
+    client, retry = _client(config), _retry(attempts)
     if parts.scheme == "gs":
-        return RemoteBlobs(GCSStore(bucket, prefix=prefix or None, client_options=client, retry_config=retry))
+        google = GCSStore(bucket, prefix=prefix or None, client_options=client, retry_config=retry)
+        return RemoteBlobs(google, pauses=pauses)
     if parts.scheme == "az":
         given = {"account_name": config.storage_access_key, "account_key": config.storage_secret_key}
         given["endpoint"] = config.storage_endpoint
         known: Any = {key: value for key, value in given.items() if value}
-        return RemoteBlobs(
-            AzureStore(bucket, prefix=prefix or None, config=known, client_options=client, retry_config=retry)
-        )
-    return _s3(config, bucket, prefix, client, retry)
+        azure = AzureStore(bucket, prefix=prefix or None, config=known, client_options=client, retry_config=retry)
+        return RemoteBlobs(azure, pauses=pauses)
+    store, signer = _s3(config, bucket, prefix, client_options=client, retry_config=retry)
+    return S3Blobs(store, signer, prefix, pauses=pauses) if signer else RemoteBlobs(store, pauses=pauses)
 
 
-def _s3(config: Config, bucket: str, prefix: str, client: Any, retry: Any) -> RemoteBlobs:
+def _s3(config: Config, bucket: str, prefix: str, **how: Any) -> tuple[S3Store, Signer | None]:
+    """The store, and who signs for it where its keys are ours."""
     endpoint = (config.storage_endpoint or f"https://s3.{config.storage_region}.amazonaws.com").rstrip("/")
     path_style = config.storage_path_style == "on"
     options: Any = {"region": config.storage_region, "endpoint": endpoint if path_style else _with(bucket, endpoint)}
@@ -54,12 +57,10 @@ def _s3(config: Config, bucket: str, prefix: str, client: Any, retry: Any) -> Re
     key, secret = config.storage_access_key, config.storage_secret_key
     if key:
         options |= {"access_key_id": key, "secret_access_key": secret}
-    store = S3Store(bucket, prefix=prefix or None, config=options, client_options=client, retry_config=retry)
-    if not key:
-        return RemoteBlobs(store)
+    store = S3Store(bucket, prefix=prefix or None, config=options, **how)
     public = (config.storage_public_endpoint or endpoint).rstrip("/")
     signer = Signer(public, bucket, config.storage_region, key, secret, path_style=path_style)
-    return S3Blobs(store, signer, prefix)
+    return store, signer if key else None
 
 
 def _with(bucket: str, endpoint: str) -> str:
@@ -78,9 +79,9 @@ def _client(config: Config) -> Any:
     }
 
 
-def _retry() -> Any:
-    backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2}
-    return {"max_retries": _ATTEMPTS, "retry_timeout": timedelta(seconds=_RETRY_SECONDS), "backoff": backoff}
+def _retry(attempts: int) -> Any:
+    backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=3), "base": 2}
+    return {"max_retries": attempts, "retry_timeout": timedelta(seconds=_RETRY_SECONDS), "backoff": backoff}
 
 
 def check(config: Config) -> None:

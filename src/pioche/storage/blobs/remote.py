@@ -78,23 +78,21 @@ class RemoteBlobs:
                 self._check_size(key, len(data))
 
     def put_stream(self, key: str, pieces: Callable[[], Iterator[bytes]], size: int) -> None:
-        """As `put`, for bytes that are nowhere whole. `pieces` may be asked for again, and fails as it likes."""
-        failed: list[BaseException] = []
-
-        def watched() -> Iterator[bytes]:
-            try:
-                yield from pieces()
-            except Exception as error:
-                failed.append(error)
-                raise
+        """As `put`, over what was there, for bytes that are nowhere whole. `pieces` may be asked for again, and fails as it
+        likes: then nothing is put."""
 
         def send(store: Any) -> None:
-            try:
-                obstore.put(store, key, watched(), **_in_parts(size))
-            except Exception:
-                if failed:
-                    raise failed.pop() from None
-                raise
+            how = _in_parts(size)
+            writer = obstore.open_writer(
+                store,
+                key,
+                attributes=_ATTRIBUTES,
+                buffer_size=how["chunk_size"],
+                max_concurrency=how["max_concurrency"],
+            )
+            for piece in pieces():
+                writer.write(piece)
+            writer.close()  # and only then is it there
 
         with self._large:
             self._call(send)
@@ -149,12 +147,18 @@ class RemoteBlobs:
         return stream
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        try:
-            for batch in obstore.list(self._store, prefix.rstrip("/")):
-                for found in batch:
-                    yield Stored(found["path"], found["size"], int(found["last_modified"].timestamp() * 1000))
-        except _FAULTS as error:
-            raise _failure(error) from error
+        after, pauses = None, iter(self._pauses)
+        while True:
+            try:
+                # In the order of the keys: a listing that broke off goes on after the last one.
+                for batch in obstore.list(self._store, prefix.rstrip("/"), offset=after):
+                    for found in batch:
+                        after = found["path"]
+                        yield Stored(after, found["size"], int(found["last_modified"].timestamp() * 1000))
+                    pauses = iter(self._pauses)
+                return
+            except _FAULTS as error:
+                self._pause(next(pauses, None), error)
 
     # --- away ---
 

@@ -22,7 +22,7 @@ from pioche.jobs import leases
 from pioche.names import Sha256
 from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
-from pioche.storage.contents import Content, check_alive, insert_content, insert_links
+from pioche.storage.contents import LOST, Content, check_alive, insert_content, insert_links
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.files import XetFile, XetFiles
@@ -103,6 +103,7 @@ class XetUploads:
         def table_of(xorb: bytes) -> ChunkTable:
             if xorb not in usable:
                 raise BadRequest(f"The shard names xorb {to_text(xorb)}, which you have not uploaded: upload it first")
+            self._files.check_xorb(xorb)
             return self._files.tables(xorb)
 
         for entry in shard.xorbs:
@@ -138,8 +139,12 @@ class XetUploads:
         return _Proved(file, actual)
 
     def _known_sha256(self, file_hash: bytes) -> Sha256 | None:
-        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes."""
-        query = sa.select(schema.contents.c.sha256).filter_by(xet_hash=to_text(file_hash)).limit(1)
+        """From an earlier proof: the Xet hash, which the terms were just found to have, names the same bytes.
+
+        Not of a file that is lost: its terms may name bytes that are gone, so these here must be read.
+        """
+        table = schema.contents
+        query = sa.select(table.c.sha256).where(table.c.xet_hash == to_text(file_hash), table.c.kind != LOST).limit(1)
         with self._database.read() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else Sha256(found)
@@ -175,6 +180,7 @@ class XetUploads:
         files = [file_row(p.file, at) for p in proved]
         rows = self.index_rows([p.file for p in proved])
         with self._writing() as connection:
+            _forget_lost_terms(connection, [file["hash"] for file in files])
             insert_rows(connection, schema.xet_files, files)
             for table, found in rows:
                 insert_rows(connection, table, found)
@@ -259,6 +265,16 @@ def _holders(connection: sa.Connection, names: list[str]) -> Iterator[tuple[str,
     table = schema.repo_xorbs
     for row in connection.execute(sa.select(table.c.hash, table.c.repo_id).where(table.c.hash.in_(names))):
         yield row.hash, row.repo_id
+
+
+def _forget_lost_terms(connection: sa.Connection, hashes: list[object]) -> None:
+    """Terms of files whose bytes were lost: the ones that were just proved take their place."""
+    files, contents = schema.xet_files, schema.contents
+    for start in range(0, len(hashes), _BATCH):
+        lost = sa.select(contents.c.xet_hash).where(
+            contents.c.xet_hash.in_(hashes[start : start + _BATCH]), contents.c.kind == LOST
+        )
+        connection.execute(files.delete().where(files.c.hash.in_(lost)))
 
 
 def _record_content(connection: sa.Connection, proved: _Proved) -> None:
