@@ -40,11 +40,14 @@ class Collector:
         if options.thorough:
             packs.collect(run)
         if options.thorough and options.repo_ids is None:
-            repacking.collect(run)
-            if options.now:
-                xorbs.collect(run)
-        if options.thorough and options.repo_ids is None:
-            repos.collect_folders(run)
-            leftovers.collect_orphans(run)
-            leftovers.collect_shards(run)
+            _look_through_everything(run)
         return report
+
+
+def _look_through_everything(run: Context) -> None:
+    repacking.collect(run)
+    if run.options.now and not run.options.dry_run:
+        xorbs.collect(run)  # those that were written anew just now
+    repos.collect_folders(run)
+    leftovers.collect_orphans(run)
+    leftovers.collect_shards(run)
