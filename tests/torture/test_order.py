@@ -27,11 +27,20 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
         yield victim
 
 
-OPERATIONS: dict[str, tuple[Callable[["Deeds"], object], int]] = {
+class Deeds:
+    def __init__(self, victim: Victim, api: Api, folder: Path) -> None:
+        self.api = api
+        self._clone = Clone(victim, api.account, REPO, folder)
+
+    def push(self) -> None:
+        assert self._clone.push("pushed", "pushed", {"pushed.txt": b"1"})[0] == "acknowledged"
+
+
+OPERATIONS: dict[str, tuple[Callable[[Deeds], object], int]] = {
     "first commit": (lambda deeds: deeds.api.commit(REPO, "first", {"a.txt": b"1"}), 3),
     "commit": (lambda deeds: deeds.api.commit(REPO, "second", {"b.txt": b"1"}), 2),
     "LFS": (lambda deeds: deeds.api.upload_lfs(REPO, b"1" * 10_000), 1),
-    "LFS in parts": (lambda deeds: deeds.api.upload_lfs(REPO, b"2" * 300_000), 1),
+    "LFS in parts": (lambda deeds: deeds.api.upload_lfs(REPO, b"2" * 1_200_000), 1),
     "Xet": (lambda deeds: deeds.api.upload_xet(REPO, b"3" * 100_000), 2),
     "push": (lambda deeds: deeds.push(), 2),
     "tag": (lambda deeds: deeds.api.must("POST", f"/api/models/{REPO}/tag/main", json={"tag": "t", "message": "m"}), 2),
@@ -40,15 +49,6 @@ OPERATIONS: dict[str, tuple[Callable[["Deeds"], object], int]] = {
     "move": (lambda deeds: deeds.api.move_repo(REPO, "lab/moved"), 0),
 }
 """What to do, and how many files of it are kept."""
-
-
-class Deeds:
-    def __init__(self, victim: Victim, api: Api, folder: Path) -> None:
-        self.api = api
-        self._clone = Clone(victim, api.account, REPO, folder)
-
-    def push(self) -> None:
-        assert self._clone.push("pushed", "pushed", {"pushed.txt": b"1"})[0] == "acknowledged"
 
 
 def test_i1_i2_what_is_answered_is_durable(victim: Victim, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a1_lfs(world: World, point: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("point", ["part written", "part written#2", "upload complete", "content after commit"])
 def test_a1_lfs_in_parts(world: World, point: str) -> None:
-    data = point.encode() * 20_000
+    data = point.encode() * 160_000
     world.at(point, lambda: world.api.upload_lfs(REPO, data))
     large = world.api.upload_lfs(REPO, data)
     world.api.commit(REPO, _title(point), {f"{_title(point)}.parts": large})
