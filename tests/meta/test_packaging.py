@@ -65,7 +65,8 @@ def unit() -> dict[str, list[tuple[str, str]]]:
             section = found.setdefault(line.strip("[]"), [])
         elif line and not line.startswith("#"):
             name, equals, value = line.partition("=")
-            assert equals and re.fullmatch(r"[A-Z][A-Za-z0-9]+", name), line
+            assert equals, line
+            assert re.fullmatch(r"[A-Z][A-Za-z0-9]+", name), line
             section.append((name, value))
     return found
 
