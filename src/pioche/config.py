@@ -65,7 +65,7 @@ class Config:
     database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
     storage_url: str = _setting(
         "",
-        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guides/object-store.md.",
+        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guide/object-store.md.",
     )
     storage_endpoint: str = _setting(
         "", "Address of an S3-compatible store, such as https://s3.example.org:9000; empty means the provider's own."
