@@ -38,9 +38,11 @@ from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
+from pioche.storage.xet.conversion import Converter
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
+from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
 from pioche.web import routes as web
@@ -191,13 +193,16 @@ class Work:
 def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
-    git = GitStore(config.data_dir / "git")
+    git, blobs = GitStore(config.data_dir / "git"), open_blobs(config)
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir),
         PruneEvents(dispatcher),
         Repack(git),
-        Collect(config, database, LocalBlobs(config.data_dir), git),
+        Collect(config, database, blobs, git),
+        ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -88,8 +88,11 @@ def test_d_json_copies(inside: Inside, token: str, repo: Repo, name: str) -> Non
         {"repository": "a/b/c"},
         {"repository": "ada/.."},
         {"repository": "ada/x", "visibility": "?"},
-    ]
-    + [{"repository": "nobody/x"}, {"repository": 5}, {"repository": "ada/" + "x" * 500}, {"repository": "ada/words"}],
+        {"repository": "nobody/x"},
+        {"repository": 5},
+        {"repository": "ada/" + "x" * 500},
+        {"repository": "ada/words"},
+    ],
     ids=range(9),
 )
 def test_d_json_duplication(inside: Inside, token: str, repo: Repo, body: Any) -> None:

@@ -14,7 +14,9 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["repo_id"], ["repos.id"], name=op.f("fk_removed_contents_repo_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repos.id"], name=op.f("fk_removed_contents_repo_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("repo_id", "sha256", name=op.f("pk_removed_contents")),
         sqlite_with_rowid=False,
     )

@@ -6,7 +6,7 @@ when its sha256 was computed from those bytes (no client's statement is taken fo
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,15 @@ class XetUploads:
             table = verify(body, name)
         if draft.stat().st_size > table.stored_bytes:
             os.truncate(draft, table.stored_bytes)
+        return self._take_in(name, table, draft, lambda kept: self._record_sent(repo_id, user_id, to_text(name), kept))
+
+    def keep_xorb(self, name: bytes, table: ChunkTable, draft: Path) -> None:
+        """Takes over a xorb that the hub made itself, as durable as one that was sent. Files have to name it before long:
+        nobody else is known to want it."""
+        self._take_in(name, table, draft, lambda kept: self._record_made(to_text(name), kept))
+
+    def _take_in(self, name: bytes, table: ChunkTable, draft: Path, record: Callable[[ChunkTable], bool]) -> bool:
+        """Bytes first, then `record` with the table of what is stored; returns what that says."""
         text = to_text(name)
         known = self._known_table(text)
         if known is None:
@@ -73,9 +82,10 @@ class XetUploads:
                 known = self._known_table(text)
                 if known is None:
                     self._blobs.put(xorb_key(text), draft)
-                    return self._record_xorb(repo_id, user_id, text, table)
+                    return record(table)
         self._mend(name, known, table, draft)
-        return self._record_xorb(repo_id, user_id, text, known)
+        draft.unlink(missing_ok=True)
+        return record(known)
 
     def _known_table(self, name: str) -> ChunkTable | None:
         with self._database.read() as connection:
@@ -156,14 +166,22 @@ class XetUploads:
 
     # --- rows ---
 
-    def _record_xorb(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
-        at = now_ms()
+    def _record_made(self, name: str, table: ChunkTable) -> bool:
+        with self._writing() as connection:
+            self._insert_xorb(connection, name, table, now_ms())
+        return True
+
+    def _insert_xorb(self, connection: sa.Connection, name: str, table: ChunkTable, at: int) -> None:
         sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
         row = {"hash": name, **sizes, "chunks": table.packed, "created_at": at}
+        new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
+        if connection.execute(new).first() is not None:
+            collection.claim(connection, self._blobs, xorb_key(name))
+
+    def _record_sent(self, repo_id: int, user_id: int, name: str, table: ChunkTable) -> bool:
+        at = now_ms()
         with self._writing() as connection:
-            new = insert_if_absent(connection, schema.xorbs).values(row).returning(schema.xorbs.c.hash)
-            if connection.execute(new).first() is not None:
-                collection.claim(connection, self._blobs, xorb_key(name))
+            self._insert_xorb(connection, name, table, at)
             mine = {"user_id": user_id, "hash": name}
             before = connection.execute(sa.select(schema.xorb_uploads.c.at).filter_by(**mine)).first()
             sent = upsert(connection, schema.xorb_uploads, ["user_id", "hash"], ["at"])
