@@ -127,6 +127,11 @@ class Config:
     lfs_part_bytes: int = _setting(
         64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
     )
+    convert_idle_seconds: int = _setting(
+        3600,
+        "How long a large file kept whole lies before it is looked at and kept as chunks where that saves 5 %; 0 keeps it "
+        "whole. (Needs the extra `convert`.)",
+    )
     disk_reserve_bytes: int = _setting(
         256 * 2**20,
         "Free space that uploads leave on the disk of data_dir, at most a twentieth of it: the database needs it.",
