@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from huggingface_hub.utils import disable_progress_bars
+
 from benchmarks import git, reads, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
@@ -45,6 +47,7 @@ def main() -> int:
     unknown = [name for name in given.sections if name not in SECTIONS]
     if unknown:
         options.error(f"there is no section {unknown[0]}: use {', '.join(SECTIONS)}")
+    disable_progress_bars()
     began = time.monotonic()
     rows = list[Row]()
     for name in given.sections or SECTIONS:
