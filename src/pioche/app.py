@@ -42,7 +42,7 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
+from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -191,13 +191,14 @@ class Work:
 def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
-    git = GitStore(config.data_dir / "git")
+    blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir),
         PruneEvents(dispatcher),
         Repack(git),
-        Collect(config, database, LocalBlobs(config.data_dir), git),
+        Collect(config, database, blobs, git),
+        Scrub(config, database, blobs),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -102,6 +102,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
+    "sha": "0" * 64,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -177,6 +178,17 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:git}/info/lfs/locks/{id}/unlock"): [Call(json={}, headers=_LFS, statuses=(404,))],
     ("DELETE", "/api/{repo:bucket}"): [Call(fresh=True)],
     ("PUT", "/api/{repo:bucket}/settings"): [Call(json={"private": True}, fresh=True)],
+    # What is refused for its body comes after the rights to the source; those to the target have tests of their own.
+    ("POST", "/api/{repo:api}/duplicate"): [Call(json={"repository": "a/b/c"}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/lfs-files/duplicate"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:bucket}/lfs-files/duplicate"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/lfs-files/batch"): [Call(json={"deletions": {"sha": ["0" * 64]}})],
+    ("DELETE", "/api/{repo:api}/lfs-files/{sha}"): [Call()],
+    ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("GET", "/api/{repo:bucket}/events"): [
+        Call(query="?cursor=x", statuses=(400,))
+    ],  # otherwise it goes on for minutes
     ("POST", "/api/{repo:bucket}/paths-info"): [Call(json={"paths": ["folder/a.txt"]})],
     ("POST", "/api/{repo:bucket}/batch"): [Call(body=b'{"type":"deleteFile","path":"absent"}\n')],
 }

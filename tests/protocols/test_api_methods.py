@@ -188,6 +188,55 @@ def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
     assert api.file_exists(**repo, filename="a")
 
 
+def test_large_files_are_listed_and_removed_for_good(api: HfApi, repo: Where) -> None:
+    api.upload_file(**repo, path_or_fileobj=b"secret \0 weights", path_in_repo="folder/secret.bin")
+    api.upload_file(**repo, path_or_fileobj=b"other \0 weights", path_in_repo="other.bin")
+    api.create_branch(**repo, branch="side")
+    listed = {file.filename: file for file in api.list_lfs_files(**repo)}
+    assert listed.keys() == {"folder/secret.bin", "other.bin"}
+    assert (listed["other.bin"].ref, listed["other.bin"].size) == ("refs/heads/main", 15)
+    api.permanently_delete_lfs_files(**repo, lfs_files=[listed["folder/secret.bin"]])
+    assert names(api, repo) == ["other.bin"]
+    assert not api.file_exists(**repo, filename="folder/secret.bin", revision="side")
+    assert [file.filename for file in api.list_lfs_files(**repo)] == ["other.bin"]
+    api.permanently_delete_lfs_files(**repo, lfs_files=list(api.list_lfs_files(**repo)), rewrite_history=False)
+    assert names(api, repo) == ["other.bin"], "its history was to stay"
+    with pytest.raises(EntryNotFoundError):
+        api.hf_hub_download(**repo, filename="other.bin", force_download=True)
+
+
+def test_a_repo_is_duplicated(hub: Hub, api: HfApi, ada: Account, repo: Where, tmp_path: Path) -> None:
+    api.upload_file(**repo, path_or_fileobj=b"large \0 weights", path_in_repo="folder/large.bin")
+    api.create_tag(**repo, tag="v1")
+    new = f"{ada.name}/{hub.name('duplicate')}"
+    made = api.duplicate_repo(repo["repo_id"], new, repo_type=repo["repo_type"], private=True)
+    assert (made.repo_id, made.repo_type) == (new, repo["repo_type"])
+    copy = Where(repo_id=new, repo_type=repo["repo_type"])
+    assert api.repo_info(**copy).sha == api.repo_info(**repo).sha
+    assert api.repo_info(**copy).private
+    place = api.hf_hub_download(**copy, filename="folder/large.bin", revision="v1", cache_dir=tmp_path)
+    assert Path(place).read_bytes() == b"large \0 weights"
+    assert api.duplicate_repo(repo["repo_id"], new, repo_type=repo["repo_type"], exist_ok=True).repo_id == new
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.duplicate_repo(repo["repo_id"], new, repo_type=repo["repo_type"])
+    eve = HfApi(hub.endpoint, token=hub.user(hub.name("eve")).token)
+    with pytest.raises(RepositoryNotFoundError):
+        eve.duplicate_repo(new, repo_type=repo["repo_type"])
+
+
+def test_files_are_copied_between_repos(hub: Hub, api: HfApi, ada: Account, repo: Where) -> None:
+    """Large files by reference, small ones by content; who may not read the source copies nothing."""
+    api.upload_file(**repo, path_or_fileobj=b"large \0 weights", path_in_repo="folder/large.bin")
+    api.upload_file(**repo, path_or_fileobj=b"small", path_in_repo="folder/small.txt")
+    new = f"{ada.name}/{hub.name('copies')}"
+    api.create_repo(new, repo_type="dataset")
+    prefix = "" if repo["repo_type"] == "model" else f"{repo['repo_type']}s/"
+    api.copy_files(f"hf://{prefix}{repo['repo_id']}/folder", f"hf://datasets/{new}/copied/")
+    copied = {entry.path: entry for entry in api.list_repo_tree(new, repo_type="dataset", recursive=True)}
+    assert {"copied/large.bin", "copied/small.txt"} <= copied.keys()
+    assert copied["copied/large.bin"].lfs.size == 15
+
+
 def test_what_an_owner_holds(hub: Hub, api: HfApi, ada: Account) -> None:
     """`list_user_repos`: one's own repos of every type, and those of an organisation that one may see."""
     org = hub.org(hub.name("lab"), {ada.name: "write"})

@@ -3,10 +3,17 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from pioche.buckets import batch
+from pioche.buckets.batch import Add, Delete, Operation
+from pioche.buckets.files import EMPTY_XET_HASH
+from pioche.names import EntryPath, RepoType
+from pioche.protocols.buckets import events
+from pioche.repos.access import Action
 from tests.clients import CURRENT, Kind
 from tests.clientside import Client
 from tests.databases import SqliteTemplate
@@ -202,6 +209,84 @@ def test_a_bucket_is_no_repo_with_revisions(inside: Inside) -> None:
         assert_refused(made, statuses=(400,))
     for path in ("/buckets/cal/here.git/info/refs?service=git-upload-pack", "/buckets/cal/here/raw/main/a"):
         assert inside.client.get(path, token=token).status in (404, 501)
-    assert inside.client.get("/api/buckets/cal/here/events", token=token).status == 501
+    assert inside.client.get("/api/buckets/cal/here/resource-group", token=token).json() is None
     assert inside.client.request("DELETE", "/api/buckets/here", token=token).status == 404
     assert inside.client.get("/api/models?author=cal", token=token).json() == []
+
+
+# --- following a bucket ---------------------------------------------------------------------------------------------
+
+
+def _events(text: str) -> list[tuple[str, Any]]:
+    parts = [part.split("\n") for part in text.split("\n\n") if part.startswith("event: ")]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
+
+
+def test_changes_of_a_bucket_can_be_followed(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream tells what was missed, then what happens; each part can be resumed behind its cursor."""
+    monkeypatch.setattr(events, "_LIFE_SECONDS", 0.0)
+    dee = inside.user("dee")
+    token, path = inside.token(dee), "/api/buckets/dee/followed"
+    inside.client.post(path, token=token, json={})
+    bucket = inside.open(dee, "dee/followed", Action.WRITE, type=RepoType.BUCKET)
+
+    def change(*operations: Operation) -> None:
+        assert not batch.apply(inside.hub.access, dee, bucket, operations)
+
+    a, b = (Add(EntryPath(name), EMPTY_XET_HASH, 1_700_000_000_000) for name in ("a", "b"))
+    change(a, b)
+    change(a, Delete(EntryPath("b")), Delete(EntryPath("never")))
+    told = _events(inside.client.get(f"{path}/events?since=2020-01-01T00:00:00Z", token=token).text)
+    assert [name for name, _ in told] == ["reset"], "so long ago nothing is kept"
+    since = (datetime.now(UTC) - timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
+    told = _events(inside.client.get(f"{path}/events?since={since}", token=token).text)
+    assert [name for name, _ in told] == ["changes", "changes", "ready", "reconnect"]
+    first, second = (data["changes"] for _, data in told[:2])
+    assert [(one["op"], one["path"]) for one in first] == [("add", "a"), ("add", "b")]
+    assert [(one["op"], one["path"]) for one in second] == [("delete", "b"), ("update", "a")]
+    assert first[0]["xetHash"] == EMPTY_XET_HASH
+    assert (first[0]["size"], first[0]["mtime"]) == (0, "2023-11-14T22:13:20.000Z")
+    after = _events(inside.client.get(f"{path}/events?cursor={told[0][1]['cursor']}", token=token).text)
+    assert [data["changes"] for name, data in after if name == "changes"] == [second]
+    live = _events(inside.client.get(f"{path}/events", token=token).text)
+    assert [name for name, _ in live] == ["ready", "reconnect"], "without a place to begin: only what is new"
+    for wrong in ("cursor=x", "cursor=1.2", "since=yesterday", "since=9999999999"):
+        assert_refused(inside.client.get(f"{path}/events?{wrong}", token=token), statuses=(400,))
+
+
+def test_what_happens_while_a_bucket_is_followed_is_told(hub: Hub, ada: Account) -> None:
+    bucket = f"{ada.name}/{hub.name('live')}"
+    told = CLIENT.tell(follow, hub, ada.token, bucket=bucket)
+    assert told == {"reconciled": 1, "subscribed": True, "changes": [["add", "a.bin", 5], ["delete", "a.bin", None]]}
+
+
+def follow(client: Client, bucket: str) -> Any:
+    """The client's own follower, as its file system uses it."""
+    import time
+
+    from huggingface_hub import _bucket_live_follow
+
+    client.api.create_bucket(bucket)
+    found, reconciled = [], []
+    follower = _bucket_live_follow.BucketFollower(
+        endpoint=client.api.endpoint,
+        bucket_id=bucket,
+        token=client.api.token,
+        on_changes=lambda changes: found.extend([one.op, one.path, one.size] for one in changes),
+        on_reconcile=lambda: reconciled.append(1),
+        is_alive=lambda: True,
+    )
+    follower.start()
+
+    def wait(enough: Any) -> None:
+        for _ in range(600):
+            if enough():
+                return
+            time.sleep(0.05)
+
+    wait(lambda: follower.subscribed)
+    client.api.batch_bucket_files(bucket, add=[(b"hello", "a.bin")])
+    client.api.batch_bucket_files(bucket, delete=["a.bin"])
+    wait(lambda: len(found) >= 2)
+    follower.stop()
+    return {"reconciled": len(reconciled), "subscribed": follower.subscribed, "changes": found}

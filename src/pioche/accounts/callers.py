@@ -27,6 +27,8 @@ class Caller(msgspec.Struct, frozen=True):
     may_write: bool
     is_admin: bool
     token_id: int | None = None
+    expires_at: int | None = None
+    """Of the token, in Unix milliseconds."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -62,13 +64,26 @@ class Callers:
         """As `by_token`, for what the hub signed for a token (a Xet token): it lives no longer than that."""
         return self._caller(await self._database.fetch_one(_BY_TOKEN_ID, {"id": token_id}))
 
+    def counts_still(self, caller: Caller) -> bool:
+        """Of a caller found earlier, when nothing was committed since: False once its token has run out. Notes the use."""
+        if caller.token_id is None:
+            return True
+        if _has_ended(caller.expires_at):
+            return False
+        self._used(caller.token_id)
+        return True
+
     def _caller(self, row: Row | None) -> Caller:
         if row is None:
             raise InvalidToken
         token_id, role, expires_at, revoked_at, user_id, name, is_admin, suspended_at = row
         if revoked_at is not None or suspended_at is not None:
             raise InvalidToken
-        if expires_at is not None and expires_at <= time.time() * 1000:
+        if _has_ended(expires_at):
             raise InvalidToken
         self._used(token_id)
-        return Caller(user_id, name, may_write=role == "write", is_admin=bool(is_admin), token_id=token_id)
+        return Caller(user_id, name, role == "write", bool(is_admin), token_id, expires_at)
+
+
+def _has_ended(expires_at: int | None) -> bool:
+    return expires_at is not None and expires_at <= time.time() * 1000

@@ -8,9 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
+from pioche.buckets import changes
+from pioche.buckets.changes import Change
 from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.db import schema
 from pioche.db.dialect import upsert
@@ -76,9 +79,10 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
             wanted, refused = _decide(operations, held, refusals)
             copied = [o for o in operations if isinstance(o, Add) and o.source is not None and wanted.get(o.path) is o]
             _link(connection, bucket, caller, [(o.xet_hash, held[o.source, o.xet_hash]) for o in copied])
-            _write(connection, bucket, wanted, held)
+            changed = _write(connection, bucket, wanted, held)
             if wanted:
-                outbox.append(connection, Event("bucket.update", bucket.id, caller.user_id, {}))
+                payload = changes.payload(changed)
+                outbox.append(connection, Event(changes.KIND, bucket.id, caller.user_id, payload))
     except sa.exc.IntegrityError:
         raise RepoNotFound from None
     return refused
@@ -169,15 +173,15 @@ def _write(
     bucket: Repo,
     wanted: Mapping[EntryPath, Operation],
     held: Mapping[_Place, _Held],
-) -> None:
+) -> list[Change]:
     files, repos, at = schema.bucket_files, schema.repos, now_ms()
-    gone = sorted(path for path, operation in wanted.items() if isinstance(operation, Delete))
+    known = _known(connection, bucket, sorted(wanted))
+    gone = sorted(path for path, operation in wanted.items() if isinstance(operation, Delete) and path in known)
     for start in range(0, len(gone), _BATCH):
         here = (files.c.repo_id == bucket.id) & files.c.path.in_(gone[start : start + _BATCH])
         connection.execute(files.delete().where(here))
     rows = [
         {
-            "repo_id": bucket.id,
             "path": path,
             "size": held[operation.source, operation.xet_hash].size,
             "xet_hash": operation.xet_hash,
@@ -189,5 +193,17 @@ def _write(
     ]
     if rows:
         changed = ("size", "xet_hash", "mtime", "uploaded_at")
-        connection.execute(upsert(connection, files, ("repo_id", "path"), changed), rows)
+        values = [{"repo_id": bucket.id, **row} for row in rows]
+        connection.execute(upsert(connection, files, ("repo_id", "path"), changed), values)
     connection.execute(repos.update().where(repos.c.id == bucket.id).values(updated_at=at))
+    added = [msgspec.convert({"op": "update" if row["path"] in known else "add", **row}, Change) for row in rows]
+    return [*(Change("delete", path) for path in gone), *added]
+
+
+def _known(connection: sa.Connection, bucket: Repo, paths: list[EntryPath]) -> set[str]:
+    """Those of `paths` that there are."""
+    files, known = schema.bucket_files, set[str]()
+    for start in range(0, len(paths), _BATCH):
+        here = (files.c.repo_id == bucket.id) & files.c.path.in_(paths[start : start + _BATCH])
+        known.update(connection.execute(sa.select(files.c.path).where(here)).scalars())
+    return known

@@ -84,6 +84,11 @@ class Database:
             return self._remembered.fetch(lookup, params)
         return await self._fetch_postgres(lookup, params)
 
+    def generation(self) -> int | None:
+        """On the event loop: a number that is another one as soon as any process has committed. None on PostgreSQL,
+        which does not tell."""
+        return self._remembered.generation() if self.is_sqlite else None
+
     def fetch_one_sync(self, lookup: Lookup, params: Params) -> Row | None:
         """As `fetch_one`, for code that is in a thread already."""
         rows = self.fetch_all_sync(lookup, params)

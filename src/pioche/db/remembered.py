@@ -24,6 +24,7 @@ class Remembered:
         self._rows: dict[tuple[Any, ...], list[Row]] = {}
         self._count = 0
         self._version: int | None = None
+        self._generation = 0
         self._checked_in: asyncio.AbstractEventLoop | None = None
 
     def fetch(self, lookup: Lookup, params: Mapping[str, Any]) -> list[Row]:
@@ -40,6 +41,11 @@ class Remembered:
             self._count += len(rows) + 1
         return rows
 
+    def generation(self) -> int:
+        """A number that is another one as soon as anybody has committed: for what others remember of the database."""
+        self._check()
+        return self._generation
+
     def doubt(self) -> None:
         """The database may have changed within this turn of the loop: ask again. From any thread."""
         self._checked_in = None
@@ -47,6 +53,7 @@ class Remembered:
     def clear(self) -> None:
         """Forgets everything: the connection that was asked is gone."""
         self._forget()
+        self._generation += 1
         self._version = None
         self._checked_in = None
 
@@ -61,6 +68,7 @@ class Remembered:
         version = self._ask_version()
         if version != self._version:
             self._forget()
+            self._generation += 1
             self._version = version
         self._checked_in = loop
         loop.call_soon(self.doubt)

@@ -253,6 +253,17 @@ repo_contents = Table(
     Index(None, "repo_id", "created_at"),
 )
 
+# Large files that were removed from a repo while its commits still name them: absent on purpose, not by damage.
+removed_contents = Table(
+    "removed_contents",
+    metadata,
+    _repo_key(),
+    Column("sha256", Text, primary_key=True),
+    Column("by_id", _Id),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 uploads = Table(
     "uploads",
     metadata,

@@ -41,17 +41,18 @@ class Addresses:
         if self._public:
             return self._public
         self.check(headers)
-        scheme = headers.get("x-forwarded-proto", self._scheme) if self._is_proxy(scope) else self._scheme
+        scheme = headers.get("x-forwarded-proto", self._scheme) if self.is_proxy(scope) else self._scheme
         return f"{'https' if scheme == 'https' else 'http'}://{headers.get('host', '')}"
 
     def client(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         """The client's address: the last hop that a trusted proxy names, else the peer's."""
-        if self._is_proxy(scope) and (forwarded := headers.get("x-forwarded-for")):
+        if self.is_proxy(scope) and (forwarded := headers.get("x-forwarded-for")):
             return forwarded.rpartition(",")[2].strip()
         peer = scope.get("client")
         return str(peer[0]) if peer else ""
 
-    def _is_proxy(self, scope: Mapping[str, Any]) -> bool:
+    def is_proxy(self, scope: Mapping[str, Any]) -> bool:
+        """Whether the peer's word on where a request came from counts."""
         peer = scope.get("client")
         return peer is not None and peer[0] in self._proxies
 

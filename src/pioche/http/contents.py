@@ -4,8 +4,10 @@ Where clients can reach the store, a whole file is fetched from it: the hub answ
 the client wants to know beside the bytes. HEAD is always answered here.
 """
 
+from collections.abc import Sequence
+
 from pioche.http import ranges, threads
-from pioche.http.messages import Headers, Request, Response
+from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
 from pioche.names import Sha256
 from pioche.storage.blobs import HasSignedUrls, Label, blob_key
@@ -16,7 +18,7 @@ _SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this wha
 _NOT_KEPT = ("Cache-Control", "private, no-store")
 
 
-async def open_content(request: Request, content: Content, headers: Headers) -> Response:
+async def open_content(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> Response:
     """200, 206, 302, 304 or 416. Raises Corrupt while a status can still say so: when the bytes are not there."""
     url = signed_url(request, content, headers) if request.method == "GET" else None
     if url is not None:
@@ -31,7 +33,7 @@ async def open_content(request: Request, content: Content, headers: Headers) -> 
         return IteratorSource(lambda: contents.read(content, start, end), end - start)
 
     etag = f'"{content.sha256}"'
-    response = ranges.answer(request, etag=etag, length=content.size, open_part=open_part, headers=headers)
+    response = ranges.answer(request, etag=etag, length=content.size, open_part=open_part, headers=[*headers])
     if isinstance(response.body, IteratorSource):
         await response.body.begin()
     return response
@@ -56,7 +58,7 @@ async def check_promise(request: Request, sha256: Sha256, size: int) -> None:
         await _opened(request, content)
 
 
-def signed_url(request: Request, content: Content, headers: Headers) -> str | None:
+def signed_url(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> str | None:
     """Where the store itself gives the file, labelled as `headers` say; None when it has to come through the hub."""
     store = request.hub.signed_downloads
     return None if store is None or content.kind != "blob" else _signed(request, store, content, dict(headers))
@@ -68,7 +70,7 @@ def _signed(request: Request, store: HasSignedUrls, content: Content, said: dict
     return store.signed_get(blob_key(content.sha256), seconds=seconds, label=label)
 
 
-def _redirect(request: Request, content: Content, headers: Headers, url: str) -> Response:
+def _redirect(request: Request, content: Content, headers: Sequence[tuple[str, str]], url: str) -> Response:
     """302. The ETag is the file's, and not that of the store; the address is for this client, and for a while only."""
     etag = f'"{content.sha256}"'
     if ranges.is_known(request, etag):

@@ -28,9 +28,10 @@ from pioche.errors import (
 )
 from pioche.git.objects import ObjectMissing
 from pioche.http import credentials
+from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
-from pioche.http.messages import ClientLeft, Headers, Request, Response, redirect
+from pioche.http.messages import ClientLeft, Headers, Question, Request, Response, Summary, redirect
 from pioche.http.router import Match, Router
 from pioche.http.routes import Needs, Protocol
 from pioche.http.sending import Receive, Send, send_response
@@ -61,6 +62,7 @@ class Kernel:
         self.hub = hub
         self.protocols = tuple(protocols)
         self._router = Router(self.protocols)
+        self._answers = Answers(hub.database)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -72,7 +74,7 @@ class Kernel:
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request = Request(scope, receive, self.hub, _request_id(scope))
+        request = Request(scope, receive, self.hub, _summary(scope["headers"]))
         log.request_id.set(request.id)
         match, response = await self._respond(request)
         sent = await send_response(request, response, receive, send)
@@ -87,37 +89,68 @@ class Kernel:
             _check_limits(request)
             if request.method == "OPTIONS":
                 return None, Response(204, list(_PREFLIGHT))
+            question = self._question(request)
+            known = self._find(request, question)
+            if known is not None:
+                match = known.match
+                return match, await _again(known, request)
+            as_of = self._answers.as_of
             matches = self._router.find(request.method, request.raw_path)
             match = matches[0]
             self.hub.addresses.check(request.headers)
             await self._identify(request, match)
             match = await self._open(request, matches)
-            return match, await match.route.handler(request)
+            response = await match.route.handler(request)
+            self._keep(request, question, as_of, match)
+            return match, response
         except _Redirected as redirected:
             return redirected.match, redirected.response
-        except Moved:
-            # The body named the repo by an old name, and no address can say where it is now.
-            return match, self._refuse(request, match, RepoNotFound(anonymous=request.caller.is_anonymous))
-        except HubError as error:
-            return match, self._refuse(request, match, error)
-        except ClientLeft:
-            # Nobody is there to read this, unless it was the body's form that was wrong.
-            return match, self._refuse(
-                request, match, BadRequest("The body broke off, or its chunks are not well formed")
-            )
-        except ObjectMissing as error:
-            return match, self._refuse(request, match, _caused(Corrupt("A stored git object is missing"), error))
-        except OSError as error:
-            if not disk.is_fault(error):
-                return self._failed(request, match, error)
-            return match, self._refuse(request, match, _caused(disk.translate(error), error))
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            return self._failed(request, match, error)
+            refusal = self._refusal(request, error)
+            if refusal is None:  # a mistake of ours: its trace is for the log
+                log.failure(request.method, request.raw_path, error)
+                refusal = Failure("Something went wrong on our side; it has been logged")
+            return match, self._refuse(request, match, refusal)
 
-    def _failed(self, request: Request, match: Match | None, error: Exception) -> tuple[Match | None, Response]:
-        """A mistake of ours: its trace is for the log."""
-        log.failure(request.method, request.raw_path, error)
-        return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
+    def _refusal(self, request: Request, error: Exception) -> HubError | None:
+        """What ended a request, in our words; None for what nobody foresaw."""
+        if isinstance(error, Moved):
+            # The body named the repo by an old name, and no address can say where it is now.
+            return RepoNotFound(anonymous=request.caller.is_anonymous)
+        if isinstance(error, HubError):
+            return error
+        if isinstance(error, ClientLeft):
+            # Nobody is there to read this, unless it was the body's form that was wrong.
+            return BadRequest("The body broke off, or its chunks are not well formed")
+        if isinstance(error, ObjectMissing):
+            return _caused(Corrupt("A stored git object is missing"), error)
+        if isinstance(error, OSError) and disk.is_fault(error):
+            return _caused(disk.translate(error), error)
+        return None
+
+    def _question(self, request: Request) -> Question | None:
+        """What an answer that is remembered may depend on. None for requests that change something."""
+        if request.method not in ("GET", "HEAD"):
+            return None
+        scope = request.scope
+        is_proxied = self.hub.addresses.is_proxy(scope)
+        return request.method, scope["raw_path"], scope["query_string"], is_proxied, request.summary.deciding
+
+    def _find(self, request: Request, question: Question | None) -> Known | None:
+        """The answer to an equal question, unless this one is for a part of it, or its token has run out."""
+        known = self._answers.find(question) if question is not None else None
+        if known is None or (request.summary.asks_for_range and isinstance(known.answer, Response)):
+            return None
+        if not self.hub.callers.counts_still(known.caller):
+            return None
+        request.caller, request.repo_or_none = known.caller, known.repo
+        return known
+
+    def _keep(self, request: Request, question: Question | None, as_of: int | None, match: Match) -> None:
+        answer = request.answer_to_keep
+        if question is None or answer is None or (request.summary.asks_for_range and isinstance(answer, Response)):
+            return
+        self._answers.keep(question, as_of, Known(match, request.caller, request.repo_or_none, answer))
 
     async def _identify(self, request: Request, match: Match) -> None:
         if match.route.needs is not Needs.SIGNATURE:
@@ -202,21 +235,34 @@ def _check_limits(request: Request) -> None:
     scope = request.scope
     if len(scope["raw_path"]) + len(scope["query_string"]) > _URI_BYTES_MAX:
         raise UriTooLong(f"The address may have at most {_URI_BYTES_MAX} bytes")
-    size = 0
-    for name, value in scope["headers"]:
-        size += len(name) + len(value)
-    if len(scope["headers"]) > _HEADERS_MAX or size > _HEADER_BYTES_MAX:
+    summary = request.summary
+    if summary.header_count > _HEADERS_MAX or summary.header_bytes > _HEADER_BYTES_MAX:
         raise HeadersTooLarge(f"At most {_HEADERS_MAX} headers with {_HEADER_BYTES_MAX} bytes are accepted")
 
 
-def _request_id(scope: dict[str, Any]) -> str:
-    """The client's trace id, shown in its errors as Request ID, or one of ours."""
-    for name, value in scope["headers"]:
-        if name == b"x-amzn-trace-id":
-            text = value.decode("latin-1")
-            if _TRACE_ID.match(text):
-                return str(text)
-    return f"{_PROCESS_ID}{next(_serial):08x}"
+# Answers that are remembered may depend on these headers, and on Range and If-Range.
+_DECIDING = frozenset((b"authorization", b"host", b"if-none-match", b"x-forwarded-proto"))
+
+
+async def _again(known: Known, request: Request) -> Response:
+    return known.answer if isinstance(known.answer, Response) else await known.answer(request)
+
+
+def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
+    """The request's id is the client's trace id, shown in its errors as Request ID, or one of ours."""
+    request_id, size, deciding, asks_for_range = "", 0, list[tuple[bytes, bytes]](), False
+    for header in headers:
+        name, value = header
+        size += len(name) + len(value)
+        if name in _DECIDING:
+            deciding.append(header)
+        elif name == b"range" or name == b"if-range":
+            asks_for_range = True
+        elif name == b"x-amzn-trace-id" and _TRACE_ID.match(text := value.decode("latin-1")):
+            request_id = text
+    return Summary(
+        request_id or f"{_PROCESS_ID}{next(_serial):08x}", len(headers), size, tuple(deciding), asks_for_range
+    )
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

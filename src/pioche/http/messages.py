@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = list[tuple[str, str]]
+Encoded = list[tuple[bytes, bytes]]
+Question = tuple[object, ...]
+"""Equal questions have equal answers, as long as nothing is committed."""
 
 _NOBODY = Caller.nobody()
 
@@ -30,6 +33,17 @@ _FORM_FIELDS_MAX = 20_000
 _STALL_BYTES = 16 * 1024  # what has to arrive within the setting body_stall_seconds
 _DISCARD_BYTES_MAX = 8 * 2**20
 _DISCARD_SECONDS = 2.0
+
+
+class Summary(NamedTuple):
+    """What one pass over the headers of a request tells."""
+
+    request_id: str
+    header_count: int
+    header_bytes: int
+    deciding: tuple[tuple[bytes, bytes], ...]
+    """The headers on which answers that are remembered may depend."""
+    asks_for_range: bool
 
 
 class ClientLeft(Exception):
@@ -44,6 +58,7 @@ class Request:
         "_headers",
         "_query",
         "_receive",
+        "answer_to_keep",
         "body_bytes_max",
         "body_has_ended",
         "caller",
@@ -54,12 +69,15 @@ class Request:
         "raw_path",
         "repo_or_none",
         "scope",
+        "summary",
     )
 
-    def __init__(self, scope: dict[str, Any], receive: Receive, hub: "Hub", request_id: str) -> None:
+    def __init__(self, scope: dict[str, Any], receive: Receive, hub: "Hub", summary: "Summary") -> None:
         self.scope = scope
         self.hub = hub
-        self.id = request_id
+        self.summary = summary
+        self.id = summary.request_id
+        self.answer_to_keep: Answer | None = None
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         self.params: dict[str, str] = {}
@@ -118,6 +136,14 @@ class Request:
         if found is None:
             found = self._base_url = self.hub.addresses.base_url(self.scope, self.headers)
         return found
+
+    def remember(self, answer: "Answer") -> None:
+        """The answer, or how to give it, is the same for an equal question until something is committed (`http.answers`).
+
+        It may depend on the path, the query, the caller, the public address, If-None-Match, the database and git; a
+        function also on Range and If-Range. On nothing else, such as the time, a file or an index.
+        """
+        self.answer_to_keep = answer
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a plain function of the core in a worker thread."""
@@ -275,7 +301,12 @@ class Response:
     status: int = 200
     headers: Headers = field(default_factory=list)
     body: "bytes | Source" = b""
+    encoded: Encoded | None = None
+    """The headers as they are sent, once they were: an answer that is remembered goes out many times."""
 
+
+Answer = Response | Callable[[Request], Awaitable[Response]]
+"""One that can be given again: as it is, or by a function that looks at the range that is asked for."""
 
 _CONTENT_JSON = ("Content-Type", "application/json; charset=utf-8")
 

@@ -5,6 +5,7 @@ The validator is always a strong ETag; nothing here has a modification date, so 
 date in `If-Range` never matches.
 """
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ PARTS_MAX = 16
 """Separate ranges in one answer, after joining those that touch. More is "an excessive request" and gets 416."""
 
 _DIGITS_MAX = 18  # more cannot be the size of anything; and int() of a very long text is slow
+
+_PLAIN = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})\Z")
+"""What nearly all clients send."""
 
 ACCEPT_RANGES = ("Accept-Ranges", "bytes")
 
@@ -87,6 +91,8 @@ def parse(header: str, length: int, *, parts_max: int = PARTS_MAX) -> list[Span]
 
     Raises InvalidRange for a wrong form, RangeNotSatisfiable when nothing of it lies inside or too much is asked for.
     """
+    if (plain := _PLAIN.match(header)) and (first := int(plain[1])) <= (last := int(plain[2])) and first < length:
+        return [Span(first, min(last + 1, length))]
     unit, equals, listed = header.partition("=")
     if not equals or unit.strip().lower() != "bytes":
         return None  # RFC 9110 section 14.2: a unit that is not understood must be ignored

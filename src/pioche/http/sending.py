@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from pioche.errors import HubError
-from pioche.http.messages import Request, Response
-from pioche.http.sources import Piece, Source, close_pieces
+from pioche.http.messages import Encoded, Request, Response
+from pioche.http.sources import FileSource, Piece, Source, close_pieces
 from pioche.observe import log
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Encoded = list[tuple[bytes, bytes]]
 
 _STALL_SECONDS = 300.0
 """How long a client may take no bytes at all; then its connection is closed."""
@@ -41,24 +40,31 @@ _CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code !=
 
 async def send_response(request: Request, response: Response, receive: Receive, send: Send) -> int:
     """Sends headers and body; returns the bytes of body sent. HEAD sends the headers of GET and no body."""
-    body = response.body
+    body: bytes | bytearray | Source = response.body
     await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
     if request.method == "HEAD" or response.status in _NO_BODY:
         body = b""
-    if not isinstance(body, bytes):
+    elif isinstance(body, FileSource):
+        body = body.at_once() or body
+    if not isinstance(body, bytes | bytearray):
         return await _send_source(request, body, receive, send)
     await send({"type": "http.response.body", "body": body})
     return len(body)
 
 
 def _headers(request: Request, response: Response) -> Encoded:
+    if response.encoded is None:
+        response.encoded = _encode(response)
+    return [*response.encoded, (b"x-request-id", request.id.encode())]
+
+
+def _encode(response: Response) -> Encoded:
     found = [_encoded(header) for header in response.headers]
     names = {name for name, _ in found}
     if names.isdisjoint(_COMMON_NAMES):
         found += _COMMON
     else:
         found += [header for header in _COMMON if header[0] not in names]
-    found.append((b"x-request-id", request.id.encode()))
     if b"content-length" not in names and response.status not in _NO_BODY:
         length = len(response.body) if isinstance(response.body, bytes) else response.body.length
         if length is not None:

@@ -44,6 +44,17 @@ class FileSource:
     start: int
     length: int | None
 
+    def at_once(self) -> Piece | None:
+        """All of it without waiting, if it is no more than a piece and in the page cache: no generator, no thread."""
+        if self.length is None or self.length > _PIECE:
+            return None
+        buffer = bytearray(self.length)
+        try:
+            count = os.preadv(self.file.descriptor, [buffer], self.start, os.RWF_NOWAIT)
+        except OSError:
+            return None
+        return buffer if count == self.length else None
+
     async def pieces(self) -> AsyncIterator[Piece]:
         assert self.length is not None  # noqa: S101 - the type allows None for the protocol's sake
         position, end = self.start, self.start + self.length

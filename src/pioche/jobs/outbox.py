@@ -25,15 +25,19 @@ Position = tuple[int, int]
 
 _START: Position = (-1, 0)
 _BATCH = 200
-_KEPT_MS = 7 * 86_400_000
+KEPT_MS = 7 * 86_400_000
+"""For how long at least an event can be read again."""
 
 _events, _cursors = schema.events, schema.event_cursors
+
+# Made once: making a statement takes longer than running it.
+_GIVEN: dict[str, Any] = {name: sa.bindparam(name) for name in ("kind", "repo_id", "actor_id", "payload", "at")}
+_APPEND = _events.insert().values(**_GIVEN, txid=0)
+_APPEND_POSTGRES = _events.insert().values(**_GIVEN, txid=sa.text("pg_current_xact_id()::text::bigint"))
 
 
 def append(connection: sa.Connection, event: Event) -> None:
     """Stores the event in the transaction of `connection`: rolled back, it never happened."""
-    is_postgres = connection.dialect.name == "postgresql"
-    txid: Any = sa.text("pg_current_xact_id()::text::bigint") if is_postgres else 0
     values = {
         "kind": event.kind,
         "repo_id": event.repo_id,
@@ -41,7 +45,7 @@ def append(connection: sa.Connection, event: Event) -> None:
         "payload": msgspec.json.encode(event.payload).decode(),
         "at": event.at or now_ms(),
     }
-    connection.execute(_events.insert().values(**values, txid=txid))
+    connection.execute(_APPEND_POSTGRES if connection.dialect.name == "postgresql" else _APPEND, values)
 
 
 class Dispatcher:
@@ -55,7 +59,7 @@ class Dispatcher:
         """Delivers what is waiting, at most a batch for each consumer; returns the number of events delivered."""
         return sum(self._deliver(consumer) for consumer in self._consumers)
 
-    def prune(self, *, older_than_ms: int = _KEPT_MS) -> int:
+    def prune(self, *, older_than_ms: int = KEPT_MS) -> int:
         """Removes events that every consumer has passed and that are old; returns how many."""
         with self._database.write() as connection:
             passed = min((_position(connection, consumer.name) for consumer in self._consumers), default=None)

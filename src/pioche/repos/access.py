@@ -50,7 +50,8 @@ class Policy(Protocol):
     """The first seam: may this happen? Asked after the built-in rules have said yes."""
 
     def check(self, caller: Caller, repo: "Repo", action: Action) -> None:
-        """Raises a HubError to refuse. Must be fast: it runs on the event loop."""
+        """Raises a HubError to refuse. Must be fast: it runs on the event loop. What it says follows from the database:
+        a reader who was let in is not asked about again for an equal request until something is committed."""
         ...
 
 

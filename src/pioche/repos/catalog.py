@@ -9,14 +9,23 @@ from sqlalchemy.exc import IntegrityError
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
-from pioche.errors import AccountNotFound, AlreadyExists, BadRequest, Forbidden, ReadOnlyToken, RepoNotFound
+from pioche.errors import (
+    AccountNotFound,
+    AlreadyExists,
+    BadRequest,
+    Forbidden,
+    ReadOnlyToken,
+    RepoNotFound,
+    StaleParent,
+)
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account_name, parse_repo_name
-from pioche.repos import tip
+from pioche.repos import duplication, tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
 
+_ATTEMPTS = 5
 SDKS = ("gradio", "streamlit", "docker", "static")
 
 
@@ -99,6 +108,52 @@ class Catalog:
             connection.execute(schema.refs.insert().values(updated_at=at, **row))
             tip.store(connection, row_id, tip.of_first_commit(row_id, first))
         outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
+
+    def duplicate(self, caller: Caller, source: Repo, namespace_name: str, name: str, *, private: bool | None) -> Repo:
+        """A new repo with the branches, tags and files of `source`, which was opened for its content.
+
+        `private` None: as the source, or as the organisation wants it when that is stricter. Raises as `create`.
+        """
+        target_name = parse_repo_name(name)
+        for attempt in range(_ATTEMPTS):
+            with self._stores.database.read() as connection:  # before work that may take minutes
+                namespace = _namespace(connection, caller, parse_account_name(namespace_name or caller.name))
+                _may_create(caller, namespace)
+                target = RepoId(source.repo_id.type, namespace.name, target_name)
+                if _is_taken(connection, target):
+                    raise AlreadyExists(_already(target))
+            copied = duplication.copy_objects(source)
+            try:
+                self._insert_duplicate(caller, source, copied, target, private=private)
+            except BaseException as error:
+                duplication.discard(source, copied)
+                if isinstance(error, IntegrityError):
+                    raise AlreadyExists(_already(target)) from None
+                if isinstance(error, StaleParent) and attempt + 1 < _ATTEMPTS:
+                    continue
+                raise
+            break
+        return self._access.open_sync(caller, target, Action.READ)
+
+    def _insert_duplicate(
+        self, caller: Caller, source: Repo, copied: duplication.Copy, target: RepoId, *, private: bool | None
+    ) -> None:
+        with self._stores.database.write() as connection:
+            namespace = _namespace(connection, caller, target.namespace)
+            _may_create(caller, namespace)
+            _lock(connection, source)
+            if _is_taken(connection, target):
+                raise AlreadyExists(_already(target))
+            _forget_redirect(connection, target)
+            strict = source.private or bool(namespace.private_by_default)
+            values = {
+                "namespace_id": namespace.id,
+                "creator_id": caller.user_id,
+                "private": strict if private is None else private,
+            }
+            row_id = duplication.insert(connection, source, copied, target, values)
+            payload = {"id": str(target), "from": str(source.repo_id)}
+            outbox.append(connection, Event("repo.create", row_id, caller.user_id, payload))
 
     def delete(self, caller: Caller, repo: Repo) -> None:
         """The name is free at once and the repo absent to everybody. Until it is collected (the setting

@@ -176,12 +176,19 @@ def read_blob(repo: Repo, oid: Oid) -> bytes:
 
 
 def content(repo: Repo, entry: Entry) -> Content:
-    """Where a large file's bytes are. Raises Corrupt when its link is gone: the entry promised it."""
+    """Where a large file's bytes are. Raises as `absent` says when its link is gone."""
     assert entry.sha256 is not None, "only large files have contents"  # noqa: S101
     try:
         return repo.stores.contents.get(repo.id, entry.sha256)
     except ContentNotFound:
-        raise Corrupt("The bytes of this file are missing") from None
+        raise absent(repo, entry.sha256) from None
+
+
+def absent(repo: Repo, sha256: Sha256) -> EntryNotFound | Corrupt:
+    """Why a large file that an entry names has no bytes: it was removed for good, or the entry promised too much."""
+    if repo.stores.contents.was_removed(repo.id, sha256):
+        return EntryNotFound("This large file was removed from the repo for good")
+    return Corrupt("The bytes of this file are missing")
 
 
 def read_all(repo: Repo, entry: Entry) -> bytes:

@@ -8,6 +8,7 @@ uploaded to the repo, or by `link` from a repo the caller may read (invariant I5
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -71,12 +72,15 @@ class Contents:
         self._paths = blobs if isinstance(blobs, HasPaths) else None
         self._xet = xet
         self._rebuilt = rebuilt
+        self._path_of = lru_cache(maxsize=4096)(self._path)  # making a Path takes as long as opening it
         self._verdicts = Verdicts()
 
     # --- finding ---
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
+        if not sha256s:
+            return {}
         with self._database.read() as connection:
             return linked(connection, repo_id, sha256s)
 
@@ -97,6 +101,13 @@ class Contents:
             raise lost()
         return content
 
+    def was_removed(self, repo_id: int, sha256: Sha256) -> bool:
+        """Whether somebody removed it from the repo for good: then it is not damage that it is not there."""
+        table = schema.removed_contents
+        with self._database.read() as connection:
+            query = sa.select(table.c.at).where(table.c.repo_id == repo_id, table.c.sha256 == sha256)
+            return connection.execute(query).first() is not None
+
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -110,9 +121,10 @@ class Contents:
 
     def path(self, content: Content) -> Path | None:
         """The local file that holds exactly these bytes, when there is one."""
-        if content.kind == "blob" and self._paths is not None:
-            return self._paths.path(blob_key(content.sha256))
-        return None
+        return self._path_of(content.sha256) if content.kind == "blob" else None
+
+    def _path(self, sha256: Sha256) -> Path | None:
+        return None if self._paths is None else self._paths.path(blob_key(sha256))
 
     def open(self, content: Content) -> OpenFile | None:
         """A local file of exactly these bytes, held open; None when there is none: then `read` gives them.

@@ -22,7 +22,7 @@ BATCH_BYTES_MAX = 16 * 2**20
 """Enough for so many operations with the longest paths."""
 
 _Milliseconds = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_000)]
-_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 async def tree(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """The table of buckets. Their Xet tokens are in the Xet tables, moving one is `/api/repos/move`."""
 
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.buckets import downloads, errors, files, management
+from pioche.protocols.buckets import downloads, errors, events, files, management
 from pioche.repos.access import Action
 
 _BUCKET = "/api/{repo:bucket}"
@@ -17,6 +17,7 @@ ROUTES = (
     Route("GET", _BUCKET + "/tree/{prefix*}", Action.READ, files.tree),
     Route("POST", _BUCKET + "/paths-info", Action.READ, files.paths_info),
     Route("POST", _BUCKET + "/batch", Action.WRITE, files.change, files.BATCH_BYTES_MAX),
+    Route("GET", _BUCKET + "/events", Action.READ, events.follow),
     Route("GET", "/{repo:bucket}/resolve/{path*}", Action.CONTENT, downloads.resolve),
 )
 

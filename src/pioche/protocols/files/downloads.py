@@ -3,6 +3,8 @@
 The Hub redirects to other hosts; this hub answers at once, from the same origin: clients read both (hub-api.md section 4).
 """
 
+from functools import partial
+
 from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFound
 from pioche.http import cas, ranges
 from pioche.http.contents import check_promise, open_content
@@ -59,7 +61,11 @@ async def _from_git(request: Request, entry: Entry, size: int, headers: Headers)
         data = files.read_blob(*read[1:]) if size <= _INLINE_BYTES_MAX else await request.run(*read)
         if len(data) != size:
             raise Corrupt("A stored object has another size than its entry says")
-    return ranges.answer(request, etag=etag, length=size, open_part=lambda start, end: data[start:end], headers=headers)
+    response = ranges.answer(
+        request, etag=etag, length=size, open_part=lambda start, end: data[start:end], headers=headers
+    )
+    request.remember(response)
+    return response
 
 
 async def _large(request: Request, located: Located, headers: Headers) -> Response:
@@ -75,16 +81,18 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     try:
         if request.method == "HEAD":
             await check_promise(request, entry.sha256, entry.size)
-            return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
+            response = ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
+            request.remember(response)
+            return response
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
         # A commit that no ref leads to any more: its objects may be there still when its large files were collected.
         if located.revision.ref is None and not located.revision.is_tip:
             raise RevisionNotFound(located.revision.text) from None
-        raise Corrupt("The bytes of this file are missing") from None  # the entry promised them
-    if request.method == "HEAD":
-        return ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
-    return await open_content(request, content, headers)
+        raise await request.run(files.absent, request.repo, entry.sha256) from None
+    answer = partial(open_content, content=content, headers=tuple(headers))
+    request.remember(answer)
+    return await answer(request)
 
 
 async def _xet_link(request: Request, commit: str, xet_hash: str) -> tuple[str, str]:

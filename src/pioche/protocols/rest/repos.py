@@ -1,10 +1,11 @@
 """Create, delete, move, settings, info."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from pioche.errors import AlreadyExists, BadRequest
+from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, RepoId, RepoType
 from pioche.protocols.rest import shapes
@@ -64,6 +65,31 @@ def _private(visibility: str | None, private: bool | None) -> bool | None:
     if visibility not in ("public", "private"):
         raise BadRequest('"visibility" must be one of [public, private]')
     return visibility == "private"
+
+
+class _Duplicate(msgspec.Struct):
+    """Of a Space's arguments (hardware, secrets ...) none means anything yet; its secrets are never copied."""
+
+    repository: str
+    visibility: str | None = None
+    private: bool | None = None
+
+
+async def duplicate(request: Request) -> Response:
+    """POST /api/{type}s/{repo}/duplicate. 409 carries the URL, which `exist_ok` reads."""
+    body = await request.json(_Duplicate)
+    namespace, name = _named(request, body.repository, None)
+    private = _private(body.visibility, body.private)
+    if request.caller.is_anonymous:
+        raise Unauthenticated
+    make = partial(request.hub.catalog.duplicate, private=private)
+    try:
+        repo = await request.run(make, request.caller, request.repo, namespace, name)
+    except AlreadyExists as error:
+        taken = RepoId(request.repo.repo_id.type, namespace, name)
+        raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
+    answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
+    return json_response(answer)
 
 
 class _Delete(msgspec.Struct):
@@ -138,7 +164,9 @@ async def info(request: Request) -> Response:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
-    return cached_json(request, shapes.expanded(found, expand))
+    response = cached_json(request, shapes.expanded(found, expand))
+    request.remember(response)
+    return response
 
 
 async def _siblings(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:

@@ -1,7 +1,20 @@
 """The table of contents of the REST API."""
 
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.rest import accounts, commits, errors, history, lists, pulls, repos, trees, undo, unoffered
+from pioche.protocols.rest import (
+    accounts,
+    commits,
+    errors,
+    history,
+    large_files,
+    lists,
+    pulls,
+    repos,
+    resource_groups,
+    trees,
+    undo,
+    unoffered,
+)
 from pioche.repos.access import Action
 
 _READ, _WRITE = Action.READ, Action.WRITE
@@ -21,6 +34,17 @@ ROUTES_REPOS = (
     Route("GET", "/api/{repo:api}", _READ, repos.info),
     Route("GET", "/api/{repo:api}/revision/{rev}", _READ, repos.info),
     Route("PUT", "/api/{repo:api}/settings", Action.MANAGE, repos.settings),
+    Route("POST", "/api/{repo:api}/duplicate", Action.CONTENT, repos.duplicate),
+    Route("GET", "/api/{repo:api}/resource-group", _READ, resource_groups.of_repo),
+    Route("POST", "/api/{repo:api}/resource-group", Action.MANAGE, resource_groups.assign),
+    Route("GET", "/api/{repo:bucket}/resource-group", _READ, resource_groups.of_repo),
+    Route("POST", "/api/{repo:bucket}/resource-group", Action.MANAGE, resource_groups.assign),
+    # Which files were pushed and never shown is for those who push.
+    Route("GET", "/api/{repo:api}/lfs-files", _WRITE, large_files.listing),
+    Route("POST", "/api/{repo:api}/lfs-files/batch", Action.MANAGE, large_files.remove_all),
+    Route("DELETE", "/api/{repo:api}/lfs-files/{sha}", Action.MANAGE, large_files.remove),
+    Route("POST", "/api/{repo:api}/lfs-files/duplicate", Action.CONTENT, large_files.duplicate),
+    Route("POST", "/api/{repo:bucket}/lfs-files/duplicate", Action.CONTENT, large_files.duplicate),
     Route("GET", "/api/{repo:api}/tree/{rev}", _READ, trees.tree),
     Route("GET", "/api/{repo:api}/tree/{rev}/{path*}", _READ, trees.tree),
     Route("POST", "/api/{repo:api}/paths-info/{rev}", _READ, trees.paths_info),

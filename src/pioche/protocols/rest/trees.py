@@ -29,7 +29,9 @@ async def tree(request: Request) -> Response:
         limit=max(1, query.number("limit", default=_PAGE, most=_PAGE)),
     )
     headers = next_page(request, cursors.encode(after))
-    return cached_json(request, rows, headers=[*headers, ("X-Repo-Commit", revision.commit)])
+    response = cached_json(request, rows, headers=[*headers, ("X-Repo-Commit", revision.commit)])
+    request.remember(response)
+    return response
 
 
 def _tree(

@@ -11,11 +11,8 @@ from pioche.http.routes import Needs, Route
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
 /api/{repo:api}/discussions/{any*}
-/api/{repo:api}/duplicate
-/api/{repo:api}/lfs-files             /api/{repo:api}/lfs-files/{any*}
 /api/{repo:api}/like                  /api/{repo:api}/likers
 /api/{repo:api}/user-access-request/{any*}
-/api/{repo:api}/resource-group
 /api/{repo:api}/scan
 /api/{repo:api}/jwt
 /api/{repo:api}/notebook/{any*}
@@ -36,8 +33,7 @@ _PATTERNS = """
 /api/models-tags-by-type              /api/datasets-tags-by-type
 /api/quicksearch                      /api/trending
 /api/kernels                          /api/kernels/{any*}
-/api/{repo:bucket}/events             /api/{repo:bucket}/lfs-files/{any*}
-/api/{repo:bucket}/resource-group     /buckets/{any*}
+/buckets/{any*}
 /api/collections                      /api/collections/{any*}
 /api/papers                           /api/papers/{any*}
 /api/daily_papers

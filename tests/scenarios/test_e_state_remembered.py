@@ -1,0 +1,151 @@
+"""E-STATE for answers that are remembered (`http.answers`): asked twice, then asked after something changed.
+
+Each story first proves that the answer is remembered, by counting how often the hub opens the repo for it.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pioche.accounts.callers import Caller
+from pioche.repos.access import Access, Action, Repo
+from pioche.repos.catalog import Settings
+from tests.core import Core
+from tests.inside import Inside
+
+FILE = "/ada/words/resolve/main/a.txt"
+LARGE = "/ada/words/resolve/main/big.bin"
+INFO = "/api/models/ada/words"
+TREE = "/api/models/ada/words/tree/main?expand=true"
+PLACES = [FILE, LARGE, INFO, TREE]
+
+
+@pytest.fixture
+def ada(inside: Inside) -> Caller:
+    ada = inside.user("ada")
+    repo = inside.repo(ada, "ada/words", private=True)
+    inside.commit(repo, ada, {"a.txt": b"0123456789", "big.bin": inside.upload(repo, ada, bytes(range(200)) * 100)})
+    return ada
+
+
+@pytest.fixture
+def opened(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The repos that were opened for requests: a remembered answer opens none."""
+    found = list[str]()
+    original = Access.open
+
+    async def counted(self: Access, caller: Caller, repo_id: object, action: Action) -> Repo:
+        found.append(str(repo_id))
+        return await original(self, caller, repo_id, action)  # type: ignore[arg-type]  # passed on as it is
+
+    monkeypatch.setattr(Access, "open", counted)
+    return iter([found])
+
+
+def is_remembered(inside: Inside, opened: list[str], path: str, token: str | None, method: str = "GET") -> bool:
+    inside.client.request(method, path, token=token)
+    before = len(opened)
+    inside.client.request(method, path, token=token)
+    return len(opened) == before
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_e_state_the_second_answer_is_the_first(
+    inside: Inside, ada: Caller, opened: Iterator[list[str]], place: str, method: str
+) -> None:
+    token, found = inside.token(ada), next(opened)
+    first = inside.client.request(method, place, token=token)
+    assert is_remembered(inside, found, place, token, method)
+    second = inside.client.request(method, place, token=token)
+    assert (first.status, first.body) == (second.status, second.body)
+    assert {**first.headers, "x-request-id": ""} == {**second.headers, "x-request-id": ""}
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_e_state_nobody_gets_what_another_was_told(inside: Inside, ada: Caller, place: str) -> None:
+    token, eve = inside.token(ada), inside.token(inside.user("eve"))
+    for _ in range(2):
+        assert inside.client.get(place, token=token).status == 200
+        assert inside.client.get(place, token=eve).status == 404
+        assert inside.client.get(place).status == 401
+        assert inside.client.get(place, token="hf_" + "x" * 37).status == 401
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_e_state_a_token_ends_on_time(
+    inside: Inside, ada: Caller, opened: Iterator[list[str]], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    now = time.time()
+    tokens = inside.hub.directory.tokens
+    token, _ = tokens.create(inside.accounts["ada"], expires_at=int((now + 600) * 1000))
+    assert is_remembered(inside, next(opened), place, token)
+    monkeypatch.setattr("pioche.accounts.callers.time.time", lambda: now + 601)
+    assert inside.client.get(place, token=token).status == 401
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_e_state_another_process_commits(inside: Inside, ada: Caller, opened: Iterator[list[str]], place: str) -> None:
+    """Two hubs over one database, as two web processes are."""
+    token, other = inside.token(ada), Core(inside.hub.config)
+    try:
+        assert is_remembered(inside, next(opened), place, token)
+        before = inside.client.get(place, token=token)
+        repo = other.open(ada, "ada/words", Action.MANAGE)
+        other.commit(repo, ada, {"a.txt": b"new", "big.bin": other.upload(repo, ada, b"n" * 20_000), "c.txt": b"c"})
+        after = inside.client.get(place, token=token)
+        assert (after.status, after.body) != (before.status, before.body)
+        other.hub.directory.suspend(inside.accounts["ada"])
+        assert inside.client.get(place, token=token).status == 401
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_e_state_what_is_made_private_is_private(inside: Inside, ada: Caller, place: str) -> None:
+    repo = inside.open(ada, "ada/words", Action.MANAGE)
+    inside.hub.catalog.change(ada, repo, Settings(private=False))
+    assert [inside.client.get(place).status for _ in range(2)] == [200, 200]
+    inside.hub.catalog.change(ada, repo, Settings(private=True))
+    assert inside.client.get(place).status == 401
+
+
+def test_e_state_ranges_and_conditions_are_looked_at_each_time(inside: Inside, ada: Caller) -> None:
+    token, data = inside.token(ada), bytes(range(200)) * 100
+    for place, whole in ((FILE, b"0123456789"), (LARGE, data)):
+        etag = inside.client.get(place, token=token).headers["etag"]
+        for _ in range(2):
+            for given, status, body in (
+                ({"Range": "bytes=2-4"}, 206, whole[2:5]),
+                ({"Range": "bytes=-3"}, 206, whole[-3:]),
+                ({"Range": "bytes=999999-"}, 416, None),
+                ({"Range": "bytes=2-4", "If-Range": '"another"'}, 200, whole),
+                ({"Range": "bytes=2-4", "If-Range": etag}, 206, whole[2:5]),
+                ({"If-None-Match": etag}, 304, b""),
+                ({"If-None-Match": '"another"'}, 200, whole),
+                ({}, 200, whole),
+            ):
+                answer = inside.client.get(place, token=token, headers=given)
+                assert answer.status == status, (place, given)
+                assert body is None or answer.body == body, (place, given)
+
+
+def test_e_state_addresses_are_those_of_the_request(inside: Inside, ada: Caller) -> None:
+    """The host is part of the question: what one client's Host header said is in nobody else's links."""
+    token = inside.token(ada)
+    for _ in range(2):
+        for host, status in (("localhost:8000", 200), ("127.0.0.1:9", 200), ("evil.example", 400)):
+            answer = inside.client.get("/api/models/ada/words/tree/main?limit=1", token=token, headers={"host": host})
+            assert answer.status == status
+            if status == 200:
+                assert f"<http://{host}/" in answer.headers["link"]
+
+
+def test_e_state_a_refusal_is_not_remembered(inside: Inside, ada: Caller) -> None:
+    token = inside.token(ada)
+    missing = "/ada/words/resolve/main/later.txt"
+    assert [inside.client.get(missing, token=token).status for _ in range(2)] == [404, 404]
+    inside.commit(inside.open(ada, "ada/words", Action.WRITE), ada, {"later.txt": b"here"})
+    assert inside.client.get(missing, token=token).body == b"here"
