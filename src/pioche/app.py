@@ -80,7 +80,8 @@ def open_blobs(config: Config) -> BlobStore:
     return open_store(config)
 
 
-def _check_store(config: Config) -> None:
+def check_store(config: Config) -> None:
+    """Whether the object store that the settings name can be used, if they name one. Raises ConfigError."""
     if config.storage_url:
         with _extra_for("storage_url", "s3"):
             from pioche.storage.blobs.connect import check
@@ -100,7 +101,7 @@ def prepare(config: Config) -> None:
     """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
     restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
-    _check_store(config)
+    check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
