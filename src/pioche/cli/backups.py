@@ -131,7 +131,7 @@ def _show_list(store: BlobStore, *, json: bool) -> None:
         found = generations.load(store, generation_id)
         counts = {"files": found.file_count, "bytes": found.file_bytes, "damaged": len(found.damaged)}
         rows.append({"id": generation_id, "created_at": found.created_at, "version": found.version, **counts})
-    output.table(rows, ["id", "created_at", "files", "bytes", "damaged", "version"], json=json)
+    output.table(rows, ["id", "files", "bytes", "damaged", "version"], json=json)
 
 
 def _tell(done: dict[str, Any], text: str, damaged: Sequence[Damaged], *, json: bool) -> int:
