@@ -12,7 +12,7 @@ from pathlib import Path
 from pioche import app
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Role
-from pioche.config import Config
+from pioche.config import Config, load
 from pioche.db.engine import Database
 from tests.hub import Account, Hub
 
@@ -35,8 +35,8 @@ class Victim(Hub):
 
     @property
     def config(self) -> Config:
-        """The same data folder and database, for looking at them while no server runs."""
-        return Config(data_dir=self.data_dir, database_url=self._settings.get("DATABASE_URL", ""))
+        """The same data folder, database and store, for looking at them while no server runs."""
+        return load(environ=self.environment())
 
     def accounts(self, names: Mapping[str, bool], org: str) -> dict[str, Account]:
         """Users (True: an administrator) and one organisation of them all, made before the first start."""
