@@ -48,6 +48,7 @@ def _wanted() -> Run:
     )
     parser.add_argument("--store", default="disk", choices=("disk", "s3"), help="s3: a Ceph gateway of its own")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the hub")
+    parser.add_argument("--keep", action="store_true", help="do not collect garbage beside the load")
     given = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in given.set)
     if given.store == "s3":
@@ -59,6 +60,7 @@ def _wanted() -> Run:
         pause=given.pause,
         kills_min=given.kills,
         database=given.database,
+        collects=not given.keep,
         settings=settings,
     )
 
