@@ -1,13 +1,14 @@
 """What every test may ask for."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import objectstore
-from tests.databases import SqliteTemplate
+from tests.databases import Postgres, SqliteTemplate
 from tests.hub import Hub
 from tests.local import LocalHub
 
@@ -82,3 +83,30 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[objectsto
     moto = objectstore.Moto(tmp_path_factory.mktemp("moto"))
     yield moto.store
     moto.stop()
+
+
+# --- a hub on PostgreSQL and an object store ---
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    postgres: Postgres, object_store: objectstore.ObjectStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Hub]]:
+    """Starts hubs, each on a database and below a prefix of its own; keyword arguments are more settings."""
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Hub:
+            folder = tmp_path_factory.mktemp("cluster")
+            config = stack.enter_context(postgres.config(folder / "database"))
+            store = settings if "storage_url" in settings else {**object_store.settings(), **settings}
+            given = {"database_url": config.database_url, **store}
+            return stack.enter_context(Hub(folder, {key.upper(): value for key, value in given.items()}))
+
+        yield start

@@ -59,8 +59,7 @@ class FaultyStore:
         self._next: deque[Fault] = deque()
         self._lock = threading.Lock()
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self.store = store.at(f"http://127.0.0.1:{self._server.server_port}")
 
     def __enter__(self) -> Self:
@@ -117,65 +116,73 @@ class FaultyStore:
         self._released.wait(60)
 
 
-def _handler(faulty: FaultyStore) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - counted over the methods of a class
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            fault = faulty.decide(f"{self.command} {self.path}")
-            if fault in _ANSWERS:
-                status, code = _ANSWERS[fault]
-                self._answer(status, [], _XML.format(code).encode())
-            elif fault is Fault.HANG:
-                faulty.wait()
-                self.close_connection = True
-            elif fault is Fault.DROP:
-                self.close_connection = True
-            else:
-                self._pass_on(body, fault)
+    def __init__(self, faulty: FaultyStore) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.faulty = faulty
 
-        def _pass_on(self, body: bytes, fault: Fault | None) -> None:
-            try:
-                status, headers, data = faulty.forward(self.command, self.path, list(self.headers.items()), body)
-            except (OSError, http.client.HTTPException):  # the store itself is away
-                self.close_connection = True
-                return
-            if fault is Fault.LOST_ANSWER:
-                self.close_connection = True
-                return
-            kept = [(name, value) for name, value in headers if name.lower() not in _HOP]
-            length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
-            self._answer(status, kept, data, length=length, cut=fault is Fault.TRUNCATED)
 
-        def _answer(
-            self,
-            status: int,
-            headers: list[tuple[str, str]],
-            data: bytes,
-            *,
-            length: str | None = None,
-            cut: bool = False,
-        ) -> None:
-            self.send_response_only(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            if status not in (204, 304):
-                self.send_header("Content-Length", length or str(len(data)))
-            self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if cut else data if self.command != "HEAD" else b"")
-            if cut:
-                self.close_connection = True
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        fault = self.server.faulty.decide(f"{self.command} {self.path}")
+        if fault in _ANSWERS:
+            status, code = _ANSWERS[fault]
+            self._answer(status, [], _XML.format(code).encode())
+        elif fault is Fault.HANG:
+            self.server.faulty.wait()
+            self.close_connection = True
+        elif fault is Fault.DROP:
+            self.close_connection = True
+        else:
+            self._pass_on(body, fault)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+    def _pass_on(self, body: bytes, fault: Fault | None) -> None:
+        try:
+            status, headers, data = self.server.faulty.forward(
+                self.command, self.path, list(self.headers.items()), body
+            )
+        except (OSError, http.client.HTTPException):  # the store itself is away
+            self.close_connection = True
+            return
+        if fault is Fault.LOST_ANSWER:
+            self.close_connection = True
+            return
+        kept = [(name, value) for name, value in headers if name.lower() not in _HOP]
+        length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
+        self._answer(status, kept, data, length=length, cut=fault is Fault.TRUNCATED)
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:  # the client went away
-                self.close_connection = True
+    def _answer(
+        self,
+        status: int,
+        headers: list[tuple[str, str]],
+        data: bytes,
+        *,
+        length: str | None = None,
+        cut: bool = False,
+    ) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if status not in (204, 304):
+            self.send_header("Content-Length", length or str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2] if cut else data if self.command != "HEAD" else b"")
+        if cut:
+            self.close_connection = True
 
-    return Handler
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:  # the client went away
+            self.close_connection = True

@@ -58,7 +58,7 @@ class Sender:
         summary: str = "change",
     ) -> httpx.Response:
         """`large` has a sha256 and a size for each path."""
-        header: dict[str, object] = {"summary": summary} | ({"parentCommit": parent} if parent else {})
+        header = {"summary": summary} | ({"parentCommit": parent} if parent else {})
         lines: list[dict[str, object]] = [{"key": "header", "value": header}]
         for path, data in (files or {}).items():
             content = base64.b64encode(data).decode()

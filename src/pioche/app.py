@@ -44,7 +44,7 @@ from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, SweepIncoming
+from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -193,7 +193,7 @@ class Work:
 def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
-    git, blobs = GitStore(config.data_dir / "git"), open_blobs(config)
+    blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
@@ -203,6 +203,7 @@ def build_work(config: Config) -> Work:
         PruneEvents(dispatcher),
         Repack(git),
         Collect(config, database, blobs, git),
+        Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -146,6 +146,10 @@ class Config:
         24, "How long what nothing leads to (yet) is kept after it was uploaded, and once more after it was taken away."
     )
     gc_seconds: int = _setting(3600, "How often what nobody needs any more is collected; 0 leaves it to `pioche gc`.")
+    scrub_days: int = _setting(30, "How often everything stored is read and its hashes computed again; 0 is never.")
+    scrub_bytes_per_second: int = _setting(
+        32 * 2**20, "How fast that is done at most, so that it gets into nobody's way; 0 is never."
+    )
     header_seconds: int = _setting(30, "How long a client may take to send the headers of a request.")
     body_stall_seconds: int = _setting(
         20, "How long the body of a request may stand still: 16 KiB must arrive in that time."

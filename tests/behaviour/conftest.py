@@ -22,13 +22,6 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
     return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    server = Postgres()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(params=ENGINES)
 def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Config]:
     """A prepared data folder; its database is empty but for the instance's own rows."""

@@ -28,6 +28,9 @@ class ChunkReader:
     def read(self, xet_hash: str, start: int, end: int) -> Iterator[bytes]:
         yield self.files[xet_hash][start:end]
 
+    def check(self, xet_hash: str) -> None:
+        assert xet_hash in self.files
+
 
 @pytest.fixture
 def chunks() -> ChunkReader:

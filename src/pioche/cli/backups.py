@@ -25,6 +25,7 @@ def backup(
     /,
     *,
     keep: int = 0,
+    wait: int = 60,
     list: Annotated[bool, _FLAG] = False,
     options: Options = DEFAULT,
 ) -> int:
@@ -39,6 +40,8 @@ def backup(
         A folder, or an object store as storage_url names one.
     keep
         Remove the oldest backups there, so that this many remain; 0 keeps all.
+    wait
+        How many seconds to wait while collection or another backup is at work.
     list
         Only list the backups that are there.
     """
@@ -48,7 +51,9 @@ def backup(
         _show_list(place.store, json=options.json)
         return 0
     with opened(settings) as database, bars() as progress:
-        made = making.make(app.backup_source(settings, database), place, keep=keep, progress=progress)
+        made = making.make(
+            app.backup_source(settings, database), place, keep=keep, wait_seconds=wait, progress=progress
+        )
     found = made.generation
     done = {
         "id": made.id,

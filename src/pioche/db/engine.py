@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ class Database:
         self._sqlite_path = config.data_dir / "pioche.db"
         self._writer = threading.Lock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[_Reader] = []
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._url = config.database_url
@@ -94,14 +95,14 @@ class Database:
             with self.read() as connection:
                 return [tuple(row) for row in connection.execute(sa.text(lookup.sqlite), dict(params))]
         try:
-            return self._reader().execute(lookup.sqlite, params).fetchall()
+            return self._reader().fetch(lookup.sqlite, params)
         except sqlite3.Error as error:
             raise _ours(error) from error
 
     def data_version(self) -> int:
         """Changes when another connection commits (SQLite); of use only beside an earlier answer in the same thread."""
         try:
-            version: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
+            version: int = self._reader().fetch("PRAGMA data_version", {})[0][0]
         except sqlite3.Error as error:
             raise _ours(error) from error
         return version
@@ -123,18 +124,12 @@ class Database:
 
     # --- SQLite ---
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if connection is None:
-            # Closed by `close`, which may run on another thread.
-            connection = sqlite3.connect(
-                f"file:{self._sqlite_path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
-            connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
-            self._local.reader = connection
-            self._readers.append(connection)
-        return connection
+    def _reader(self) -> "_Reader":
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader(self._sqlite_path)
+            self._readers.append(reader)
+        return reader
 
     def _sqlite_engine(self) -> sa.Engine:
         engine = sa.create_engine(
@@ -186,6 +181,29 @@ class Database:
             ) from None
         except (psycopg.Error, PoolTimeout) as error:
             raise _ours(error) from error
+
+
+class _Reader:
+    """A read-only SQLite connection of one thread. Another one may close it, but never under a running look-up: Python's
+    driver crashes on that."""
+
+    __slots__ = ("_connection", "_lock")
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+        self._connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+
+    def fetch(self, sql: str, params: Params) -> list[Row]:
+        with self._lock:
+            return self._connection.execute(sql, params).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import time
 import sqlalchemy as sa
 
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent
+from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database
 from pioche.keys import SigningKey
 
@@ -55,6 +55,19 @@ def identity(database: Database) -> str:
         connection.execute(fresh)
         found = connection.execute(sa.select(schema.instance.c.value).filter_by(key="identity"))
         return str(found.scalar_one())
+
+
+def note(database: Database, name: str, text: str) -> None:
+    """Keeps a few words about this hub under a name, such as when it was last backed up."""
+    with database.write() as connection:
+        row = upsert(connection, schema.instance, ("key",), ("value",))
+        connection.execute(row.values(key=f"note {name}", value=text))
+
+
+def noted(database: Database, name: str) -> str | None:
+    """What `note` was last given."""
+    with database.read() as connection:
+        return connection.execute(sa.select(schema.instance.c.value).filter_by(key=f"note {name}")).scalar()
 
 
 def signing_keys(database: Database) -> list[SigningKey]:

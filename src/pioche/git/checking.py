@@ -172,21 +172,23 @@ def _by_hand(objects: Reader, roots: list[Oid]) -> Reachable:
         oid = pending.pop()
         try:
             kind, data = objects.read(oid)
-            leads_to = _leads_to(found, oid, kind, data)
+            below = leads_to(oid, kind, data)
         except ObjectMissing:
             found.broken[oid] = "it is missing"
         except (Corrupt, BadObject):
             found.broken[oid] = "it is damaged"
         else:
-            new = [other for other in leads_to if other not in seen]
+            if kind == "blob":
+                found.blobs.add(oid)
+            new = [other for other in below if other not in seen]
             seen.update(new)
             pending += new
     return found
 
 
-def _leads_to(found: Reachable, oid: Oid, kind: str, data: bytes) -> list[Oid]:
+def leads_to(oid: Oid, kind: str, data: bytes) -> list[Oid]:
+    """The objects that one names. Raises BadObject."""
     if kind == "blob":
-        found.blobs.add(oid)
         return []
     if kind == "tree":
         return [entry.oid for entry in parse_tree(data) if entry.mode != MODE_GITLINK]

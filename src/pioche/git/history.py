@@ -60,7 +60,10 @@ class Objects(Reader):
 
     def _count_all(self, oid: Oid) -> int:
         with self._lock:
-            return sum(1 for _ in self._repo.walk(oid))
+            try:
+                return sum(1 for _ in self._repo.walk(oid))
+            except (pygit2.GitError, KeyError) as error:
+                raise Corrupt(f"The history of {oid} cannot be read: {error}") from error
 
     def expand_short(self, prefix: str) -> list[Oid]:
         """The commits whose id begins with `prefix` (hex digits): none, one, or all that share it."""
@@ -79,7 +82,10 @@ class Objects(Reader):
         for oid in (ancestor, descendant):
             self.commit(oid)
         with self._lock:
-            return ancestor == descendant or bool(self._repo.descendant_of(descendant, ancestor))
+            try:
+                return ancestor == descendant or bool(self._repo.descendant_of(descendant, ancestor))
+            except pygit2.GitError as error:
+                raise Corrupt(f"The history of {descendant} cannot be read: {error}") from error
 
     def merge_base(self, one: Oid, other: Oid) -> Oid | None:
         """The best common ancestor, or None for unrelated histories. Raises ObjectMissing when either is not there."""

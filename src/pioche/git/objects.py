@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pioche.errors import Corrupt
 from pioche.names import Oid
 
 MODE_FILE = 0o100644
@@ -34,15 +35,15 @@ _ENCODINGS = frozenset(
 )
 
 
-class ObjectMissing(KeyError):
-    """No object of this id in the repo."""
+class ObjectMissing(Corrupt, KeyError):
+    """No object of this id in the repo. Where it was not the caller who named it, the repo has lost a part (J2)."""
 
     def __init__(self, oid: str) -> None:
-        super().__init__(oid)
+        super().__init__(f"The git object {oid} is missing")
         self.oid = oid
 
     def __str__(self) -> str:
-        return f"object {self.oid} is missing"
+        return self.message
 
 
 class BadObject(ValueError):

@@ -206,7 +206,10 @@ class Reader:
 
     def _deltas(self, old_tree: Oid, new_tree: Oid) -> list[pygit2.DiffDelta]:
         with self._lock:
-            return list(self._parsed(old_tree).diff_to_tree(self._parsed(new_tree)).deltas)
+            try:
+                return list(self._parsed(old_tree).diff_to_tree(self._parsed(new_tree)).deltas)
+            except (pygit2.GitError, KeyError) as error:
+                raise Corrupt(f"The trees {old_tree} and {new_tree} cannot be compared: {error}") from error
 
     def _parsed(self, tree: Oid) -> pygit2.Tree:
         """The tree as libgit2 keeps it. Called under the lock. Raises ObjectMissing, Corrupt."""

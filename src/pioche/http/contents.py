@@ -6,11 +6,13 @@ the client wants to know beside the bytes. HEAD is always answered here.
 
 from collections.abc import Sequence
 
-from pioche.http import ranges
+from pioche.http import ranges, threads
 from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
+from pioche.names import Sha256
 from pioche.storage.blobs import HasSignedUrls, Label, blob_key
 from pioche.storage.contents import Content
+from pioche.storage.disk import OpenFile
 
 _SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this what was signed before (C7)
 _NOT_KEPT = ("Cache-Control", "private, no-store")
@@ -22,7 +24,7 @@ async def open_content(request: Request, content: Content, headers: Sequence[tup
     if url is not None:
         return _redirect(request, content, headers, url)
     contents = request.hub.contents
-    file = contents.open(content)
+    file = await _opened(request, content)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
         if file is not None:
@@ -35,6 +37,25 @@ async def open_content(request: Request, content: Content, headers: Sequence[tup
     if isinstance(response.body, IteratorSource):
         await response.body.begin()
     return response
+
+
+async def _opened(request: Request, content: Content) -> OpenFile | None:
+    contents = request.hub.contents
+    file = contents.open(content)
+    if file is not None and not contents.is_known_whole(content, file):
+        await threads.run_long(contents.verify, content, file)
+    if file is None and content.kind == "xet" and "range" not in request.headers:
+        await request.run(contents.check, content)  # or damage to its last chunk would show when most of it is sent
+    return file
+
+
+async def check_promise(request: Request, sha256: Sha256, size: int) -> None:
+    """What HEAD promises of a large file of this repo, GET will keep, as far as is known. Raises Corrupt, ContentNotFound."""
+    if request.hub.contents.glance(sha256, size):
+        return
+    content = await request.hub.contents.locate(request.repo.id, sha256)
+    if content.kind == "blob":
+        await _opened(request, content)
 
 
 def signed_url(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pioche.errors import (
     BadRequest,
+    Corrupt,
     Failure,
     Forbidden,
     HeadersTooLarge,
@@ -25,6 +26,7 @@ from pioche.errors import (
     Unauthenticated,
     UriTooLong,
 )
+from pioche.git.objects import ObjectMissing
 from pioche.http import credentials
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
@@ -103,29 +105,28 @@ class Kernel:
             return match, response
         except _Redirected as redirected:
             return redirected.match, redirected.response
-        except Moved:
-            # The body named the repo by an old name, and no address can say where it is now.
-            return match, self._refuse(request, match, RepoNotFound(anonymous=request.caller.is_anonymous))
-        except HubError as error:
-            return match, self._refuse(request, match, error)
-        except ClientLeft:
-            # Nobody is there to read this, unless it was the body's form that was wrong.
-            return match, self._refuse(
-                request, match, BadRequest("The body broke off, or its chunks are not well formed")
-            )
-        except OSError as error:
-            if not disk.is_fault(error):
-                return self._failed(request, match, error)
-            failure = disk.translate(error)
-            failure.__cause__ = error
-            return match, self._refuse(request, match, failure)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            return self._failed(request, match, error)
+            refusal = self._refusal(request, error)
+            if refusal is None:  # a mistake of ours: its trace is for the log
+                log.failure(request.method, request.raw_path, error)
+                refusal = Failure("Something went wrong on our side; it has been logged")
+            return match, self._refuse(request, match, refusal)
 
-    def _failed(self, request: Request, match: Match | None, error: Exception) -> tuple[Match | None, Response]:
-        """A mistake of ours: its trace is for the log."""
-        log.failure(request.method, request.raw_path, error)
-        return match, self._refuse(request, match, Failure("Something went wrong on our side; it has been logged"))
+    def _refusal(self, request: Request, error: Exception) -> HubError | None:
+        """What ended a request, in our words; None for what nobody foresaw."""
+        if isinstance(error, Moved):
+            # The body named the repo by an old name, and no address can say where it is now.
+            return RepoNotFound(anonymous=request.caller.is_anonymous)
+        if isinstance(error, HubError):
+            return error
+        if isinstance(error, ClientLeft):
+            # Nobody is there to read this, unless it was the body's form that was wrong.
+            return BadRequest("The body broke off, or its chunks are not well formed")
+        if isinstance(error, ObjectMissing):
+            return _caused(Corrupt("A stored git object is missing"), error)
+        if isinstance(error, OSError) and disk.is_fault(error):
+            return _caused(disk.translate(error), error)
+        return None
 
     def _question(self, request: Request) -> Question | None:
         """What an answer that is remembered may depend on. None for requests that change something."""
@@ -195,6 +196,12 @@ class Kernel:
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _caused(failure: Failure, error: Exception) -> Failure:
+    """For the log: with what was behind it."""
+    failure.__cause__ = error
+    return failure
 
 
 class _Redirected(Exception):

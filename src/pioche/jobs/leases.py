@@ -1,11 +1,10 @@
 """What only one process at a time may do, wherever it runs: a row says who does it, and until when unless renewed.
 
-A process that dies loses what it held when the time is up. Whoever works long asks `Held.check` before each step that
-would do harm if another had begun meanwhile.
+A process that dies loses what it held when the time is up, or as soon as another sees that it is gone. Whoever works
+long asks `Held.check` before each step that would do harm if another had begun meanwhile.
 """
 
 import os
-import secrets
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import Conflict, Failure, Unavailable
+from pioche.jobs import holders
 from pioche.observe import log
 
 COLLECTION = "collection"
@@ -89,7 +89,7 @@ def held(
 ) -> Iterator[Held]:
     """The lease `name` while the block runs; `what` tells others who has it. Raises Busy when somebody has it for
     longer than `wait_seconds`."""
-    holder = secrets.token_hex(16)
+    holder = holders.new()
     deadline = time.monotonic() + wait_seconds
     while (other := _take(database, name, holder, f"{what} on {socket.gethostname()} ({os.getpid()})", lease_ms)) != "":
         if time.monotonic() >= deadline:
@@ -108,6 +108,9 @@ def _take(database: Database, name: str, holder: str, what: str, lease_ms: int) 
     values = {"holder": holder, "what": what, "until": now + lease_ms}
     with database.write() as connection:
         connection.execute(_leases.delete().where(_leases.c.name == name, _leases.c.until < now))
+        left = connection.execute(sa.select(_leases.c.holder).where(_leases.c.name == name)).scalar()
+        if left is not None and holders.is_gone(left):
+            connection.execute(_leases.delete().where(_leases.c.name == name, _leases.c.holder == left))
         connection.execute(insert_if_absent(connection, _leases).values(name=name, **values))
         row = connection.execute(sa.select(_leases.c.holder, _leases.c.what).where(_leases.c.name == name)).one()
     return "" if row.holder == holder else row.what

@@ -32,6 +32,11 @@ _stored = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+_scrubbed = Counter("pioche_scrubbed_bytes_total", "Stored bytes that scrub has read and hashed.")
+_damaged = Counter(
+    "pioche_damage_found_total", "Damage that scrub has found, by kind (docs/guide/damage.md).", ("kind",)
+)
+
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -84,6 +89,15 @@ def stored(sizes: Mapping[str, int]) -> None:
     """Bytes by kind."""
     for kind, size in sizes.items():
         _stored.labels(kind).set(size)
+
+
+def scrubbed(count: int) -> None:
+    """In bytes."""
+    _scrubbed.inc(count)
+
+
+def damaged(kind: str) -> None:
+    _damaged.labels(kind).inc()
 
 
 def exposition() -> bytes:

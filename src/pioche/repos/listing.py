@@ -7,6 +7,7 @@ the ref and the look at the rows, git answers instead: a listing is always about
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 
 import msgspec
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from pioche.errors import EntryNotFound
 from pioche.git.objects import MODE_TREE, TreeEntry
 from pioche.names import DEFAULT_REF, Oid
 from pioche.repos.access import Repo
-from pioche.repos.files import ENTRY_COLUMNS, Entry, describe, from_row
+from pioche.repos.files import ENTRY_COLUMNS, Entry, describe
 from pioche.repos.revisions import Revision
 
 _BATCH = 500
@@ -119,7 +120,7 @@ def _select(repo: Repo) -> sa.Select[tuple[object, ...]]:
 
 
 def _rows(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Entry]:
-    return [from_row(tuple(row)) for row in connection.execute(query)]
+    return list(starmap(Entry, connection.execute(query).all()))
 
 
 def _below(path: str) -> sa.ColumnElement[bool]:

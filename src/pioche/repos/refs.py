@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
+from pioche.db.engine import Lookup
 from pioche.db.instance import now_ms
 from pioche.errors import (
     AlreadyExists,
@@ -100,10 +101,30 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         outbox.append(connection, _event(repo, caller, changes))
 
 
+# Made once: making a statement takes longer than running it.
+_LOCK = (
+    sa.select(schema.repos.c.id)
+    .where(schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None))
+    .with_for_update()
+)
+_MOVE = (
+    schema.refs.update()
+    .where(schema.refs.c.repo_id == sa.bindparam("repo"), schema.refs.c.name == sa.bindparam("ref"))
+    .where(schema.refs.c.target == sa.bindparam("old"))
+    .values(target=sa.bindparam("new"), commit=sa.bindparam("new_commit"), updated_at=sa.bindparam("at"))
+    .returning(schema.refs.c.name)
+)
+_LOG = schema.reflog.insert()
+_TOUCH = (
+    schema.repos.update()
+    .where(schema.repos.c.id == sa.bindparam("repo"))
+    .values(updated_at=sa.bindparam("at"), used_storage=schema.repos.c.used_storage + sa.bindparam("added"))
+)
+
+
 def _lock(connection: sa.Connection, repo: Repo) -> None:
     """Changes of one repo wait for one another, so that what is looked at below stays as it was seen."""
-    query = sa.select(schema.repos.c.id).where(schema.repos.c.id == repo.id, schema.repos.c.deleted_at.is_(None))
-    if connection.execute(query.with_for_update()).first() is None:
+    if connection.execute(_LOCK, {"repo": repo.id}).first() is None:
         raise RepoNotFound
 
 
@@ -145,23 +166,29 @@ def _new_tip(repo: Repo, change: Update) -> "tip.Tip | None":
 
 def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChange) -> None:
     """Compare and swap; the database decides who was first."""
-    refs, at = schema.refs, now_ms()
-    here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
-    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    at = now_ms()
     refusal: HubError = StaleParent()
-    statement: sa.Insert | sa.Delete | sa.Update
     if change.old is None:
         refusal = AlreadyExists(f"Reference {change.ref} already exists")
-        statement = insert_if_absent(connection, refs).values(repo_id=repo.id, name=change.ref, **values)
+        statement = _insert(connection, repo, change, at)
+        moved = connection.execute(statement.returning(schema.refs.c.name))
     elif change.new is None:
-        statement = refs.delete().where(here, refs.c.target == change.old)
+        refs = schema.refs
+        here = (refs.c.repo_id == repo.id) & (refs.c.name == change.ref)
+        moved = connection.execute(refs.delete().where(here, refs.c.target == change.old).returning(refs.c.name))
     else:
-        statement = refs.update().where(here, refs.c.target == change.old).values(values)
+        values = {"repo": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
+        moved = connection.execute(_MOVE, {**values, "new_commit": change.commit})
     # Not by rowcount: PostgreSQL's is -1 for inserts that SQLAlchemy gives a RETURNING of its own.
-    if connection.execute(statement.returning(refs.c.name)).first() is None:
+    if moved.first() is None:
         raise refusal
     row = {"repo_id": repo.id, "ref": change.ref, "old": change.old, "new": change.new, "at": at}
-    connection.execute(schema.reflog.insert().values(actor_id=caller.user_id or None, **row))
+    connection.execute(_LOG, {"actor_id": caller.user_id or None, **row})
+
+
+def _insert(connection: sa.Connection, repo: Repo, change: RefChange, at: int) -> sa.Insert:
+    values = {"target": change.new, "commit": change.commit, "updated_at": at}
+    return insert_if_absent(connection, schema.refs).values(repo_id=repo.id, name=change.ref, **values)
 
 
 def _refuse_nesting(connection: sa.Connection, repo: Repo, changes: Sequence[RefChange]) -> None:
@@ -216,9 +243,7 @@ def _known_files(connection: sa.Connection, repo: Repo, wanted: list[Sha256]) ->
 
 
 def _touch(connection: sa.Connection, repo: Repo, added_bytes: int) -> None:
-    repos = schema.repos
-    values = {"updated_at": now_ms(), "used_storage": repos.c.used_storage + added_bytes}
-    connection.execute(repos.update().where(repos.c.id == repo.id).values(values))
+    connection.execute(_TOUCH, {"repo": repo.id, "at": now_ms(), "added": added_bytes})
 
 
 def _event(repo: Repo, caller: Caller, changes: Sequence[RefChange]) -> Event:
@@ -239,11 +264,12 @@ def all_refs(repo: Repo) -> list[Ref]:
     return sorted(found, key=lambda ref: ref.name.encode())
 
 
+_ONE = Lookup('SELECT name, target, "commit" FROM refs WHERE repo_id = :repo AND name = :name')
+
+
 def find(repo: Repo, name: str) -> Ref | None:
-    refs = schema.refs
-    with repo.database.read() as connection:
-        row = connection.execute(sa.select(refs).where(refs.c.repo_id == repo.id, refs.c.name == name)).first()
-    return Ref(row.name, row.target, row.commit) if row else None
+    row = repo.database.fetch_one_sync(_ONE, {"repo": repo.id, "name": name})
+    return Ref(*row) if row else None
 
 
 def get(repo: Repo, name: str) -> Ref:

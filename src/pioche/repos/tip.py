@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.dialect import upsert
+from pioche.db.engine import Lookup
 from pioche.git.objects import MODE_FILE, MODE_GITLINK, MODE_TREE, object_id
 from pioche.git.pointers import Pointer
 from pioche.git.pointers import build as build_pointer
@@ -17,6 +18,9 @@ from pioche.repos.access import Repo
 from pioche.repos.genesis import Genesis
 
 _BATCH = 500
+_FEW = 10
+"""So many single look-ups cost less than one statement for all."""
+_POINTER = Lookup("SELECT sha256, size FROM pointers WHERE repo_id = :repo AND oid = :oid")
 _CHANGED = ("parent", "mode", "oid", "size", "sha256", "pointer_size", "xet_hash", "last_commit")
 
 
@@ -118,6 +122,12 @@ def _known_pointers(repo: Repo, oids: list[Oid], new: Mapping[Oid, Pointer]) -> 
     found = {oid: new[oid] for oid in oids if oid in new}
     table = schema.pointers
     older = [oid for oid in oids if oid not in found]
+    if len(older) <= _FEW:
+        for oid in older:
+            row = repo.database.fetch_one_sync(_POINTER, {"repo": repo.id, "oid": oid})
+            if row is not None:
+                found[oid] = Pointer(Sha256(row[0]), row[1])
+        return found
     with repo.database.read() as connection:
         for start in range(0, len(older), _BATCH):
             batch = older[start : start + _BATCH]

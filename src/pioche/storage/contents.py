@@ -24,6 +24,7 @@ from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
 from pioche.storage.rebuilt import Rebuilt
+from pioche.storage.seals import Verdicts, has_sha256, is_sealed
 
 LOST = "lost"
 """The kind of a file whose bytes turned out to be gone or wrong (`storage.damage`): an upload brings them back."""
@@ -56,6 +57,10 @@ class XetReader(Protocol):
         """Raw bytes [start, end) of the file."""
         ...
 
+    def check(self, xet_hash: str) -> None:
+        """Raises Corrupt unless all that the file is made of is here and, as far as is known, whole."""
+        ...
+
 
 class Contents:
     """All large files of one hub."""
@@ -68,11 +73,14 @@ class Contents:
         self._xet = xet
         self._rebuilt = rebuilt
         self._path_of = lru_cache(maxsize=4096)(self._path)  # making a Path takes as long as opening it
+        self._verdicts = Verdicts()
 
     # --- finding ---
 
     def find(self, repo_id: int, sha256s: Sequence[Sha256]) -> dict[Sha256, Content]:
         """Those of `sha256s` that are linked to the repo."""
+        if not sha256s:
+            return {}
         with self._database.read() as connection:
             return linked(connection, repo_id, sha256s)
 
@@ -103,9 +111,9 @@ class Contents:
     # --- reading ---
 
     def read(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end), whatever the representation. Raises Corrupt when they are lost."""
-        if content.kind == LOST:
-            raise lost()
+        """Bytes [start, end), whatever the representation. Raises Corrupt when they are lost or wrong."""
+        if content.kind != "xet":  # where every chunk is hashed on its way out
+            self.check(content)
         stop = content.size if end is None else end
         if content.kind == "xet":
             return self._xet.read(content.xet_hash or "", start, stop)
@@ -133,6 +141,44 @@ class Contents:
             raise Corrupt("A stored file is missing or has lost a part")
         return file
 
+    # --- are they still what they were? (decision 11) ---
+
+    def glance(self, sha256: Sha256, size: int) -> bool:
+        """True when one look at the disk says that the file is here and whole: for the event loop."""
+        if self._paths is None:
+            return False
+        try:
+            status = self._paths.path(blob_key(sha256)).stat()
+        except OSError:
+            return False
+        return status.st_size == size and is_sealed(status, sha256)
+
+    def is_known_whole(self, content: Content, file: OpenFile) -> bool:
+        """Of a file that `open` gave: False when its bytes should be hashed first (`verify`). Raises Corrupt."""
+        return content.kind == "xet" or self._verdicts.is_known_whole(file, content.sha256)
+
+    def verify(self, content: Content, file: OpenFile) -> None:
+        """Raises Corrupt when the bytes of a file that `open` gave are wrong. About a second a gigabyte."""
+        if content.kind == "blob":
+            self._verdicts.check(file, content.sha256, has_sha256)
+
+    def check(self, content: Content) -> None:
+        """Raises Corrupt when the file is lost, or looks as if it might be damaged and is."""
+        if content.kind == LOST:
+            raise lost()
+        if content.kind == "xet":
+            self._xet.check(content.xet_hash or "")
+        elif (file := self.open(content)) is not None:
+            self.verify(content, file)
+
+    def is_whole(self, content: Content) -> bool:
+        """As `check`: what is not whole has to be sent again."""
+        try:
+            self.check(content)
+        except Corrupt:
+            return False
+        return True
+
     def asked(self, content: Content, count: int) -> None:
         """Somebody is about to `read` that many bytes of it: what is often read slowly is made ready to `open`."""
         if self._rebuilt is not None and content.kind == "xet":
@@ -150,6 +196,7 @@ class Contents:
         if not (self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256)):
             self._blobs.put(blob_key(sha256), draft)
             with self._linking() as connection:
+                _lose_chunks(connection, sha256)
                 if insert_content(connection, Content(sha256, size, "blob", None)):
                     collection.claim(connection, self._blobs, blob_key(sha256))
                 insert_links(connection, repo_id, uploader_id, [sha256])
@@ -190,10 +237,12 @@ class Contents:
         return self.find(repo_id, sha256s)
 
     def _is_in_chunks(self, sha256: Sha256) -> bool:
+        """And they are whole: then what was sent is not needed."""
         table = schema.contents
+        query = sa.select(table.c.size, table.c.xet_hash).where(table.c.sha256 == sha256, table.c.kind == "xet")
         with self._database.read() as connection:
-            kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
-        return bool(kind == "xet")
+            row = connection.execute(query).first()
+        return row is not None and self.is_whole(Content(sha256, row.size, "xet", row.xet_hash))
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
         """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction, which
@@ -224,6 +273,13 @@ def insert_content(connection: sa.Connection, content: Content) -> bool:
     if connection.execute(new.returning(table.c.sha256)).first() is not None:
         return True
     return _restore(connection, content)
+
+
+def _lose_chunks(connection: sa.Connection, sha256: Sha256) -> None:
+    """The bytes of the file came whole and were stored because its chunks are damaged, if it is kept so."""
+    table = schema.contents
+    in_chunks = table.c.sha256 == sha256, table.c.kind == "xet"
+    connection.execute(table.update().where(*in_chunks).values(kind=LOST))
 
 
 def _restore(connection: sa.Connection, content: Content) -> bool:

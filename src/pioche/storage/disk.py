@@ -37,17 +37,17 @@ def sync_folder(path: Path) -> None:
 class OpenFile:
     """A file held open for reading: its bytes stay readable whatever becomes of its name. Closed with the last reference.
 
-    `size` in bytes and `modified_at` in Unix seconds, both as they were when it was opened.
+    `status`, `size` in bytes and `modified_at` in Unix seconds are as they were when it was opened.
     """
 
-    __slots__ = ("descriptor", "modified_at", "size")
+    __slots__ = ("descriptor", "modified_at", "size", "status")
 
     def __init__(self, descriptor: int) -> None:
         """Takes the descriptor over."""
         self.descriptor = descriptor
-        status = os.fstat(descriptor)
-        self.size = status.st_size
-        self.modified_at = status.st_mtime
+        self.status = os.fstat(descriptor)
+        self.size = self.status.st_size
+        self.modified_at = self.status.st_mtime
 
     def __del__(self) -> None:
         os.close(self.descriptor)

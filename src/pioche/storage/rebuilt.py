@@ -23,6 +23,7 @@ from pioche.errors import Corrupt, HubError, OutOfSpace, Unavailable
 from pioche.names import Sha256
 from pioche.observe import log
 from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.seals import is_broken, seal, seal_used
 
 _PART = ".part"
 _LOCK = ".lock"
@@ -54,10 +55,10 @@ class Rebuilt:
             return None
         with suppress(OutOfSpace, Unavailable):  # a folder that cannot be read, or takes no time of use: a cache less
             file = open_file(self._path(sha256))
-            if file is not None and file.size == size:
+            if file is not None and file.size == size and not is_broken(file.status, sha256):
                 if file.modified_at < time.time() - _STAMP_SECONDS:
                     with translated():
-                        os.utime(file.descriptor)
+                        seal_used(file.descriptor, sha256)
                 return file
             if file is not None:
                 self.discard(sha256)  # it was renamed into place whole: somebody was at the folder
@@ -93,6 +94,7 @@ class Rebuilt:
             if not self._reserve(part, size):
                 return False
             _fill(part, sha256, size, pieces())
+            seal(part, sha256)
             os.fdatasync(part)
             self._path(sha256, _PART).replace(self._path(sha256))
             return True

@@ -18,9 +18,13 @@ from pioche.storage.blobs import BlobStore
 from pioche.upkeep.collection import usage
 from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.run import Collector
+from pioche.upkeep.fsck.scene import Scene
+from pioche.upkeep.scrub import Scrubber
 
 _PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
 _UNTOUCHED_SECONDS = 3600.0
+_SCRUB_LOOK_SECONDS = 3600
+_SCRUB_SLICE_SECONDS = 20.0
 
 
 class SweepIncoming:
@@ -62,6 +66,28 @@ class Collect:
         with self._database.read() as connection:
             metrics.stored(usage.stored(connection))
         log.info("collected", freed=report.freed, waiting=report.waiting, skipped=len(report.skipped))
+
+
+class Scrub:
+    """Reads what is stored (`upkeep.scrub`), a slice at a time, so that other jobs get their turn."""
+
+    kind = "scrub"
+    attempts_max = 3
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore) -> None:
+        wanted = config.scrub_days and config.scrub_bytes_per_second
+        self.every_seconds: int | None = _SCRUB_LOOK_SECONDS if wanted else None
+        self._database = database
+        self._scrubber = Scrubber(
+            Scene(config, database, blobs),
+            bytes_per_second=config.scrub_bytes_per_second,
+            period_ms=config.scrub_days * 86_400_000,
+        )
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        if self.every_seconds is not None and self._scrubber.run(seconds=_SCRUB_SLICE_SECONDS):
+            with self._database.write() as connection:
+                queue.enqueue(connection, self.kind)
 
 
 class PruneEvents:

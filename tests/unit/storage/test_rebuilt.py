@@ -92,7 +92,7 @@ def test_what_was_used_last_stays_and_readers_are_not_cut(cache: Rebuilt, folder
     first, second, third = (os.urandom(4 * MIB) for _ in range(3))
     for age, data in ((200, first), (100, second)):
         build(cache, data)
-        os.utime(folder / named(data), (0, time.time() - age))
+        os.utime(folder / named(data), (0, int(time.time()) - age))
     reader = cache.open(named(second), len(second))
     assert cache.open(named(first), len(first)) is not None  # used now
     build(cache, third)

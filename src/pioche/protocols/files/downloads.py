@@ -7,7 +7,7 @@ from functools import partial
 
 from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFound
 from pioche.http import cas, ranges
-from pioche.http.contents import open_content
+from pioche.http.contents import check_promise, open_content
 from pioche.http.messages import Headers, Request, Response
 from pioche.protocols.files import presentation
 from pioche.repos import files
@@ -79,16 +79,17 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
         headers.append(("X-Xet-Hash", entry.xet_hash))
         headers.append(await _xet_link(request, located.commit, entry.xet_hash))
     try:
+        if request.method == "HEAD":
+            await check_promise(request, entry.sha256, entry.size)
+            response = ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
+            request.remember(response)
+            return response
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
         # A commit that no ref leads to any more: its objects may be there still when its large files were collected.
         if located.revision.ref is None and not located.revision.is_tip:
             raise RevisionNotFound(located.revision.text) from None
         raise await request.run(files.absent, request.repo, entry.sha256) from None
-    if request.method == "HEAD":
-        response = ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
-        request.remember(response)
-        return response
     answer = partial(open_content, content=content, headers=tuple(headers))
     request.remember(answer)
     return await answer(request)

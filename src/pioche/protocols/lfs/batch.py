@@ -15,7 +15,7 @@ from pioche.protocols.lfs.errors import lfs_response
 from pioche.protocols.lfs.signed import Signer, Use
 from pioche.protocols.lfs.transfers import LABEL
 from pioche.repos.access import Action, Repo
-from pioche.storage.contents import LOST, Content
+from pioche.storage.contents import Content
 from pioche.storage.uploads import PARTS_MAX, Upload
 
 OBJECTS_MAX = 1000
@@ -119,8 +119,9 @@ def _upload(
     fault_of = partial(_fault, size_max=request.hub.config.lfs_file_bytes_max)
     valid = [item for item in body.objects if fault_of(item) is None]
     # Only what is linked to this very repo need not be sent: elsewhere, a hash proves nothing (E-LFS-3).
-    held = repo.stores.contents.promise(repo.id, [Sha256(item.oid) for item in valid])
-    here = {sha256: content for sha256, content in held.items() if content.kind != LOST}
+    contents = repo.stores.contents
+    held = contents.promise(repo.id, [Sha256(item.oid) for item in valid])
+    here = {sha256: content for sha256, content in held.items() if contents.is_whole(content)}
     wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
     parts = {} if by_xet else _begin_parts(request, repo, body, wanted)
     objects = list[dict[str, object]]()

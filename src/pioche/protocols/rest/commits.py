@@ -10,7 +10,7 @@ from pioche.config import Config
 from pioche.errors import BadCard, BadRequest, EntryNotFound
 from pioche.git import attributes
 from pioche.http.messages import Request, Response, json_response
-from pioche.names import parse_path
+from pioche.names import Sha256, parse_path
 from pioche.protocols.rest import ndjson
 from pioche.repos import cards, commits, files, pulls, revisions
 from pioche.repos.access import Action, Repo
@@ -77,10 +77,16 @@ def _preupload(repo: Repo, revision: Revision, body: _Preupload, config: Config)
         except EntryNotFound:
             pass  # a new file has no current oid
         else:
-            if found.is_file:
+            if found.is_file and (found.sha256 is None or _is_whole(repo, found.sha256)):
                 row["oid"] = found.sha256 or found.oid
         rows.append(row)
     return rows
+
+
+def _is_whole(repo: Repo, sha256: Sha256) -> bool:
+    """Clients do not send a file again whose current oid is the same: one that is damaged has none."""
+    content = repo.stores.contents.find(repo.id, [sha256]).get(sha256)
+    return content is not None and repo.stores.contents.is_whole(content)
 
 
 def _is_large(file: _Announced, is_lfs: Callable[[str], bool], regular_bytes_max: int) -> bool:

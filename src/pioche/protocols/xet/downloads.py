@@ -11,8 +11,8 @@ from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.ranges import Span
 from pioche.http.sources import FileSource, IteratorSource, Source
 from pioche.protocols.xet import tokens
-from pioche.storage.blobs import HasPaths, HasSignedUrls, xorb_key
-from pioche.storage.disk import open_file
+from pioche.storage.blobs import HasSignedUrls, xorb_key
+from pioche.storage.disk import OpenFile
 from pioche.storage.xet.hashing import from_text, to_text
 from pioche.storage.xet.reconstruction import FETCHES_PER_URL, Fetch, Reconstruction, UrlOf
 
@@ -101,11 +101,9 @@ async def get_data(request: Request) -> Response:
     if not await request.hub.access.is_there(request.params["store"].partition("-")[0]):
         raise SignatureExpired("The repo that this address was made for is gone")
     allowed, key = _spans(signed), xorb_key(name)
-    size = await request.run(request.hub.blobs.size, key)
-    if size is None and not await request.run(request.hub.xet.files.knows, name):
-        raise SignatureExpired(f"The xorb {name} was collected: ask for the file's new addresses")
-    if size is None or size < allowed[-1].end:
-        raise Corrupt(f"The xorb {name} is missing or too short")
+    file, size = await request.run(_stored, request, name)
+    if size < allowed[-1].end:
+        raise Corrupt(f"The xorb {name} is too short")
     wanted = ranges.parse(request.headers.get("range", ""), size, parts_max=FETCHES_PER_URL)
     # If-Range may ask for the whole instead, which the signature does not cover.
     if wanted is None or "if-range" in request.headers:
@@ -115,27 +113,35 @@ async def get_data(request: Request) -> Response:
             raise SignatureExpired(f"This address does not cover the bytes {span.start} to {span.end - 1}")
 
     def open_part(start: int, end: int) -> Source:
-        return _source(request, key, start, end)
+        if file is not None:
+            return FileSource(file, start, end - start)
+        return IteratorSource(lambda: request.hub.blobs.read(key, start, end), end - start)
 
     return ranges.answer(
         request, etag=f'"{name}"', length=size, open_part=open_part, headers=[*_HEADERS], parts_max=FETCHES_PER_URL
     )
 
 
+def _stored(request: Request, name: str) -> tuple[OpenFile | None, int]:
+    """The xorb as a file, where the store has files, and its size. Raises Corrupt; SignatureExpired for one that was
+    collected."""
+    files = request.hub.xet.files
+    try:
+        file = files.open_xorb(from_text(name))
+        size = request.hub.blobs.size(xorb_key(name)) if file is None else file.size
+        if size is None:
+            raise Corrupt(f"The xorb {name} is missing")
+    except Corrupt:
+        if files.knows(name):
+            raise
+        raise SignatureExpired(f"The xorb {name} was collected: ask for the file's new addresses") from None
+    return file, size
+
+
 _HEADERS: Headers = [
     ("Content-Type", "application/octet-stream"),
     ("Cache-Control", "private, max-age=3600, immutable"),
 ]
-
-
-def _source(request: Request, key: str, start: int, end: int) -> Source:
-    blobs = request.hub.blobs
-    if isinstance(blobs, HasPaths):
-        file = open_file(blobs.path(key))
-        if file is None:
-            raise Corrupt("A stored file is missing")
-        return FileSource(file, start, end - start)
-    return IteratorSource(lambda: blobs.read(key, start, end), end - start)
 
 
 def _spans(signed: str) -> list[Span]:

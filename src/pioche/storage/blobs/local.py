@@ -9,6 +9,7 @@ from pathlib import Path
 from pioche.errors import Corrupt
 from pioche.storage.blobs import Stored
 from pioche.storage.disk import sync_file, sync_folder, translate, translated
+from pioche.storage.seals import is_sealed, seal
 
 _PIECE = 2**20
 _FOLDERS_REMEMBERED_MAX = 100_000
@@ -27,18 +28,19 @@ class LocalBlobs:
     def put(self, key: str, source: Path) -> None:
         target = self.path(key)
         with translated():
-            if self.size(key) == source.stat().st_size:
+            if self._has(key, source.stat().st_size):
                 source.unlink()
                 sync_folder(target.parent)  # another process may have renamed it a moment ago, unsynced
                 return
-            # Nothing there yet, or a file that lost its end: whole bytes take its place at once.
+            # Nothing there yet, or a file that somebody wrote to: whole bytes take its place at once.
+            seal(source, target.name)
             sync_file(source)
             self._make_folder(target.parent)
             source.replace(target)
             sync_folder(target.parent)
 
     def put_bytes(self, key: str, data: bytes) -> None:
-        if self.size(key) == len(data):
+        if self._has(key, len(data)):
             return
         draft = self._root / "incoming" / f"blob-{secrets.token_hex(8)}"
         try:
@@ -47,6 +49,11 @@ class LocalBlobs:
             self.put(key, draft)
         finally:
             draft.unlink(missing_ok=True)
+
+    def _has(self, key: str, size: int) -> bool:
+        """The bytes are there, and nobody has written to them."""
+        found = _status(self.path(key))
+        return found is not None and found.st_size == size and is_sealed(found, self.path(key).name)
 
     def size(self, key: str) -> int | None:
         found = _status(self.path(key))

@@ -3,16 +3,19 @@
 A stored file's `terms` are packed as `shards.TERM`: 44 bytes each, in file order.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import BadRequest, ContentNotFound, Corrupt
-from pioche.storage.blobs import BlobStore, xorb_key
-from pioche.storage.xet.hashing import chunk_hash, to_text
+from pioche.storage.blobs import BlobStore, HasPaths, xorb_key
+from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.seals import Verdicts
+from pioche.storage.xet.hashing import chunk_hash, from_text, to_text
 from pioche.storage.xet.reconstruction import Reconstruction, Term, parse_terms, plan
 from pioche.storage.xet.tables import ChunkTables
-from pioche.storage.xet.xorbs import ChunkTable, decode
+from pioche.storage.xet.xorbs import ChunkTable, decode, is_true
 
 Piece = bytes | memoryview
 _XORB = Lookup("SELECT size FROM xorbs WHERE hash = :hash")
@@ -40,6 +43,8 @@ class XetFiles:
         self.tables = ChunkTables(database)
         self._database = database
         self._blobs = blobs
+        self._paths = blobs if isinstance(blobs, HasPaths) else None
+        self._verdicts = Verdicts()
 
     def knows(self, xorb: str) -> bool:
         """Whether the xorb is (still) stored, by its row."""
@@ -54,7 +59,35 @@ class XetFiles:
         if row is None:
             raise ContentNotFound(f"This repo has no file with the Xet hash {xet_hash}")
         file = _file(row)
-        return plan(file.terms, file.size, self.tables, start, end)
+        planned = plan(file.terms, file.size, self.tables, start, end)
+        for xorb in planned.fetches:
+            self.check_xorb(xorb)
+        return planned
+
+    def check(self, xet_hash: str) -> None:
+        """Raises Corrupt unless all that the file is made of is here and, at a glance, whole."""
+        row = self._database.fetch_one_sync(_BY_HASH, {"hash": xet_hash})
+        if row is None:
+            raise Corrupt(f"The file with the Xet hash {xet_hash} is missing")
+        for xorb in {term.xorb for term in _file(row).terms}:
+            self.check_xorb(xorb)
+
+    def check_xorb(self, xorb: bytes) -> None:
+        """Clients verify nothing that they download: bytes that somebody wrote to are hashed before they are named.
+        Raises Corrupt when they are missing or wrong. A store without files of ours hashes what it keeps itself."""
+        if self._paths is not None:
+            self.open_xorb(xorb)
+
+    def open_xorb(self, xorb: bytes) -> OpenFile | None:
+        """The stored xorb held open, found whole; None where the store has no files. Raises Corrupt."""
+        if self._paths is None:
+            return None
+        name = to_text(xorb)
+        file = open_file(self._paths.path(xorb_key(name)))
+        if file is None:
+            raise Corrupt(f"The xorb {name} is missing")
+        self._verdicts.check(file, name, _is_xorb)
+        return file
 
     def read(self, xet_hash: str, start: int, end: int) -> Iterator[bytes]:
         """Raw bytes [start, end) of a file that a row names, in pieces of about 1 MiB. Raises Corrupt rather than
@@ -101,6 +134,12 @@ def _checked(table: ChunkTable, start: int, chunks: Iterable[Piece]) -> Iterator
             yield data
     except BadRequest as error:
         raise Corrupt("A stored chunk cannot be decoded") from error
+
+
+def _is_xorb(file: OpenFile, name: str) -> bool:
+    with os.fdopen(os.dup(file.descriptor), "rb") as body, translated():
+        body.seek(0)
+        return is_true(body, from_text(name), file.size)
 
 
 def _file(row: Row) -> XetFile:

@@ -113,6 +113,7 @@ class XetUploads:
         def table_of(xorb: bytes) -> ChunkTable:
             if xorb not in usable:
                 raise BadRequest(f"The shard names xorb {to_text(xorb)}, which you have not uploaded: upload it first")
+            self._files.check_xorb(xorb)
             return self._files.tables(xorb)
 
         for entry in shard.xorbs:

@@ -147,6 +147,14 @@ def verify(body: Reads, name: bytes) -> ChunkTable:
     return table
 
 
+def is_true(body: Reads, name: bytes, stored_bytes: int) -> bool:
+    """Whether a stored xorb of that size still is what its name says."""
+    try:
+        return verify(body, name).stored_bytes == stored_bytes
+    except (BadRequest, ContentMismatch, TooLarge):
+        return False
+
+
 def decode(stored: bytes | memoryview) -> Iterator[bytes | memoryview]:
     """The raw bytes of each chunk in `stored`, which begins and ends at chunk boundaries. Raises BadRequest.
 

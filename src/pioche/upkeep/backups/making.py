@@ -52,12 +52,14 @@ class Made:
     pruned: list[str]
 
 
-def make(source: Source, place: Place, *, keep: int = 0, progress: Progress = SILENT) -> Made:
+def make(source: Source, place: Place, *, keep: int = 0, wait_seconds: float = 0, progress: Progress = SILENT) -> Made:
     """A new generation in `place`; with `keep`, only so many remain. Damaged files are told of in the generation.
 
-    May be run again after it was killed: what was copied counts. Raises Busy while collection or another backup runs.
+    May be run again after it was killed: what was copied counts. Raises Busy while collection or another backup runs for
+    longer than `wait_seconds`.
     """
-    with leases.held(source.database, leases.COLLECTION, "backup") as lease:
+    progress.begin("Waiting for collection to be off", None)
+    with leases.held(source.database, leases.COLLECTION, "backup", wait_seconds=wait_seconds) as lease:
         place.prepare()
         generations.claim(place, instance.identity(source.database))
         for folder in (place.scratch, source.scratch):

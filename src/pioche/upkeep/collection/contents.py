@@ -7,12 +7,11 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.storage import collection
 from pioche.storage.blobs import blob_key
-from pioche.storage.xet.hashing import to_text
-from pioche.storage.xet.reconstruction import parse_terms
 from pioche.upkeep.collection.context import BATCH, Context, batches
 from pioche.upkeep.progress import each
 
 _contents, _links, _files, _uploads = schema.contents, schema.repo_contents, schema.xet_files, schema.uploads
+_parts = schema.xet_file_xorbs
 _Row = sa.Row[str, int, str, str | None]
 
 
@@ -94,11 +93,11 @@ def _name_parts(run: Context, sha256: str, xet_hash: str) -> None:
     """The xorbs of a file went for the same reason as the file."""
     run.gone.files.add(xet_hash)
     with run.database.read() as connection:
-        terms = connection.execute(sa.select(_files.c.terms).where(_files.c.hash == xet_hash)).scalar()
+        parts = connection.execute(sa.select(_parts.c.xorb).where(_parts.c.file == xet_hash)).scalars().all()
     for names in (run.gone.of_deleted, run.gone.of_links):
-        if sha256 in names and terms is not None:
-            for term in parse_terms(bytes(terms)):
-                names.setdefault(to_text(term.xorb), names[sha256])
+        if sha256 in names:
+            for xorb in parts:
+                names.setdefault(xorb, names[sha256])
 
 
 # --- files kept as chunks -------------------------------------------------------------------------------------------

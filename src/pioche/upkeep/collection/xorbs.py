@@ -10,77 +10,69 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.storage import collection
 from pioche.storage.blobs import xorb_key
-from pioche.storage.xet.hashing import from_text
-from pioche.storage.xet.shards import TERM
 from pioche.upkeep.collection.context import BATCH, Context
 from pioche.upkeep.progress import each
 
-_xorbs, _files, _uploads = schema.xorbs, schema.xet_files, schema.xorb_uploads
+_xorbs, _parts, _uploads = schema.xorbs, schema.xet_file_xorbs, schema.xorb_uploads
 _links, _remembered, _repos = schema.repo_xorbs, schema.remembered_xorbs, schema.repos
 
 
 def collect(run: Context) -> None:
-    """Marks, then sweeps: a file that appears after the mark links its xorbs anew, which the sweep sees."""
-    alive = mark(run)
+    """Their rows, and with them what tells that repos, users and clients have them; the bytes go into quarantine."""
     run.progress.begin("xorbs")
-    for rows in each(run.progress, _unmarked(run, alive)):
-        _collect(run, rows)
+    for sizes in each(run.progress, _unused(run)):
+        _collect(run, sizes)
 
 
-def mark(run: Context) -> set[bytes]:
-    """The xorbs (raw hashes) that files are made of."""
-    run.progress.begin("files of chunks")
-    alive = set[bytes]()
-    for name, terms in each(run.progress, files(run)):
-        if name not in run.gone.files:
-            alive.update(xorb for xorb, _, _, _ in TERM.iter_unpack(terms))
-    return alive
-
-
-def files(run: Context) -> Iterator[tuple[str, bytes]]:
-    """The hash and the packed terms of every file kept as chunks, in short reads."""
-    after = ""
-    while True:
-        query = sa.select(_files.c.hash, _files.c.terms).where(_files.c.hash > after)
-        with run.database.read() as connection:
-            found = connection.execute(query.order_by(_files.c.hash).limit(BATCH)).all()
-        if not found:
-            return
-        for row in found:
-            yield row.hash, bytes(row.terms)
-        after = found[-1].hash
-
-
-def _unmarked(run: Context, alive: set[bytes]) -> Iterator[Sequence["sa.Row[str, int]"]]:
+def _unused(run: Context) -> Iterator[dict[str, int]]:
+    """Those that are part of no file, and their sizes; batch by batch."""
     wanted = None
     if run.options.repo_ids is not None:
         wanted = run.gone.of_deleted.keys() | run.gone.of_links.keys()
     after = ""
     while True:
-        query = sa.select(_xorbs.c.hash, _xorbs.c.size).where(_xorbs.c.hash > after).order_by(_xorbs.c.hash)
+        query = _select(run).where(_xorbs.c.hash > after).order_by(_xorbs.c.hash)
         with run.database.read() as connection:
             found = connection.execute(query.limit(BATCH)).all()
+            alive = _parts_of_living(run, connection, [row.hash for row in found])
         if not found:
             return
-        dead = [row for row in found if from_text(row.hash) not in alive]
-        yield [row for row in dead if wanted is None or row.hash in wanted]
+        unused = {row.hash: row.size for row in found if row.hash not in alive}
+        if sizes := {name: size for name, size in unused.items() if wanted is None or name in wanted}:
+            yield sizes
         after = found[-1].hash
 
 
-def _collect(run: Context, rows: Sequence["sa.Row[str, int]"]) -> None:
-    sizes = {row.hash: row.size for row in rows}
-    if not sizes:
-        return
+def _select(run: Context) -> "sa.Select[str, int]":
+    query = sa.select(_xorbs.c.hash, _xorbs.c.size).where(_xorbs.c.created_at < run.times.young_after)
+    # In a dry run the files that would be gone are there still: `_parts_of_living` leaves them out.
+    return query if run.options.dry_run else query.where(_is_part_of_none())
+
+
+def _is_part_of_none() -> sa.ColumnElement[bool]:
+    return ~sa.select(_parts.c.file).where(_parts.c.xorb == _xorbs.c.hash).exists()
+
+
+def _parts_of_living(run: Context, connection: sa.Connection, names: Sequence[str]) -> set[str]:
+    if not run.options.dry_run:
+        return set()
+    rows = connection.execute(sa.select(_parts.c.xorb, _parts.c.file).where(_parts.c.xorb.in_(names)))
+    return {row.xorb for row in rows if row.file not in run.gone.files}
+
+
+def _collect(run: Context, sizes: dict[str, int]) -> None:
     if run.options.dry_run:
         with run.database.read() as connection:
-            doomed = _doomed(run, connection, sizes)
+            doomed = _without_remembered(run, connection, _not_sent_lately(run, connection, list(sizes)), sizes)
     else:
         with run.database.write() as connection:
             collection.enter(connection)
             run.before_removal()
-            doomed = _doomed(run, connection, sizes)
+            here = _xorbs.c.hash.in_(list(sizes))
+            unused = list(connection.execute(sa.select(_xorbs.c.hash).where(here, _is_part_of_none())).scalars())
+            doomed = _without_remembered(run, connection, _not_sent_lately(run, connection, unused), sizes)
             if run.options.now:
-                _make_forgotten(run, connection, doomed)
+                raise_epochs(connection, {row.repo_id for row in connection.execute(_memories(run, doomed))})
             connection.execute(_links.delete().where(_links.c.hash.in_(doomed)))
             connection.execute(_xorbs.delete().where(_xorbs.c.hash.in_(doomed)))
             collection.condemn(connection, [(xorb_key(name), sizes[name]) for name in doomed])
@@ -90,27 +82,20 @@ def _collect(run: Context, rows: Sequence["sa.Row[str, int]"]) -> None:
             run.put_away(xorb_key(name), sizes[name], name)
 
 
-def _doomed(run: Context, connection: sa.Connection, sizes: dict[str, int]) -> list[str]:
-    """Those that may go now. What was in deleted repos had its grace there."""
-    old = connection.execute(
-        sa.select(_xorbs.c.hash).where(_xorbs.c.hash.in_(list(sizes)), _xorbs.c.created_at < run.times.young_after)
-    ).scalars()
-    kept = _young(run, connection, sizes)
-    remembered = set[str]() if run.options.now else _remembered_ones(run, connection, sizes)
-    unused = [name for name in old if name not in kept]
-    run.report.remembered += sum(sizes[name] for name in unused if name in remembered)
-    return [name for name in unused if name not in remembered]
-
-
-def _young(run: Context, connection: sa.Connection, names: Iterable[str]) -> set[str]:
-    """Sent again, or linked by a file, since the mark or within the grace."""
-    wanted, found = list(names), set[str]()
+def _not_sent_lately(run: Context, connection: sa.Connection, names: list[str]) -> list[str]:
+    """Sending one again makes it young again: its shard is to come."""
     since = min(run.times.young_after, run.times.started)
-    for table, column in ((_uploads, _uploads.c.at), (_links, _links.c.created_at)):
-        limit = since if table is _uploads else run.times.started
-        query = sa.select(table.c.hash).where(table.c.hash.in_(wanted), column >= limit)
-        found.update(connection.execute(query).scalars())
-    return found
+    lately = sa.select(_uploads.c.hash).where(_uploads.c.hash.in_(names), _uploads.c.at >= since)
+    sent = set(connection.execute(lately).scalars())
+    return [name for name in names if name not in sent]
+
+
+def _without_remembered(run: Context, connection: sa.Connection, names: list[str], sizes: dict[str, int]) -> list[str]:
+    if run.options.now:
+        return names
+    remembered = {row.hash for row in connection.execute(_memories(run, names))}
+    run.report.remembered += sum(sizes[name] for name in remembered)
+    return [name for name in names if name not in remembered]
 
 
 def _memories(run: Context, names: Iterable[str]) -> "sa.Select[str, int]":
@@ -122,16 +107,6 @@ def _memories(run: Context, names: Iterable[str]) -> "sa.Select[str, int]":
         .where(_repos.c.deleted_at.is_(None), _remembered.c.hash.in_(list(names)))
         .where(_remembered.c.at > run.times.remembered_after)
     )
-
-
-def _remembered_ones(run: Context, connection: sa.Connection, names: Iterable[str]) -> set[str]:
-    return {row.hash for row in connection.execute(_memories(run, names))}
-
-
-def _make_forgotten(run: Context, connection: sa.Connection, names: Iterable[str]) -> None:
-    """In the transaction that removes them: a client that asks from here on gets another address."""
-    repo_ids = {row.repo_id for row in connection.execute(_memories(run, names))}
-    raise_epochs(connection, repo_ids)
 
 
 def raise_epochs(connection: sa.Connection, repo_ids: Iterable[int]) -> None:

@@ -15,7 +15,7 @@ from pioche.storage import collection, damage
 from pioche.storage.blobs import blob_key
 from pioche.storage.contents import LOST
 from pioche.storage.verification import at_full_speed, blob_fault, size_fault
-from pioche.upkeep.fsck import kinds
+from pioche.upkeep.fsck import kinds, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.kinds import Kind
 from pioche.upkeep.fsck.scene import Scene, after
@@ -29,7 +29,7 @@ def sizes(scene: Scene, prefix: str) -> Iterator[Problem]:
     scene.count("large files", len(rows))
     if not rows:
         return
-    stored = {item.key: item.size for item in scene.blobs.list(f"blobs/{prefix}")}
+    stored = {item.key: item.size for item in scene.blobs.list(f"blobs/{prefix}".rstrip("/"))}
     for row in rows:
         fault = size_fault(stored.get(blob_key(row.sha256)), row.size)
         if fault:
@@ -44,6 +44,20 @@ def hashes(scene: Scene, sha256: str, size: int) -> Iterator[Problem]:
     fault = blob_fault(scene.blobs, sha256, size, scene.pace)
     if fault:
         yield _problem(scene, kinds.BLOB_DAMAGED, sha256, size, fault)
+
+
+def one(scene: Scene, sha256: str) -> Iterator[Problem]:
+    """Everything about the bytes of one file that is kept whole; nothing when it is not any more."""
+    with scene.database.read() as connection:
+        query = sa.select(_contents.c.size).where(_contents.c.sha256 == sha256, _contents.c.kind == "blob")
+        size = connection.execute(query).scalar()
+    if size is None:
+        return
+    stored = scene.blobs.size(blob_key(sha256))
+    if fault := size_fault(stored, size):
+        kind = kinds.BLOB_MISSING if stored is None else kinds.BLOB_TRUNCATED
+        yield _problem(scene, kind, sha256, size, fault)
+    yield from hashes(scene, sha256, size)
 
 
 def whole_files(scene: Scene, prefix: str) -> list[tuple[str, int]]:
@@ -155,13 +169,14 @@ def chunks_sha256(scene: Scene, xet_hash: str, size: int) -> str | None:
 
 def _take_back(scene: Scene, sha256: str, size: int) -> str:
     key = blob_key(sha256)
-    if blob_fault(scene.blobs, sha256, size, at_full_speed) is None:
+    if blob_fault(scene.blobs, sha256, size, at_full_speed) is None or from_quarantine(scene, key, sha256, size):
         with scene.database.write() as connection:
             back = _contents.update().where(_contents.c.sha256 == sha256, _contents.c.kind == LOST)
             connection.execute(back.values(kind="blob"))
         return "Its bytes are back"
     if scene.blobs.size(key) is not None:
         damage.set_aside(scene.database, scene.blobs, key)
+    xorbs.take_back(scene, sha256)
     if _serve_from_chunks(scene, sha256, size):
         return "It is served from its chunks, which are back"
     raise CannotMend("its bytes are not back")

@@ -72,7 +72,8 @@ def tables(scene: Scene) -> Iterator[Problem]:
     with database.read() as connection:
         missing = list(_missing(sa.inspect(connection)))
     for name, item in missing:
-        yield Problem(kinds.SCHEMA, name, "it is missing", partial(_make, database, item))
+        kind = kinds.DATABASE_INDEX if isinstance(item, sa.Index) else kinds.SCHEMA
+        yield Problem(kind, name, "it is missing", partial(_make, database, item))
 
 
 def _missing(inspector: sa.Inspector) -> Iterator[tuple[str, sa.Table | sa.Index | None]]:

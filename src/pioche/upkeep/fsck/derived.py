@@ -34,7 +34,7 @@ _OF_HISTORY = (*_OF_TREE, "parent", "last_commit")
 
 def pointers(scene: Scene, repo: Repo) -> Iterator[Problem]:
     """Every reachable blob that is an LFS pointer has its row, and the file that it names is linked to the repo."""
-    real = _real_pointers(repo)
+    real = _real_pointers(scene, repo)
     scene.count("pointers", len(real))
     rows = _pointer_rows(repo)
     wrong = {oid: pointer for oid, pointer in real.items() if rows.get(oid) != _row(repo, oid, pointer)}
@@ -53,9 +53,9 @@ def pointers(scene: Scene, repo: Repo) -> Iterator[Problem]:
             yield Problem(kinds.CONTENT_ROW, blob_key(pointer.sha256), detail, mend, places)
 
 
-def _real_pointers(repo: Repo) -> dict[Oid, Pointer]:
-    """Of all blobs that refs and undoable changes lead to. What is broken was told before."""
-    found = git.look(repo, git.roots(repo))
+def _real_pointers(scene: Scene, repo: Repo) -> dict[Oid, Pointer]:
+    """Of all blobs that refs lead to. What is broken was told before."""
+    found = git.look(scene, repo, git.roots(scene, repo)[0])
     readable = sorted(found.blobs - set(found.broken))
     known = dict[Oid, Pointer]()
     for oid in readable:
@@ -217,12 +217,14 @@ def _real_card(repo: Repo, commit: Oid) -> cards.Card:
 
 
 def used_storage(scene: Scene, repo: Repo) -> Iterator[Problem]:
-    """The bytes of the large files that the repo has pointers to, each counted once."""
+    """The bytes of the large files that the repo has pointers to and holds, each counted once."""
     if repo.repo_id.type not in VERSIONED:
         return
     table, repos = schema.pointers, schema.repos
-    each = sa.select(table.c.sha256, sa.func.max(table.c.size).label("size")).where(table.c.repo_id == repo.id)
-    each_once = each.group_by(table.c.sha256).subquery()
+    links = schema.repo_contents
+    linked = (links.c.repo_id == table.c.repo_id) & (links.c.sha256 == table.c.sha256)
+    each = sa.select(table.c.sha256, sa.func.max(table.c.size).label("size")).join(links, linked)
+    each_once = each.where(table.c.repo_id == repo.id).group_by(table.c.sha256).subquery()
     with repo.database.read() as connection:
         real = int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(each_once.c.size), 0))).scalar_one())
         stated = connection.execute(sa.select(repos.c.used_storage).where(repos.c.id == repo.id)).scalar()

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import sqlalchemy as sa
+
+from pioche.db import schema
 from pioche.errors import HubError
 from pioche.repos.access import Repo
 from pioche.upkeep.fsck import contents, database, derived, git, kinds, leftovers, refs, xet_files, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Finding, Problem, Report
-from pioche.upkeep.fsck.scene import PREFIXES, Scene, repo_name
+from pioche.upkeep.fsck.scene import Scene, repo_name
 from pioche.upkeep.progress import SILENT, Progress, each
 
 Unit = Callable[[], Iterable[Problem]]
@@ -33,7 +36,7 @@ def examine(scene: Scene, *, deep: bool, repair: bool, progress: Progress = SILE
         units = phase.units()
         progress.begin(phase.title, len(units))
         for unit in each(progress, units):
-            findings += [_finding(problem, repair=repair) for problem in _confirmed(scene, unit)]
+            findings += [_finding(scene, problem, repair=repair) for problem in _confirmed(scene, unit)]
         if any(finding.kind in _FATAL and not finding.repaired for finding in findings):
             break  # nothing that follows could be believed
     return Report(tuple(findings), dict(scene.looked_at))
@@ -48,48 +51,52 @@ def _phases(scene: Scene, *, deep: bool) -> Iterator[Phase]:
         yield Phase("Rows", lambda: [partial(look, scene) for look in (database.references, database.essentials)])
     yield from _storage(scene, deep=deep)
     yield Phase("Repos", lambda: _repos(scene, deep=deep))
-    # Bytes that were lost above, and bytes that came back.
-    yield Phase("Lost files", lambda: [partial(contents.lost, scene, prefix) for prefix in PREFIXES])
     if scene.only is None:
         yield Phase("Leftovers", lambda: list(_leftovers(scene)))
 
 
 def _storage(scene: Scene, *, deep: bool) -> Iterator[Phase]:
-    yield Phase("Large files", lambda: [partial(contents.sizes, scene, prefix) for prefix in PREFIXES])
-    yield Phase("Xorbs", lambda: [partial(xorbs.sizes, scene, prefix) for prefix in PREFIXES])
+    yield Phase("Large files", lambda: _by_prefix(scene, schema.contents, contents.sizes))
+    yield Phase("Xorbs", lambda: _by_prefix(scene, schema.xorbs, xorbs.sizes))
     if deep:
         yield Phase("Bytes of large files", lambda: _blob_readings(scene))
         yield Phase("Bytes of xorbs", lambda: _xorb_readings(scene))
         yield Phase("Bytes of shards", lambda: _shard_readings(scene))
     yield Phase("Rows of large files", lambda: [partial(contents.rows, scene), partial(xet_files.rows, scene)])
-    yield Phase("Terms", lambda: [partial(xet_files.terms, scene, prefix) for prefix in PREFIXES])
+    yield Phase("Terms", lambda: _by_prefix(scene, schema.xet_files, xet_files.terms))
+    yield Phase("Parts of files", lambda: _by_prefix(scene, schema.xet_files, xet_files.parts))
     if deep:
         yield Phase("Files made of chunks", lambda: _joinings(scene))
-    yield Phase("Chunk index", lambda: [partial(xorbs.index, scene, prefix) for prefix in PREFIXES])
+    # What was lost above, and what came back.
+    yield Phase("Lost files", lambda: _by_prefix(scene, schema.contents, contents.lost))
+    yield Phase("Chunk index", lambda: _by_prefix(scene, schema.xorbs, xorbs.index))
+
+
+def _by_prefix(scene: Scene, table: sa.Table, look: Callable[[Scene, str], Iterable[Problem]]) -> list[Unit]:
+    return [partial(look, scene, prefix) for prefix in scene.prefixes(table)]
 
 
 def _blob_readings(scene: Scene) -> list[Unit]:
-    files = [file for prefix in PREFIXES for file in contents.whole_files(scene, prefix)]
+    files = contents.whole_files(scene, "")
     return [partial(contents.hashes, scene, sha256, size) for sha256, size in files]
 
 
 def _xorb_readings(scene: Scene) -> list[Unit]:
-    return [partial(xorbs.decoded, scene, name) for prefix in PREFIXES for name in xorbs.names(scene, prefix)]
+    return [partial(xorbs.decoded, scene, name) for name in xorbs.names(scene)]
 
 
 def _shard_readings(scene: Scene) -> list[Unit]:
-    names = [name for prefix in PREFIXES for name in xet_files.shard_names(scene, prefix)]
-    return [partial(xet_files.shard, scene, name) for name in names] if scene.only is None else []
+    names = xet_files.shard_names(scene, "") if scene.only is None else []
+    return [partial(xet_files.shard, scene, name) for name in names]
 
 
 def _joinings(scene: Scene) -> list[Unit]:
-    files = [file for prefix in PREFIXES for file in xet_files.chunked_files(scene, prefix)]
-    return [partial(xet_files.joined, scene, *file) for file in files]
+    return [partial(xet_files.joined, scene, *file) for file in xet_files.chunked_files(scene, "")]
 
 
 def _leftovers(scene: Scene) -> Iterator[Unit]:
     for folder, column in leftovers.PLACES:
-        yield from (partial(leftovers.stored, scene, folder, column, prefix) for prefix in PREFIXES)
+        yield from (partial(leftovers.stored, scene, folder, column, prefix) for prefix in scene.prefixes(column.table))
     looks = (leftovers.quarantined, leftovers.git_folders, leftovers.uploads, leftovers.caches, database.stuck)
     yield from (partial(look, scene) for look in looks)
 
@@ -139,12 +146,13 @@ def _confirmed(scene: Scene, unit: Unit) -> list[Problem]:
     if not first:
         return []
     counted = dict(scene.looked_at)
+    scene.memory.clear()
     again = [problem for problem in unit() if problem.key in first]
     scene.looked_at.update(counted)
     return again
 
 
-def _finding(problem: Problem, *, repair: bool) -> Finding:
+def _finding(scene: Scene, problem: Problem, *, repair: bool) -> Finding:
     kind, repaired, done, detail = problem.kind, False, "", problem.detail
     if repair and problem.mend is not None:
         try:
@@ -153,6 +161,7 @@ def _finding(problem: Problem, *, repair: bool) -> Finding:
             done = f"Not repaired: {reason}"
         except HubError as error:
             done = f"Not repaired: {error.message}"
+        scene.memory.clear()
     advice = "" if repaired else problem.manual()
     if not repair and problem.mend is not None:
         advice = f"Run `pioche fsck --repair`. {kind.repair}"

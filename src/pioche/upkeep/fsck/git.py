@@ -1,5 +1,6 @@
 """A repo's git objects: its folder, its packs and their indexes, and that everything is there that refs lead to."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -9,12 +10,13 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.errors import Corrupt, Unavailable
+from pioche.errors import Corrupt
 from pioche.git import checking, program
 from pioche.git.objects import NewObject, ObjectMissing
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.git.reading import Reader
-from pioche.names import NULL_OID, Oid
+from pioche.names import Oid
+from pioche.repos import reachability
 from pioche.repos.access import Repo
 from pioche.storage.disk import translated
 from pioche.upkeep.fsck import kinds
@@ -31,20 +33,12 @@ def folder_of(repo: Repo) -> Path:
     return repo.stores.git.path(repo.uid)
 
 
-def roots(repo: Repo) -> set[Oid]:
-    """What must be there: where every ref is, and where it was as long as that can be undone."""
-    refs, reflog = schema.refs, schema.reflog
+def roots(scene: Scene, repo: Repo) -> tuple[set[Oid], set[Oid]]:
+    """Where every ref is, and where refs were as long as that can be undone."""
+    since = now_ms() - scene.config.undo_ref_days * 86_400_000
     with repo.database.read() as connection:
-        found = set(connection.execute(sa.select(refs.c.target).where(refs.c.repo_id == repo.id)).scalars())
-        found.update(connection.execute(sa.select(refs.c.commit).where(refs.c.repo_id == repo.id)).scalars())
-        undo = sa.select(reflog.c.old, reflog.c.new).where(reflog.c.repo_id == repo.id, reflog.c.at > _undo_after())
-        for row in connection.execute(undo):
-            found.update(oid for oid in row if oid)
-    return {Oid(oid) for oid in found if oid and oid != NULL_OID}
-
-
-def _undo_after() -> int:
-    return now_ms() - 7 * 86_400_000
+        found = reachability.roots(connection, repo.id, since=since)
+    return {oid for pair in found.refs for oid in pair}, set(found.undo)
 
 
 # --- the folder and its packs ---------------------------------------------------------------------------------------
@@ -213,8 +207,17 @@ def _remove(paths: list[Path]) -> str:
 # --- objects --------------------------------------------------------------------------------------------------------
 
 
-def look(repo: Repo, wanted: set[Oid]) -> checking.Reachable:
+def look(scene: Scene, repo: Repo, wanted: set[Oid]) -> checking.Reachable:
     """Everything that `wanted` leads to. Of a repo that nobody wrote to, its computed first commit."""
+    key = repo.uid, frozenset(wanted)
+    found: checking.Reachable | None = scene.memory.get(key)
+    if found is None:
+        scene.memory.clear()  # of one repo at a time: these may be a million ids
+        found = scene.memory[key] = _look(repo, wanted)
+    return found
+
+
+def _look(repo: Repo, wanted: set[Oid]) -> checking.Reachable:
     seed = repo.genesis.objects()
     if not folder_of(repo).exists() and wanted <= set(seed):
         return checking.Reachable({oid for oid, (kind, _) in seed.items() if kind == "blob"})
@@ -223,10 +226,11 @@ def look(repo: Repo, wanted: set[Oid]) -> checking.Reachable:
 
 def objects(scene: Scene, repo: Repo, targets: set[Oid]) -> Iterator[Problem]:
     """Every object that is missing or damaged. `targets` are those of refs themselves, which `refs` tells of."""
-    broken = look(repo, roots(repo)).broken
+    here, undo = roots(scene, repo)
+    broken = look(scene, repo, here | undo).broken
     if not broken:
         return
-    needed = look(repo, targets).broken  # the rest is what an undo would need
+    needed = look(scene, repo, here).broken  # the rest is what an undo would need
     for oid, fault in sorted(broken.items()):
         if oid not in targets:
             kind = kinds.GIT_OBJECT if oid in needed else kinds.UNDO_OBJECT
@@ -247,23 +251,33 @@ def _some_refs(repo: Repo) -> str:
 
 
 def _fetch_object(scene: Scene, repo: Repo, oid: Oid) -> str:
-    """From the repo's computed first commit, or from any other repo that has the object."""
-    found = repo.genesis.objects().get(oid)
-    done = "It was computed anew"
-    if found is None:
-        found, done = _from_elsewhere(scene, repo, oid), "It was taken from another repo, which has it too"
+    """From the repo's computed first commit, or from any other repo that has it; with what it leads to."""
+    mine, seed = Reader(folder_of(repo), {}), repo.genesis.objects()
+    pending, fetched = [oid], dict[Oid, NewObject]()
+    while pending:
+        wanted = pending.pop()
+        if wanted not in fetched and not _has(mine, wanted):
+            fetched[wanted] = found = seed.get(wanted) or _from_elsewhere(scene, repo, wanted)
+            pending += checking.leads_to(wanted, *found)
+    if not fetched:
+        return "It came with the one that leads to it"
     with translated():
-        write_pack(folder_of(repo) / "objects" / "pack", [found])
-    return done
+        write_pack(folder_of(repo) / "objects" / "pack", fetched.values())
+    return f"{len(fetched)} objects were computed anew, or taken from repos that have them too"
+
+
+def _has(reader: Reader, oid: Oid) -> bool:
+    try:
+        reader.read(oid)
+    except (ObjectMissing, Corrupt):
+        return False
+    return True
 
 
 def _from_elsewhere(scene: Scene, repo: Repo, oid: Oid) -> NewObject:
     """Objects are named by their bytes: one of this name is this one, whoever wrote it."""
     for folder in sorted((scene.config.data_dir / "git").glob("??/*.git")):
-        if folder == folder_of(repo):
-            continue
-        try:
-            return Reader(folder, {}).read(oid)
-        except (ObjectMissing, Corrupt, Unavailable):
-            continue
+        if folder != folder_of(repo):
+            with contextlib.suppress(ObjectMissing, Corrupt):
+                return Reader(folder, {}).read(oid)
     raise CannotMend("no repo of this hub has it")

@@ -31,9 +31,15 @@ DATABASE_PAGES = Kind(
 )
 SCHEMA = Kind(
     "schema",
-    "The database lacks a table, a column or an index of this version.",
-    "The schema is brought up to date, and what is missing is made (empty tables, indexes).",
-    "Restore the newest backup: a column is gone",
+    "The database is of another version, or lacks a table or a column of this one.",
+    "The schema is brought up to date; a table that is missing is made, empty.",
+    "Start the version of Pioche that wrote it, or restore the newest backup with `pioche restore`",
+)
+DATABASE_INDEX = Kind(
+    "database-index",
+    "The database lacks an index: it is right, and slow.",
+    "The index is made.",
+    "Remove the rows that are twice in it",
 )
 DANGLING_ROW = Kind(
     "dangling-row",
@@ -195,6 +201,12 @@ XET_TERMS = Kind(
     "The terms of a file (which chunks of which xorbs) do not make the file.",
     "They are taken from the shard with which the file was uploaded.",
     "Upload the file again: {used_by}",
+)
+FILE_XORBS = Kind(
+    "file-xorbs",
+    "The list of the files that a xorb is part of is wrong: collection could remove a xorb that is needed.",
+    "The rows of the file are made from its terms.",
+    "",
 )
 XET_CHUNKS = Kind(
     "xet-chunks",

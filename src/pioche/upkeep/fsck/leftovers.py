@@ -30,7 +30,7 @@ PLACES: tuple[tuple[str, "sa.Column[Any]"], ...] = (
 def stored(scene: Scene, folder: str, column: "sa.Column[Any]", prefix: str) -> Iterator[Problem]:
     """Bytes that are older than the time an upload may take, and of which no row is known."""
     before = now_ms() - scene.grace_ms
-    items = [item for item in scene.blobs.list(f"{folder}/{prefix}") if item.modified_at < before]
+    items = [item for item in scene.blobs.list(f"{folder}/{prefix}".rstrip("/")) if item.modified_at < before]
     if not items:
         return
     with scene.database.read() as connection:

@@ -22,13 +22,13 @@ from pioche.storage.xet.files import XetFiles
 _SHOWN_MAX = 3
 _GRACE_MS = 24 * 3_600_000
 
-PREFIXES = tuple(f"{number:02x}" for number in range(256))
-"""The first two digits of hashes: a store is looked at in as many steps."""
+_ROWS_AT_ONCE = 20_000
+_PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One hub. `only` are row ids of repos, None for all. Nothing that is read is remembered: repairs change it."""
+    """One hub. `only` are row ids of repos, None for all."""
 
     config: Config
     database: Database
@@ -37,6 +37,8 @@ class Scene:
     pace: Pace = at_full_speed
     grace_ms: int = _GRACE_MS
     looked_at: dict[str, int] = field(default_factory=dict)
+    memory: dict[object, Any] = field(default_factory=dict)
+    """What one part found and the next needs too; whoever changes anything clears it."""
 
     @property
     def files(self) -> XetFiles:
@@ -46,6 +48,12 @@ class Scene:
     def stores(self) -> Stores:
         contents = Contents(self.database, self.blobs, self.files)
         return Stores(self.database, GitStore(self.config.data_dir / "git"), contents)
+
+    def prefixes(self, table: sa.Table) -> tuple[str, ...]:
+        """In how many steps a table, and the store that it is about, are looked at: the beginnings of hashes."""
+        with self.database.read() as connection:
+            rows = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        return ("",) if rows <= _ROWS_AT_ONCE else _PREFIXES
 
     def count(self, what: str, number: int = 1) -> None:
         self.looked_at[what] = self.looked_at.get(what, 0) + number
@@ -143,8 +151,8 @@ def batches(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
 
 
 def after(prefix: str) -> str:
-    """The text behind all hashes that begin with two digits, in the order of every collation."""
-    return f"{int(prefix, 16) + 1:02x}" if prefix != "ff" else "g"
+    """The text behind all hashes that begin so (two digits or none), in the order of every collation."""
+    return f"{int(prefix, 16) + 1:02x}" if prefix not in ("", "ff") else "g"
 
 
 def _sentence(paths: list[str]) -> str:

@@ -21,7 +21,7 @@ from pioche.storage.xet.shards import TERM, CheckedFile
 from pioche.storage.xet.tables import ChunkTables
 from pioche.upkeep.fsck import contents, kinds, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Problem
-from pioche.upkeep.fsck.scene import PREFIXES, Scene, after, batches
+from pioche.upkeep.fsck.scene import Scene, after, batches
 
 _files, _contents = schema.xet_files, schema.contents
 
@@ -53,6 +53,14 @@ def terms(scene: Scene, prefix: str) -> Iterator[Problem]:
         elif fault := _fault(scene, row.hash, row.size, row.real_size, packed):
             mend, places = partial(_from_shards, scene, row.hash), _places(scene, row.hash)
             yield Problem(kinds.XET_TERMS, f"xet file {row.hash}", fault, mend, places)
+
+
+def parts(scene: Scene, prefix: str) -> Iterator[Problem]:
+    """The xorbs that each file is made of are listed: those of its terms that there are."""
+    for row in _rows(scene, prefix):
+        named = _named(bytes(row.terms))
+        if _parts(scene, row.hash) != named.difference(_unknown_xorbs(scene, bytes(row.terms))):
+            yield Problem(kinds.FILE_XORBS, f"xet file {row.hash}", "", partial(_list_parts, scene, row.hash))
 
 
 def joined(scene: Scene, sha256: str, xet_hash: str, size: int) -> Iterator[Problem]:
@@ -90,7 +98,7 @@ def shard(scene: Scene, name: str) -> Iterator[Problem]:
 
 
 def shard_names(scene: Scene, prefix: str) -> list[str]:
-    return sorted(item.key.rpartition("/")[2] for item in scene.blobs.list(f"xet/shards/{prefix}"))
+    return sorted(item.key.rpartition("/")[2] for item in scene.blobs.list(f"xet/shards/{prefix}".rstrip("/")))
 
 
 # --- what is wrong --------------------------------------------------------------------------------------------------
@@ -113,10 +121,20 @@ def _fault(scene: Scene, name: str, size: int, real_size: int, packed: bytes) ->
     return None if file_hash(tree) == from_text(name) else "its terms make another file"
 
 
+def _named(packed: bytes) -> set[str]:
+    return {to_text(term.xorb) for term in _whole(packed)}
+
+
+def _parts(scene: Scene, name: str) -> set[str]:
+    """The xorbs that the rows say a file is made of."""
+    table = schema.xet_file_xorbs
+    with scene.database.read() as connection:
+        return set(connection.execute(sa.select(table.c.xorb).where(table.c.file == name)).scalars())
+
+
 def _unknown_xorbs(scene: Scene, packed: bytes) -> list[str]:
     """Those that terms name and that have no row."""
-    usable = packed[: len(packed) - len(packed) % TERM.size]
-    named = sorted({to_text(term.xorb) for term in parse_terms(usable)})
+    named = sorted(_named(packed))
     known = set[str]()
     with scene.database.read() as connection:
         for batch in batches(named):
@@ -149,6 +167,7 @@ def _from_shards(scene: Scene, name: str) -> str:
         with scene.database.write() as connection:
             connection.execute(upsert(connection, _files, ("hash",), ("size", "terms")).values(values))
             connection.execute(_contents.update().where(_contents.c.xet_hash == name).values(size=checked.size))
+            xorbs.record_parts(connection, name, checked.terms)
         return "Its terms were taken from a stored shard"
     with scene.database.write() as connection:
         here = _contents.c.xet_hash == name, _contents.c.kind == "xet"
@@ -156,15 +175,21 @@ def _from_shards(scene: Scene, name: str) -> str:
     raise CannotMend("no stored shard has terms for it; the file is marked as lost")
 
 
+def _list_parts(scene: Scene, name: str) -> str:
+    with scene.database.write() as connection:
+        packed = connection.execute(sa.select(_files.c.terms).where(_files.c.hash == name)).scalar()
+        xorbs.record_parts(connection, name, bytes(packed or b""))
+    return "The rows were made from its terms"
+
+
 def _checked_files(scene: Scene, wanted: bytes) -> Iterator[CheckedFile]:
     table_of = ChunkTables(scene.database)
-    for prefix in PREFIXES:
-        for name in shard_names(scene, prefix):
-            try:
-                parsed = shards.parse(b"".join(scene.blobs.read(shard_key(name))))
-                yield from (shards.check_file(entry, table_of) for entry in parsed.files if entry.hash == wanted)
-            except (BadRequest, ContentMismatch, Corrupt):
-                continue  # a damaged shard, or terms over xorbs that are gone: another one may do
+    for name in shard_names(scene, ""):
+        try:
+            parsed = shards.parse(b"".join(scene.blobs.read(shard_key(name))))
+            yield from (shards.check_file(entry, table_of) for entry in parsed.files if entry.hash == wanted)
+        except (BadRequest, ContentMismatch, Corrupt):
+            continue  # a damaged shard, or terms over xorbs that are gone: another one may do
 
 
 def _set_shard_aside(scene: Scene, name: str) -> str:

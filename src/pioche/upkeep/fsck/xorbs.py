@@ -1,6 +1,7 @@
 """Xorbs: their bytes, their tables of chunks, and the index of chunks that clients ask for."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from pioche.storage.xet.xorbs import ChunkTable
 from pioche.upkeep.fsck import kinds, twins
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.kinds import Kind
-from pioche.upkeep.fsck.scene import Scene, after
+from pioche.upkeep.fsck.scene import Scene, after, batches
 
 _xorbs = schema.xorbs
 
@@ -32,7 +33,7 @@ def sizes(scene: Scene, prefix: str) -> Iterator[Problem]:
     scene.count("xorbs", len(rows))
     if not rows:
         return
-    stored = {item.key: item.size for item in scene.blobs.list(f"xet/xorbs/{prefix}")}
+    stored = {item.key: item.size for item in scene.blobs.list(f"xet/xorbs/{prefix}".rstrip("/"))}
     for row in rows:
         size = stored.get(xorb_key(row.hash))
         wrong_row = _row_fault(row)
@@ -63,8 +64,22 @@ def decoded(scene: Scene, name: str) -> Iterator[Problem]:
         yield _row_problem(scene, name, "its table is not that of the stored bytes")
 
 
-def names(scene: Scene, prefix: str) -> list[str]:
-    return [row.hash for row in _rows(scene, prefix)]
+def one(scene: Scene, name: str) -> Iterator[Problem]:
+    """Everything about the bytes of one xorb; nothing when it was collected."""
+    with scene.database.read() as connection:
+        size = connection.execute(sa.select(_xorbs.c.size).where(_xorbs.c.hash == name)).scalar()
+    if size is None:
+        return
+    stored = scene.blobs.size(xorb_key(name))
+    if fault := size_fault(stored, size):
+        yield _problem(scene, kinds.XORB_MISSING if stored is None else kinds.XORB_DAMAGED, name, fault)
+    yield from decoded(scene, name)
+
+
+def names(scene: Scene) -> list[str]:
+    query = sa.select(_xorbs.c.hash).where(*scene.in_scope(schema.repo_xorbs, _xorbs.c.hash, "hash"))
+    with scene.database.read() as connection:
+        return list(connection.execute(query.order_by(_xorbs.c.hash)).scalars())
 
 
 def index(scene: Scene, prefix: str) -> Iterator[Problem]:
@@ -175,6 +190,32 @@ def make_row(scene: Scene, name: str) -> str:
         changed = ("size", "raw_size", "chunk_count", "chunks")
         connection.execute(upsert(connection, _xorbs, ("hash",), changed).values(values))
     return "The row was made from the stored bytes"
+
+
+def take_back(scene: Scene, sha256: str) -> None:
+    """Makes the rows of the xorbs of a lost file whose bytes came back."""
+    contents, files = schema.contents, schema.xet_files
+    query = sa.select(files.c.hash, files.c.terms).join(contents, contents.c.xet_hash == files.c.hash)
+    with scene.database.read() as connection:
+        row = connection.execute(query.where(contents.c.sha256 == sha256)).first()
+    if row is None:
+        return
+    for name in sorted({to_text(term.xorb) for term in parse_terms(bytes(row.terms))}):
+        with suppress(CannotMend):
+            make_row(scene, name)
+    with scene.database.write() as connection:
+        record_parts(connection, row.hash, bytes(row.terms))
+
+
+def record_parts(connection: sa.Connection, file: str, packed: bytes) -> None:
+    """Which xorbs a file is made of, of those that there are: collection goes by it."""
+    table, named = schema.xet_file_xorbs, sorted({to_text(term.xorb) for term in parse_terms(packed)})
+    connection.execute(table.delete().where(table.c.file == file))
+    for batch in batches(named):
+        known = connection.execute(sa.select(_xorbs.c.hash).where(_xorbs.c.hash.in_(batch))).scalars().all()
+        if known:
+            rows = [{"xorb": xorb, "file": file} for xorb in known]
+            connection.execute(insert_if_absent(connection, table), rows)
 
 
 def _index_anew(scene: Scene, name: str) -> str:
