@@ -113,7 +113,7 @@ class _Counter:
             threading.Thread(target=self._pump, args=(client, hub, True), daemon=True).start()
             threading.Thread(target=self._pump, args=(hub, client, False), daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket, counted: bool) -> None:  # noqa: FBT001
+    def _pump(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
         try:
             while data := source.recv(1 << 18):
                 target.sendall(data)

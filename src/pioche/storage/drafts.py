@@ -65,7 +65,7 @@ class Draft:
             self._descriptor = -1
 
 
-def write_all(descriptor: int, pieces: Sequence[bytes], position: int | None = None) -> None:
+def write_all(descriptor: int, pieces: Sequence[bytes | memoryview], position: int | None = None) -> None:
     """Writes every byte, at `position` or where the file stands. Raises OSError."""
     vectors = [memoryview(piece) for piece in pieces if piece]
     while vectors:
