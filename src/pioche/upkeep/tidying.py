@@ -13,7 +13,7 @@ from pioche.git.store import GitStore
 from pioche.jobs import leases, queue
 from pioche.jobs.outbox import Dispatcher
 from pioche.observe import log, metrics
-from pioche.storage import incoming
+from pioche.storage import grants, incoming
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.collection import usage
 from pioche.upkeep.collection.options import Options
@@ -35,12 +35,16 @@ class SweepIncoming:
     attempts_max = 3
     every_seconds: int | None = 1800
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(self, database: Database, data_dir: Path, blobs: BlobStore | None = None) -> None:
+        """`blobs`: a store that clients may write to, whose `incoming/` is swept as well."""
         self._database = database
         self._data_dir = data_dir
+        self._blobs = blobs
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
         count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
+        if self._blobs is not None:
+            count += grants.sweep(self._database, self._blobs, untouched_seconds=_UNTOUCHED_SECONDS)
         if count:
             log.info("incoming swept", count=count)
 

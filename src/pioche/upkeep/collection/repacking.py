@@ -16,6 +16,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent, insert_rows
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Corrupt
+from pioche.jobs import leases
 from pioche.storage import collection
 from pioche.storage.blobs import xorb_key
 from pioche.storage.disk import translated
@@ -31,6 +32,7 @@ from pioche.upkeep.progress import each
 _xorbs, _files, _parts = schema.xorbs, schema.xet_files, schema.xet_file_xorbs
 _LIVE_SHARE_MAX = 0.5
 _DEAD_BYTES_MIN = 64 * 1024
+_WAIT_SECONDS = 60
 
 Spans = list[tuple[int, int]]
 """Ranges of chunks, [start, end), in order and apart."""
@@ -157,12 +159,23 @@ def _write_anew(run: Context, group: Sequence[_Sparse]) -> None:
         _copy(run, group, new, draft)
         table = new.table
         name = xorb_hash(bytes(new.hashes), table.raw_lengths(0, table.count))
-        run.blobs.put(xorb_key(to_text(name)), draft)
+        # As an upload does: these very chunks may be stored, or be on their way, compressed otherwise.
+        with leases.held(run.database, f"xorb {to_text(name)}", "gc", wait_seconds=_WAIT_SECONDS):
+            _put(run, draft, table, to_text(name))
+            _switch(run, group, new, name)
     finally:
         with translated():
             draft.unlink(missing_ok=True)
-    _switch(run, group, new, name)
     run.report.rewritten += table.stored_bytes
+
+
+def _put(run: Context, draft: Path, table: ChunkTable, name: str) -> None:
+    """Raises Corrupt where it would replace the bytes of a xorb whose row says otherwise."""
+    with run.database.read() as connection:
+        known = connection.execute(sa.select(_xorbs.c.chunks).filter_by(hash=name)).scalar()
+    if known is not None and bytes(known) != table.packed:
+        raise Corrupt("the same chunks are stored in another form")
+    run.blobs.put(xorb_key(name), draft)
 
 
 def _copy(run: Context, group: Sequence[_Sparse], new: _New, draft: Path) -> None:
@@ -218,14 +231,12 @@ def _switch(run: Context, group: Sequence[_Sparse], new: _New, name: bytes) -> N
 
 
 def _insert_xorb(run: Context, connection: sa.Connection, table: ChunkTable, name: str) -> None:
-    """Raises Corrupt when these very chunks are stored already, compressed otherwise: then the new bytes are not theirs."""
+    """Under the xorb's lease, so that a row that is there is the one that `_put` saw."""
     sizes = {"size": table.stored_bytes, "raw_size": table.raw_bytes, "chunk_count": table.count}
     row = {"hash": name, **sizes, "chunks": table.packed, "created_at": now_ms()}
     inserted = connection.execute(insert_if_absent(connection, _xorbs).values(row).returning(_xorbs.c.hash))
     if inserted.first() is not None:
         collection.claim(connection, run.blobs, xorb_key(name))
-    elif bytes(connection.execute(sa.select(_xorbs.c.chunks).filter_by(hash=name)).scalar_one()) != table.packed:
-        raise Corrupt("the same chunks are stored in another form")
 
 
 def _rewrite(connection: sa.Connection, file: str, new: _New, name: bytes) -> None:
