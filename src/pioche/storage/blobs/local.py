@@ -50,11 +50,6 @@ class LocalBlobs:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _has(self, key: str, size: int) -> bool:
-        """The bytes are there, and nobody has written to them."""
-        found = _status(self.path(key))
-        return found is not None and found.st_size == size and is_sealed(found, self.path(key).name)
-
     def size(self, key: str) -> int | None:
         found = _status(self.path(key))
         return None if found is None else found.st_size
@@ -93,9 +88,10 @@ class LocalBlobs:
                 sync_folder(source.parent)
 
     def _is_durable(self, key: str, size: int) -> bool:
-        """The bytes are there; then they outlive a power cut from here on. Another process may have put them in place a
-        moment ago, with its folders not synced yet; the bytes themselves were synced before that."""
-        if not self._has(key, size):
+        """The bytes are there, and nobody has written to them; then they outlive a power cut from here on. Another process
+        may have put them in place a moment ago, with its folders not synced yet; the bytes were synced before that."""
+        found = _status(self.path(key))
+        if found is None or found.st_size != size or not is_sealed(found, self.path(key).name):
             return False
         folder = self.path(key).parent
         self._make_folder(folder)
