@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-
 from collections.abc import Callable
 from pathlib import Path
 
