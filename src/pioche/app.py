@@ -31,7 +31,7 @@ from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
-from pioche.storage import incoming
+from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
@@ -121,6 +121,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
     try:
         if is_alone:
             incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        ballast.keep(config.data_dir)
         return first_administrator(database)
     finally:
         database.close()
