@@ -31,18 +31,30 @@ from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
-from pioche.storage import incoming
-from pioche.storage.blobs import BlobStore, HasSignedUrls
+from pioche.storage import ballast, incoming
+from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
+from pioche.storage.grants import Grants
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
+from pioche.storage.xet.conversion import Converter
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
+from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
+from pioche.upkeep.tidying import (
+    Collect,
+    CollectThoroughly,
+    Journal,
+    PruneEvents,
+    Repack,
+    RepackWhenScattered,
+    Scrub,
+    SweepIncoming,
+)
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -68,7 +80,8 @@ def open_blobs(config: Config) -> BlobStore:
     return open_store(config)
 
 
-def _check_store(config: Config) -> None:
+def check_store(config: Config) -> None:
+    """Whether the object store that the settings name can be used, if they name one. Raises ConfigError."""
     if config.storage_url:
         with _extra_for("storage_url", "s3"):
             from pioche.storage.blobs.connect import check
@@ -88,7 +101,7 @@ def prepare(config: Config) -> None:
     """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
     restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
-    _check_store(config)
+    check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
@@ -108,6 +121,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
     try:
         if is_alone:
             incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        ballast.keep(config.data_dir)
         return first_administrator(database)
     finally:
         database.close()
@@ -141,8 +155,14 @@ def build_hub(config: Config) -> Hub:
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
-        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
+        grants=_grants(config, database, contents, blobs),
     )
+
+
+def _grants(config: Config, database: Database, contents: Contents, blobs: BlobStore) -> Grants | None:
+    if config.storage_direct_uploads == "on" and isinstance(blobs, TakesGrants):
+        return Grants(database, contents, blobs, blobs)
+    return None
 
 
 # --- backups and moves ----------------------------------------------------------------------------------------------
@@ -192,13 +212,17 @@ def build_work(config: Config) -> Work:
     """The table of consumers and the table of jobs."""
     database = Database(config)
     blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
-        SweepIncoming(database, config.data_dir),
+        SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
         Repack(git),
         Collect(config, database, blobs, git),
+        CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
+        ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
     )
     return Work(Worker(database, jobs), dispatcher)

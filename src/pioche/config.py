@@ -65,7 +65,7 @@ class Config:
     database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
     storage_url: str = _setting(
         "",
-        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guides/object-store.md.",
+        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guide/object-store.md.",
     )
     storage_endpoint: str = _setting(
         "", "Address of an S3-compatible store, such as https://s3.example.org:9000; empty means the provider's own."
@@ -126,6 +126,11 @@ class Config:
     lfs_file_bytes_max: int = _setting(5 * 2**40, "Largest LFS or Xet file.")
     lfs_part_bytes: int = _setting(
         64 * 2**20, "Part size of a multipart LFS upload; files up to this size go in one part."
+    )
+    convert_idle_seconds: int = _setting(
+        3600,
+        "How long a large file kept whole lies before it is looked at and kept as chunks where that saves 5 %; 0 keeps it "
+        "whole. (Needs the extra `convert`.)",
     )
     disk_reserve_bytes: int = _setting(
         256 * 2**20,

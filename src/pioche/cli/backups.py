@@ -11,11 +11,13 @@ from pioche.cli import output
 from pioche.cli.options import DEFAULT, Options
 from pioche.cli.progress import bars
 from pioche.config import Config, prepare_data_dir
+from pioche.db import instance
 from pioche.db.engine import Database
 from pioche.processes import lock
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.backups import generations, making, restoring
 from pioche.upkeep.backups.generations import Damaged
+from pioche.upkeep.diagnosis.hub import BACKUP_NOTE
 from pioche.upkeep.fsck.examination import examine
 from pioche.upkeep.fsck.scene import Scene
 
@@ -56,6 +58,7 @@ def backup(
         made = making.make(
             app.backup_source(settings, database), place, keep=keep, wait_seconds=wait, progress=progress
         )
+        instance.note(database, BACKUP_NOTE, f"{instance.now_ms()} {made.id}")
     found = made.generation
     done = {
         "id": made.id,

@@ -1,6 +1,6 @@
 """`pioche gc`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -47,6 +47,7 @@ def gc(*, dry_run: Flag = False, now: Flag = False, repo: tuple[str, ...] = (), 
             if dry_run:
                 report = collector.run(wanted, progress=progress)
             else:
+                collector.make_room()
                 with leases.held(hub.database, leases.COLLECTION, "gc", wait_seconds=_WAIT_SECONDS) as lease:
                     report = collector.run(wanted, still_held=lease.check, progress=progress)
         held = usage.measure(hub.database)
@@ -67,8 +68,9 @@ def _repo_ids(hub: Hub, names: tuple[str, ...]) -> tuple[int, ...] | None:
 
 
 def _found(report: Report, held: Usage) -> dict[str, Any]:
-    counts = {key: dict(value) for key, value in asdict(report).items() if isinstance(value, dict)}
-    return {**asdict(report), **counts, "total": report.total, "usage": asdict(held)}
+    values = {one.name: getattr(report, one.name) for one in fields(report)}
+    plain = {name: dict(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return {**plain, "total": report.total, "usage": asdict(held)}
 
 
 def _text(report: Report, held: Usage) -> str:

@@ -8,10 +8,11 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from typing import Protocol
 
-from lz4.frame import LZ4FrameDecompressor
+from lz4.frame import BLOCKSIZE_MAX64KB, LZ4FrameDecompressor, compress
 
 from pioche.errors import BadRequest, ContentMismatch, TooLarge
 from pioche.storage.xet.hashing import HASH_BYTES, chunk_hash, to_text, xorb_hash
@@ -224,3 +225,29 @@ def _ungroup(grouped: bytes) -> bytes:
         data[group::_GROUPS] = grouped[at : at + size]
         at += size
     return bytes(data)
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+class Scheme(IntEnum):
+    """How a chunk is stored. Which one suits is found by trying."""
+
+    NONE = _SCHEME_NONE
+    LZ4 = _SCHEME_LZ4
+    GROUPED_LZ4 = _SCHEME_GROUPED_LZ4
+
+
+def encode(data: bytes | memoryview, scheme: Scheme) -> tuple[bytes, bytes | memoryview]:
+    """Header and payload of one chunk; the payload is `data` itself where `scheme` makes it no smaller."""
+    if scheme is not Scheme.NONE:
+        raw = bytes(data)
+        grouped = raw if scheme is Scheme.LZ4 else b"".join(raw[group::_GROUPS] for group in range(_GROUPS))
+        packed: bytes = compress(grouped, block_size=BLOCKSIZE_MAX64KB, block_linked=False, store_size=False)
+        if len(packed) < len(data):
+            return _header(len(packed), scheme, len(data)), packed
+    return _header(len(data), Scheme.NONE, len(data)), data
+
+
+def _header(length: int, scheme: Scheme, raw_length: int) -> bytes:
+    return b"\0" + length.to_bytes(3, "little") + bytes([scheme]) + raw_length.to_bytes(3, "little")
