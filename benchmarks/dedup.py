@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.bench import Bench
+from benchmarks.rows import Goal, Row
 from pioche import app, config
 from pioche.accounts.callers import Caller
 from pioche.names import RepoType, Sha256
@@ -44,6 +46,14 @@ class Figure:
     def verdict(self) -> str:
         reached = self.value >= self.goal if self.more_is_better else self.value <= self.goal
         return f"{self.value:.2f} {self.unit} (goal {self.goal:g} {'' if reached else 'not '}reached)"
+
+
+def deduplication(bench: Bench) -> list[Row]:
+    """The rows of `make bench`: what a fresh client sends of a changed file, and whole files becoming chunks."""
+    return [
+        Row(figure.name, "", [Goal(figure.value, figure.goal, figure.unit, is_most=not figure.more_is_better)])
+        for figure in measure(bench.folder / "dedup")
+    ]
 
 
 def measure(folder: Path, *, mb: int = 200) -> list[Figure]:
