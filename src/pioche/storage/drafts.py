@@ -115,7 +115,7 @@ class Spooled:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def write_all(descriptor: int, pieces: Sequence[bytes], position: int | None = None) -> None:
+def write_all(descriptor: int, pieces: Sequence[bytes | memoryview], position: int | None = None) -> None:
     """Writes every byte, at `position` or where the file stands. Raises OSError."""
     vectors = [memoryview(piece) for piece in pieces if piece]
     while vectors:

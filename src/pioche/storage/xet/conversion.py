@@ -217,7 +217,9 @@ class Converter:
 
 def _best_scheme(sample: Sequence[memoryview]) -> tuple[Scheme, int]:
     """How these chunks are stored in the fewest bytes, and how many those are. Compressing has to be worth reading slower."""
-    plain = sum(len(encode(data, Scheme.NONE)) for data in sample)
-    packed = {scheme: sum(len(encode(data, scheme)) for data in sample) for scheme in (Scheme.LZ4, Scheme.GROUPED_LZ4)}
+    plain = sum(map(len, sample))
+    packed = {
+        scheme: sum(len(encode(data, scheme)[1]) for data in sample) for scheme in (Scheme.LZ4, Scheme.GROUPED_LZ4)
+    }
     best = min(packed, key=lambda scheme: packed[scheme])
     return (best, packed[best]) if packed[best] < (1 - SAVED_MIN) * plain else (Scheme.NONE, plain)

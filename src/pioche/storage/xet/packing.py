@@ -17,6 +17,8 @@ from pioche.storage.xet.xorbs import XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX, ChunkT
 
 _REMEMBERED_MAX = 200_000  # chunks of the file itself, 12 GB of it: where it repeats itself it is stored once
 
+_WRITTEN_AT_ONCE = 32  # headers and payloads, some megabytes together
+
 Place = tuple[bytes, int]
 """A xorb (raw hash) and the index of a chunk in it."""
 
@@ -108,6 +110,7 @@ class _Xorb:
         self.path = scratch / f"xorb-{secrets.token_hex(12)}"
         with translated():
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self._waiting = list[bytes | memoryview]()
         self._hashes = bytearray()
         self._lengths = list[int]()
         self._stored_ends = [0]
@@ -122,15 +125,22 @@ class _Xorb:
 
     def add(self, name: bytes, data: memoryview, scheme: Scheme) -> None:
         stored = encode(data, scheme)
-        with translated():
-            write_all(self._descriptor, [stored])
+        self._waiting += stored
         self._hashes += name
         self._lengths.append(len(data))
-        self._stored_ends.append(self._stored_ends[-1] + len(stored))
+        self._stored_ends.append(self._stored_ends[-1] + sum(map(len, stored)))
         self._raw_ends.append(self._raw_ends[-1] + len(data))
+        if len(self._waiting) >= _WRITTEN_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        with translated():
+            write_all(self._descriptor, self._waiting)
+        self._waiting.clear()
 
     def finish(self) -> tuple[bytes, ChunkTable]:
         """Its hash and its table."""
+        self._write()
         self._close()
         hashes = bytes(self._hashes)
         return xorb_hash(hashes, self._lengths), ChunkTable.of(hashes, self._stored_ends[1:], self._raw_ends[1:])

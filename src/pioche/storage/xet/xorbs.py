@@ -238,15 +238,15 @@ class Scheme(IntEnum):
     GROUPED_LZ4 = _SCHEME_GROUPED_LZ4
 
 
-def encode(data: bytes | memoryview, scheme: Scheme) -> bytes:
-    """One chunk with its header; as it is where `scheme` makes it no smaller."""
-    payload = bytes(data)
+def encode(data: bytes | memoryview, scheme: Scheme) -> tuple[bytes, bytes | memoryview]:
+    """Header and payload of one chunk; the payload is `data` itself where `scheme` makes it no smaller."""
     if scheme is not Scheme.NONE:
-        grouped = payload if scheme is Scheme.LZ4 else b"".join(payload[group::_GROUPS] for group in range(_GROUPS))
+        raw = bytes(data)
+        grouped = raw if scheme is Scheme.LZ4 else b"".join(raw[group::_GROUPS] for group in range(_GROUPS))
         packed: bytes = compress(grouped, block_size=BLOCKSIZE_MAX64KB, block_linked=False, store_size=False)
-        if len(packed) < len(payload):
-            return _header(len(packed), scheme, len(payload)) + packed
-    return _header(len(payload), Scheme.NONE, len(payload)) + payload
+        if len(packed) < len(data):
+            return _header(len(packed), scheme, len(data)), packed
+    return _header(len(data), Scheme.NONE, len(data)), data
 
 
 def _header(length: int, scheme: Scheme, raw_length: int) -> bytes:

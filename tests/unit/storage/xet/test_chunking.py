@@ -50,9 +50,10 @@ def test_pieces_of_any_size_make_the_same_chunks(size: int, sizes: tuple[int, ..
     assert [bytes(part) for part in chunking.chunks(pieces(data, sizes, size))] == chunk(data)
 
 
-def test_chunks_go_over_the_ends_of_blocks() -> None:
-    data = make("blocks", 9 << 20)
-    assert [bytes(part) for part in chunking.chunks(pieces(data, (3_000_017,)))] == chunk(data)
+def test_chunks_go_over_the_ends_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunking, "_BLOCK_BYTES", 200_000)
+    data = make("blocks", 1_500_000)
+    assert [bytes(part) for part in chunking.chunks(pieces(data, (130_017,)))] == chunk(data)
 
 
 def test_content_that_may_be_cut_anywhere_is_cut_at_the_least_size(monkeypatch: pytest.MonkeyPatch) -> None:
