@@ -25,6 +25,8 @@ from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
 from tests.core import Core, text
+from tests.databases import SqliteTemplate
+from tests.objectstore import ObjectStore
 from tests.xet_client import File, file_of, make, shard_of
 
 ROUNDS = 12
@@ -228,6 +230,21 @@ def _young(core: Core) -> None:
 def test_a5_killed_at_any_step_it_loses_nothing_and_the_next_run_goes_on(
     core: Core, ada: Caller, repo: Repo, now: bool
 ) -> None:
+    _kill_at_every_step(core, ada, repo, now=now)
+
+
+def test_a5_killed_over_an_object_store(sqlite: SqliteTemplate, object_store: ObjectStore, tmp_path: Path) -> None:
+    """There moving is copying and then deleting: both may be there after a crash."""
+    core = Core(sqlite.config(tmp_path / "data", **object_store.settings()))
+    ada = core.user("ada")
+    try:
+        _kill_at_every_step(core, ada, core.repo(ada, "ada/words"), now=False)
+        assert {one.key.partition("/")[0] for one in core.hub.blobs.list("quarantine")} <= {"quarantine"}
+    finally:
+        core.close()
+
+
+def _kill_at_every_step(core: Core, ada: Caller, repo: Repo, *, now: bool) -> None:
     kept = send(core, repo, ada, make("kept", 50_000))
     core.commit(repo, ada, {"kept.bin": kept.sha256})  # type: ignore[dict-item]
     step, survived = 0, False
