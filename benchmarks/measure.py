@@ -2,10 +2,13 @@
 
 import os
 import statistics
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -30,17 +33,9 @@ class Sample:
 
 @dataclass
 class Pair:
-    """The hub and its reference, measured in turn. `goal` is the ratio of rates to reach.
-
-    `cpu_each_max` is in seconds of the hub's processor time for a byte or a request, `cpu_ratio_max` in the reference's.
-    """
+    """The hub and its reference, measured in turn."""
 
     name: str
-    unit: str
-    goal: float
-    cpu_each_max: float | None = None
-    cpu_ratio_max: float | None = None
-    p99_ms_max: float | None = None
     hub: list[Sample] = field(default_factory=list)
     reference: list[Sample] = field(default_factory=list)
 
@@ -52,13 +47,6 @@ class Pair:
     @property
     def cpu_each(self) -> float:
         return statistics.median(sample.cpu_each for sample in self.hub)
-
-    @property
-    def cpu_limit(self) -> float:
-        """What `cpu_each` may be."""
-        if self.cpu_each_max is not None:
-            return self.cpu_each_max
-        return (self.cpu_ratio_max or 1.0) * statistics.median(sample.cpu_each for sample in self.reference)
 
     @property
     def p99_ms(self) -> float | None:
@@ -85,29 +73,56 @@ def timed(work: Callable[[], float], pid: int) -> Sample:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and all below it, those that ended included."""
-    waiting, total = [pid], 0
-    while waiting:
-        folder = Path("/proc", str(waiting.pop()))
-        try:
+    total = 0
+    for folder in _tree(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
             total += sum(int(ticks) for ticks in fields[11:15])
-            for task in (folder / "task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
     return total / _TICKS_PER_S
 
 
-def peak_rss_mib(pid: int) -> float:
-    """The largest resident size that any process of the tree has had."""
-    waiting, peak = [pid], 0
+def memory_mib(pid: int) -> float:
+    """Of all processes of the tree together, now: their own memory, not the files that they map."""
+    total = 0
+    for folder in _tree(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            total += int(status["RssAnon"].split()[0]) if "RssAnon" in status else 0
+    return total / 1024
+
+
+def _tree(pid: int) -> Iterator[Path]:
+    waiting = [pid]
     while waiting:
         folder = Path("/proc", str(waiting.pop()))
-        try:
-            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-            peak = max(peak, int(status["VmHWM"].split()[0]))
+        with suppress(FileNotFoundError, ProcessLookupError):
             for task in (folder / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return peak / 1024
+            yield folder
+
+
+class Growth:
+    """How much more memory than at the start a tree of processes took at any moment of the block."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._start = self._most = 0.0
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._start = self._most = memory_mib(self._pid)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    @property
+    def mib(self) -> float:
+        return self._most - self._start
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            self._most = max(self._most, memory_mib(self._pid))

@@ -4,7 +4,9 @@ The schema is written once a process into a template; each test gets a copy of i
 """
 
 import itertools
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -59,13 +61,14 @@ class Postgres:
     the folder of all of root's tests to others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
+        """`is_durable`: what it acknowledged outlives a crash."""
         self._server, folder = _started()
         self._uri = self._server.get_uri()
-        # Nothing here outlives the test, so nothing has to reach the disk.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            self._execute(f"ALTER SYSTEM SET {setting} = off")
-        self._execute("SELECT pg_reload_conf()")
+        if not is_durable:  # nothing here outlives the test, so nothing has to reach the disk
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                self._execute(f"ALTER SYSTEM SET {setting} = off")
+            self._execute("SELECT pg_reload_conf()")
         self._execute("CREATE DATABASE template_pioche")
         self._folder = folder
         prepare(Config(data_dir=folder / "none", database_url=self._url("template_pioche")))
@@ -73,6 +76,16 @@ class Postgres:
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def interrupt(self, number: signal.Signals) -> None:
+        """Ends the server: SIGINT breaks off what runs, SIGQUIT is a crash. `resume` starts it again, at the same place."""
+        process = self._server.get_pid()
+        os.kill(process, number)
+        while Path(f"/proc/{process}").exists() and _state(process) != "Z":
+            time.sleep(0.02)
+
+    def resume(self) -> None:
+        self._server.ensure_postgres_running()
 
     @contextmanager
     def config(self, data_dir: Path, **settings: Any) -> Iterator[Config]:
@@ -92,6 +105,13 @@ class Postgres:
     def _execute(self, sql: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
             connection.execute(sql)
+
+
+def _state(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
 
 
 def _started() -> tuple[Any, Path]:

@@ -81,6 +81,18 @@ class Hub:
         assert self._process is not None, "the hub was not started"
         return self._process.pid
 
+    def children(self) -> dict[int, str]:
+        """The processes below the supervisor: their ids, with the name of each in the table."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except (OSError, ValueError):
+                continue
+            if b"pioche.processes" in words and words[-2] == str(self.pid).encode():
+                found[int(entry.name)] = words[-3].decode()
+        return found
+
     def start(self) -> None:
         """Starts the hub and returns when it can serve."""
         self.data_dir.mkdir(parents=True, exist_ok=True)

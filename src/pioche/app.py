@@ -32,10 +32,11 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import incoming
-from pioche.storage.blobs import BlobStore, HasSignedUrls
+from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
+from pioche.storage.grants import Grants
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.conversion import Converter
@@ -44,7 +45,16 @@ from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.health import Doctor
-from pioche.upkeep.tidying import Collect, Journal, PruneEvents, Repack, RepackWhenScattered, Scrub, SweepIncoming
+from pioche.upkeep.tidying import (
+    Collect,
+    CollectThoroughly,
+    Journal,
+    PruneEvents,
+    Repack,
+    RepackWhenScattered,
+    Scrub,
+    SweepIncoming,
+)
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but the last dialect answers where no route matches.
@@ -143,8 +153,14 @@ def build_hub(config: Config) -> Hub:
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
-        signed_uploads=blobs if config.storage_direct_uploads == "on" and isinstance(blobs, HasSignedUrls) else None,
+        grants=_grants(config, database, contents, blobs),
     )
+
+
+def _grants(config: Config, database: Database, contents: Contents, blobs: BlobStore) -> Grants | None:
+    if config.storage_direct_uploads == "on" and isinstance(blobs, TakesGrants):
+        return Grants(database, contents, blobs, blobs)
+    return None
 
 
 # --- backups and moves ----------------------------------------------------------------------------------------------
@@ -199,10 +215,11 @@ def build_work(config: Config) -> Work:
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
-        SweepIncoming(database, config.data_dir),
+        SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
         Repack(git),
         Collect(config, database, blobs, git),
+        CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
     )

@@ -20,6 +20,7 @@ _PUBLIC_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0
 _DATABASE_URL = re.compile(
     r"postgres(?:ql)?://(?:[^@\s]+@)?(?:\[[0-9A-Fa-f:.]+\]|[^:/?#\s\[\]]*)(?::[0-9]{1,5})?(?:/[^\s]*)?(?:\?[^\s]*)?\Z"
 )
+_LOCATION = re.compile(r"(?:/[A-Za-z0-9._-]+)+\Z")
 _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 
 _STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
@@ -55,12 +56,16 @@ class Config:
     trusted_proxies: tuple[str, ...] = _setting(
         (), "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto headers count."
     )
+    accel: str = _setting(
+        "",
+        "Internal location by which nginx sends whole files of data_dir itself, such as /_pioche; empty: the hub sends them.",
+    )
     tls_cert: str = _setting("", "Certificate file (PEM) to serve https without a proxy; needs tls_key.")
     tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
     database_url: str = _setting("", "postgresql://... for PostgreSQL; empty means SQLite in data_dir.")
     storage_url: str = _setting(
         "",
-        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guides/object-store.md.",
+        "Where large files are kept: s3://bucket/prefix (or gs://, az://); empty means data_dir. See docs/guide/object-store.md.",
     )
     storage_endpoint: str = _setting(
         "", "Address of an S3-compatible store, such as https://s3.example.org:9000; empty means the provider's own."
@@ -281,6 +286,10 @@ def _check_addresses(config: Config) -> None:
         raise ConfigError(
             "database_url", "only postgresql://user:password@host:port/name is supported; empty for SQLite"
         )
+    if config.accel and not _LOCATION.match(config.accel):
+        raise ConfigError("accel", f"{config.accel!r} is not a location without a slash at its end, such as /_pioche")
+    if config.accel and not config.trusted_proxies:
+        raise ConfigError("accel", "needs trusted_proxies: the address from which nginx asks")
     for host in config.allowed_hosts:
         if not _HOST.match(host):
             raise ConfigError("allowed_hosts", f"{host!r} is not a host name or address, without scheme and port")

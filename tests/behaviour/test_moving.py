@@ -1,7 +1,9 @@
 """Moving the bytes and the rows of a hub, interrupted and resumed (J3)."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +11,19 @@ import pytest
 
 from pioche import app
 from pioche.accounts.callers import Caller
-from pioche.config import Config
+from pioche.config import Config, prepare_data_dir
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import Conflict, Corrupt
 from pioche.storage.blobs import blob_key
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.upkeep import moving, rows
-from pioche.upkeep.backups import copying
+from pioche.upkeep.backups import copying, making, restoring
 from pioche.upkeep.backups.places import Place
 from tests.backups import LARGE, fill
 from tests.core import Core, text
 from tests.databases import Postgres, SqliteTemplate
+from tests.objectstore import ObjectStore
 
 
 @pytest.fixture
@@ -154,3 +157,47 @@ def test_j3_damaged_bytes_are_told_of(filled: Core, ada: Caller, place: Place) -
     lost = filled.upload(filled.open(ada, "ada/words"), ada, b"lost")
     (filled.hub.config.data_dir / blob_key(lost)).unlink()
     assert [damaged.key for damaged in move(filled, place).damaged] == [blob_key(lost)]
+
+
+# --- an object store -------------------------------------------------------------------------------------------------
+
+
+def settings_of(store: ObjectStore) -> dict[str, Any]:
+    return {**store.settings()}
+
+
+def test_j3_to_an_object_store_and_back(filled: Core, ada: Caller, object_store: ObjectStore) -> None:
+    """The hub on the store gives the same bytes; then back into a folder that has none."""
+    before = filled.hub.config
+    there = replace(before, **settings_of(object_store))
+    moved = moving.move_bytes(
+        filled.hub.database, app.open_blobs(before), app.moving_place(replace(there, storage_url=""), there.storage_url)
+    )
+    assert (moved.damaged, moved.copied_count) == ([], moved.total_count)
+    shutil.rmtree(before.data_dir / "blobs")
+    on_the_store = Core(there)
+    repo = on_the_store.open(ada, "ada/words")
+    assert text(repo, "large.bin") == LARGE
+    on_the_store.upload(repo, ada, b"uploaded to the store")
+    back = moving.move_bytes(on_the_store.hub.database, app.open_blobs(there), app.moving_place(there, ""))
+    assert (back.damaged, back.copied_count) == ([], moved.copied_count + 1)
+    on_the_store.close()
+    assert text(filled.open(ada, "ada/words"), "large.bin") == LARGE
+
+
+def test_j1_a_backup_in_an_object_store(filled: Core, object_store: ObjectStore, tmp_path: Path) -> None:
+    config = replace(filled.hub.config, **settings_of(object_store))
+    url, settings = config.storage_url, replace(config, storage_url="")
+    source = app.backup_source(settings, filled.hub.database)
+    made = making.make(source, app.backup_place(settings, url))
+    assert made.generation.damaged == []
+    assert making.make(source, app.backup_place(settings, url), keep=1).copied_count == 0
+    target = Config(data_dir=tmp_path / "restored")
+    prepare_data_dir(target)
+    with opened(target) as database:
+        place = app.backup_place(replace(settings, data_dir=target.data_dir), url)
+        assert restoring.restore(app.restore_target(target, database), place).damaged == []
+    again = Core(target)
+    ada = Caller(filled.accounts["ada"].id, "ada", may_write=True, is_admin=False)
+    assert text(again.open(ada, "ada/words"), "large.bin") == LARGE
+    again.close()

@@ -1,5 +1,6 @@
 """The stock clients against a hub whose rows are in PostgreSQL and whose large files are in an S3 store."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from pioche.storage.xet.hashing import to_text
 from tests.clients import CURRENT, OLDEST, Kind
 from tests.clientside import Client
 from tests.hub import Account, Hub
 from tests.local import sha256_of
 from tests.objectstore import ObjectStore
 from tests.protocols.git import commit, create, must
+from tests.xet_client import file_of, shard_of
 
 MIB = 2**20
 KINDS = [Kind(CURRENT), Kind(CURRENT, xet=False), Kind(OLDEST), Kind(OLDEST, xet=False)]
@@ -224,3 +227,142 @@ def test_everything_comes_through_the_hub_when_asked_to(cluster: Callable[..., H
             f"{hub.endpoint}/{repo}/resolve/main/model.safetensors", headers={**ada.bearer, "Range": "bytes=5-9"}
         )
         assert part.content == found.content[5:10]
+
+
+# --- straight to the store --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def direct(cluster: Callable[..., Hub]) -> Hub:
+    return cluster(storage_direct_uploads="on", lfs_part_bytes=str(5 * MIB), log_level="debug")
+
+
+@pytest.fixture(scope="module")
+def bob(direct: Hub) -> Account:
+    return direct.user("bob")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_folder_straight_to_the_store_and_back(direct: Hub, bob: Account, kind: Kind) -> None:
+    repo = f"{bob.name}/{direct.name('words')}"
+    told = kind.tell(there_and_back, direct, bob.token, repo=repo)
+    assert told == {"same": True, "again": True, "etag": True, "size": 12_000_000, "by xet": kind.xet}
+    assert kept_on_disk(direct) == []
+    lines = [json.loads(line) for line in direct.output().splitlines() if line.startswith("{")]
+    asked = [(line.get("method"), str(line.get("path"))) for line in lines]
+    assert any("/xorb-commits/" in path for _, path in asked) or not kind.xet
+    bodies = [path for method, path in asked if "/v1/xorbs/" in path or (method == "PUT" and path.startswith("/lfs/"))]
+    assert bodies == [], "no large file came through the hub"
+
+
+def test_git_lfs_sends_to_the_store(direct: Hub, bob: Account, tmp_path: Path) -> None:
+    remote = create(direct, bob)
+    work = remote.clone(tmp_path / "work")
+    data = os.urandom(7 * MIB + 1)
+    commit(work, {"model.bin": data, "dir/small.bin": b"small", "empty.bin": b""})
+    must(work, "push", "-q", "origin", "main")
+    back = remote.clone(tmp_path / "back")
+    assert (back / "model.bin").read_bytes() == data
+    must(back, "lfs", "fsck")
+    assert kept_on_disk(direct) == []
+
+
+def granted(direct: Hub, bob: Account, repo: str, data: bytes) -> dict[str, Any]:
+    """The actions of an LFS upload of `data`."""
+    asked = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": sha256_of(data), "size": len(data)}]}
+    answer = httpx.post(f"{direct.endpoint}/{repo}.git/info/lfs/objects/batch", headers=bob.bearer, json=asked)
+    (found,) = answer.raise_for_status().json()["objects"]
+    return dict(found["actions"])
+
+
+def test_rights_are_asked_again_at_the_end_and_a_replay_is_harmless(
+    direct: Hub, bob: Account, object_store: ObjectStore
+) -> None:
+    repo = create(direct, bob).bare_url.removeprefix(f"{direct.endpoint}/")
+    data = os.urandom(1000)
+    claim = {"oid": sha256_of(data), "size": len(data)}
+    actions = granted(direct, bob, repo, data)
+    verify = actions["verify"]["href"]
+    assert actions["upload"]["href"].startswith(object_store.endpoint)
+    assert httpx.post(verify, json=claim).status_code == 404, "nothing has arrived"
+    httpx.put(actions["upload"]["href"], content=data).raise_for_status()
+
+    # For another file, another upload, another repo: the address is bound to all of them.
+    other = granted(direct, bob, repo, os.urandom(1000))["verify"]["href"]
+    foreign = create(direct, bob).bare_url.removeprefix(f"{direct.endpoint}/")
+    theirs = granted(direct, bob, foreign, data)["verify"]["href"]
+    upload_of = {url: parse_qs(urlsplit(url).query)["upload"][0] for url in (verify, other, theirs)}
+    for url in (other, theirs):
+        assert httpx.post(verify.replace(upload_of[verify], upload_of[url]), json=claim).status_code == 403
+    assert httpx.post(other, json=claim).status_code == 422
+
+    for _ in range(2):
+        assert httpx.post(verify, json=claim).status_code == 200
+    httpx.put(actions["upload"]["href"], content=os.urandom(1000))
+    assert httpx.post(verify, json=claim).status_code == 200
+
+
+def test_who_lost_the_right_cannot_finish(direct: Hub, bob: Account) -> None:
+    repo = create(direct, bob).bare_url.removeprefix(f"{direct.endpoint}/")
+    token = direct.token(bob.name)
+    data = os.urandom(1000)
+    actions = granted(direct, Account(bob.name, token), repo, data)
+    httpx.put(actions["upload"]["href"], content=data).raise_for_status()
+    api = httpx.request("DELETE", f"{direct.endpoint}/api/repos/delete", headers=bob.bearer, json=_named(repo))
+    assert api.is_success, api.text
+    ended = httpx.post(actions["verify"]["href"], json={"oid": sha256_of(data), "size": len(data)})
+    assert ended.status_code == 404
+
+
+def _named(repo: str) -> dict[str, str]:
+    namespace, _, name = repo.partition("/")
+    return {"organization": namespace, "name": name, "type": "model"}
+
+
+def test_other_bytes_are_refused(direct: Hub, bob: Account) -> None:
+    repo = create(direct, bob).bare_url.removeprefix(f"{direct.endpoint}/")
+    data = os.urandom(1000)
+    actions = granted(direct, bob, repo, data)
+    httpx.put(actions["upload"]["href"], content=os.urandom(1000)).raise_for_status()
+    ended = httpx.post(actions["verify"]["href"], json={"oid": sha256_of(data), "size": len(data)})
+    assert ended.status_code == 422
+    assert "sha256" in ended.json()["message"]
+
+
+def test_grants_of_xet(direct: Hub, bob: Account, object_store: ObjectStore) -> None:
+    """xet.md section 8.3: the xorb is verified before 200; 404 says that nothing arrived; a grant is its asker's alone."""
+    eve = direct.user(direct.name("eve"))
+    cas = {who.name: _write_token(direct, who) for who in (bob, eve)}
+    file, xorb = file_of(os.urandom(50_000))
+    name = to_text(xorb.name)
+
+    def ask(who: Account, path: str, body: Any = None) -> httpx.Response:
+        url, bearer = cas[who.name]
+        return httpx.post(f"{url}/v1/{path}", headers=bearer, json=body)
+
+    answer = ask(bob, f"xorb-grants/default/{name}", {"length": len(xorb.body)})
+    assert answer.status_code == 201
+    grant = answer.json()
+    assert (grant["method"], grant["headers"]) == ("PUT", {})
+    commit = f"xorb-commits/default/{name}/grant/{grant['id']}"
+    assert ask(bob, commit).status_code == 404
+    httpx.put(grant["url"], content=bytes(len(xorb.body))).raise_for_status()
+    assert ask(bob, commit).status_code == 400, "these are other bytes"
+    httpx.put(grant["url"], content=xorb.body).raise_for_status()
+    assert ask(eve, commit).status_code == 403
+    assert ask(bob, commit.replace(name, to_text(file_of(b"other")[1].name))).status_code == 403
+    done = ask(bob, commit)
+    assert (done.status_code, done.json()) == (200, {"was_inserted": True})
+    assert ask(bob, commit).status_code == 404, "it was used"
+    url, bearer = cas[bob.name]
+    shard = httpx.post(f"{url}/v1/shards", headers=bearer, content=shard_of([file], [xorb]))
+    assert shard.json() == {"result": 1}
+    assert ask(bob, f"xorb-grants/default/{name}", {"length": 10**9}).status_code == 413
+    if object_store.checks_signatures:
+        assert httpx.put(grant["url"], content=xorb.body + b"x").status_code == 403
+
+
+def _write_token(hub: Hub, account: Account) -> tuple[str, dict[str, str]]:
+    repo = create(hub, account).bare_url.removeprefix(f"{hub.endpoint}/")
+    token = httpx.get(f"{hub.endpoint}/api/models/{repo}/xet-write-token/main", headers=account.bearer).json()
+    return token["casUrl"], {"Authorization": f"Bearer {token['accessToken']}"}

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pioche.storage.xet.hashing import to_text
 from tests.faultystore import Fault, FaultyStore
 from tests.hub import Account, Hub
 from tests.objectstore import Gateway, ObjectStore
@@ -97,8 +98,7 @@ class Load:
             return False
         bearer = {"Authorization": f"Bearer {token['accessToken']}"}
         file, xorb = file_of(data)
-        name = b"".join(xorb.name[at : at + 8][::-1] for at in range(0, 32, 8)).hex()
-        url = f"{token['casUrl']}/v1/xorbs/default/{name}"
+        url = f"{token['casUrl']}/v1/xorbs/default/{to_text(xorb.name)}"
         if self._answer(client, "POST", url, content=xorb.body, headers=bearer) is None:
             return False
         body = shard_of([file], [xorb])

@@ -1,37 +1,16 @@
 """J6: a deliberately damaged instance is diagnosed by `pioche fsck`, each damage by its own kind, and repaired or explained."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from pioche.config import Config
 from pioche.upkeep.fsck.kinds import KINDS
 from tests.damage import CHUNKED, DAMAGES, IN_BUCKET, TWIN, WHOLE, Damage, World
-from tests.databases import SqliteTemplate
 
 _ELSEWHERE = {"database-pages", "orphaned-bytes", "failed-job", "undo-object", "cache-damaged"}  # test_fsck_command
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with one of everything."""
-    folder = tmp_path_factory.mktemp("sound")
-    World(SqliteTemplate(folder / "template").config(folder / "data")).close()
-    return folder / "data"
-
-
-@pytest.fixture
-def world(sound: Path, tmp_path: Path) -> Iterator[World]:
-    shutil.copytree(sound, tmp_path / "data")
-    world = World.over(Config(data_dir=tmp_path / "data"))
-    yield world
-    world.close()
-
-
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
-def test_j6_damage_is_told_by_its_kind_and_repaired_or_explained(world: World, damage: Damage) -> None:
+def test_j6_damage_is_told_by_its_kind_and_repaired_or_explained(sound_world: World, damage: Damage) -> None:
+    world = sound_world
     damage.do(world)
     report = world.fsck(repair=True)
     found = [finding for finding in report.findings if finding.kind == damage.kind]

@@ -44,6 +44,7 @@ def _wanted() -> Run:
         "--database", default="sqlite", help="sqlite, postgresql (one of its own), or a postgresql:// URL"
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the hub")
+    parser.add_argument("--keep", action="store_true", help="do not collect garbage beside the load")
     given = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in given.set)
     return Run(
@@ -53,6 +54,7 @@ def _wanted() -> Run:
         pause=given.pause,
         kills_min=given.kills,
         database=given.database,
+        collects=not given.keep,
         settings=settings,
     )
 

@@ -88,7 +88,7 @@ class Client:
         """A1, A4: a large file by one of the three ways, then a commit that names it."""
         repo = self.chance.choice(SHARED)
         way = self.chance.choice(("LFS", "LFS in parts", "Xet"))
-        size = self.chance.randrange(300_000, 400_000) if way == "LFS in parts" else self.chance.randrange(150_000)
+        size = self.chance.randrange(1_100_000, 1_300_000) if way == "LFS in parts" else self.chance.randrange(150_000)
         data = self.chance.randbytes(size)
         send = self.api.upload_xet if way == "Xet" else self.api.upload_lfs
         large = self._persist(f"upload by {way}", repo, lambda: send(repo, data))

@@ -13,12 +13,13 @@ from tests.databases import Postgres
 from tests.torture import checker
 from tests.torture.api import Api
 from tests.torture.clients import SHARED, Client
+from tests.torture.collecting import Collector
 from tests.torture.history import History
 from tests.torture.owner import ORG
 from tests.torture.victim import WAYS, Victim
 
 _DRAIN_S = 240
-_PART_BYTES = "131072"  # so that a file of 300 kB goes in parts
+_PART_BYTES = "131072"  # so that a file of more than a mebibyte goes in parts: they are no smaller
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Run:
     pause: float = 2.0
     kills_min: int = 0
     database: str = "sqlite"
+    collects: bool = True
+    """`pioche gc --now` runs again and again beside the load, and is killed half of the time (A5)."""
     settings: dict[str, str] = field(default_factory=dict)
     """More settings of the hub, by their names without prefix: where it keeps its bytes, for instance."""
 
@@ -65,13 +68,18 @@ def run(wanted: Run, folder: Path, *, say: bool = False) -> Figures:
             ]
             for client in clients:
                 client.thread.start()
+            collector = Collector(victim, history, random.Random(f"{wanted.seed}-gc"))
+            if wanted.collects:
+                collector.thread.start()
             try:
                 _strike(wanted, victim, figures, say=say)
             finally:
                 figures.losses += _finish(clients)
+                collector.stop()
         owned = [client.owner.own for client in clients if client.owner.own is not None]
         figures.losses += checker.check(victim.config, history, owned)
         figures.losses += _server_faults(victim)
+        figures.losses += _fsck(victim)
     figures.acknowledged, figures.results = history.acknowledged(), history.counts()
     figures.seconds = time.monotonic() - began
     if figures.losses:
@@ -106,6 +114,13 @@ def _finish(clients: list[Client]) -> Iterator[str]:
             yield f"client {client.number} hangs"
         if client.failure is not None:
             yield f"client {client.number} failed: {client.failure!r}"
+
+
+def _fsck(victim: Victim) -> Iterator[str]:
+    """The hub's own check of everything, all bytes read."""
+    done = victim.command("fsck", "--deep", "--json")
+    if done.returncode:
+        yield f"pioche fsck ended with {done.returncode}: {done.stdout[:3000]} {done.stderr[-500:]}"
 
 
 def _server_faults(victim: Victim) -> Iterator[str]:

@@ -70,7 +70,7 @@ class _Steps:
     def arm(self) -> None:
         for name in _CALLS:
             setattr(os, name, self._counted(name, getattr(os, name)))
-        commit = DefaultDialect.do_commit
+        commit: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
         def do_commit(dialect: DefaultDialect, connection: Any) -> None:
             wrote = id(connection) in self._dirty

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from pioche.accounts.members import Role
 from pioche.config import Config
+from pioche.storage.blobs import blob_key
 from pioche.storage.xet.hashing import to_text
+from pioche.upkeep.collection.options import Options
+from pioche.upkeep.collection.run import Collector
 from tests import lfs_client
 from tests.asgi import HOST, Answer
 from tests.local import LocalHub, User
@@ -20,8 +23,9 @@ from tests.protocols.git import commands, commit, must, pack
 from tests.xet_client import file_of, make, shard_of
 
 REPO = "ada/model"
-DATA = make("a large file", 300_000)
+DATA = make("a large file", 1_200_000)
 PART_BYTES = 131072
+"""Of that size, parts are a mebibyte each."""
 
 
 @contextmanager
@@ -40,6 +44,8 @@ class Story:
     ada: User | None = None
     written: bool = True
     """Whether the repo has a commit beside its first one: its folder is there then."""
+    stride: int = 1
+    """One step of so many is tried."""
 
     def prepare(self, config: Config, scratch: Path) -> None:
         with opened(config) as hub:
@@ -341,6 +347,46 @@ class Propose(Story):
         return _one_of(([row["num"] for row in rows], refs), ([], []), ([1], ["refs/pr/1"]))
 
 
+# --- A5: collection ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Collect(Story):
+    """A5: what nobody reaches goes, in any number of attempts; what somebody reaches stays, whatever is interrupted."""
+
+    def arrange(self, hub: LocalHub, scratch: Path) -> None:
+        """Files of a branch, of a deleted branch, of a deleted repo, of a squashed history, of no commit; one by Xet."""
+        assert self.ada is not None
+        url = f"/api/models/{REPO}"
+        hub.commit(self.ada, REPO, {}, large={"kept.bin": _KEPT})
+        assert hub.client.post(f"{url}/branch/gone", token=self.token).status == 200
+        hub.commit(self.ada, REPO, {"gone.txt": b"1"}, large={"gone.bin": b"branch" * 100}, revision="gone")
+        assert hub.client.delete(f"{url}/branch/gone", token=self.token).status == 200
+        hub.create_repo(self.ada, "ada/gone")
+        hub.commit(self.ada, "ada/gone", {"a.txt": b"1"}, large={"gone.bin": b"repo" * 100, "shared.bin": _KEPT})
+        body = {"name": "gone", "type": "model"}
+        assert hub.client.request("DELETE", "/api/repos/delete", token=self.token, json=body).status == 200
+        hub.store(self.ada, REPO, b"never committed" * 100)
+        xet = UploadXet(self.ada)
+        xet.arrange(hub, scratch)
+        xet.do(hub)
+        assert hub.client.post(f"{url}/super-squash/main", token=self.token, json={"message": "s"}).status == 200
+
+    def do(self, hub: LocalHub) -> None:
+        inner = hub.hub
+        collector = Collector(inner.config, inner.database, inner.blobs, inner.access.stores.git)
+        collector.run(Options(now=True))
+
+    def state(self, hub: LocalHub) -> str:
+        """Old until all of it is gone."""
+        assert self.get(hub, f"/{REPO}/resolve/main/kept.bin").body == _KEPT
+        assert self.get(hub, f"/{REPO}/resolve/main/first.txt").body == b"1"
+        left = [stored.key for stored in hub.hub.blobs.list("blobs")]
+        return "new" if left == [blob_key(hashlib.sha256(_KEPT).hexdigest())] else "old"
+
+
+_KEPT = b"kept" * 1000
+
 STORIES: dict[str, Callable[[], Story]] = {
     "a1_lfs": UploadLfs,
     "a1_lfs_in_parts": UploadLfsInParts,
@@ -350,6 +396,8 @@ STORIES: dict[str, Callable[[], Story]] = {
     "a3_push": Push,
     "a3_first_push": lambda: Push(written=False),
     "a4_xet": UploadXet,
+    "a5_collection": lambda: Collect(stride=9),
+    "a5_collection_every_step": Collect,
     "a6_create": Create,
     "a6_delete": Delete,
     "a6_rename": Move,

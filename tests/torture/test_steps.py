@@ -1,4 +1,4 @@
-"""A1 to A4, A6, A7: every operation killed before each of its steps; then the state is old or new, never half, what is
+"""A1 to A7: every operation killed before each of its steps; then the state is old or new, never half, what is
 left is whole, and the client's repetition succeeds."""
 
 import shutil
@@ -16,7 +16,7 @@ from tests.torture.steps import Doomed, doomed
 from tests.torture.stories import STORIES, Story, opened
 
 _STEPS_MAX = 200
-_LONG = {"a1_lfs_in_parts", "a2_commit_of_50", "a3_first_push", "a6_rename", "a7_squash"}
+_LONG = {"a5_collection_every_step", "a1_lfs_in_parts", "a2_commit_of_50", "a3_first_push", "a6_rename", "a7_squash"}
 """Variations of others, which `make test` leaves out."""
 
 _NAMES = [pytest.param(name, marks=[pytest.mark.long] * (name in _LONG)) for name in STORIES]
@@ -33,7 +33,7 @@ def test_killed_at_every_step(name: str, sqlite_template: SqliteTemplate, proces
     story = STORIES[name]()
     first = sqlite_template.config(tmp_path / "prepared", lfs_part_bytes=stories.PART_BYTES)
     story.prepare(first, tmp_path)
-    for step in range(1, _STEPS_MAX):
+    for step in range(1, _STEPS_MAX, story.stride):
         config = Config(data_dir=tmp_path / f"step-{step}", lfs_part_bytes=stories.PART_BYTES)
         shutil.copytree(first.data_dir, config.data_dir)
         if not _kill_and_look(story, config, process, step):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pioche import app
+from pioche import app, config
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Role
 from pioche.config import Config
@@ -25,18 +25,18 @@ _INJECTED = Path(__file__).parent / "injected"
 
 
 class Victim(Hub):
-    """A hub of two web processes. `up` is set while it should answer. `point` is a fail point's text (points.py)."""
+    """A hub of two web processes. `up` is set while it should answer."""
 
-    def __init__(self, directory: Path, settings: dict[str, str] | None = None, point: str = "") -> None:
+    def __init__(self, directory: Path, settings: dict[str, str] | None = None, *, injected: bool = False) -> None:
         super().__init__(directory, {"WORKERS": "2", **(settings or {})})
         self.up = threading.Event()
-        self.point = point
-        self.armed = directory / "armed"
+        self._folder = directory
+        self._is_injected = injected
 
     @property
     def config(self) -> Config:
-        """The same data folder and database, for looking at them while no server runs."""
-        return Config(data_dir=self.data_dir, database_url=self._settings.get("DATABASE_URL", ""))
+        """The hub's own settings, for looking at its data while no server runs."""
+        return config.load(environ=self.environment())
 
     def accounts(self, names: Mapping[str, bool], org: str) -> dict[str, Account]:
         """Users (True: an administrator) and one organisation of them all, made before the first start."""
@@ -54,12 +54,33 @@ class Victim(Hub):
         finally:
             database.close()
 
+    # --- fail points and a bent clock, for a hub that they were injected into (points.py) ---
+
+    def arm(self, point: str) -> None:
+        """The hub dies when it comes to this point."""
+        draft = self._folder / "point.new"
+        draft.write_text(point)
+        draft.rename(self._armed)
+
+    @property
+    def is_armed(self) -> bool:
+        return self._armed.exists()
+
+    @property
+    def _armed(self) -> Path:
+        return self._folder / "point"
+
+    def bend_clock(self, seconds: int) -> None:
+        (self._folder / "clock").write_text(str(seconds))
+
     def environment(self) -> dict[str, str]:
-        if not self.point:
-            return super().environment()
         found = super().environment()
+        if not self._is_injected:
+            return found
         path = os.pathsep.join([str(_INJECTED), str(_ROOT), found["PYTHONPATH"]])
-        return {**found, "PYTHONPATH": path, "TORTURE_POINT": self.point, "TORTURE_ARMED": str(self.armed)}
+        return {**found, "PYTHONPATH": path, "TORTURE_FOLDER": str(self._folder)}
+
+    # --- its life ---
 
     def start(self) -> None:
         super().start()

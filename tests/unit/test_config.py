@@ -68,6 +68,8 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_TLS_CERT": "/x.pem"}, "tls_key"),
     ({"PIOCHE_TLS_KEY": "/x.pem"}, "tls_cert"),
     ({"PIOCHE_TLS_CERT": "/absent.pem", "PIOCHE_TLS_KEY": "/absent.pem"}, "tls_cert"),
+    ({"PIOCHE_ACCEL": "/_pioche"}, "accel"),
+    ({"PIOCHE_ACCEL": "_pioche/", "PIOCHE_TRUSTED_PROXIES": "127.0.0.1"}, "accel"),
     ({"PIOCHE_ALLOWED_HOSTS": "http://hub.lan"}, "allowed_hosts"),
     ({"PIOCHE_ALLOWED_HOSTS": "hub.lan:8000"}, "allowed_hosts"),
     ({"PIOCHE_TRUSTED_PROXIES": "proxy.lan"}, "trusted_proxies"),

@@ -1,6 +1,6 @@
 """`pioche gc`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -67,8 +67,9 @@ def _repo_ids(hub: Hub, names: tuple[str, ...]) -> tuple[int, ...] | None:
 
 
 def _found(report: Report, held: Usage) -> dict[str, Any]:
-    counts = {key: dict(value) for key, value in asdict(report).items() if isinstance(value, dict)}
-    return {**asdict(report), **counts, "total": report.total, "usage": asdict(held)}
+    values = {one.name: getattr(report, one.name) for one in fields(report)}
+    plain = {name: dict(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return {**plain, "total": report.total, "usage": asdict(held)}
 
 
 def _text(report: Report, held: Usage) -> str:

@@ -23,6 +23,10 @@ from pioche.errors import BadRequest, Corrupt, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
+_RECONNECT_SECONDS = 2.0
+_POOL_SECONDS = 5.0
+"""How long a look-up waits for a connection to PostgreSQL before it is refused with 503."""
+_LOOKUP_CONNECTIONS_MAX = 10
 
 Params = Mapping[str, Any]
 
@@ -161,26 +165,50 @@ class Database:
 
     async def _fetch_postgres(self, lookup: Lookup, params: Params) -> list[Row]:
         import psycopg
-        from psycopg_pool import AsyncConnectionPool, PoolTimeout
+        from psycopg_pool import PoolTimeout
 
         try:
-            async with self._opening:
-                if self._pool is None:
-                    pool = AsyncConnectionPool(
-                        self._url, min_size=1, max_size=10, open=False, kwargs={"autocommit": True}
-                    )
-                    await pool.open()
-                    self._pool = pool
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(lookup.postgres, params)
-                rows: list[Row] = await cursor.fetchall()
-                return rows
+            await self._open_pool()
+            try:
+                return await self._fetch_pooled(lookup, params)
+            except PoolTimeout:
+                raise
+            except psycopg.OperationalError as error:
+                if error.sqlstate is not None and not error.sqlstate.startswith(_POSTGRES_LEFT):
+                    raise
+            # The server was restarted: what else the pool holds is as dead, and a look-up may be asked again.
+            await self._pool.check()
+            return await self._fetch_pooled(lookup, params)
         except psycopg.DataError:
             raise BadRequest(
                 "A value in this request cannot be looked for (a NUL character, a number too large)"
             ) from None
-        except (psycopg.Error, PoolTimeout) as error:
+        except psycopg.Error as error:  # PoolTimeout is one
             raise _ours(error) from error
+
+    async def _open_pool(self) -> None:
+        from psycopg_pool import AsyncConnectionPool
+
+        async with self._opening:
+            if self._pool is None:
+                pool = AsyncConnectionPool(
+                    self._url,
+                    min_size=1,
+                    max_size=_LOOKUP_CONNECTIONS_MAX,
+                    open=False,
+                    timeout=_POOL_SECONDS,
+                    # Given up early, and begun anew by the next request: its pauses would grow to minutes.
+                    reconnect_timeout=_RECONNECT_SECONDS,
+                    kwargs={"autocommit": True},
+                )
+                await pool.open()
+                self._pool = pool
+
+    async def _fetch_pooled(self, lookup: Lookup, params: Params) -> list[Row]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(lookup.postgres, params)
+            rows: list[Row] = await cursor.fetchall()
+            return rows
 
 
 class _Reader:
@@ -223,6 +251,7 @@ def _translated() -> Iterator[None]:
 
 _SQLITE_FULL = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE))
 _SQLITE_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_POSTGRES_LEFT = ("08", "57P")  # connection_exception; the server is shutting down or starting
 _POSTGRES_FULL = "53100"  # disk_full; the others: data_corrupted, index_corrupted
 _POSTGRES_DAMAGED = frozenset(("XX001", "XX002"))
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pioche.errors import Corrupt
 from pioche.names import Oid
@@ -21,6 +21,24 @@ MODE_GITLINK = 0o160000
 
 NewObject = tuple[str, bytes]
 """An object to be stored: its kind (commit, tree, blob, tag) and its bytes without git's header."""
+
+
+class StoredBlob(Protocol):
+    """A blob that waits outside of memory; whoever put it there has computed its id. `size` in bytes."""
+
+    @property
+    def oid(self) -> Oid: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self) -> bytes:
+        """All of it. Raises Unavailable."""
+        ...
+
+
+AnyObject = NewObject | StoredBlob
+"""An object to be stored, in memory or not."""
 
 KINDS = ("commit", "tree", "blob", "tag")
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")

@@ -8,12 +8,12 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from pioche.git.objects import NewObject, object_id
+from pioche.git.objects import AnyObject, object_id
 from pioche.names import Oid
 
 _TYPE = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
@@ -27,20 +27,22 @@ class _Row(NamedTuple):
     offset: int
 
 
-def write_pack(folder: Path, objects: Iterable[NewObject], *, scratch: Path | None = None) -> str:
+def write_pack(folder: Path, objects: Iterable[AnyObject], *, scratch: Path | None = None) -> str:
     """Writes the objects into `folder` as `pack-<name>.pack` and `.idx`, both synced, and returns `<name>`.
 
     Idempotent: the same objects in the same order give the same name. Readers see the pack only when the index is in
     place, which is the last step. What is half written lies in `scratch`, on the same file system (None: in `folder`).
-    Raises ValueError when there is nothing to write.
+    One object at a time is in memory, of those that are not there already. Raises ValueError when there is nothing to
+    write.
     """
-    unique = {object_id(kind, data): (kind, data) for kind, data in objects}
+    unique = {_name_of(one): one for one in objects}
     if not unique:
         raise ValueError("a pack holds at least one object")
-    body, rows, trailer = _encode_pack(unique)
-    name = trailer.hex()
-    write_synced(folder / f"pack-{name}.pack", body, scratch=scratch)
-    write_synced(folder / f"pack-{name}.idx", _encode_index(rows, trailer), scratch=scratch)
+    pack = _Pack(unique)
+    partial = _write_partial(scratch or folder, pack.records())
+    name = pack.trailer.hex()
+    _into_place(partial, folder / f"pack-{name}.pack")
+    write_synced(folder / f"pack-{name}.idx", _encode_index(sorted(pack.rows), pack.trailer), scratch=scratch)
     sync_folder(folder)
     return name
 
@@ -54,34 +56,61 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_synced(path: Path, parts: list[bytes], *, scratch: Path | None = None) -> None:
+def write_synced(path: Path, parts: Iterable[bytes], *, scratch: Path | None = None) -> None:
     """Writes a read-only file, under a temporary name in `scratch` first: a crash or a full disk leaves nothing that looks
     whole, and nothing where nobody would sweep it."""
-    partial = (scratch or path.parent) / f"tmp_{path.name}_{os.urandom(6).hex()}"
+    _into_place(_write_partial(scratch or path.parent, parts), path)
+
+
+def _write_partial(folder: Path, parts: Iterable[bytes]) -> Path:
+    partial = folder / f"tmp_{os.urandom(12).hex()}"
     try:
         with partial.open("xb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o444)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial
+
+
+def _into_place(partial: Path, path: Path) -> None:
+    try:
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
 
 
-def _encode_pack(unique: dict[Oid, NewObject]) -> tuple[list[bytes], list[_Row], bytes]:
-    header = b"PACK" + struct.pack(">LL", 2, len(unique))
-    digest = hashlib.sha1(header, usedforsecurity=False)
-    body, rows, offset = [header], [], len(header)
-    for oid, (kind, data) in unique.items():
-        record = _record_header(_TYPE[kind], len(data)) + zlib.compress(data, _ZLIB_LEVEL)
-        digest.update(record)
-        rows.append(_Row(bytes.fromhex(oid), zlib.crc32(record), offset))
-        body.append(record)
-        offset += len(record)
-    trailer = digest.digest()
-    return [*body, trailer], sorted(rows), trailer
+class _Pack:
+    """A pack being encoded: `rows` and `trailer` are there when all `records` were taken."""
+
+    def __init__(self, unique: Mapping[Oid, AnyObject]) -> None:
+        self._unique = unique
+        self.rows: list[_Row] = []
+        self.trailer = b""
+
+    def records(self) -> Iterator[bytes]:
+        """Everything that stands in the file, in order."""
+        header = b"PACK" + struct.pack(">LL", 2, len(self._unique))
+        digest = hashlib.sha1(header, usedforsecurity=False)
+        offset = len(header)
+        yield header
+        for oid, one in self._unique.items():
+            kind, data = one if isinstance(one, tuple) else ("blob", one.read())
+            record = _record_header(_TYPE[kind], len(data)) + zlib.compress(data, _ZLIB_LEVEL)
+            digest.update(record)
+            self.rows.append(_Row(bytes.fromhex(oid), zlib.crc32(record), offset))
+            offset += len(record)
+            yield record
+        self.trailer = digest.digest()
+        yield self.trailer
+
+
+def _name_of(one: AnyObject) -> Oid:
+    return object_id(*one) if isinstance(one, tuple) else one.oid
 
 
 def _record_header(kind: int, size: int) -> bytes:

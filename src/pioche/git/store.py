@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pioche.git import program
 from pioche.git.history import Objects
-from pioche.git.objects import NewObject
+from pioche.git.objects import AnyObject, NewObject
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.names import Oid
 from pioche.storage.disk import translated
@@ -75,7 +75,7 @@ class GitStore:
         found.add_seed(seed)
         return found
 
-    def write(self, uid: str, objects: Sequence[NewObject], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
+    def write(self, uid: str, objects: Sequence[AnyObject], seed: Mapping[Oid, NewObject] = _NO_SEED) -> None:
         """Stores the objects as one durable pack; returns when they are synced. Idempotent."""
         with translated(), self._writing(uid, seed) as writing:
             writing.add(objects)
@@ -143,7 +143,7 @@ class _Writing:
                 folder.mkdir(parents=True, exist_ok=True)
         return self
 
-    def add(self, objects: Sequence[NewObject]) -> None:
+    def add(self, objects: Sequence[AnyObject]) -> None:
         new = [*self._seed.values(), *objects] if self._fresh else objects
         if new:
             write_pack(self._path / "objects" / "pack", new, scratch=self._scratch)

@@ -6,7 +6,7 @@ the client wants to know beside the bytes. HEAD is always answered here.
 
 from collections.abc import Sequence
 
-from pioche.http import ranges, threads
+from pioche.http import accel, ranges, threads
 from pioche.http.messages import Request, Response
 from pioche.http.sources import FileSource, IteratorSource
 from pioche.names import Sha256
@@ -25,6 +25,8 @@ async def open_content(request: Request, content: Content, headers: Sequence[tup
         return _redirect(request, content, headers, url)
     contents = request.hub.contents
     file = await _opened(request, content)
+    if file is not None and (place := accel.place(request, content)) is not None:
+        return accel.redirect(request, content, headers, place)
 
     def open_part(start: int, end: int) -> FileSource | IteratorSource:
         if file is not None:

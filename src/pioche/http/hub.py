@@ -14,6 +14,7 @@ from pioche.repos.catalog import Catalog
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
+from pioche.storage.grants import Grants
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.health import Doctor
@@ -39,7 +40,7 @@ class Hub:
     doctor: Doctor
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
-    signed_uploads: HasSignedUrls | None = None
-    """The store, when clients are to send to it by themselves (`storage_direct_uploads`)."""
+    grants: Grants | None = None
+    """When clients are to send to the store by themselves (`storage_direct_uploads`)."""
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""

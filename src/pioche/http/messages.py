@@ -273,7 +273,7 @@ class Query:
         return min(int(text), most)
 
 
-def decode_json(data: bytes, shape: type[T]) -> T:
+def decode_json(data: bytes | bytearray | msgspec.Raw, shape: type[T]) -> T:
     """The one way in for JSON: depth, size of numbers, NaN, surrogates and shape all end in BadRequest."""
     try:
         return msgspec.json.decode(data, type=shape)

@@ -22,7 +22,14 @@ def is_gone(holder: str) -> bool:
     parts = holder.split(" ")
     if len(parts) != 4 or not parts[1] or parts[1] != _world() or not parts[2].isdigit():
         return False
-    return _started(int(parts[2])) != parts[3]
+    process = int(parts[2])
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is there, and somebody else's, whose start may be hidden
+        return False
+    return _started(process) not in ("", parts[3])
 
 
 def _world() -> str:
@@ -38,5 +45,5 @@ def _started(process: int) -> str:
     try:
         fields = (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return "gone"
+        return ""
     return fields[_START_FIELD - 3]

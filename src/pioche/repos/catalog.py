@@ -86,26 +86,25 @@ class Catalog:
         at = now_ms()
         first = Genesis(caller.name, int(time()), repo_id.type.value, repo_id.name, new.sdk or "")
         _forget_redirect(connection, repo_id)
-        inserted = connection.execute(
-            schema.repos.insert().values(
-                uid=new_uid(),
-                type=repo_id.type.value,
-                namespace_id=namespace.id,
-                name=repo_id.name,
-                full_name=str(repo_id),
-                full_key=repo_id.key,
-                creator_id=caller.user_id,
-                private=namespace.private_by_default if new.private is None else new.private,
-                sdk=new.sdk,
-                genesis=first.dump(),
-                created_at=at,
-                updated_at=at,
-            )
-        )
+        values = {
+            "uid": new_uid(),
+            "type": repo_id.type.value,
+            "namespace_id": namespace.id,
+            "name": repo_id.name,
+            "full_name": str(repo_id),
+            "full_key": repo_id.key,
+            "creator_id": caller.user_id,
+            "private": namespace.private_by_default if new.private is None else new.private,
+            "sdk": new.sdk,
+            "genesis": first.dump(),
+            "created_at": at,
+            "updated_at": at,
+        }
+        inserted = connection.execute(_ADD_REPO, values)
         row_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
         if repo_id.type in VERSIONED:
             row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
-            connection.execute(schema.refs.insert().values(updated_at=at, **row))
+            connection.execute(_ADD_REF, {**row, "updated_at": at})
             tip.store(connection, row_id, tip.of_first_commit(row_id, first))
         outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
 
@@ -273,16 +272,39 @@ def _names(namespace: sa.Row[tuple[object, ...]], repo_id: RepoId) -> dict[str, 
     return {"namespace_id": namespace.id, "name": repo_id.name, **full}
 
 
+# Made once: making a statement takes longer than running it.
+_NAMESPACE = (
+    sa.select(
+        schema.accounts.c.id,
+        schema.accounts.c.name,
+        schema.accounts.c.kind,
+        schema.accounts.c.private_by_default,
+        schema.memberships.c.role,
+    )
+    .select_from(
+        schema.accounts.outerjoin(
+            schema.memberships,
+            sa.and_(
+                schema.memberships.c.org_id == schema.accounts.c.id,
+                schema.memberships.c.user_id == sa.bindparam("user"),
+            ),
+        )
+    )
+    .where(schema.accounts.c.name_key == sa.bindparam("key"))
+)
+_TAKEN = sa.select(schema.repos.c.id).where(
+    schema.repos.c.type == sa.bindparam("type"), schema.repos.c.full_key == sa.bindparam("key")
+)
+_FORGET = schema.redirects.delete().where(
+    schema.redirects.c.type == sa.bindparam("kind"), schema.redirects.c.full_key == sa.bindparam("key")
+)
+_ADD_REPO = schema.repos.insert()
+_ADD_REF = schema.refs.insert()
+
+
 def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[tuple[object, ...]]:
     """The account's row with the caller's `role` in it. Raises AccountNotFound."""
-    accounts, members = schema.accounts, schema.memberships
-    member = sa.and_(members.c.org_id == accounts.c.id, members.c.user_id == caller.user_id)
-    query = (
-        sa.select(accounts.c.id, accounts.c.name, accounts.c.kind, accounts.c.private_by_default, members.c.role)
-        .select_from(accounts.outerjoin(members, member))
-        .where(accounts.c.name_key == name.lower())
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_NAMESPACE, {"key": name.lower(), "user": caller.user_id}).first()
     if row is None:
         raise AccountNotFound(f"There is no user or organisation {name[:100]!r}")
     return row  # type: ignore[return-value]  # SQLAlchemy types each column
@@ -312,14 +334,11 @@ def _already(repo_id: RepoId) -> str:
 
 
 def _is_taken(connection: sa.Connection, repo_id: RepoId) -> bool:
-    repos = schema.repos
-    query = sa.select(repos.c.id).where(repos.c.type == repo_id.type.value, repos.c.full_key == repo_id.key)
-    return connection.execute(query).first() is not None
+    return connection.execute(_TAKEN, {"type": repo_id.type.value, "key": repo_id.key}).first() is not None
 
 
 def _forget_redirect(connection: sa.Connection, repo_id: RepoId) -> None:
-    table = schema.redirects
-    connection.execute(table.delete().where(table.c.type == repo_id.type.value, table.c.full_key == repo_id.key))
+    connection.execute(_FORGET, {"kind": repo_id.type.value, "key": repo_id.key})
 
 
 def _add_redirect(connection: sa.Connection, repo_id: RepoId, row_id: int) -> None:

@@ -22,23 +22,28 @@ from pioche.errors import (
 from pioche.git import objects as git_objects
 from pioche.git import pointers as pointer_format
 from pioche.git.history import Objects
-from pioche.git.objects import MODE_FILE, MODE_GITLINK, NewObject, Signature, object_id
+from pioche.git.objects import MODE_FILE, MODE_GITLINK, AnyObject, Signature, object_id
 from pioche.git.pointers import Pointer
 from pioche.git.trees import Edit, edit
 from pioche.names import EntryPath, Oid, Sha256
 from pioche.repos import cards, files, genesis, pulls, refs, revisions
 from pioche.repos.access import Repo
 from pioche.storage.contents import Content
+from pioche.storage.drafts import Spooled
 
 _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class AddFile:
-    """A regular file, kept in git."""
+    """A regular file, kept in git. One of many may wait outside of memory."""
 
     path: EntryPath
-    content: bytes
+    content: bytes | Spooled
+
+    @property
+    def size(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class _Draft:
     root: Oid
     objects: Objects
     stored: Mapping[Sha256, Content]
-    new: list[NewObject] = field(default_factory=list)
+    new: list[AnyObject] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     changes: dict[str, Edit] = field(default_factory=dict)
     pointers: dict[Oid, Pointer] = field(default_factory=dict)
@@ -196,7 +201,7 @@ def _apply(draft: _Draft, operation: Operation) -> None:
     match operation:
         case AddFile(path, content):
             if path == "README.md":
-                _check_card(content)
+                _check_card(content if isinstance(content, bytes) else content.read())
             _put(draft, path, content)
         case AddLargeFile(path, sha256, size):
             _put(draft, path, _pointer(draft.stored.get(sha256), path, sha256, size))
@@ -215,9 +220,14 @@ def _pointer(stored: Content | None, path: str, sha256: Sha256, size: int | None
     return pointer_format.build(sha256, stored.size)
 
 
-def _put(draft: _Draft, path: str, content: bytes) -> None:
-    oid = object_id("blob", content)
-    draft.new.append(("blob", content))
+def _put(draft: _Draft, path: str, content: bytes | Spooled) -> None:
+    if isinstance(content, bytes):
+        oid = object_id("blob", content)
+        draft.new.append(("blob", content))
+    else:
+        oid = content.oid
+        draft.new.append(content)
+        content = content.read() if content.size <= pointer_format.POINTER_BYTES_MAX else b""
     draft.changes[path] = (MODE_FILE, oid)
     pointer = pointer_format.parse(content)
     if pointer is not None:  # also for a regular file whose text is a pointer: every clone would take it for one
@@ -252,6 +262,6 @@ def _check_card(readme: bytes) -> None:
 def check_sizes(plan: Plan, *, file_bytes_max: int) -> None:
     """Regular files live in git, which is no place for large ones. Raises TooLarge, naming the file."""
     for operation in plan.operations:
-        if isinstance(operation, AddFile) and len(operation.content) > file_bytes_max:
+        if isinstance(operation, AddFile) and operation.size > file_bytes_max:
             limit = file_bytes_max // 2**20
             raise TooLarge(f"{operation.path!r} is larger than {limit} MiB: upload it as a large file (LFS or Xet)")

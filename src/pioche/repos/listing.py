@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.db.engine import Lookup
 from pioche.errors import EntryNotFound
 from pioche.git.objects import MODE_TREE, TreeEntry
 from pioche.names import DEFAULT_REF, Oid
@@ -37,6 +38,8 @@ class Page:
 
 def folder(repo: Repo, revision: Revision, path: str, *, after: str = "", limit: int = 1000) -> Page:
     """What is directly in a folder, folders first. Raises EntryNotFound when there is no such folder."""
+    if at_once := _folder_at_tip(repo, revision, path, after, limit + 1):
+        return _page(at_once, limit)
     with _table(repo, revision) as connection:
         if connection is not None:
             found = _folder_rows(connection, repo, path, after, limit + 1)
@@ -51,6 +54,8 @@ def folder(repo: Repo, revision: Revision, path: str, *, after: str = "", limit:
 
 def everything(repo: Repo, revision: Revision, path: str = "", *, after: str = "", limit: int = _EVERYTHING) -> Page:
     """All that is below a folder, each folder before what is in it, in byte order. Raises EntryNotFound."""
+    if at_once := _below_at_tip(repo, revision, path, after, limit + 1):
+        return _page(at_once, limit, marks_folders=False)
     with _table(repo, revision) as connection:
         if connection is not None:
             query = _select(repo).where(_below(path), _entries.c.path > after).order_by(_entries.c.path)
@@ -98,6 +103,50 @@ def with_last_commits(repo: Repo, revision: Revision, entries: list[Entry]) -> l
         entry if entry.last_commit else msgspec.structs.replace(entry, last_commit=found[entry.path])
         for entry in entries
     ]
+
+
+# --- from the table, in one statement -------------------------------------------------------------------------------
+
+# What is found is of this commit, whatever happens meanwhile; nothing found says nothing: look closer. On SQLite only,
+# where a page is read in a third of the time that SQLAlchemy takes for it.
+_COLUMNS = ", ".join(f"e.{column.name}" for column in ENTRY_COLUMNS)
+_AT_TIP = f"""
+    SELECT {_COLUMNS} FROM refs f JOIN entries e ON e.repo_id = f.repo_id
+    WHERE f.repo_id = :repo AND f.name = '{DEFAULT_REF}' AND f."commit" = :commit
+"""
+_IN_FOLDER = Lookup(
+    f"""
+    SELECT * FROM ({_AT_TIP} AND e.parent = :path AND e.mode = {MODE_TREE} AND e.path > :after_folder AND :folders
+                   ORDER BY e.path LIMIT :limit)
+    UNION ALL
+    SELECT * FROM ({_AT_TIP} AND e.parent = :path AND e.mode <> {MODE_TREE} AND e.path > :after_file
+                   ORDER BY e.path LIMIT :limit)
+    """
+)
+_ALL = Lookup(f"{_AT_TIP} AND e.path > :after ORDER BY e.path LIMIT :limit")
+_BELOW = Lookup(f"{_AT_TIP} AND e.path > :after AND e.path > :first AND e.path < :last ORDER BY e.path LIMIT :limit")
+
+
+def _folder_at_tip(repo: Repo, revision: Revision, path: str, after: str, limit: int) -> list[Entry]:
+    if not revision.is_tip or not repo.database.is_sqlite:
+        return []
+    is_folder = after.endswith("/")
+    place = {"repo": repo.id, "commit": revision.commit, "path": path, "limit": limit}
+    position = {
+        "folders": not after or is_folder,
+        "after_folder": after.rstrip("/"),
+        "after_file": "" if is_folder else after,
+    }
+    return list(starmap(Entry, repo.database.fetch_all_sync(_IN_FOLDER, {**place, **position})[:limit]))
+
+
+def _below_at_tip(repo: Repo, revision: Revision, path: str, after: str, limit: int) -> list[Entry]:
+    if not revision.is_tip or not repo.database.is_sqlite:
+        return []
+    place: dict[str, object] = {"repo": repo.id, "commit": revision.commit, "after": after, "limit": limit}
+    if path:
+        place |= {"first": f"{path}/", "last": f"{path}0"}  # see _below
+    return list(starmap(Entry, repo.database.fetch_all_sync(_BELOW if path else _ALL, place)))
 
 
 # --- from the table -------------------------------------------------------------------------------------------------

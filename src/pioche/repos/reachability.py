@@ -12,15 +12,18 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.errors import RevisionNotFound, Unavailable
 from pioche.git import program
 from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
+from pioche.git.program import GitFailed
 from pioche.git.snapshot import Ref, Snapshot
-from pioche.git.store import GitStore
+from pioche.git.store import GitStore, Objects
 from pioche.names import Oid, Sha256
 from pioche.repos.access import Repo
 
 _BATCH = 500
+_CHECK_SECONDS_MAX = 60  # a transaction waits for it
 _WALK_SECONDS_MAX = 6 * 3600
 
 
@@ -76,11 +79,28 @@ def _as_refs(git: GitStore, uid: str, start: Roots) -> Iterator[Ref]:
         yield Ref(f"refs/undo/r{number:08}", oid, peeled if peeled != oid else None)
 
 
+def check_whole(connection: sa.Connection, repo: Repo, tips: Sequence[Oid]) -> None:
+    """Everything that refs moved to `tips` in this transaction lead to is stored. Raises Unavailable when it is not:
+    something of it was collected since the caller looked."""
+    git, refs = repo.stores.git, schema.refs
+    if not tips or not git.exists(repo.uid):
+        return
+    others = sa.select(refs.c.target).where(refs.c.repo_id == repo.id, refs.c.target.not_in(tips)).distinct()
+    known = (
+        Ref(f"refs/heads/r{number:08}", Oid(oid)) for number, oid in enumerate(connection.execute(others).scalars())
+    )
+    with Snapshot(git.scratch, git.path(repo.uid), {}, known) as snapshot:
+        arguments = ["rev-list", "--objects", "--quiet", *tips, "--not", "--all"]
+        done = program.run(snapshot.path, arguments, timeout_s=_CHECK_SECONDS_MAX)
+    if done.returncode:
+        raise Unavailable("The repo was tidied up at this very moment: send this again")
+
+
 def new_pointers(repo: Repo, commit: Oid) -> Mapping[Oid, Pointer]:
     """The LFS pointers that `commit` reaches and no ref does: what has to be held by the repo before a ref may lead there.
 
     Nothing for a commit of a branch. One that no ref reaches is still there until it is collected, but its large files
-    may be gone.
+    may be gone. Raises RevisionNotFound when it was collected since the caller looked.
     """
     git = repo.stores.git
     if not git.exists(repo.uid):
@@ -92,10 +112,22 @@ def new_pointers(repo: Repo, commit: Oid) -> Mapping[Oid, Pointer]:
     found = dict[Oid, Pointer]()
     with Snapshot(git.scratch, git.path(repo.uid), {}, refs) as snapshot:
         arguments = ["rev-list", "--objects", "--no-object-names", commit, "--not", "--all"]
-        with program.lines(snapshot.path, arguments, timeout_s=_WALK_SECONDS_MAX) as lines:
-            for batch in _batches(line.rstrip(b"\n").decode() for line in lines):
-                found.update(_pointers(repo, batch))
+        try:
+            with program.lines(snapshot.path, arguments, timeout_s=_WALK_SECONDS_MAX) as lines:
+                for batch in _batches(line.rstrip(b"\n").decode() for line in lines):
+                    found.update(_pointers(repo, batch))
+        except GitFailed:
+            _check_there(git, repo.uid, commit)
+            raise
     return found
+
+
+def _check_there(git: GitStore, uid: str, commit: Oid) -> None:
+    """With eyes that remember nothing. Raises RevisionNotFound."""
+    try:
+        Objects(git.path(uid), {}, scratch=git.scratch).commit(commit)
+    except ObjectMissing:
+        raise RevisionNotFound(commit) from None
 
 
 def _pointers(repo: Repo, oids: Sequence[str]) -> Iterator[tuple[Oid, Pointer]]:

@@ -30,7 +30,7 @@ from pioche.git import pointers as pointer_format
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
-from pioche.repos import tip
+from pioche.repos import reachability, tip
 from pioche.repos.access import Repo
 from pioche.storage import collection, contents
 
@@ -87,12 +87,14 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
         collection.keep_out(connection)
-        _lock(connection, repo)
+        collected = _lock(connection, repo)
         _check_pointers(connection, repo, change.pointers.values())
         changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
         for item in changes:
             _check_ref(item)
             _move(connection, repo, caller, item)
+        if collected:
+            reachability.check_whole(connection, repo, [item.new for item in changes if item.new is not None])
         _refuse_nesting(connection, repo, changes)
         added = _store_pointers(connection, repo, change.pointers)
         if new_tip is not None:
@@ -103,7 +105,7 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
 
 # Made once: making a statement takes longer than running it.
 _LOCK = (
-    sa.select(schema.repos.c.id)
+    sa.select(schema.repos.c.epoch)
     .where(schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None))
     .with_for_update()
 )
@@ -122,10 +124,13 @@ _TOUCH = (
 )
 
 
-def _lock(connection: sa.Connection, repo: Repo) -> None:
-    """Changes of one repo wait for one another, so that what is looked at below stays as it was seen."""
-    if connection.execute(_LOCK, {"repo": repo.id}).first() is None:
+def _lock(connection: sa.Connection, repo: Repo) -> bool:
+    """Changes of one repo wait for one another, so that what is looked at below stays as it was seen. True when something
+    has been collected in the repo since it was opened."""
+    epoch = connection.execute(_LOCK, {"repo": repo.id}).scalar()
+    if epoch is None:
         raise RepoNotFound
+    return bool(epoch != repo.epoch)
 
 
 def _check_ref(change: RefChange) -> None:

@@ -5,7 +5,7 @@ durable; then one row and the link to the repo. Knowing a sha256 gives nothing: 
 uploaded to the repo, or by `link` from a repo the caller may read (invariant I5).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,15 +193,29 @@ class Contents:
         """
         with translated():
             size = draft.stat().st_size
-        if not (self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256)):
-            self._blobs.put(blob_key(sha256), draft)
-            with self._linking() as connection:
-                _lose_chunks(connection, sha256)
-                if insert_content(connection, Content(sha256, size, "blob", None)):
-                    collection.claim(connection, self._blobs, blob_key(sha256))
-                insert_links(connection, repo_id, uploader_id, [sha256])
+        self._adopt(repo_id, uploader_id, sha256, size, lambda key: self._blobs.put(key, draft))
         with translated():
             draft.unlink(missing_ok=True)
+
+    def adopt_stored(self, repo_id: int, uploader_id: int, sha256: Sha256, size: int, stored: str) -> None:
+        """As `adopt`, for bytes that lie in the store already, under the key `stored`, where nobody else can write."""
+
+        def put(key: str) -> None:
+            if self._blobs.size(key) != size:
+                self._blobs.move(stored, key)
+
+        self._adopt(repo_id, uploader_id, sha256, size, put)
+        self._blobs.delete(stored)
+
+    def _adopt(self, repo_id: int, uploader_id: int, sha256: Sha256, size: int, put: Callable[[str], None]) -> None:
+        if self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256):
+            return
+        put(blob_key(sha256))
+        with self._linking() as connection:
+            _lose_chunks(connection, sha256)
+            if insert_content(connection, Content(sha256, size, "blob", None)):
+                collection.claim(connection, self._blobs, blob_key(sha256))
+            insert_links(connection, repo_id, uploader_id, [sha256])
 
     def _link_chunks(self, repo_id: int, uploader_id: int, sha256: Sha256) -> bool:
         """False when the chunks were collected meanwhile: then the draft is all there is."""

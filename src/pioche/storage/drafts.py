@@ -4,12 +4,13 @@ import hashlib
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pioche.errors import ContentMismatch
-from pioche.names import Sha256
+from pioche.errors import ContentMismatch, Unavailable
+from pioche.names import Oid, Sha256
 from pioche.storage.disk import translated
 
 _VECTORS_MAX = 1024  # IOV_MAX on Linux
@@ -63,6 +64,55 @@ class Draft:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class Spool:
+    """Many small files that wait outside of memory, one behind the other in a file without a name: it is gone with the last
+    of them, and when the process dies. Not safe for two threads at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """The file is made in `folder` at the first `add`."""
+        self._folder = folder
+        self._end = 0
+        self.descriptor = -1
+
+    def add(self, data: bytes, oid: Oid) -> "Spooled":
+        """`oid` is what git will call it. Raises OutOfSpace, Unavailable."""
+        with translated():
+            if self.descriptor < 0:
+                path = self._folder / f"spool-{secrets.token_hex(12)}"
+                self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                path.unlink()
+            write_all(self.descriptor, [data], self._end)
+        spooled = Spooled(self, self._end, len(data), oid)
+        self._end += len(data)
+        return spooled
+
+    def __del__(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """One file in a spool. `size` in bytes."""
+
+    spool: Spool
+    start: int
+    size: int
+    oid: Oid
+
+    def read(self) -> bytes:
+        """Raises Unavailable."""
+        pieces, position, end = list[bytes](), self.start, self.start + self.size
+        while position < end:
+            with translated():
+                piece = os.pread(self.spool.descriptor, end - position, position)
+            if not piece:
+                raise Unavailable("What was sent cannot be read back: send it again")
+            pieces.append(piece)
+            position += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def write_all(descriptor: int, pieces: Sequence[bytes | memoryview], position: int | None = None) -> None:

@@ -116,14 +116,13 @@ class Scrubber:
             now = Pass(started_at=now_ms())
             log.info("scrub began")
         self._began, self._read = time.monotonic(), 0
-        while time.monotonic() < self._began + seconds:
-            after = self._step(now, known)
-            if after is None:
-                self._finish(now)
-                return False
+        while (after := self._step(now, known)) is not None:
             now = after
-        self._save(now, known)
-        return True
+            if time.monotonic() >= self._began + seconds:
+                self._save(now, known)
+                return True
+        self._finish(now)
+        return False
 
     def _step(self, now: Pass, known: Notes) -> Pass | None:
         """The pass after one more item; None at its end."""

@@ -13,7 +13,7 @@ from pioche.git.store import GitStore
 from pioche.jobs import leases, queue
 from pioche.jobs.outbox import Dispatcher
 from pioche.observe import log, metrics
-from pioche.storage import incoming
+from pioche.storage import grants, incoming
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.collection import usage
 from pioche.upkeep.collection.options import Options
@@ -22,6 +22,7 @@ from pioche.upkeep.fsck.scene import Scene
 from pioche.upkeep.scrub import Scrubber
 
 _PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
+_THOROUGH_SECONDS = 86_400
 _UNTOUCHED_SECONDS = 3600.0
 _SCRUB_LOOK_SECONDS = 3600
 _SCRUB_SLICE_SECONDS = 20.0
@@ -34,12 +35,16 @@ class SweepIncoming:
     attempts_max = 3
     every_seconds: int | None = 1800
 
-    def __init__(self, database: Database, data_dir: Path) -> None:
+    def __init__(self, database: Database, data_dir: Path, blobs: BlobStore | None = None) -> None:
+        """`blobs`: a store that clients may write to, whose `incoming/` is swept as well."""
         self._database = database
         self._data_dir = data_dir
+        self._blobs = blobs
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
         count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
+        if self._blobs is not None:
+            count += grants.sweep(self._database, self._blobs, untouched_seconds=_UNTOUCHED_SECONDS)
         if count:
             log.info("incoming swept", count=count)
 
@@ -50,6 +55,8 @@ class Collect:
 
     kind = "gc"
     attempts_max = 1
+    options = Options(thorough=False)
+    wait_seconds = 0
 
     def __init__(self, config: Config, database: Database, blobs: BlobStore, git: GitStore) -> None:
         self.every_seconds: int | None = config.gc_seconds or None
@@ -58,8 +65,8 @@ class Collect:
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
         try:
-            with leases.held(self._database, leases.COLLECTION, "gc") as lease:
-                report = self._collector.run(Options(), still_held=lease.check)
+            with leases.held(self._database, leases.COLLECTION, "gc", wait_seconds=self.wait_seconds) as lease:
+                report = self._collector.run(self.options, still_held=lease.check)
         except leases.Busy as busy:
             log.info("not collected", reason=busy.message)
             return
@@ -88,6 +95,19 @@ class Scrub:
         if self.every_seconds is not None and self._scrubber.run(seconds=_SCRUB_SLICE_SECONDS):
             with self._database.write() as connection:
                 queue.enqueue(connection, self.kind)
+
+
+class CollectThoroughly(Collect):
+    """Once a day also what takes a look at every file, every repo's git objects and every xorb."""
+
+    kind = "gc.thorough"
+    options = Options()
+    wait_seconds = 600
+
+    def __init__(self, config: Config, database: Database, blobs: BlobStore, git: GitStore) -> None:
+        super().__init__(config, database, blobs, git)
+        if self.every_seconds is not None:
+            self.every_seconds = max(self.every_seconds, _THOROUGH_SECONDS)
 
 
 class PruneEvents:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pioche.errors import Corrupt
+from pioche.errors import Corrupt, Unavailable
 from pioche.git.genesis import genesis
 from pioche.git.objects import ObjectMissing, object_id
 from pioche.git.store import GitStore
@@ -63,7 +63,7 @@ def test_what_is_half_written_or_half_deleted_lies_where_it_is_swept(
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", _fails)
         patch.setattr("os.unlink", _fails)  # as if killed: nothing is tidied up
-        with pytest.raises(PermissionError):
+        with pytest.raises(Unavailable):
             store.write(UID, [("blob", b"y")])
     assert sorted(store.root.rglob("*")) == repo
     with monkeypatch.context() as patch:

@@ -16,6 +16,7 @@ from pioche.protocols.lfs.signed import Signer, Use
 from pioche.protocols.lfs.transfers import LABEL
 from pioche.repos.access import Action, Repo
 from pioche.storage.contents import Content
+from pioche.storage.grants import GRANT_BYTES_MAX, Grants
 from pioche.storage.uploads import PARTS_MAX, Upload
 
 OBJECTS_MAX = 1000
@@ -124,6 +125,7 @@ def _upload(
     here = {sha256: content for sha256, content in held.items() if contents.is_whole(content)}
     wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
     parts = {} if by_xet else _begin_parts(request, repo, body, wanted)
+    grants = {} if by_xet or parts else _begin_grants(request, repo, wanted)
     objects = list[dict[str, object]]()
     for item in body.objects:
         fault, content = fault_of(item), here.get(Sha256(item.oid))
@@ -134,7 +136,11 @@ def _upload(
         elif by_xet is not None:
             objects.append(_allowed(Sha256(item.oid), item.size, {"upload": by_xet}))
         else:
-            objects.append(_upload_of(item, parts.get(Sha256(item.oid)), signer))
+            sha256 = Sha256(item.oid)
+            if sha256 in parts:
+                objects.append(_parts_of(item, parts[sha256], signer, request.hub.grants))
+            else:
+                objects.append(_upload_of(item, grants.get(sha256), signer, request.hub.grants))
     transfer = "xet" if by_xet and wanted else "multipart" if parts else "basic"
     return {"transfer": transfer, "objects": objects, "hash_algo": "sha256"}
 
@@ -152,21 +158,45 @@ def _begin_parts(request: Request, repo: Repo, body: Batch, wanted: Mapping[Sha2
     return {upload.sha256: upload for upload in begun}
 
 
-def _upload_of(item: BatchObject, upload: Upload | None, signer: Signer) -> dict[str, object]:
+def _begin_grants(request: Request, repo: Repo, wanted: Mapping[Sha256, int]) -> dict[Sha256, Upload]:
+    """Uploads in one part that go straight to the store, where that is offered and the store takes so much at once."""
+    files = [(sha256, size) for sha256, size in wanted.items() if 0 < size <= GRANT_BYTES_MAX]
+    if request.hub.grants is None or not files:
+        return {}
+    seconds, user_id = request.hub.config.upload_url_seconds, request.caller.user_id
+    begun = request.hub.uploads.begin(repo.id, user_id, files, part_bytes=GRANT_BYTES_MAX, seconds=seconds)
+    return {upload.sha256: upload for upload in begun}
+
+
+def _upload_of(item: BatchObject, upload: Upload | None, signer: Signer, grants: Grants | None) -> dict[str, object]:
+    """In one piece: through the hub, or to the store; then `verify` is what makes a file of it."""
+    sha256 = Sha256(item.oid)
+    base = signer.base(sha256)
+    if upload is not None and grants is not None:
+        send = _address(grants.url(upload, 1, seconds=signer.seconds), signer)
+        verify = f"{base}/verify{signer.query(Use.VERIFY, sha256, upload.id)}&upload={upload.id}"
+    else:
+        query = signer.query(Use.UPLOAD, sha256, str(item.size))
+        send = _address(f"{base}{query}&size={item.size}", signer)
+        verify = f"{base}/verify{signer.query(Use.VERIFY, sha256)}"
+    return _allowed(sha256, item.size, {"upload": send, "verify": _address(verify, signer)})
+
+
+def _parts_of(item: BatchObject, upload: Upload, signer: Signer, grants: Grants | None) -> dict[str, object]:
     sha256 = Sha256(item.oid)
     base = signer.base(sha256)
     verify = _address(f"{base}/verify{signer.query(Use.VERIFY, sha256)}", signer)
-    if upload is None:
-        query = signer.query(Use.UPLOAD, sha256, str(item.size))
-        send = _address(f"{base}{query}&size={item.size}", signer)
-    else:
-        place = f"{base}/parts/{upload.id}"
-        send = _address(place + signer.query(Use.COMPLETE, sha256, upload.id), signer)
-        query = signer.query(Use.PART, sha256, upload.id)
-        # In the order of their numbers: the git-lfs agent takes them as they come (clients.md section 5).
-        send["header"] = {"chunk_size": str(upload.part_bytes)} | {
-            str(number): f"{place}/{number}{query}" for number in range(1, upload.part_count + 1)
-        }
+    place = f"{base}/parts/{upload.id}"
+    send = _address(place + signer.query(Use.COMPLETE, sha256, upload.id), signer)
+    query = signer.query(Use.PART, sha256, upload.id)
+
+    def url(number: int) -> str:
+        return grants.url(upload, number, seconds=signer.seconds) if grants else f"{place}/{number}{query}"
+
+    # In the order of their numbers: the git-lfs agent takes them as they come (clients.md section 5).
+    send["header"] = {"chunk_size": str(upload.part_bytes)} | {
+        str(number): url(number) for number in range(1, upload.part_count + 1)
+    }
     return _allowed(sha256, item.size, {"upload": send, "verify": verify})
 
 

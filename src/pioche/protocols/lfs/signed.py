@@ -23,6 +23,7 @@ class Use(StrEnum):
     UPLOAD = "lfs-upload"
     """`subject` is the announced size."""
     VERIFY = "lfs-verify"
+    """`subject` is the upload's id when the bytes went straight to the store."""
     PART = "lfs-part"
     """`subject` is the upload's id: one signature for all of its parts."""
     COMPLETE = "lfs-complete"

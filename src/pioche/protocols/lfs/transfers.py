@@ -104,11 +104,14 @@ async def complete(request: Request) -> Response:
 
 async def verify(request: Request) -> Response:
     """`POST /lfs/{repo}/{oid}/verify`: 200 says that the file is here, for good, and as large as the client thinks."""
-    claim = signed.claim(request, Use.VERIFY)
+    granted = request.query.get("upload") or ""
+    claim = signed.claim(request, Use.VERIFY, granted)
     repo, sha256 = await claim.open(request), claim.sha256
     body = await request.json(Verification)
     if body.oid != sha256:
         raise Unprocessable(f"This address verifies {sha256}, not {body.oid[:100]!r}")
+    if granted:
+        await _take_from_store(request, repo, granted)
     content = await request.hub.contents.locate(repo.id, sha256)
     if content.size != body.size:
         raise Unprocessable(f"This object has {content.size} bytes, not {body.size}")
@@ -120,6 +123,17 @@ class Verification(msgspec.Struct):
 
     oid: str
     size: int
+
+
+async def _take_from_store(request: Request, repo: Repo, upload_id: str) -> None:
+    """What was sent straight to the store becomes the file. Nothing happens when it has become it before."""
+    try:
+        begun = await request.run(request.hub.uploads.get, upload_id)
+    except ContentNotFound:
+        return  # finished before, or expired: what counts is whether the file is in the repo
+    if begun.repo_id != repo.id or begun.user_id != request.caller.user_id:
+        raise SignatureExpired("This address was made for another upload")
+    await _complete(request, begun)
 
 
 async def _open_upload(request: Request, use: Use) -> tuple[Repo, Sha256, Upload | None]:
@@ -136,9 +150,10 @@ async def _open_upload(request: Request, use: Use) -> tuple[Repo, Sha256, Upload
 
 
 async def _complete(request: Request, begun: Upload) -> None:
+    complete = request.hub.grants.complete if request.hub.grants else request.hub.uploads.complete
     for _ in range(int(_BUSY_SECONDS_MAX / _BUSY_STEP_SECONDS)):
         try:
-            return await threads.run_long(request.hub.uploads.complete, begun)
+            return await threads.run_long(complete, begun)
         except Busy:
             await asyncio.sleep(_BUSY_STEP_SECONDS)
     raise Unavailable("Another request is completing this upload: try again")

@@ -1,7 +1,7 @@
 """The tables of Xet: tokens on the hub, and the CAS below `/cas/{instance epoch}/{repo uid}-{repo epoch}`."""
 
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.xet import downloads, errors, tokens, uploads
+from pioche.protocols.xet import downloads, errors, grants, tokens, uploads
 from pioche.repos.access import Action
 
 _CAS = "/cas/{instance}/{store}"
@@ -25,7 +25,8 @@ CAS = Protocol(
     "xet-cas",
     (
         Route("GET", _CAS + "/v1/chunks/{prefix}/{hash}", Needs.SIGNATURE, uploads.query_chunk),
-        Route("POST", _CAS + "/v1/xorb-grants/{prefix}/{hash}", Needs.SIGNATURE, uploads.no_grant),
+        Route("POST", _CAS + "/v1/xorb-grants/{prefix}/{hash}", Needs.SIGNATURE, grants.grant),
+        Route("POST", _CAS + "/v1/xorb-commits/{prefix}/{hash}/grant/{id}", Needs.SIGNATURE, grants.commit),
         Route("POST", _CAS + "/v1/xorbs/{prefix}/{hash}", Needs.SIGNATURE, uploads.put_xorb, _STREAM),
         Route("POST", _CAS + "/v1/shards", Needs.SIGNATURE, uploads.put_shard, _STREAM),
         Route("POST", _CAS + "/v2/shards", Needs.SIGNATURE, uploads.put_shard_streaming, _STREAM),

@@ -21,7 +21,7 @@ from pioche.storage.xet.shards import SHARD_BYTES_MAX
 from pioche.storage.xet.xorbs import XORB_STORED_BYTES_MAX
 
 # Footers of other tools list the chunks once more; they are received, and dropped.
-_XORB_BODY_BYTES_MAX = XORB_STORED_BYTES_MAX + (1 << 20)
+XORB_BODY_BYTES_MAX = XORB_STORED_BYTES_MAX + (1 << 20)
 # A refusal found this quickly is a plain status; after that the answer has begun and only its last line can tell.
 _QUIET_SECONDS = 10
 # The clients give up reading after 300 s without a byte.
@@ -41,7 +41,7 @@ async def put_xorb(request: Request) -> Response:
     """`POST /v1/xorbs/default/{hash}`. Verified before 200: no client checks what it downloads."""
     session = await tokens.writer(request)
     name = from_text(request.params["hash"])
-    async with draft(request, _XORB_BODY_BYTES_MAX) as path:
+    async with draft(request, XORB_BODY_BYTES_MAX) as path:
         put = request.hub.xet.uploads.put_xorb
         inserted = await request.run(put, session.repo.id, session.caller.user_id, name, path)
     return json_response({"was_inserted": inserted})
@@ -64,11 +64,6 @@ async def put_shard_streaming(request: Request) -> Response:
         registration.result()
         return Response(200, _NDJSON, _line({"type": "result", "result": 1}))
     return Response(200, _NDJSON, StreamSource(_progress(registration)))
-
-
-async def no_grant(_request: Request) -> Response:
-    """Grants send bytes straight to an object store. Exactly 404 means: send them here (405 would end the upload)."""
-    return json_response({"error": "Upload grants are not offered: send the xorb here"}, status=404)
 
 
 async def drop_telemetry(_request: Request) -> Response:

@@ -5,7 +5,8 @@ Keys are relative, `/`-separated and made by us alone: `blobs/ab/cd/<sha256>`, `
 (docs/formats/store-layout.md).
 """
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -84,8 +85,23 @@ class HasSignedUrls(Protocol):
         [start, end) in one Range header."""
         ...
 
+
+@runtime_checkable
+class TakesGrants(Protocol):
+    """The extra power of a store that clients can write to: below `incoming/`, where nothing is taken for true."""
+
     def signed_put(self, key: str, *, size: int, seconds: int) -> str:
         """Where exactly `size` bytes may be sent for so long, again and again; they appear under `key`."""
+        ...
+
+    def copy(self, key: str, to: str) -> int | None:
+        """Puts the bytes of `key` under `to` as well, over what was there, without moving them through the hub where the
+        store can. Returns their size, or None when there are none."""
+        ...
+
+    def put_stream(self, key: str, pieces: Callable[[], Iterator[bytes]], size: int) -> None:
+        """As `put`, over what was there, for bytes that are nowhere whole. `pieces` may be asked for again, and fails as it
+        likes: then nothing is put."""
         ...
 
 
@@ -95,8 +111,8 @@ def grant_key(grant: str, part: int = 1) -> str:
 
 
 def sealed_key(grant: str) -> str:
-    """A copy of what a client wrote, where it cannot write any more: what is verified there stays as it was."""
-    return f"incoming/{grant}/sealed"
+    """For a copy of what a client wrote, where it cannot write: what is verified there stays as it was. New each time."""
+    return f"incoming/{grant}/sealed-{secrets.token_hex(8)}"
 
 
 def blob_key(sha256: str) -> str:

@@ -28,9 +28,8 @@ class LocalBlobs:
     def put(self, key: str, source: Path) -> None:
         target = self.path(key)
         with translated():
-            if self._has(key, source.stat().st_size):
+            if self._is_durable(key, source.stat().st_size):
                 source.unlink()
-                sync_folder(target.parent)  # another process may have renamed it a moment ago, unsynced
                 return
             # Nothing there yet, or a file that somebody wrote to: whole bytes take its place at once.
             seal(source, target.name)
@@ -40,8 +39,9 @@ class LocalBlobs:
             sync_folder(target.parent)
 
     def put_bytes(self, key: str, data: bytes) -> None:
-        if self._has(key, len(data)):
-            return
+        with translated():
+            if self._is_durable(key, len(data)):
+                return
         draft = self._root / "incoming" / f"blob-{secrets.token_hex(8)}"
         try:
             with translated():
@@ -49,11 +49,6 @@ class LocalBlobs:
             self.put(key, draft)
         finally:
             draft.unlink(missing_ok=True)
-
-    def _has(self, key: str, size: int) -> bool:
-        """The bytes are there, and nobody has written to them."""
-        found = _status(self.path(key))
-        return found is not None and found.st_size == size and is_sealed(found, self.path(key).name)
 
     def size(self, key: str) -> int | None:
         found = _status(self.path(key))
@@ -91,6 +86,17 @@ class LocalBlobs:
                 source.replace(target)
                 sync_folder(target.parent)
                 sync_folder(source.parent)
+
+    def _is_durable(self, key: str, size: int) -> bool:
+        """The bytes are there, and nobody has written to them; then they outlive a power cut from here on. Another process
+        may have put them in place a moment ago, with its folders not synced yet; the bytes were synced before that."""
+        found = _status(self.path(key))
+        if found is None or found.st_size != size or not is_sealed(found, self.path(key).name):
+            return False
+        folder = self.path(key).parent
+        self._make_folder(folder)
+        sync_folder(folder)
+        return True
 
     def _make_folder(self, folder: Path) -> None:
         """Makes `folder` and syncs every parent's entry for it, once a process: a folder that is there may have been

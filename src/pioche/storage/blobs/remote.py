@@ -78,9 +78,6 @@ class RemoteBlobs:
                 self._check_size(key, len(data))
 
     def put_stream(self, key: str, pieces: Callable[[], Iterator[bytes]], size: int) -> None:
-        """As `put`, over what was there, for bytes that are nowhere whole. `pieces` may be asked for again, and fails as it
-        likes: then nothing is put."""
-
         def send(store: Any) -> None:
             how = _in_parts(size)
             writer = obstore.open_writer(
@@ -167,7 +164,6 @@ class RemoteBlobs:
             self._call(obstore.delete, key)
 
     def copy(self, key: str, to: str) -> int | None:
-        """Puts the bytes of `key` under `to` as well, over what was there; returns their size, or None when there are none."""
         size = self.size(key)
         if size is None:
             return None

@@ -43,6 +43,15 @@ class _Proved:
     sha256: Sha256
 
 
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A verified xorb: a local file, whose bytes may lie in the store as well, under the key `stored`."""
+
+    table: ChunkTable
+    draft: Path
+    stored: str | None = None
+
+
 class XetUploads:
     """`file_bytes_max` bounds what one file may be."""
 
@@ -52,27 +61,30 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path) -> bool:
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path, *, stored: str | None = None) -> bool:
         """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
         before: whether others did is not told.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
         mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
-        there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in for it;
-        RepoNotFound.
+        there. With `stored`, the draft's bytes lie in the store under that key as well, where nobody else can write, and are
+        moved from there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in
+        for it; RepoNotFound.
         """
         with draft.open("rb") as body:
             table = verify(body, name)
         if draft.stat().st_size > table.stored_bytes:
             os.truncate(draft, table.stored_bytes)
-        return self._take_in(name, table, draft, lambda kept: self._record_sent(repo_id, user_id, to_text(name), kept))
+            stored = None
+        received = _Received(table, draft, stored)
+        return self._take_in(name, received, lambda kept: self._record_sent(repo_id, user_id, to_text(name), kept))
 
     def keep_xorb(self, name: bytes, table: ChunkTable, draft: Path) -> None:
         """Takes over a xorb that the hub made itself, as durable as one that was sent. Files have to name it before long:
         nobody else is known to want it."""
-        self._take_in(name, table, draft, lambda kept: self._record_made(to_text(name), kept))
+        self._take_in(name, _Received(table, draft), lambda kept: self._record_made(to_text(name), kept))
 
-    def _take_in(self, name: bytes, table: ChunkTable, draft: Path, record: Callable[[ChunkTable], bool]) -> bool:
+    def _take_in(self, name: bytes, received: _Received, record: Callable[[ChunkTable], bool]) -> bool:
         """Bytes first, then `record` with the table of what is stored; returns what that says."""
         text = to_text(name)
         known = self._known_table(text)
@@ -81,26 +93,32 @@ class XetUploads:
             with leases.held(self._database, f"xorb {text}", "an upload", wait_seconds=_WAIT_SECONDS):
                 known = self._known_table(text)
                 if known is None:
-                    self._blobs.put(xorb_key(text), draft)
-                    return record(table)
-        self._mend(name, known, table, draft)
-        draft.unlink(missing_ok=True)
+                    self._put(xorb_key(text), received)
+                    return record(received.table)
+        self._mend(name, known, received)
+        received.draft.unlink(missing_ok=True)
         return record(known)
+
+    def _put(self, key: str, received: _Received) -> None:
+        if received.stored is None or self._blobs.size(key) is not None:
+            self._blobs.put(key, received.draft)
+        else:
+            self._blobs.move(received.stored, key)
 
     def _known_table(self, name: str) -> ChunkTable | None:
         with self._database.read() as connection:
             found = connection.execute(sa.select(schema.xorbs.c.chunks).filter_by(hash=name)).scalar()
         return None if found is None else ChunkTable(bytes(found))
 
-    def _mend(self, name: bytes, known: ChunkTable, table: ChunkTable, draft: Path) -> None:
-        """Looks whether the stored xorb is what its row says; if not, the draft takes its place, where it can."""
+    def _mend(self, name: bytes, known: ChunkTable, received: _Received) -> None:
+        """Looks whether the stored xorb is what its row says; if not, what came takes its place, where it can."""
         key = xorb_key(to_text(name))
         if _is_whole(self._blobs, key, name, known):
             return
-        if known != table:
+        if known != received.table:
             raise Corrupt(f"The stored xorb {to_text(name)} is damaged, and yours is compressed in another way")
         self._blobs.delete(key)
-        self._blobs.put(key, draft)
+        self._blobs.put(key, received.draft)
 
     def register(self, repo_id: int, user_id: int, body: bytes, may_read: MayRead) -> None:
         """Makes the files of a shard exist in the repo. All or nothing; doing it twice succeeds.

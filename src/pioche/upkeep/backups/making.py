@@ -62,7 +62,7 @@ def make(source: Source, place: Place, *, keep: int = 0, wait_seconds: float = 0
     with leases.held(source.database, leases.COLLECTION, "backup", wait_seconds=wait_seconds) as lease:
         place.prepare()
         generations.claim(place, instance.identity(source.database))
-        for folder in (place.scratch, source.scratch):
+        for folder in (source.scratch, place.scratch):  # which may be inside it
             _empty(folder)
         with Known(source.scratch / "known.db") as known:
             run = _Run(source, place, known, progress)

@@ -6,7 +6,7 @@ from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.git.store import GitStore
 from pioche.storage.blobs import BlobStore
-from pioche.upkeep.collection import contents, leftovers, links, repos, xorbs
+from pioche.upkeep.collection import contents, leftovers, links, packs, repacking, repos, xorbs
 from pioche.upkeep.collection.context import Context
 from pioche.upkeep.collection.options import Options, Times
 from pioche.upkeep.collection.report import Report
@@ -37,8 +37,17 @@ class Collector:
         links.collect(run)
         contents.collect(run)
         xorbs.collect(run)
+        if options.thorough:
+            packs.collect(run)
         if options.thorough and options.repo_ids is None:
-            repos.collect_folders(run)
-            leftovers.collect_orphans(run)
-            leftovers.collect_shards(run)
+            _look_through_everything(run)
         return report
+
+
+def _look_through_everything(run: Context) -> None:
+    repacking.collect(run)
+    if run.options.now and not run.options.dry_run:
+        xorbs.collect(run)  # those that were written anew just now
+    repos.collect_folders(run)
+    leftovers.collect_orphans(run)
+    leftovers.collect_shards(run)

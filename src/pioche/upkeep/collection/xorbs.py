@@ -72,7 +72,7 @@ def _collect(run: Context, sizes: dict[str, int]) -> None:
             unused = list(connection.execute(sa.select(_xorbs.c.hash).where(here, _is_part_of_none())).scalars())
             doomed = _without_remembered(run, connection, _not_sent_lately(run, connection, unused), sizes)
             if run.options.now:
-                raise_epochs(connection, {row.repo_id for row in connection.execute(_memories(run, doomed))})
+                raise_epochs(connection, {row.repo_id for row in connection.execute(memories(run, doomed))})
             connection.execute(_links.delete().where(_links.c.hash.in_(doomed)))
             connection.execute(_xorbs.delete().where(_xorbs.c.hash.in_(doomed)))
             collection.condemn(connection, [(xorb_key(name), sizes[name]) for name in doomed])
@@ -93,12 +93,12 @@ def _not_sent_lately(run: Context, connection: sa.Connection, names: list[str]) 
 def _without_remembered(run: Context, connection: sa.Connection, names: list[str], sizes: dict[str, int]) -> list[str]:
     if run.options.now:
         return names
-    remembered = {row.hash for row in connection.execute(_memories(run, names))}
+    remembered = {row.hash for row in connection.execute(memories(run, names))}
     run.report.remembered += sum(sizes[name] for name in remembered)
     return [name for name in names if name not in remembered]
 
 
-def _memories(run: Context, names: Iterable[str]) -> "sa.Select[str, int]":
+def memories(run: Context, names: Iterable[str]) -> "sa.Select[str, int]":
     """(xorb, repo) that clients of living repos remember by the address that they would use today."""
     same_epoch = (_repos.c.id == _remembered.c.repo_id) & (_repos.c.epoch == _remembered.c.epoch)
     return (
