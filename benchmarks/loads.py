@@ -19,7 +19,7 @@ from benchmarks.measure import Sample, timed
 
 _PIECE = 1 << 20
 _CONNECTIONS = 32
-_SECONDS = 5
+_SECONDS = 3
 
 
 def get(url: str, token: str | None, first: int = 0, last: int | None = None) -> int:
@@ -126,7 +126,7 @@ def heads(url: str, token: str | None, pid: int) -> Sample:
 
 
 def ask_in_turn(clients: dict[int, socket.socket], request: bytes) -> Iterator[float]:
-    """Asks on each connection as soon as it has answered; yields how long each answer took, for five seconds."""
+    """Asks on each connection as soon as it has answered; yields how long each answer took, for three seconds."""
     poll, asked = select.epoll(), dict[int, float]()
     for number, client in clients.items():
         poll.register(number, select.EPOLLIN)

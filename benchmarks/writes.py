@@ -1,6 +1,7 @@
 """Uploads, commits, new repos."""
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ def uploads(bench: Bench) -> list[Row]:
     target = f"{bench.nginx.url}/put"
 
     def reference() -> Sample:
+        _give_back_cache(bench.hub.data_dir)
         return loads.put(target, {}, bench.file, bench.nginx.pid)
 
     def by_lfs() -> Sample:
@@ -42,6 +44,16 @@ def uploads(bench: Bench) -> list[Row]:
     return [*rows, _many_uploads(bench)]
 
 
+def _give_back_cache(folder: Path) -> None:
+    """Pages of what was uploaded before, as nginx gives back its own by deleting the file: in a virtual machine a page that
+    was never used costs ten times one that was, and only the hub keeps its files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
 def _upload(pair: Pair, grown_mib: float) -> Row:
     ours, theirs = (statistics.median(sample.rate for sample in runs) / 1e6 for runs in (pair.hub, pair.reference))
     goals = [
@@ -50,7 +62,8 @@ def _upload(pair: Pair, grown_mib: float) -> Row:
         Goal(grown_mib, 64, "MiB of memory more"),
     ]
     limits = (
-        "hashing takes 0.6 CPU s/GB, receiving and writing the rest, and the file is synced, which nginx does not do;"
+        "hashing takes 0.6 CPU s/GB, a page of the cache 0.3 where the machine had it before and 2.4 where a virtual"
+        " machine gets it from its host, receiving the rest; the file is synced, which nginx does not do;"
         " over Xet the client's chunking and hashing runs on the same cores and its time counts"
     )
     return Row(pair.name, f"{ours:,.0f} MB/s, reference {theirs:,.0f}", goals, limits)

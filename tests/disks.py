@@ -1,6 +1,7 @@
 """Small disks of their own for tests: a file system in memory that can be filled, frozen and thawed."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,3 +49,50 @@ def mounted(path: Path, size_mib: int) -> Iterator[Disk]:
         yield Disk(path)
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@dataclass(frozen=True)
+class FailingDisk:
+    """An ext4 file system in a file, mounted at `path`."""
+
+    path: Path
+    image: Path
+
+    def fail(self) -> None:
+        """As after an error of the medium: from here on it can only be read, for those who have files open too."""
+        device = subprocess.run(
+            ["findmnt", "-no", "SOURCE", str(self.path)], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error").write_text("1")
+
+    def mend(self) -> None:
+        """Checked and mounted again, by an operator. Nobody has files open."""
+        subprocess.run(["umount", str(self.path)], check=True)
+        done = subprocess.run(["e2fsck", "-fy", str(self.image)], capture_output=True, check=False)
+        assert done.returncode < 4, done.stdout
+        self.mount()
+
+    def mount(self) -> None:
+        options = "loop,errors=remount-ro"
+        done = subprocess.run(
+            ["mount", "-o", options, str(self.image), str(self.path)], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("this user may not mount a file system")
+
+
+@contextmanager
+def failing(folder: Path, size_mib: int) -> Iterator[FailingDisk]:
+    """Skips the test where nothing may be mounted, or there is no ext4."""
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("there is no mkfs.ext4")
+    disk = FailingDisk(folder / "failing", folder / "failing.img")
+    disk.path.mkdir(parents=True)
+    with disk.image.open("wb") as file:
+        file.truncate(size_mib * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(disk.image)], capture_output=True, check=True)
+    disk.mount()
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk.path)], check=True)

@@ -31,7 +31,7 @@ from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
-from pioche.storage import incoming
+from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
@@ -80,7 +80,8 @@ def open_blobs(config: Config) -> BlobStore:
     return open_store(config)
 
 
-def _check_store(config: Config) -> None:
+def check_store(config: Config) -> None:
+    """Whether the object store that the settings name can be used, if they name one. Raises ConfigError."""
     if config.storage_url:
         with _extra_for("storage_url", "s3"):
             from pioche.storage.blobs.connect import check
@@ -100,7 +101,7 @@ def prepare(config: Config) -> None:
     """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
     restoring.refuse_unfinished(config.data_dir)
     prepare_data_dir(config)
-    _check_store(config)
+    check_store(config)
     database = Database(config)
     try:
         migrate.upgrade(database)
@@ -120,6 +121,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
     try:
         if is_alone:
             incoming.sweep(database, config.data_dir, untouched_seconds=0)
+        ballast.keep(config.data_dir)
         return first_administrator(database)
     finally:
         database.close()

@@ -218,10 +218,12 @@ def _known(key: str, shown: str, known: "Mapping[str, Field[Any]]") -> "Field[An
 def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
     named = environ.get(CONFIG_FILE)
     path = Path(named or "pioche.toml")
-    if not named and not path.exists():
-        return {}
     try:
         return tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        if not named:
+            return {}
+        raise ConfigError(CONFIG_FILE, f"cannot read {path}: {error.strerror}") from None
     except OSError as error:
         raise ConfigError(CONFIG_FILE, f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

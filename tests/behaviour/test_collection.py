@@ -43,7 +43,7 @@ class Hours:
                     if name in table.c and table is not schema.events:
                         connection.execute(table.update().values({name: table.c[name] - shift}))
         for path in self.core.hub.config.data_dir.rglob("*"):
-            if path.is_file() and "pioche.db" not in path.name:
+            if "pioche.db" not in path.name:
                 found = path.stat()
                 os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns - shift * 1_000_000))
 

@@ -22,6 +22,7 @@ from pioche.repos.catalog import NewRepo
 from pioche.storage.blobs import BlobStore, Stored
 from pioche.storage.xet.hashing import to_text
 from pioche.upkeep.collection.options import Options
+from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
 from tests.core import Core, text
 from tests.xet_client import File, file_of, make, shard_of
@@ -138,6 +139,35 @@ def test_a5_chunks_registered_beside_a_collection_are_there(core: Core, ada: Cal
     assert kept
     for name, file in kept.items():
         assert text(core.open(ada, name), "a.bin") == file.data
+
+
+def test_a5_a_link_that_is_being_made_is_waited_for(core: Core, ada: Caller, repo: Repo) -> None:
+    """The transaction has looked at a content that nobody holds, and not yet committed that a repo does."""
+    sha256 = core.upload(repo, ada, b"between" * 500)
+    with core.hub.database.write() as connection:
+        connection.execute(schema.repo_contents.delete())
+    reports, begun = list[Report](), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        reports.append(collector(core).run(Options(now=True)))
+
+    thread = threading.Thread(target=work)
+    with core.hub.database.write() as connection:
+        core.hub.contents.link(connection, repo.id, ada.user_id, [sha256])
+        thread.start()
+        begun.wait()
+        thread.join(0.5)
+        assert thread.is_alive(), "it did not wait"
+    thread.join()
+    assert len(reports) == 1, "it failed"
+    if core.hub.contents.find(repo.id, [sha256]):
+        core.commit(repo, ada, {"a.bin": sha256})
+        assert text(repo, "a.bin") == b"between" * 500
+    else:  # SQLite has one writer: everything began after the link, which no commit names
+        assert core.hub.database.is_sqlite
+        with pytest.raises(Unprocessable):
+            core.commit(repo, ada, {"a.bin": sha256})
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------

@@ -1,11 +1,17 @@
 """`pioche fsck` over both databases: what is sound is whole, and damage of many kinds at once is told and repaired."""
 
+import itertools
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pioche.config import Config
-from tests.damage import CHUNKED, DAMAGES, IN_BUCKET, TWIN, WHOLE, World
+from pioche.storage.blobs import blob_key, xorb_key
+from tests.damage import CHUNKED, DAMAGES, IN_BUCKET, TWIN, WHOLE, World, sha256
+from tests.databases import SqliteTemplate
+from tests.objectstore import ObjectStore
 
 # Of rows, each without touching another's: what the two databases could see differently.
 _TOGETHER = (
@@ -51,3 +57,52 @@ def test_one_repo_alone(world: World) -> None:
     world.path("blobs/00/00").mkdir(parents=True)
     assert world.kinds_of(world.repo) == ["blob-missing", "entries"]
     assert world.kinds_of(world.bucket) == []
+
+
+def test_while_the_hub_is_written_to_nothing_is_found(world: World) -> None:
+    done = threading.Event()
+
+    def write() -> None:
+        for number in itertools.count():
+            if done.is_set():
+                return
+            data = b"%d " % number * 3000
+            world.commit(
+                {f"n/{number % 7}.txt": b"%d" % number, "n/large.bin": world.core.upload(world.repo, world.ada, data)}
+            )
+            if number % 3 == 0:
+                world.core.repo(world.ada, f"ada/new-{number}")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        reports = [world.fsck(deep=deep) for deep in (False, True, False)]
+    finally:
+        done.set()
+        writer.join()
+    assert [report.findings for report in reports] == [(), (), ()]
+    assert world.fsck().findings == ()
+
+
+def test_over_an_object_store(sqlite: SqliteTemplate, object_store: ObjectStore, tmp_path: Path) -> None:
+    world = World(sqlite.config(tmp_path / "data", **object_store.settings()))
+    try:
+        blobs = world.core.hub.blobs
+        assert not list(world.path("blobs").rglob("*/*"))
+        assert world.fsck().findings == ()
+        for key, data in ((blob_key(sha256(TWIN)), b"rotten" * 10_000), (blob_key(sha256(WHOLE)), WHOLE[:-1])):
+            blobs.delete(key)
+            blobs.put_bytes(key, data)
+        blobs.delete(xorb_key(world.xorb_name(CHUNKED)))
+        assert world.kinds() == ["blob-damaged", "blob-truncated", "xorb-missing"]
+        report = world.fsck(repair=True)
+        assert [finding.kind for finding in report.findings if not finding.repaired] == [
+            "blob-truncated", "xorb-missing", "content-lost", "content-lost",
+        ]  # fmt: skip
+        assert world.read(TWIN) == TWIN
+        world.core.upload(world.repo, world.ada, WHOLE)
+        world.upload_chunks(world.repo, CHUNKED)
+        assert world.fsck().is_whole
+        assert [world.read(data) == data for data in (WHOLE, CHUNKED)] == [True, True]
+    finally:
+        world.close()

@@ -149,3 +149,14 @@ def test_e_state_a_refusal_is_not_remembered(inside: Inside, ada: Caller) -> Non
     assert [inside.client.get(missing, token=token).status for _ in range(2)] == [404, 404]
     inside.commit(inside.open(ada, "ada/words", Action.WRITE), ada, {"later.txt": b"here"})
     assert inside.client.get(missing, token=token).body == b"here"
+
+
+def test_e_state_head_promises_what_the_disk_has(inside: Inside, ada: Caller) -> None:
+    """A file that is gone from the disk is nobody's commit: what HEAD said before is not said again."""
+    token = inside.token(ada)
+    assert [inside.client.head(LARGE, token=token).status for _ in range(3)] == [200, 200, 200]
+    (blob,) = [path for path in (inside.hub.config.data_dir / "blobs").rglob("*") if path.is_file()]
+    blob.unlink()
+    assert [inside.client.request(method, LARGE, token=token).status for method in ("HEAD", "GET")] == [500, 500]
+    inside.log.seek(0)
+    inside.log.truncate()

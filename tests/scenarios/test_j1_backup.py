@@ -105,7 +105,7 @@ class Writer(threading.Thread):
 
     def _write(self, client: Client) -> None:
         for step in itertools.count(1):
-            if self.ended.is_set():
+            if self.ended.wait(0.1):  # or there is more to download in the end than it tells
                 return
             small, whole, chunked = f"{self.repo} {step}".encode(), os.urandom(50_000), os.urandom(50_000)
             large = {f"{step}.bin": client.upload(whole), f"{step}.xet": client.upload_xet(chunked)}

@@ -1,6 +1,7 @@
 """`python -m tests.torture`: kills a hub under load for a while and prints what came of it."""
 
 import argparse
+import atexit
 import os
 import random
 import shutil
@@ -8,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import objectstore
+from tests.objectstore import ObjectStore
 from tests.torture.run import Figures, Run, run
 
 _GIT_CONFIG = """\
@@ -43,10 +46,13 @@ def _wanted() -> Run:
     parser.add_argument(
         "--database", default="sqlite", help="sqlite, postgresql (one of its own), or a postgresql:// URL"
     )
+    parser.add_argument("--store", default="disk", choices=("disk", "s3"), help="s3: a Ceph gateway of its own")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the hub")
     parser.add_argument("--keep", action="store_true", help="do not collect garbage beside the load")
     given = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in given.set)
+    if given.store == "s3":
+        settings = {key.upper(): value for key, value in _store().settings().items()} | settings
     return Run(
         seconds=given.seconds,
         seed=given.seed,
@@ -57,6 +63,13 @@ def _wanted() -> Run:
         collects=not given.keep,
         settings=settings,
     )
+
+
+def _store() -> ObjectStore:
+    """A Ceph cluster that ends with this process."""
+    objectstore.prepare_run()
+    atexit.register(objectstore.end_run)
+    return objectstore.ceph()
 
 
 def _git_of_its_own(folder: Path) -> None:

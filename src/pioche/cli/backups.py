@@ -11,11 +11,15 @@ from pioche.cli import output
 from pioche.cli.options import DEFAULT, Options
 from pioche.cli.progress import bars
 from pioche.config import Config, prepare_data_dir
+from pioche.db import instance
 from pioche.db.engine import Database
 from pioche.processes import lock
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.backups import generations, making, restoring
 from pioche.upkeep.backups.generations import Damaged
+from pioche.upkeep.diagnosis.hub import BACKUP_NOTE
+from pioche.upkeep.fsck.examination import examine
+from pioche.upkeep.fsck.scene import Scene
 
 _FLAG = Parameter(negative=())
 
@@ -54,6 +58,7 @@ def backup(
         made = making.make(
             app.backup_source(settings, database), place, keep=keep, wait_seconds=wait, progress=progress
         )
+        instance.note(database, BACKUP_NOTE, f"{instance.now_ms()} {made.id}")
     found = made.generation
     done = {
         "id": made.id,
@@ -72,7 +77,8 @@ def backup(
 def restore(source: str, /, *, backup: str | None = None, options: Options = DEFAULT) -> int:
     """Restore a backup into an empty data folder and an empty database. Run it again when it was interrupted.
 
-    Every byte is checked on the way. The hub must not run. Ends with status 1 when files of the backup are damaged.
+    Every byte is checked on the way, and at the end that nothing is missing. The hub must not run. Ends with status 1 when
+    the backup has damaged files, or the hub is not whole.
 
     Parameters
     ----------
@@ -84,8 +90,9 @@ def restore(source: str, /, *, backup: str | None = None, options: Options = DEF
     settings = config.load({"data_dir": options.data_dir})
     prepare_data_dir(settings)
     with lock.held(settings), opened(settings) as database, bars() as progress:
-        place = app.backup_place(settings, source)
-        restored = restoring.restore(app.restore_target(settings, database), place, backup, progress=progress)
+        target, place = app.restore_target(settings, database), app.backup_place(settings, source)
+        restored = restoring.restore(target, place, backup, progress=progress)
+        report = examine(Scene(settings, database, target.blobs), deep=False, repair=False, progress=progress)
     found = restored.generation
     done = {
         "id": restored.id,
@@ -95,9 +102,13 @@ def restore(source: str, /, *, backup: str | None = None, options: Options = DEF
         "copied_files": restored.copied_count,
         "copied_bytes": restored.copied_bytes,
         "epoch": restored.epoch,
+        "whole": report.is_whole,
     }
     text = f"Restored the hub as it was at {found.created_at}: {found.file_count} files, {size(found.file_bytes)}."
-    return _tell(done, text, restored.damaged, json=options.json)
+    if not report.is_whole:
+        text += "\nNot everything that it promises is there: pioche fsck says what, and what can be done."
+    code = _tell(done, text, restored.damaged, json=options.json)
+    return code if report.is_whole else 1
 
 
 @contextmanager
@@ -123,7 +134,7 @@ def _show_list(store: BlobStore, *, json: bool) -> None:
         found = generations.load(store, generation_id)
         counts = {"files": found.file_count, "bytes": found.file_bytes, "damaged": len(found.damaged)}
         rows.append({"id": generation_id, "created_at": found.created_at, "version": found.version, **counts})
-    output.table(rows, ["id", "created_at", "files", "bytes", "damaged", "version"], json=json)
+    output.table(rows, ["id", "files", "bytes", "damaged", "version"], json=json)
 
 
 def _tell(done: dict[str, Any], text: str, damaged: Sequence[Damaged], *, json: bool) -> int:

@@ -47,6 +47,7 @@ def gc(*, dry_run: Flag = False, now: Flag = False, repo: tuple[str, ...] = (), 
             if dry_run:
                 report = collector.run(wanted, progress=progress)
             else:
+                collector.make_room()
                 with leases.held(hub.database, leases.COLLECTION, "gc", wait_seconds=_WAIT_SECONDS) as lease:
                     report = collector.run(wanted, still_held=lease.check, progress=progress)
         held = usage.measure(hub.database)

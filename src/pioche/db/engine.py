@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pioche.config import Config
+from pioche.db.grouped import GroupedWrites
 from pioche.db.lookup import Lookup as Lookup
 from pioche.db.lookup import Row as Row
 from pioche.db.remembered import Remembered
@@ -37,7 +38,6 @@ class Database:
     def __init__(self, config: Config) -> None:
         self.is_sqlite = config.database_is_sqlite
         self._sqlite_path = config.data_dir / "pioche.db"
-        self._writer = threading.Lock()
         self._local = threading.local()
         self._readers: list[_Reader] = []
         self._pool: Any = None
@@ -45,6 +45,7 @@ class Database:
         self._url = config.database_url
         self._remembered = Remembered(self.fetch_all_sync, self.data_version)
         self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
+        self._grouped = GroupedWrites(self.engine)
 
     # --- transactions, for plain functions ---
 
@@ -65,10 +66,8 @@ class Database:
                 yield connection
             return
         # Waiting on a lock of our own is fair; SQLite's busy handler is not. Other processes still meet there.
-        with self._writer, _translated(), self.engine.connect() as connection:
-            connection = connection.execution_options(pioche_write=True)
-            with connection.begin():
-                yield connection
+        with _translated(), self._grouped.write() as connection:
+            yield connection
         self._remembered.doubt()
 
     # --- hot look-ups, on the event loop ---

@@ -5,6 +5,7 @@
     web          answers requests (as many of them as the setting `workers` says)
     jobs         runs jobs and delivers events
     child        what every child does first: it dies with its supervisor
+    draining     how a web process stops without losing a connection
     lock         one hub a data folder
     listening    one hub a port
 

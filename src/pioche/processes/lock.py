@@ -64,6 +64,18 @@ def hold(config: Config) -> Lock:
     return Lock(descriptor, is_alone=True, _is_shared=not config.database_is_sqlite)
 
 
+def holder(config: Config) -> int | None:
+    """The process that runs the hub of this data folder; None when none does. 0: it cannot be told which."""
+    try:
+        descriptor = os.open(config.data_dir / "pioche.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return None if _locked(descriptor, fcntl.LOCK_EX) else _holder(descriptor)[0]
+    finally:
+        os.close(descriptor)
+
+
 def _database_name(config: Config) -> str:
     """Says which database without saying how to get in."""
     if config.database_is_sqlite:

@@ -17,7 +17,7 @@ from granian.server.embed import Server
 from pioche import app
 from pioche.config import Config
 from pioche.http.kernel import Kernel
-from pioche.processes import child, listening
+from pioche.processes import child, draining, listening
 
 _COLLECTED_EVERY = 20_000  # new containers; Python's own 700 are a dozen requests
 _BACKLOG = 2048
@@ -44,11 +44,16 @@ async def _serve(application: Kernel, config: Config) -> None:
     server = Server(application, **granian_settings(config))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, _stop, loop, server, config.port)
     child.receive_signals()
     await server.serve()
     if server.interrupt_children:  # it stopped by itself: the port could not be listened on
         raise SystemExit(1)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, server: Server, port: int) -> None:
+    """What is in flight is answered, and what was on its way here too."""
+    loop.call_later(draining.SETTLING_SECONDS if draining.close_door(port) else 0.0, server.stop)
 
 
 def granian_settings(config: Config) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account
 from pioche.repos import duplication, tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
+from pioche.storage import collection
 
 _ATTEMPTS = 5
 SDKS = ("gradio", "streamlit", "docker", "static")
@@ -138,6 +139,7 @@ class Catalog:
         self, caller: Caller, source: Repo, copied: duplication.Copy, target: RepoId, *, private: bool | None
     ) -> None:
         with self._stores.database.write() as connection:
+            collection.keep_out(connection)
             namespace = _namespace(connection, caller, target.namespace)
             _may_create(caller, namespace)
             _lock(connection, source)

@@ -13,16 +13,16 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.errors import RevisionNotFound, Unavailable
+from pioche.git import pointers as pointer_format
 from pioche.git import program
 from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.git.program import GitFailed
 from pioche.git.snapshot import Ref, Snapshot
 from pioche.git.store import GitStore, Objects
-from pioche.names import Oid, Sha256
+from pioche.names import Oid
 from pioche.repos.access import Repo
 
-_BATCH = 500
 _CHECK_SECONDS_MAX = 60  # a transaction waits for it
 _WALK_SECONDS_MAX = 6 * 3600
 
@@ -114,8 +114,7 @@ def new_pointers(repo: Repo, commit: Oid) -> Mapping[Oid, Pointer]:
         arguments = ["rev-list", "--objects", "--no-object-names", commit, "--not", "--all"]
         try:
             with program.lines(snapshot.path, arguments, timeout_s=_WALK_SECONDS_MAX) as lines:
-                for batch in _batches(line.rstrip(b"\n").decode() for line in lines):
-                    found.update(_pointers(repo, batch))
+                found.update(_pointers(repo, lines))
         except GitFailed:
             _check_there(git, repo.uid, commit)
             raise
@@ -130,20 +129,12 @@ def _check_there(git: GitStore, uid: str, commit: Oid) -> None:
         raise RevisionNotFound(commit) from None
 
 
-def _pointers(repo: Repo, oids: Sequence[str]) -> Iterator[tuple[Oid, Pointer]]:
-    table = schema.pointers
-    with repo.database.read() as connection:
-        query = sa.select(table.c.oid, table.c.sha256, table.c.size)
-        for row in connection.execute(query.where(table.c.repo_id == repo.id, table.c.oid.in_(oids))):
-            yield Oid(row.oid), Pointer(Sha256(row.sha256), row.size)
-
-
-def _batches(items: Iterable[str]) -> Iterator[list[str]]:
-    batch = list[str]()
-    for item in items:
-        batch.append(item)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _pointers(repo: Repo, lines: Iterable[bytes]) -> Iterator[tuple[Oid, Pointer]]:
+    """Read from git, not from the table: rows go when large files are removed from history on purpose."""
+    objects = repo.objects
+    for line in lines:
+        oid = Oid(line.rstrip(b"\n").decode())
+        if objects.kind(oid) == "blob" and objects.size(oid) < pointer_format.POINTER_BYTES_MAX:
+            found = pointer_format.parse(objects.blob(oid))
+            if found is not None:
+                yield oid, found

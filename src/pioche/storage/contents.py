@@ -259,8 +259,8 @@ class Contents:
         return row is not None and self.is_whole(Content(sha256, row.size, "xet", row.xet_hash))
 
     def link(self, connection: sa.Connection, repo_id: int, user_id: int, sha256s: Sequence[Sha256]) -> None:
-        """Links contents of a repo that the caller was seen to be allowed to read; in the caller's transaction, which
-        kept collection out (`collection.keep_out`) before it looked."""
+        """Links contents of a repo that the caller was seen to be allowed to read; first thing in the caller's transaction."""
+        collection.keep_out(connection)
         insert_links(connection, repo_id, user_id, sha256s)
 
 

@@ -9,6 +9,7 @@ from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFo
 from pioche.http import cas, ranges
 from pioche.http.contents import check_promise, open_content
 from pioche.http.messages import Headers, Request, Response
+from pioche.names import Sha256
 from pioche.protocols.files import presentation
 from pioche.repos import files
 from pioche.repos.files import Entry, Located
@@ -80,10 +81,10 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
         headers.append(await _xet_link(request, located.commit, entry.xet_hash))
     try:
         if request.method == "HEAD":
-            await check_promise(request, entry.sha256, entry.size)
             response = ranges.answer(request, etag=etag, length=entry.size, open_part=_nothing, headers=headers)
-            request.remember(response)
-            return response
+            promise = partial(_promised, sha256=entry.sha256, size=entry.size, response=response)
+            request.remember(promise)
+            return await promise(request)
         content = await request.hub.contents.locate(request.repo.id, entry.sha256)
     except ContentNotFound:
         # A commit that no ref leads to any more: its objects may be there still when its large files were collected.
@@ -93,6 +94,12 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
     answer = partial(open_content, content=content, headers=tuple(headers))
     request.remember(answer)
     return await answer(request)
+
+
+async def _promised(request: Request, *, sha256: Sha256, size: int, response: Response) -> Response:
+    """The answer to HEAD. What the disk has is looked at each time: it changes without a commit."""
+    await check_promise(request, sha256, size)
+    return response
 
 
 async def _xet_link(request: Request, commit: str, xet_hash: str) -> tuple[str, str]:

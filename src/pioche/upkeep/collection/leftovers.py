@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.errors import HubError
-from pioche.storage import collection, incoming
+from pioche.storage import ballast, collection, incoming
 from pioche.storage.blobs import Stored
 from pioche.storage.xet import shards
 from pioche.storage.xet.hashing import to_text
@@ -22,18 +22,18 @@ _UNTOUCHED_SECONDS = 3600.0
 _ROOM_BYTES_MIN = 64 * 2**20
 
 
-def make_room(run: Context, data_dir: Path) -> None:
-    """First of all: what broken-off uploads left, and, on a disk that is full, the caches: removing rows takes some
-    room, and caches are made again by whoever reads."""
-    if run.options.dry_run:
-        return
-    incoming.sweep(run.database, data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
-    if run.options.now and shutil.disk_usage(data_dir).free < _ROOM_BYTES_MIN:
-        for path in (data_dir / "cache").iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+def make_room(data_dir: Path) -> None:
+    """Before anything else on a disk that is full, without a row written: removing rows takes some room. What goes is
+    made again: the ballast, and the files of the cache."""
+    if shutil.disk_usage(data_dir).free < _ROOM_BYTES_MIN:
+        ballast.drop(data_dir)
+        shutil.rmtree(data_dir / "cache" / "files", ignore_errors=True)
+
+
+def sweep_incoming(run: Context, data_dir: Path) -> None:
+    """What broken-off uploads left."""
+    if not run.options.dry_run:
+        incoming.sweep(run.database, data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
 
 
 def collect_quarantine(run: Context) -> None:

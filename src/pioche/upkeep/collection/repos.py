@@ -1,6 +1,7 @@
 """Deleted repos whose time to be restored is over, and git folders that belong to no repo."""
 
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.storage import collection
 from pioche.upkeep.collection.context import Context
+from pioche.upkeep.collection.options import HOUR_MS
 from pioche.upkeep.collection.report import Reason
 from pioche.upkeep.progress import each
 
 _repos = schema.repos
+_FOLDER_MS_MIN = HOUR_MS
 
 
 def collect(run: Context) -> None:
@@ -31,9 +34,12 @@ def collect(run: Context) -> None:
 def collect_folders(run: Context) -> None:
     """Git folders without a row: of repos that went, or that a crash left half removed."""
     run.progress.begin("git folders")
+    # Never a young one: a duplicated repo has its objects before it has its row.
+    before = min(run.times.young_after, run.times.started - _FOLDER_MS_MIN)
     for folder in each(run.progress, _folders(run.git.root)):
         uid = folder.name.removesuffix(".git")
-        if folder.name.endswith(".deleted") or not _has_row(run, uid):
+        is_left = folder.name.endswith(".deleted") or not _has_row(run, uid)
+        if is_left and _touched_at(folder) < before:
             run.report.add(Reason.ORPHAN, folder_bytes(folder))
             if not run.options.dry_run:
                 run.report.freed += folder_bytes(folder)
@@ -80,12 +86,21 @@ def _has_row(run: Context, uid: str) -> bool:
         return connection.execute(sa.select(_repos.c.id).where(_repos.c.uid == uid)).first() is not None
 
 
+def _touched_at(folder: Path) -> float:
+    """The newest time in it, in Unix milliseconds."""
+    try:
+        return max(path.lstat().st_mtime_ns for path in (folder, *folder.rglob("*"))) / 1e6
+    except FileNotFoundError:
+        return float("inf")
+
+
 def folder_bytes(folder: Path) -> int:
     """Of all files below it; what goes away meanwhile does not count."""
     total = 0
     for path in folder.rglob("*"):
         try:
-            total += path.lstat().st_size
+            found = path.lstat()
         except FileNotFoundError:
             continue
+        total += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return total

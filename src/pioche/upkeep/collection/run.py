@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.git.store import GitStore
+from pioche.storage import ballast
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.collection import contents, leftovers, links, packs, repacking, repos, xorbs
 from pioche.upkeep.collection.context import Context
@@ -22,6 +23,10 @@ class Collector:
         self._blobs = blobs
         self._git = git
 
+    def make_room(self) -> None:
+        """Where the disk is full: enough for the rows that `run` and its lease have to write."""
+        leftovers.make_room(self._config.data_dir)
+
     def run(
         self, options: Options, *, still_held: Callable[[], None] = lambda: None, progress: Progress = SILENT
     ) -> Report:
@@ -31,7 +36,7 @@ class Collector:
         """
         times, report = Times.of(self._config, options), Report(options.dry_run)
         run = Context(self._database, self._blobs, self._git, options, times, progress, report, still_held)
-        leftovers.make_room(run, self._config.data_dir)
+        leftovers.sweep_incoming(run, self._config.data_dir)
         leftovers.collect_quarantine(run)
         repos.collect(run)
         links.collect(run)
@@ -41,6 +46,8 @@ class Collector:
             packs.collect(run)
         if options.thorough and options.repo_ids is None:
             _look_through_everything(run)
+        if not options.dry_run:
+            ballast.keep(self._config.data_dir)
         return report
 
 

@@ -21,6 +21,7 @@ from pioche.upkeep.fsck.kinds import Kind
 from pioche.upkeep.fsck.scene import Scene, after
 
 _contents = schema.contents
+_SHOWN_MAX = 5
 
 
 def sizes(scene: Scene, prefix: str) -> Iterator[Problem]:
@@ -73,7 +74,7 @@ def lost(scene: Scene, prefix: str) -> Iterator[Problem]:
             blob_key(row.sha256),
             f"{row.size} bytes",
             partial(_take_back, scene, row.sha256, row.size),
-            _places(scene, row.sha256),
+            {**_places(scene, row.sha256), "parts": partial(_missing_parts, scene, row.sha256)},
         )
 
 
@@ -180,6 +181,13 @@ def _take_back(scene: Scene, sha256: str, size: int) -> str:
     if _serve_from_chunks(scene, sha256, size):
         return "It is served from its chunks, which are back"
     raise CannotMend("its bytes are not back")
+
+
+def _missing_parts(scene: Scene, sha256: str) -> str:
+    """What has to come back: the xorbs that are gone of a file that is made of them, or the whole file."""
+    gone = [key for key in xorbs.keys_of(scene, sha256) if scene.blobs.size(key) is None]
+    shown = ", ".join(gone[:_SHOWN_MAX]) or blob_key(sha256)
+    return shown if len(gone) <= _SHOWN_MAX else f"{shown} and {len(gone) - _SHOWN_MAX} more xorbs"
 
 
 # --- reading rows ---------------------------------------------------------------------------------------------------

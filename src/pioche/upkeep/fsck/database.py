@@ -10,7 +10,7 @@ from sqlalchemy import exc
 from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import ConfigError, OutOfSpace, Unavailable
+from pioche.errors import ConfigError, Failure
 from pioche.upkeep.fsck import kinds
 from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.scene import Scene
@@ -36,7 +36,7 @@ def page_faults(database: Database) -> list[str]:
     try:
         with database.read() as connection:
             found = [str(row[0]) for row in connection.execute(sa.text("PRAGMA integrity_check(20)"))]
-    except Unavailable as error:
+    except Failure as error:
         return [_reason(error)]
     return [] if found == ["ok"] else found
 
@@ -45,14 +45,14 @@ def _reindex(database: Database) -> str:
     try:
         with database.write() as connection:
             connection.execute(sa.text("REINDEX"))
-    except (Unavailable, OutOfSpace) as error:
+    except Failure as error:
         raise CannotMend(_reason(error)) from error
     if page_faults(database):
         raise CannotMend("not only indexes are damaged")
     return "All indexes were built anew"
 
 
-def _reason(error: Unavailable | OutOfSpace) -> str:
+def _reason(error: Failure) -> str:
     return str(error.__cause__ or error.message)
 
 

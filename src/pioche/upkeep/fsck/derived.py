@@ -45,7 +45,8 @@ def pointers(scene: Scene, repo: Repo) -> Iterator[Problem]:
     for pointer in sorted(set(real.values())):
         size = held.get(pointer.sha256)
         if size is None:
-            yield _unlinked(scene, repo, pointer)
+            if not repo.stores.contents.was_removed(repo.id, pointer.sha256):
+                yield _unlinked(scene, repo, pointer)
         elif size != pointer.size:
             mend = partial(contents.make_row, scene, pointer.sha256)
             places = {"used_by": partial(scene.used_by, pointer.sha256)}

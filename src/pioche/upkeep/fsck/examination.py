@@ -31,8 +31,30 @@ def examine(scene: Scene, *, deep: bool, repair: bool, progress: Progress = SILE
 
     With `repair` the caller holds the lease that keeps collection away. Raises Unavailable when a store does not answer.
     """
+    return _examine(scene, _phases(scene, deep=deep), repair=repair, progress=progress)
+
+
+def glance(scene: Scene, *, progress: Progress = SILENT) -> Report:
+    """Whether rows and bytes are of one age: what rows name and is not there, and what is there and no row names.
+
+    Reads no bytes and looks through no repo's history: a few milliseconds a repo.
+    """
+    return _examine(scene, _glances(scene), repair=False, progress=progress)
+
+
+def _glances(scene: Scene) -> Iterator[Phase]:
+    yield Phase("Large files", lambda: _by_prefix(scene, schema.contents, contents.sizes))
+    yield Phase("Xorbs", lambda: _by_prefix(scene, schema.xorbs, xorbs.sizes))
+    yield Phase("Rows of large files", lambda: [partial(contents.rows, scene), partial(xet_files.rows, scene)])
+    yield Phase("Lost files", lambda: _by_prefix(scene, schema.contents, contents.lost))
+    look: _Part = partial(refs.examine, scene)
+    yield Phase("Refs", lambda: [partial(_repo, scene, number, look) for number in scene.repo_ids()])
+    yield Phase("Leftovers", lambda: list(_unknown(scene)))
+
+
+def _examine(scene: Scene, phases: Iterator[Phase], *, repair: bool, progress: Progress) -> Report:
     findings = list[Finding]()
-    for phase in _phases(scene, deep=deep):
+    for phase in phases:
         units = phase.units()
         progress.begin(phase.title, len(units))
         for unit in each(progress, units):
@@ -95,10 +117,15 @@ def _joinings(scene: Scene) -> list[Unit]:
 
 
 def _leftovers(scene: Scene) -> Iterator[Unit]:
+    yield from _unknown(scene)
+    looks = (leftovers.quarantined, leftovers.uploads, leftovers.caches, database.stuck)
+    yield from (partial(look, scene) for look in looks)
+
+
+def _unknown(scene: Scene) -> Iterator[Unit]:
     for folder, column in leftovers.PLACES:
         yield from (partial(leftovers.stored, scene, folder, column, prefix) for prefix in scene.prefixes(column.table))
-    looks = (leftovers.quarantined, leftovers.git_folders, leftovers.uploads, leftovers.caches, database.stuck)
-    yield from (partial(look, scene) for look in looks)
+    yield partial(leftovers.git_folders, scene)
 
 
 # --- repos ----------------------------------------------------------------------------------------------------------

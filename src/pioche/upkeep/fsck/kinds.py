@@ -149,7 +149,7 @@ CONTENT_LOST = Kind(
     "content-lost",
     "The bytes of a large file were lost; reading it is an error.",
     "Bytes that are back, from a backup, are taken into use.",
-    _UPLOAD,
+    _UPLOAD.replace("{subject}", "{parts}"),
 )
 BLOB_MISSING = Kind(
     "blob-missing",

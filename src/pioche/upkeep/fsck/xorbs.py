@@ -194,10 +194,7 @@ def make_row(scene: Scene, name: str) -> str:
 
 def take_back(scene: Scene, sha256: str) -> None:
     """Makes the rows of the xorbs of a lost file whose bytes came back."""
-    contents, files = schema.contents, schema.xet_files
-    query = sa.select(files.c.hash, files.c.terms).join(contents, contents.c.xet_hash == files.c.hash)
-    with scene.database.read() as connection:
-        row = connection.execute(query.where(contents.c.sha256 == sha256)).first()
+    row = _file_of(scene, sha256)
     if row is None:
         return
     for name in sorted({to_text(term.xorb) for term in parse_terms(bytes(row.terms))}):
@@ -205,6 +202,19 @@ def take_back(scene: Scene, sha256: str) -> None:
             make_row(scene, name)
     with scene.database.write() as connection:
         record_parts(connection, row.hash, bytes(row.terms))
+
+
+def keys_of(scene: Scene, sha256: str) -> list[str]:
+    """Where the xorbs lie that a file is made of; nothing for one that is not."""
+    row = _file_of(scene, sha256)
+    return [] if row is None else sorted({xorb_key(to_text(term.xorb)) for term in parse_terms(bytes(row.terms))})
+
+
+def _file_of(scene: Scene, sha256: str) -> "sa.Row[str, bytes] | None":
+    contents, files = schema.contents, schema.xet_files
+    query = sa.select(files.c.hash, files.c.terms).join(contents, contents.c.xet_hash == files.c.hash)
+    with scene.database.read() as connection:
+        return connection.execute(query.where(contents.c.sha256 == sha256)).first()
 
 
 def record_parts(connection: sa.Connection, file: str, packed: bytes) -> None:
