@@ -31,7 +31,8 @@ SECTIONS: dict[str, Section] = {
     "commits": writes.commits,
     "git": git.wire,
     "uploads": writes.uploads,
-    "dedup": dedup.deduplication,
+    "changes": dedup.changes,
+    "conversion": dedup.conversion,
 }
 """In the order in which they run. Each stands alone."""
 
