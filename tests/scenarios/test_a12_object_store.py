@@ -151,7 +151,8 @@ class Load:
 
 
 def started(cluster: Callable[..., Hub], store: ObjectStore) -> Load:
-    hub = cluster(**store.settings(), storage_redirects="off", storage_timeout_seconds="5")
+    settings = {"storage_redirects": "off", "storage_timeout_seconds": "5"}
+    hub = cluster(**store.settings(), **settings, cache_bytes_max="0")  # reading from the cache would prove nothing
     ada = hub.user("ada")
     body = {"name": "load", "type": "model"}
     httpx.post(f"{hub.endpoint}/api/repos/create", headers=ada.bearer, json=body).raise_for_status()
@@ -196,6 +197,7 @@ def test_a12_a_gateway_killed_and_started_again(cluster: Callable[..., Hub], obj
         gateway.kill()
 
 
+@pytest.mark.long
 def test_a12_a_store_that_is_away_is_said_and_comes_back(cluster: Callable[..., Hub], faulty: FaultyStore) -> None:
     """What needs no large file goes on without the store."""
     load = started(cluster, faulty.store)
