@@ -144,6 +144,8 @@ class Supervisor:
             running.wait()
         self._port.close()
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another node of this machine has its figures there
+            self._metrics_dir.parent.rmdir()
 
     # --- readiness and metrics ---
 
