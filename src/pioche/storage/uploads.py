@@ -25,7 +25,7 @@ from pioche.errors import Conflict, ContentMismatch, ContentNotFound, Unprocessa
 from pioche.names import Sha256
 from pioche.storage import incoming
 from pioche.storage.contents import Contents
-from pioche.storage.disk import translated
+from pioche.storage.disk import sync_folder, translated
 from pioche.storage.drafts import write_all
 
 PARTS_MAX = 10_000
@@ -190,6 +190,7 @@ class Part:
             raise ContentMismatch(f"{self.size} bytes of this part are missing")
         with translated():
             os.fdatasync(self._descriptor)
+            sync_folder(self._path.parent)  # this may be the part that made the file
 
 
 @contextmanager
