@@ -182,3 +182,24 @@ def test_b1_a_migration_on_a_full_disk_changes_nothing_and_says_so(tmp_path: Pat
             disk.make_room()
         with hub:
             assert hub.user("ada").name == "ada"
+
+
+@pytest.mark.parametrize("by", ["uploads", "others"])
+def test_b1_collecting_garbage_makes_room(tmp_path: Path, by: str) -> None:
+    """Uploads stop at the reserve; another program leaves nothing at all. Either way what nobody needs can go."""
+    with mounted(tmp_path / "disk", 48) as disk:
+        hub = Hub(tmp_path)
+        hub.data_dir = disk.path / "data"
+        with hub, Sender(hub, hub.user("ada"), "ada/old") as old, Sender(hub, old.account, "ada/new") as new:
+            old.create().raise_for_status()
+            new.create().raise_for_status()
+            noise = random.Random(9)
+            answers = [old.lfs(noise.randbytes(4 * MIB)).status_code for _ in range(14)]
+            assert set(answers) == {200, 507}
+            if by == "others":
+                disk.fill()
+                hub.cli("gc", "--now")  # lets go of the ballast: from here on rows can be changed
+            body = {"name": "old", "organization": "ada", "type": "model"}
+            assert old.http.request("DELETE", "/api/repos/delete", json=body).status_code == 200
+            hub.cli("gc", "--now")
+            assert new.lfs(noise.randbytes(4 * MIB)).status_code == 200
