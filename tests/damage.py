@@ -525,6 +525,13 @@ def quarantined_bytes_gone(world: World) -> None:
     world.execute(schema.quarantine.insert().values(key="blobs/00/00/0", reason="corrupt", size=1, at=1))
 
 
+@damage("cache-damaged")
+def rebuilt_file_damaged(world: World) -> None:
+    path = world.path(f"cache/files/{sha256(CHUNKED)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CHUNKED[:-1] + b"?")
+
+
 # --- what lies around -----------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ PROGRAM = Path(__file__).parent / "services" / "ceph-s3"
 NEEDED = ("ceph-mon", "ceph-mgr", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "curl")
 START_S_MAX = 240
 _SHARED = "TEST_SERVICES_DIR"
+_RUN = "TEST_SERVICES_RUN"  # the process that ends them
 
 _serial = itertools.count(1)
 
@@ -80,6 +81,7 @@ def is_ceph_installed() -> bool:
 def prepare_run() -> None:
     """In the first process of a run: where the others find what is shared."""
     os.environ[_SHARED] = tempfile.mkdtemp(prefix="pioche-services-")
+    os.environ[_RUN] = str(os.getpid())
 
 
 def end_run() -> None:
@@ -110,6 +112,7 @@ def _start(folder: Path) -> int:
             [PROGRAM, "start", folder, str(port)], capture_output=True, text=True, timeout=START_S_MAX, check=False
         )
         if done.returncode == 0:
+            _guard(folder)
             return port
         log = folder / "run" / "start.log"
         said = f"{done.stderr}\n{log.read_text()[-3000:] if log.exists() else ''}"
@@ -117,6 +120,17 @@ def _start(folder: Path) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         assert attempt < 2, said
     raise AssertionError("unreachable")
+
+
+def _guard(folder: Path) -> None:
+    """A run that is killed stops nothing by itself: somebody else does."""
+    subprocess.run(
+        ["setsid", "--fork", PROGRAM, "guard", folder, os.environ[_RUN]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def _free_pair() -> int:

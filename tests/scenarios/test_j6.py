@@ -5,7 +5,7 @@ import pytest
 from pioche.upkeep.fsck.kinds import KINDS
 from tests.damage import CHUNKED, DAMAGES, IN_BUCKET, TWIN, WHOLE, Damage, World
 
-_ELSEWHERE = {"database-pages", "orphaned-bytes", "failed-job", "undo-object", "cache-damaged"}  # test_fsck_command
+_ELSEWHERE = {"database-pages", "orphaned-bytes", "failed-job", "undo-object"}  # test_fsck_command
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)

@@ -90,10 +90,10 @@ def test_what_a_killed_process_left_is_not_served_and_goes(cache: Rebuilt, folde
 
 def test_what_was_used_last_stays_and_readers_are_not_cut(cache: Rebuilt, folder: Path) -> None:
     first, second, third = (os.urandom(4 * MIB) for _ in range(3))
-    for age, data in ((200, first), (100, second)):
+    for age, data in ((200, first), (30, second)):
         build(cache, data)
         os.utime(folder / named(data), (0, int(time.time()) - age))
-    reader = cache.open(named(second), len(second))
+    reader = cache.open(named(second), len(second))  # used half a minute ago: too lately for a new time
     assert cache.open(named(first), len(first)) is not None  # used now
     build(cache, third)
     assert names(folder) == {named(first), named(third)}

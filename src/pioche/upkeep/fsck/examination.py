@@ -74,7 +74,7 @@ def _phases(scene: Scene, *, deep: bool) -> Iterator[Phase]:
     yield from _storage(scene, deep=deep)
     yield Phase("Repos", lambda: _repos(scene, deep=deep))
     if scene.only is None:
-        yield Phase("Leftovers", lambda: list(_leftovers(scene)))
+        yield Phase("Leftovers", lambda: list(_leftovers(scene, deep=deep)))
 
 
 def _storage(scene: Scene, *, deep: bool) -> Iterator[Phase]:
@@ -116,10 +116,10 @@ def _joinings(scene: Scene) -> list[Unit]:
     return [partial(xet_files.joined, scene, *file) for file in xet_files.chunked_files(scene, "")]
 
 
-def _leftovers(scene: Scene) -> Iterator[Unit]:
+def _leftovers(scene: Scene, *, deep: bool) -> Iterator[Unit]:
     yield from _unknown(scene)
-    looks = (leftovers.quarantined, leftovers.uploads, leftovers.caches, database.stuck)
-    yield from (partial(look, scene) for look in looks)
+    yield from (partial(look, scene) for look in (leftovers.quarantined, leftovers.uploads, database.stuck))
+    yield partial(leftovers.caches, scene, deep=deep)
 
 
 def _unknown(scene: Scene) -> Iterator[Unit]:

@@ -1,5 +1,6 @@
 """What lies around that no row knows: stored bytes, folders of git objects, drafts, damaged files of the cache."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.instance import now_ms
+from pioche.names import HEX64
 from pioche.storage.collection import UNREACHABLE, quarantine_key
 from pioche.storage.disk import sync_folder, translated
 from pioche.storage.incoming import upload_path
@@ -19,6 +21,7 @@ from pioche.upkeep.fsck.findings import CannotMend, Problem
 from pioche.upkeep.fsck.scene import Scene, after
 
 _DRAFT_SECONDS = 24 * 3600
+_PIECE = 2**20
 
 PLACES: tuple[tuple[str, "sa.Column[Any]"], ...] = (
     ("blobs", schema.contents.c.sha256),
@@ -119,19 +122,31 @@ def _end(scene: Scene, upload_id: str) -> str:
 # --- caches ---------------------------------------------------------------------------------------------------------
 
 
-def caches(scene: Scene) -> Iterator[Problem]:
-    """Files of the cache that cannot be read."""
+def caches(scene: Scene, *, deep: bool) -> Iterator[Problem]:
+    """Files of the cache that cannot be read; `deep`, also rebuilt files that are not what they are named after."""
     for folder, _, names in os.walk(scene.config.data_dir / "cache"):
         for name in sorted(names):
             path = Path(folder) / name
-            try:
-                with path.open("rb") as file:
-                    file.read(1)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
+            fault = _cache_fault(scene, path, deep=deep)
+            if fault:
                 place = str(path.relative_to(scene.config.data_dir))
-                yield Problem(kinds.CACHE_DAMAGED, place, error.strerror or "", partial(_remove, path))
+                yield Problem(kinds.CACHE_DAMAGED, place, fault, partial(_remove, path))
+
+
+def _cache_fault(scene: Scene, path: Path, *, deep: bool) -> str | None:
+    digest, named = hashlib.sha256(), bool(HEX64.match(path.name)) and path.parent.name == "files"
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                if not (deep and named):
+                    return None
+                digest.update(piece)
+                scene.pace(len(piece))
+    except FileNotFoundError:
+        return None  # it was just evicted
+    except OSError as error:
+        return error.strerror
+    return "its bytes are not those of its name" if deep and named and digest.hexdigest() != path.name else None
 
 
 def _remove(path: Path) -> str:
