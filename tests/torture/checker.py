@@ -28,10 +28,11 @@ from pioche.repos import refs
 from pioche.repos.access import Action, Repo
 from pioche.storage import incoming
 from pioche.storage.contents import Content
+from pioche.upkeep.fsck.examination import examine
+from pioche.upkeep.fsck.scene import Scene
 from tests.core import assert_table_equals_git
 from tests.torture.clients import same
-from tests.torture.collecting import KIND
-from tests.torture.history import ACKNOWLEDGED, REFUSED, History, Operation
+from tests.torture.history import ACKNOWLEDGED, COLLECTION, REFUSED, History, Operation
 from tests.torture.owner import Own
 
 _COMMITS = ("commit", "commit with parent", "commit of a large file", "push")
@@ -52,6 +53,7 @@ def check(config: Config, history: History, owned: Iterable[Own] = ()) -> list[s
             *checker.repos(),
             *checker.contents(),
             *checker.leftovers(),
+            *checker.fsck(),
         ]
     finally:
         hub.database.close()
@@ -127,7 +129,7 @@ class _Checker:
     def uploads(self, history: History) -> Iterator[str]:
         """Each upload that was acknowledged is linked to its repo and reads back. (One that no commit names may be gone
         where garbage was collected without grace: those that commits name are looked at with these.)"""
-        if any(history.of(KIND)):
+        if any(history.of(COLLECTION)):
             return
         for operation in history.of("upload by LFS", "upload by LFS in parts", "upload by Xet"):
             if operation.result == ACKNOWLEDGED:
@@ -258,6 +260,13 @@ class _Checker:
                 yield f"{path.name} is left in incoming"
         for pattern in ("git/**/*tmp*", "git/**/*.deleted", "git/**/*.lock"):
             yield from (f"{path.relative_to(data_dir)} is left" for path in data_dir.glob(pattern))
+
+    def fsck(self) -> Iterator[str]:
+        """What the hub itself says: a crash is no damage."""
+        report = examine(Scene(self.hub.config, self.hub.database, self.hub.blobs), deep=True, repair=False)
+        for finding in report.findings:
+            if finding.is_open_damage:
+                yield f"fsck: {finding.kind} {finding.subject}: {finding.detail}"
 
 
 def _chain(repo: Repo, tip: Any) -> Iterator[Commit]:

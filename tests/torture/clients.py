@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.hub import Account
 from tests.torture.api import Api, Large, Lost, NotSent, Refused
-from tests.torture.history import ACKNOWLEDGED, REFUSED, UNKNOWN, History, Operation
+from tests.torture.history import ACKNOWLEDGED, COLLECTION, REFUSED, UNKNOWN, History, Operation
 from tests.torture.owner import ORG, Owner
 from tests.torture.pushing import Clone
 from tests.torture.victim import Victim
@@ -105,6 +105,8 @@ class Client:
             except Lost:
                 continue
             except Refused as refusal:
+                if refusal.status == 404 and any(self.history.of(COLLECTION)):
+                    continue  # collected without grace before it was verified: the client begins again
                 self.history.violation(f"{operation.label}: repeating an upload was refused: {refusal}")
                 break
             self.history.end(operation, ACKNOWLEDGED, sha256=large.sha256, size=large.size)

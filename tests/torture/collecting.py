@@ -4,10 +4,9 @@ import random
 import subprocess
 import threading
 
-from tests.torture.history import ACKNOWLEDGED, UNKNOWN, History
+from tests.torture.history import ACKNOWLEDGED, COLLECTION, UNKNOWN, History
 from tests.torture.victim import Victim
 
-KIND = "collection"
 _SECONDS_MAX = 120
 
 
@@ -31,7 +30,7 @@ class Collector:
             self._collect()
 
     def _collect(self) -> None:
-        operation = self._history.begin(KIND, -1)
+        operation = self._history.begin(COLLECTION, -1)
         with subprocess.Popen(
             [*self._victim.program, "gc", "--now", "--json"],
             env=self._victim.environment(),

@@ -12,6 +12,9 @@ from typing import Any
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 
+COLLECTION = "collection"
+"""The kind of operation that removes what no commit names."""
+
 
 @dataclass(slots=True)
 class Operation:

@@ -45,7 +45,7 @@ class Story:
     written: bool = True
     """Whether the repo has a commit beside its first one: its folder is there then."""
     stride: int = 1
-    """One step of so many is tried."""
+    """So much rarer are the steps that the short form tries."""
 
     def prepare(self, config: Config, scratch: Path) -> None:
         with opened(config) as hub:
@@ -396,8 +396,7 @@ STORIES: dict[str, Callable[[], Story]] = {
     "a3_push": Push,
     "a3_first_push": lambda: Push(written=False),
     "a4_xet": UploadXet,
-    "a5_collection": lambda: Collect(stride=9),
-    "a5_collection_every_step": Collect,
+    "a5_collection": lambda: Collect(stride=3),
     "a6_create": Create,
     "a6_delete": Delete,
     "a6_rename": Move,

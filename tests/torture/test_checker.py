@@ -80,8 +80,8 @@ def _leave_partial(hub: LocalHub, _sha256: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_flip_blob, "its bytes have another hash"),
-        (_remove_blob, "A stored file is missing"),
+        (_flip_blob, "content d35c41"),
+        (_remove_blob, "content d35c41"),
         (_remove_pack, "git fsck"),
         (_remove_pack, "its tip cannot be read"),
         (_sql("DELETE FROM entries WHERE path = 'a.txt'"), "the rows of its tip are not what git has"),

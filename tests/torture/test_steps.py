@@ -15,11 +15,9 @@ from tests.torture.history import History
 from tests.torture.steps import Doomed, doomed
 from tests.torture.stories import STORIES, Story, opened
 
-_STEPS_MAX = 200
-_LONG = {"a5_collection_every_step", "a1_lfs_in_parts", "a2_commit_of_50", "a3_first_push", "a6_rename", "a7_squash"}
-"""Variations of others, which `make test` leaves out."""
-
-_NAMES = [pytest.param(name, marks=[pytest.mark.long] * (name in _LONG)) for name in STORIES]
+_STEPS_MAX = 400
+_STRIDE = 4
+_VARIATIONS = {"a1_lfs_in_parts", "a2_commit_of_50", "a3_first_push", "a6_rename", "a7_squash"}
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +26,25 @@ def process() -> Iterator[Doomed]:
         yield running
 
 
-@pytest.mark.parametrize("name", _NAMES)
-def test_killed_at_every_step(name: str, sqlite_template: SqliteTemplate, process: Doomed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [name for name in STORIES if name not in _VARIATIONS])
+def test_killed_at_some_steps(name: str, sqlite_template: SqliteTemplate, process: Doomed, tmp_path: Path) -> None:
+    """The short form: a few of the steps, among them the first and the end."""
     story = STORIES[name]()
-    first = sqlite_template.config(tmp_path / "prepared", lfs_part_bytes=stories.PART_BYTES)
-    story.prepare(first, tmp_path)
-    for step in range(1, _STEPS_MAX, story.stride):
-        config = Config(data_dir=tmp_path / f"step-{step}", lfs_part_bytes=stories.PART_BYTES)
+    _kill_at_each(range(1, _STEPS_MAX, _STRIDE * story.stride), story, sqlite_template, process, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_every_step(name: str, sqlite_template: SqliteTemplate, process: Doomed, tmp_path: Path) -> None:
+    _kill_at_each(range(1, _STEPS_MAX), STORIES[name](), sqlite_template, process, tmp_path)
+
+
+def _kill_at_each(steps: range, story: Story, template: SqliteTemplate, process: Doomed, folder: Path) -> None:
+    first = template.config(folder / "prepared", lfs_part_bytes=stories.PART_BYTES)
+    story.prepare(first, folder)
+    for step in steps:
+        config = Config(data_dir=folder / f"step-{step}", lfs_part_bytes=stories.PART_BYTES)
         shutil.copytree(first.data_dir, config.data_dir)
         if not _kill_and_look(story, config, process, step):
             return
@@ -49,7 +59,7 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
-@pytest.mark.parametrize("name", ["a2_commit", "a6_transfer"])
+@pytest.mark.parametrize("name", ["a2_commit", pytest.param("a6_transfer", marks=pytest.mark.long)])
 def test_killed_at_every_commit_on_postgresql(name: str, postgres: Postgres, process: Doomed, tmp_path: Path) -> None:
     """There only the ends of transactions can differ from SQLite: the rest is the same disk."""
     for step in [None, *_commits(name, postgres, process, tmp_path)]:

@@ -15,6 +15,7 @@ from pioche.git import checking, program
 from pioche.git.objects import NewObject, ObjectMissing
 from pioche.git.packs import sync_folder, write_pack, write_synced
 from pioche.git.reading import Reader
+from pioche.git.snapshot import Ref, Snapshot
 from pioche.names import Oid
 from pioche.repos import reachability
 from pioche.repos.access import Repo
@@ -51,8 +52,11 @@ def files(scene: Scene, repo: Repo, *, deep: bool) -> Iterator[Problem]:
         return
     name = repo_name(repo)
     if not (folder / "HEAD").exists():
+        if _needs_no_file(scene, repo):
+            yield Problem(kinds.GIT_LEFTOVER, _place(scene, folder), "a first write was broken off", None)
+            return
         yield Problem(kinds.GIT_HEAD, _place(scene, folder / "HEAD"), name, partial(_write_head, folder))
-    yield from _indexes(scene, folder, name)
+    yield from _indexes(scene, repo, folder, name)
     yield from _packs(scene, repo, deep=deep)
     if deep:
         yield from _loose(scene, repo)
@@ -62,11 +66,33 @@ def files(scene: Scene, repo: Repo, *, deep: bool) -> Iterator[Problem]:
         yield Problem(kinds.GIT_LEFTOVER, _place(scene, folder), detail, partial(_remove, old))
 
 
-def _indexes(scene: Scene, folder: Path, name: str) -> Iterator[Problem]:
+def _needs_no_file(scene: Scene, repo: Repo) -> bool:
+    """Every ref leads to what is computed: a crash left the folder, and the next write begins anew."""
+    seed = repo.genesis.objects()
+    return all(oid in seed for found in roots(scene, repo) for oid in found)
+
+
+def _indexes(scene: Scene, repo: Repo, folder: Path, name: str) -> Iterator[Problem]:
     absent = [index for pack in checking.packs(folder) if not (index := pack.with_suffix(".idx")).exists()]
+    if absent and _is_connected(scene, repo):
+        # A crash left them; or somebody is about to put the index there.
+        old = [pack for index in absent if _age_seconds(pack := index.with_suffix(".pack")) > _LEFTOVER_SECONDS]
+        if old:
+            detail = f"{len(old)} packs whose index was never written, such as {old[0].name}"
+            yield Problem(kinds.GIT_LEFTOVER, _place(scene, folder), detail, partial(_remove, old))
+        absent = []
     faults = [(index, fault) for index in checking.indexes(folder) if (fault := checking.index_fault(index))]
     for index, fault in [*((index, "it is missing") for index in absent), *faults]:
         yield Problem(kinds.GIT_INDEX, _place(scene, index), f"{name}: {fault}", partial(_index_anew, index))
+
+
+def _is_connected(scene: Scene, repo: Repo) -> bool:
+    """Everything that refs lead to is there without the packs that have no index: nobody was told of what is in them."""
+    refs, undo = roots(scene, repo)
+    names = [Ref(f"refs/heads/{oid}", oid) for oid in sorted(refs | undo)]
+    with Snapshot(scene.config.data_dir / "incoming", folder_of(repo), repo.genesis.objects(), names) as snapshot:
+        arguments = ["rev-list", "--objects", "--all", "--quiet"]
+        return program.run(snapshot.path, arguments, timeout_s=_INDEX_TIMEOUT_S).returncode == 0
 
 
 def _packs(scene: Scene, repo: Repo, *, deep: bool) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.names import HEX64
-from pioche.storage.collection import quarantine_key
+from pioche.storage.collection import UNREACHABLE, quarantine_key
 from pioche.storage.disk import sync_folder, translated
 from pioche.storage.incoming import upload_path
 from pioche.upkeep.fsck import kinds
@@ -47,10 +47,13 @@ def stored(scene: Scene, folder: str, column: "sa.Column[Any]", prefix: str) -> 
 
 
 def quarantined(scene: Scene) -> Iterator[Problem]:
-    """Rows of quarantine whose bytes are gone: nothing can be taken back from there."""
+    """Rows of quarantine whose bytes are gone: nothing can be taken back from there.
+
+    Not those of a collection, which condemns before it moves or deletes: the next one ends what was broken off.
+    """
     table = schema.quarantine
     with scene.database.read() as connection:
-        rows = connection.execute(sa.select(table.c.key)).scalars().all()
+        rows = connection.execute(sa.select(table.c.key).where(table.c.reason != UNREACHABLE)).scalars().all()
     for key in rows:
         if scene.blobs.size(quarantine_key(key)) is None:
             yield Problem(kinds.QUARANTINE_ROW, quarantine_key(key), "", partial(_forget, scene, key))
