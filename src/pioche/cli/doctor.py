@@ -22,8 +22,16 @@ def doctor(*, options: Options = DEFAULT) -> int:
     with bars() as progress:
         found = list(_answers(options, progress))
     rows = [{"topic": a.topic, "state": a.state, "text": a.text, "advice": a.advice} for a in found]
-    output.table(rows, ("state", "topic", "text", "advice"), json=options.json)
+    if options.json:
+        output.table(rows, (), json=True)
+    else:
+        output.show({}, "\n".join(_line(answer) for answer in found), json=False)
     return 1 if any(answer.is_bad for answer in found) else 0
+
+
+def _line(answer: Answer) -> str:
+    said = f"{answer.state:4}  {answer.topic}: {answer.text}"
+    return f"{said}\n      {answer.advice}" if answer.advice else said
 
 
 def _answers(options: Options, progress: Progress) -> Iterator[Answer]:

@@ -191,5 +191,6 @@ def _finding(scene: Scene, problem: Problem, *, repair: bool) -> Finding:
         scene.memory.clear()
     advice = "" if repaired else problem.manual()
     if not repair and problem.mend is not None:
-        advice = f"Run `pioche fsck --repair`. {kind.repair}"
+        machine = f"Run `pioche fsck --repair`. {kind.repair}"
+        advice = f"{machine} Where that is not enough: {advice}" if advice else machine
     return Finding(kind.code, kind.damage, problem.subject, kind.meaning, detail, repaired, done, advice)
