@@ -59,7 +59,7 @@ torture: $(ENV) ## Kill a hub under load again and again, then prove that nothin
 	@scripts/need git
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-bench: $(ENV) ## Measure downloads, look-ups and uploads beside nginx and a bare ASGI app, in one run
+bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
 	@scripts/need git nginx wrk
 	$(BIN)/python -m benchmarks $(ARGS)
 

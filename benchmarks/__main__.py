@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import git, reads, writes
+from benchmarks import dedup, git, reads, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -31,6 +31,8 @@ SECTIONS: dict[str, Section] = {
     "commits": writes.commits,
     "git": git.wire,
     "uploads": writes.uploads,
+    "changes": dedup.changes,
+    "conversion": dedup.conversion,
 }
 """In the order in which they run. Each stands alone."""
 

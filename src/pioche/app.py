@@ -134,6 +134,7 @@ def build_hub(config: Config) -> Hub:
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
     contents = Contents(database, blobs, xet.files, rebuilt)
+    uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used = LastUsed(database)
@@ -148,20 +149,20 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         blobs=blobs,
         contents=contents,
-        uploads=Uploads(database, contents, config.data_dir),
+        uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
-        grants=_grants(config, database, contents, blobs),
+        grants=_grants(config, database, uploads, blobs),
     )
 
 
-def _grants(config: Config, database: Database, contents: Contents, blobs: BlobStore) -> Grants | None:
+def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:
     if config.storage_direct_uploads == "on" and isinstance(blobs, TakesGrants):
-        return Grants(database, contents, blobs, blobs)
+        return Grants(database, uploads, blobs, blobs)
     return None
 
 

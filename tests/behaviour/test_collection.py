@@ -20,7 +20,7 @@ from pioche.repos.access import Action, Repo
 from pioche.repos.refs import RefChange, Update
 from pioche.storage import collection
 from pioche.storage.blobs import blob_key
-from pioche.upkeep.collection import usage
+from pioche.upkeep.collection import repos, usage
 from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
@@ -436,3 +436,28 @@ def test_a_commit_beside_a_collection_of_git_is_whole(core: Core, ada: Caller, r
     again = core.open(ada, "ada/words")
     assert history.log(again, main(again), skip=0, limit=100).total == done + 1
     assert git(again, core.hub.config.data_dir / "incoming", "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_a_removal_that_broke_off_is_finished_and_nobody_restores_a_half(
+    core: Core, ada: Caller, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        committed(core, repo, ada, f"{number}.bin", b"%d" % number * 999)
+    uid = delete(core, ada, "ada/words")
+
+    def die(*_: object) -> bool:
+        raise Unavailable("the process ended")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repos, "_remove_some", die)
+        with pytest.raises(Unavailable):
+            collect(core, now=True)
+    with pytest.raises(RepoNotFound):
+        core.hub.access.open_deleted_sync(ada, uid, Action.MANAGE)
+    assert undo.deleted_repos(core.hub.database, ada, undo_hours=24) == []
+    assert len(stored(core)) == 5
+    monkeypatch.setattr(repos, "_ROWS_AT_ONCE", 2)
+    collect(core, now=True)
+    assert stored(core) == set()
+    with core.hub.database.read() as connection:
+        assert connection.execute(sa.select(schema.repos)).first() is None

@@ -25,6 +25,8 @@ from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
 from tests.core import Core, text
+from tests.databases import SqliteTemplate
+from tests.objectstore import ObjectStore
 from tests.xet_client import File, file_of, make, shard_of
 
 ROUNDS = 12
@@ -58,13 +60,13 @@ def collecting(core: Core) -> Iterator[list[Exception]]:
 
 def test_a5_what_is_committed_beside_a_collection_is_there(core: Core, ada: Caller) -> None:
     """Four people upload, commit and remove the same few contents in repos of their own."""
-    datas = [f"content {number} ".encode() * 300 for number in range(3)]
+    contents = [f"content {number} ".encode() * 300 for number in range(3)]
     acknowledged = dict[str, dict[str, bytes]]()
     errors = list[Exception]()
 
     def person(number: int) -> None:
         try:
-            _work(core, ada, number, datas, acknowledged)
+            _work(core, ada, number, contents, acknowledged)
         except Exception as error:  # noqa: BLE001 - shown by the test
             errors.append(error)
 
@@ -80,13 +82,15 @@ def test_a5_what_is_committed_beside_a_collection_is_there(core: Core, ada: Call
         assert {path: text(repo, path) for path in files} == files
 
 
-def _work(core: Core, ada: Caller, number: int, datas: list[bytes], acknowledged: dict[str, dict[str, bytes]]) -> None:
+def _work(
+    core: Core, ada: Caller, number: int, contents: list[bytes], acknowledged: dict[str, dict[str, bytes]]
+) -> None:
     chance = random.Random(number)
     name = f"ada/race{number}"
     repo = core.repo(ada, name)
     held = acknowledged[name] = {}
     for turn in range(ROUNDS):
-        data = chance.choice(datas)
+        data = chance.choice(contents)
         path = f"{turn % 4}.bin"
         try:
             sha256 = core.upload(repo, ada, data)
@@ -113,14 +117,14 @@ def send(core: Core, repo: Repo, who: Caller, data: bytes) -> File:
 
 
 def test_a5_chunks_registered_beside_a_collection_are_there(core: Core, ada: Caller) -> None:
-    datas = [make(f"race{number}", 60_000) for number in range(2)]
+    contents = [make(f"race{number}", 60_000) for number in range(2)]
     errors, kept = list[Exception](), dict[str, File]()
 
     def person(number: int) -> None:
         repo = core.repo(ada, f"ada/xet{number}")
         for turn in range(ROUNDS):
             try:
-                file = send(core, repo, ada, datas[(number + turn) % 2])
+                file = send(core, repo, ada, contents[(number + turn) % 2])
                 core.commit(repo, ada, {"a.bin": file.sha256})  # type: ignore[dict-item]
                 kept[str(repo.repo_id)] = file
             except HubError:
@@ -228,6 +232,21 @@ def _young(core: Core) -> None:
 def test_a5_killed_at_any_step_it_loses_nothing_and_the_next_run_goes_on(
     core: Core, ada: Caller, repo: Repo, now: bool
 ) -> None:
+    _kill_at_every_step(core, ada, repo, now=now)
+
+
+def test_a5_killed_over_an_object_store(sqlite: SqliteTemplate, object_store: ObjectStore, tmp_path: Path) -> None:
+    """There moving is copying and then deleting: both may be there after a crash."""
+    core = Core(sqlite.config(tmp_path / "data", **object_store.settings()))
+    ada = core.user("ada")
+    try:
+        _kill_at_every_step(core, ada, core.repo(ada, "ada/words"), now=False)
+        assert {one.key.partition("/")[0] for one in core.hub.blobs.list("quarantine")} <= {"quarantine"}
+    finally:
+        core.close()
+
+
+def _kill_at_every_step(core: Core, ada: Caller, repo: Repo, *, now: bool) -> None:
     kept = send(core, repo, ada, make("kept", 50_000))
     core.commit(repo, ada, {"kept.bin": kept.sha256})  # type: ignore[dict-item]
     step, survived = 0, False

@@ -32,7 +32,7 @@ class World:
         self.blobs = opened
         self.contents = Contents(database, self.blobs, ChunkReader())
         self.uploads = Uploads(database, self.contents, folder)
-        self.grants = Grants(database, self.contents, self.blobs, self.blobs)
+        self.grants = Grants(database, self.uploads, self.blobs, self.blobs)
         self.database = database
         self.user = add_user(database, "ada")
         self.repo = add_repo(database, self.user, "ada/model")
@@ -170,3 +170,22 @@ def test_bytes_that_are_here_already_are_kept_once(world: World) -> None:
         world.send(upload, data).raise_for_status()
         world.grants.complete(upload)
     assert world.keys("blobs") == [blob_key(upload.sha256)]
+
+
+def test_what_was_sent_and_not_verified_is_taken_at_the_commit(world: World) -> None:
+    data = os.urandom(1000)
+    unused, upload, elsewhere = world.begin(data), world.begin(data), world.begin(b"never sent")
+    world.send(upload, data).raise_for_status()
+    world.grants.complete_sent(world.repo, world.user, [upload.sha256, elsewhere.sha256])
+    assert world.contents.get(world.repo, upload.sha256).size == len(data)
+    with pytest.raises(ContentNotFound):
+        world.contents.get(world.repo, elsewhere.sha256)
+    assert world.uploads.get(unused.id).sha256 == upload.sha256
+
+
+def test_what_somebody_else_sent_is_not(world: World) -> None:
+    upload = world.begin(b"mine")
+    world.send(upload, b"mine").raise_for_status()
+    world.grants.complete_sent(world.repo, world.user + 1, [upload.sha256])
+    with pytest.raises(ContentNotFound):
+        world.contents.get(world.repo, upload.sha256)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
 from pioche.db import schema
-from pioche.repos.access import Repo
+from pioche.repos.access import Action, Repo
 from pioche.storage.blobs import xorb_key
 from pioche.storage.xet.hashing import from_text, to_text
 from pioche.storage.xet.xorbs import verify
@@ -95,6 +95,25 @@ def test_living_chunks_move_and_files_stay_the_same(
     assert_whole(core, ada, kept)
     send(core, repo, ada, [File([Term(xorbs[0], 0, 3)])], xorbs)
     assert_whole(core, ada, kept)
+
+
+def test_chunks_that_came_twice_are_kept_once(core: Core, ada: Caller, repo: Repo) -> None:
+    """Somebody without a memory sends in other xorbs what is there: the file stays as it is, and those go."""
+    chunks = chunk(make("twice", 400_000))
+    first, second = Xorb(chunks), Xorb([*chunks, b"one more"])
+    file, again = File([Term(first, 0, len(chunks))]), File([Term(second, 0, len(chunks))])
+    assert file.name == again.name
+    other = core.repo(ada, "ada/other")
+    for one, sent, xorb in ((repo, file, first), (other, again, second)):
+        send(core, one, ada, [sent], [xorb])
+        core.commit(one, ada, {"a.bin": file.sha256})  # type: ignore[dict-item]
+    assert len(stored(core)) == 2
+    age(core)
+    collect(core)
+    assert set(stored(core)) == {to_text(first.name)}
+    core.hub.catalog.delete(ada, core.open(ada, "ada/words", Action.MANAGE))
+    collect(core, now=True)
+    assert text(core.open(ada, "ada/other"), "a.bin") == file.data
 
 
 def test_what_clients_remember_is_left_as_it_is(core: Core, ada: Caller, xorbs: list[Xorb], kept: list[File]) -> None:

@@ -366,3 +366,19 @@ def _write_token(hub: Hub, account: Account) -> tuple[str, dict[str, str]]:
     repo = create(hub, account).bare_url.removeprefix(f"{hub.endpoint}/")
     token = httpx.get(f"{hub.endpoint}/api/models/{repo}/xet-write-token/main", headers=account.bearer).json()
     return token["casUrl"], {"Authorization": f"Bearer {token['accessToken']}"}
+
+
+def test_a_commit_takes_what_was_sent_and_not_verified(direct: Hub, bob: Account) -> None:
+    """As @huggingface/hub does, which knows no `verify`."""
+    repo = create(direct, bob).bare_url.removeprefix(f"{direct.endpoint}/")
+    data = os.urandom(1000)
+    httpx.put(granted(direct, bob, repo, data)["upload"]["href"], content=data).raise_for_status()
+    value = {"path": "a.bin", "algo": "sha256", "oid": sha256_of(data), "size": len(data)}
+    lines = [{"key": "header", "value": {"summary": "x"}}, {"key": "lfsFile", "value": value}]
+    body = "\n".join(map(json.dumps, lines))
+    done = httpx.post(f"{direct.endpoint}/api/models/{repo}/commit/main", headers=bob.bearer, content=body)
+    assert done.status_code == 200, done.text
+    found = httpx.get(
+        f"{direct.endpoint}/{repo}/resolve/main/a.bin", headers=bob.bearer, follow_redirects=True, timeout=60
+    )
+    assert found.content == data

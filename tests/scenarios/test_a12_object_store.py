@@ -197,6 +197,7 @@ def test_a12_a_gateway_killed_and_started_again(cluster: Callable[..., Hub], obj
         gateway.kill()
 
 
+@pytest.mark.long
 def test_a12_a_store_that_is_away_is_said_and_comes_back(cluster: Callable[..., Hub], faulty: FaultyStore) -> None:
     """What needs no large file goes on without the store."""
     load = started(cluster, faulty.store)

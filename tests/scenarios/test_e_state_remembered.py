@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from pioche.accounts.callers import Caller
+from pioche.db.engine import Database
+from pioche.errors import Unavailable
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.catalog import Settings
 from tests.core import Core
@@ -160,3 +162,14 @@ def test_e_state_head_promises_what_the_disk_has(inside: Inside, ada: Caller) ->
     assert [inside.client.request(method, LARGE, token=token).status for method in ("HEAD", "GET")] == [500, 500]
     inside.log.seek(0)
     inside.log.truncate()
+
+
+def test_b2_what_needs_no_database_is_answered_without_it(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether an answer is still good is asked before anything else: that must not make `/healthz` need the database."""
+
+    def fail(_database: Database) -> int:
+        raise Unavailable("The database does not answer: try again")
+
+    monkeypatch.setattr(Database, "data_version", fail)
+    inside.hub.database.close()  # what was asked before is forgotten
+    assert inside.client.get("/healthz").status == 200

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -72,9 +73,9 @@ class Load:
         if self._ask("POST", "/api/models/ada/words/commit/main", content=content, headers=headers) == "200":
             self.acknowledged.append(path)
 
-    def _ask(self, method: str, url: str, **options: object) -> str:
+    def _ask(self, method: str, url: str, **options: Any) -> str:
         try:
-            found = str(self._client.request(method, url, **options).status_code)  # type: ignore[arg-type] - as they come
+            found = str(self._client.request(method, url, **options).status_code)
         except httpx.TransportError as error:
             found = repr(error)
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pioche.storage.blobs import BlobStore, blob_key
 from pioche.storage.blobs.connect import open_store
@@ -70,6 +71,7 @@ def test_what_is_damaged_is_found_what_is_deleted_comes_free_and_all_of_it_is_ba
     assert kept in found.stdout + found.stderr
 
 
+@pytest.mark.long
 def test_large_files_move_from_the_disk_to_the_store(
     object_store: ObjectStore, tmp_path: Path, cluster: Callable[..., Hub]
 ) -> None:

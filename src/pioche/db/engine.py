@@ -20,7 +20,7 @@ from pioche.db.grouped import GroupedWrites
 from pioche.db.lookup import Lookup as Lookup
 from pioche.db.lookup import Row as Row
 from pioche.db.remembered import Remembered
-from pioche.errors import BadRequest, Corrupt, OutOfSpace, Unavailable
+from pioche.errors import BadRequest, Corrupt, HubError, OutOfSpace, Unavailable
 
 _BUSY_SECONDS = 30
 _MMAP_BYTES = 256 * 2**20
@@ -84,9 +84,12 @@ class Database:
         return await self._fetch_postgres(lookup, params)
 
     def generation(self) -> int | None:
-        """On the event loop: a number that is another one as soon as any process has committed. None on PostgreSQL,
-        which does not tell."""
-        return self._remembered.generation() if self.is_sqlite else None
+        """On the event loop: a number that is another one as soon as any process has committed. None when it cannot be
+        told: on PostgreSQL, and while the database does not answer."""
+        try:
+            return self._remembered.generation() if self.is_sqlite else None
+        except HubError:  # whoever needs the database will say so
+            return None
 
     def fetch_one_sync(self, lookup: Lookup, params: Params) -> Row | None:
         """As `fetch_one`, for code that is in a thread already."""

@@ -108,7 +108,7 @@ _ALIVE = "r.deleted_at IS NULL"
 _BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key AND {_ALIVE}")
 _BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND {_ALIVE}")
 _THERE = Lookup(f"SELECT r.id FROM repos r WHERE r.uid = :uid AND {_ALIVE}")
-_DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at IS NOT NULL")
+_DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at > 0")
 _BY_OLD_NAME = Lookup(
     f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
         WHERE d.type = :type AND d.full_key = :key AND {_ALIVE}"""

@@ -27,6 +27,9 @@ from pioche.repos.genesis import Genesis
 from pioche.storage import collection
 
 _ATTEMPTS = 5
+ENDED = 0
+"""The `deleted_at` of a repo that can no longer be restored: it is being collected."""
+
 SDKS = ("gradio", "streamlit", "docker", "static")
 
 
@@ -186,7 +189,7 @@ class Catalog:
                 if _is_taken(connection, target):
                     raise AlreadyExists(f"{_already(target)}: give another name to restore it under")
                 _forget_redirect(connection, target)
-                deleted = repos.update().where(repos.c.id == repo.id, repos.c.deleted_at.is_not(None))
+                deleted = repos.update().where(repos.c.id == repo.id, repos.c.deleted_at > ENDED)
                 back: dict[str, object] = {"deleted_at": None, "deleted_by_id": None, "updated_at": now_ms()}
                 # What its clients remember to have sent may be gone: they begin anew.
                 back["epoch"] = repos.c.epoch + 1

@@ -18,6 +18,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.names import Oid, RepoId, RepoType
 from pioche.repos import reachability, refs
 from pioche.repos.access import Repo
+from pioche.repos.catalog import ENDED
 
 _repos, _members, _accounts = schema.repos, schema.memberships, schema.accounts
 _PAGE_MAX = 1000
@@ -57,7 +58,7 @@ def deleted_repos(database: Database, caller: Caller, *, undo_hours: int) -> lis
     joined = _repos.outerjoin(deleter, deleter.c.id == _repos.c.deleted_by_id).outerjoin(_members, member)
     columns = (_repos.c.uid, _repos.c.type, _repos.c.full_name, _repos.c.deleted_at, _repos.c.used_storage)
     query = sa.select(*columns, deleter.c.name.label("deleter")).select_from(joined)
-    query = query.where(_repos.c.deleted_at.is_not(None))
+    query = query.where(_repos.c.deleted_at > ENDED)
     if not caller.is_admin:
         query = query.where(_may_restore(caller))
     with database.read() as connection:

@@ -8,8 +8,8 @@ completed or expires. What lies below `incoming/` and belongs to no live row is 
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -17,9 +17,9 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import ContentMismatch, ContentNotFound, Corrupt
 from pioche.jobs import leases
+from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, TakesGrants, grant_key, sealed_key
-from pioche.storage.contents import Contents
-from pioche.storage.uploads import Busy, Upload
+from pioche.storage.uploads import Busy, Upload, Uploads
 
 GRANT_BYTES_MAX = 5 * 2**30
 """S3 takes no more in one request."""
@@ -28,9 +28,10 @@ GRANT_BYTES_MAX = 5 * 2**30
 class Grants:
     """`store` and `blobs` are the same store, by two of its powers."""
 
-    def __init__(self, database: Database, contents: Contents, blobs: BlobStore, store: TakesGrants) -> None:
+    def __init__(self, database: Database, uploads: Uploads, blobs: BlobStore, store: TakesGrants) -> None:
         self._database = database
-        self._contents = contents
+        self._uploads = uploads
+        self._contents = uploads.contents
         self._blobs = blobs
         self._store = store
 
@@ -60,6 +61,16 @@ class Grants:
             finally:
                 self._blobs.delete(sealed)
             self._end(upload)
+
+    def complete_sent(self, repo_id: int, user_id: int, sha256s: Collection[Sha256]) -> None:
+        """Completes what that user has sent of these files and not verified: some clients commit right after the PUT.
+
+        Raises ContentMismatch, Busy. What was not sent is left to whoever misses it.
+        """
+        missing = set(sha256s) - set(self._contents.find(repo_id, list(sha256s)))
+        for upload in self._uploads.begun(repo_id, user_id, missing) if missing else ():
+            with suppress(ContentNotFound):
+                self.complete(upload)
 
     @contextmanager
     def sealed(self, grant: str) -> Iterator[str]:

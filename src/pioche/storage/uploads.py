@@ -9,12 +9,12 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -66,8 +66,8 @@ class Uploads:
     """All uploads in parts of one hub. What expires is removed by `incoming.sweep`."""
 
     def __init__(self, database: Database, contents: Contents, data_dir: Path) -> None:
+        self.contents = contents
         self._database = database
-        self._contents = contents
         self._data_dir = data_dir
 
     def begin(
@@ -93,7 +93,16 @@ class Uploads:
             row = connection.execute(sa.select(table).where(table.c.id == upload_id)).first()
         if row is None or row.expires_at < now_ms():
             raise _gone()
-        return Upload(row.id, row.repo_id, row.user_id, Sha256(row.sha256), row.size, row.part_bytes)
+        return _of(row)
+
+    def begun(self, repo_id: int, user_id: int, sha256s: Collection[Sha256]) -> list[Upload]:
+        """The open uploads of these files to that repo by that user."""
+        table = schema.uploads
+        query = sa.select(table).where(
+            table.c.repo_id == repo_id, table.c.user_id == user_id, table.c.expires_at >= now_ms()
+        )
+        with self._database.read() as connection:
+            return [_of(row) for row in connection.execute(query) if row.sha256 in sha256s]
 
     def part(self, upload: Upload, number: int) -> "Part":
         """Ready to be written. Raises Unprocessable for a number that the upload has not."""
@@ -111,7 +120,7 @@ class Uploads:
             except ContentMismatch:
                 self._end(upload.id)
                 raise
-            self._contents.adopt(upload.repo_id, upload.user_id, upload.sha256, self._path(upload.id))
+            self.contents.adopt(upload.repo_id, upload.user_id, upload.sha256, self._path(upload.id))
             self._end(upload.id)
 
     def _path(self, upload_id: str) -> Path:
@@ -233,6 +242,10 @@ def _verify(descriptor: int, upload: Upload) -> None:
         position += len(piece)
     if found.hexdigest() != upload.sha256:
         raise ContentMismatch(f"The parts make a file with the sha256 {found.hexdigest()}, not {upload.sha256}")
+
+
+def _of(row: sa.Row[Any]) -> Upload:
+    return Upload(row.id, row.repo_id, row.user_id, Sha256(row.sha256), row.size, row.part_bytes)
 
 
 def _gone() -> ContentNotFound:

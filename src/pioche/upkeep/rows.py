@@ -128,6 +128,8 @@ class Filling:
             _continue_after(self._connection, name, number)
         _settle_events(self._connection, self._tables.tables["events"], self._tables.tables["event_cursors"])
         migrate.run(self._connection, migrate.revisions()[-1])
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(sa.text("ANALYZE"))  # its planner knows nothing of the new tables yet
 
 
 def _batches(found: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -10,7 +10,9 @@ import pytest
 
 from pioche.cli import main
 from pioche.db import schema
-from tests.damage import WHOLE, World, age, newest_pack_gone
+from pioche.db.instance import now_ms
+from pioche.repos import refs
+from tests.damage import WHOLE, World, age
 from tests.databases import SqliteTemplate
 
 
@@ -144,9 +146,16 @@ def test_what_lies_around_is_told_and_is_no_damage(world: World, fsck: Any) -> N
 
 
 def test_what_only_an_undo_needs_is_told_and_is_no_damage(world: World, fsck: Any) -> None:
-    newest_pack_gone(world)
-    code, found = fsck("--repair")
-    assert code == 0
+    before = set(world.packs())
+    world.core.commit(world.repo, world.ada, {"three.txt": b"three"}, revision="side")
+    (pack,) = set(world.packs()) - before
+    commit = refs.get(world.repo, "refs/heads/side").target
+    world.repo.stores.git.write(world.repo.uid, [world.repo.objects.read(commit)])
+    pack.with_suffix(".idx").unlink()
+    pack.unlink()
+    world.execute(schema.refs.delete().where(schema.refs.c.name == "refs/heads/side"))
+    row = {"repo_id": world.repo.id, "ref": "refs/heads/side", "old": commit, "new": None, "at": now_ms()}
+    world.execute(schema.reflog.insert().values(row))
     code, found = fsck()
     assert (code, {one["kind"] for one in found["findings"]}) == (0, {"undo-object"})
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from pioche import app
 from pioche.accounts.callers import Caller
 from pioche.config import Config
-from pioche.db import schema
+from pioche.db import migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError, Conflict, Corrupt, NotFound
 from pioche.jobs import leases
@@ -254,6 +255,40 @@ def test_a_backup_of_a_newer_version_is_refused(filled: Core, destination: Path,
     generations.save(place, generations.Generation(**{**_fields(made.generation), "revision": newer}))
     with pytest.raises(Conflict, match="newer"):
         restore(empty(), destination)
+
+
+def test_a_backup_of_an_earlier_version_is_brought_up_to_date(
+    filled: Core, destination: Path, empty: Empty, tmp_path: Path
+) -> None:
+    """As version 0.1 would have written it: with the tables and columns of its schema."""
+    made = back_up(filled, destination)
+    place = app.backup_place(filled.hub.config, str(destination))
+    old = sa.create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    with old.begin() as connection:
+        migrate.run(connection, "0001")
+        known = sa.MetaData()
+        known.reflect(connection)
+    old.dispose()
+    tables = []
+    with filled.hub.database.read() as connection:
+        for table in rows.tables(left_out=making.LEFT_OUT):
+            if table.name in known.tables:
+                columns = [str(column.name) for column in table.columns]
+                later = [name for name in columns if name not in known.tables[table.name].c]
+                lines = list(rows.lines(connection, table, without=later))
+                columns = [name for name in columns if name not in later]
+                parts = list(generations.save_lines(place, "rows", lines))
+                tables.append(generations.Table(str(table.name), columns, len(lines), parts))
+    then = generations.Generation(**{**_fields(made.generation), "revision": "0001", "tables": tables})
+    config = empty()
+    restore(config, destination, generations.save(place, then))
+    again = Core(config)
+    ada = again.hub.directory.get("ada")
+    caller = Caller(ada.id, "ada", may_write=True, is_admin=False)
+    assert text(again.open(caller, "ada/words"), "a.txt") == b"one"
+    with again.hub.database.read() as connection:
+        assert migrate.current(connection) == migrate.revisions()[-1]
+    again.close()
 
 
 def _fields(generation: generations.Generation) -> dict[str, Any]:

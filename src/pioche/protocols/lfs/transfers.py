@@ -1,6 +1,7 @@
 """The bytes themselves, behind signed addresses: whole files in and out, parts, and what closes an upload."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 
@@ -133,7 +134,8 @@ async def _take_from_store(request: Request, repo: Repo, upload_id: str) -> None
         return  # finished before, or expired: what counts is whether the file is in the repo
     if begun.repo_id != repo.id or begun.user_id != request.caller.user_id:
         raise SignatureExpired("This address was made for another upload")
-    await _complete(request, begun)
+    with suppress(ContentNotFound):  # nothing was sent, or another call was quicker: the same question again
+        await _complete(request, begun)
 
 
 async def _open_upload(request: Request, use: Use) -> tuple[Repo, Sha256, Upload | None]:

@@ -9,12 +9,13 @@ import msgspec
 from pioche.config import Config
 from pioche.errors import BadCard, BadRequest, EntryNotFound
 from pioche.git import attributes
+from pioche.http import threads
 from pioche.http.messages import Request, Response, json_response
 from pioche.names import Sha256, parse_path
 from pioche.protocols.rest import ndjson
 from pioche.repos import cards, commits, files, pulls, revisions
 from pioche.repos.access import Action, Repo
-from pioche.repos.commits import Committed
+from pioche.repos.commits import AddLargeFile, Committed
 from pioche.repos.revisions import Revision
 
 _FILES_MAX = 1000
@@ -133,6 +134,9 @@ async def commit(request: Request) -> Response:
         await _check_may_commit(request, revision)
     plan = await ndjson.read_plan(request)
     commits.check_sizes(plan, file_bytes_max=request.hub.config.regular_file_bytes_max)
+    if request.hub.grants is not None:
+        large = [one.sha256 for one in plan.operations if isinstance(one, AddLargeFile)]
+        await threads.run_long(request.hub.grants.complete_sent, request.repo.id, request.caller.user_id, large)
     function = commits.propose if creates_pull else commits.create
     done = await request.run(function, request.repo, request.caller, revision, plan)
     return json_response(_answer(request, done))

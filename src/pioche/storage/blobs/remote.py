@@ -24,10 +24,12 @@ from pioche.storage.disk import translated
 
 _MIB = 2**20
 _PIECE = _MIB
-_PART_BYTES = 8 * _MIB
+_PART_BYTES = 6 * _MIB
 _PARTS_MAX = 9_000  # S3 takes 10,000
 _PARTS_AT_ONCE = 2
-_LARGE_AT_ONCE = 3
+_LARGE_AT_ONCE = 2
+_SMALL_BYTES_MAX = _MIB
+"""Up to here a file is no matter of memory, however many are sent at once."""
 COPY_BYTES_MAX = 5 * 2**30
 """S3 copies an object by itself up to this size."""
 
@@ -57,16 +59,22 @@ class RemoteBlobs:
     def put(self, key: str, source: Path) -> None:
         with translated():
             size = source.stat().st_size
-        if size <= _PART_BYTES:
-            with translated():
-                data = source.read_bytes()
-            self.put_bytes(key, data)
+        if size <= _SMALL_BYTES_MAX:
+            self._put_whole(key, source)
+        elif size <= _PART_BYTES:
+            with self._large:
+                self._put_whole(key, source)
         elif self.size(key) != size:
             with self._large:
                 self._call(obstore.put, key, source, **_in_parts(size))
             self._check_size(key, size)
         with translated():
             source.unlink()
+
+    def _put_whole(self, key: str, source: Path) -> None:
+        with translated():
+            data = source.read_bytes()
+        self.put_bytes(key, data)
 
     def put_bytes(self, key: str, data: bytes) -> None:
         try:

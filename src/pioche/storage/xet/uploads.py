@@ -6,7 +6,7 @@ when its sha256 was computed from those bytes (no client's statement is taken fo
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,8 +218,9 @@ class XetUploads:
         with self._writing() as connection:
             _forget_lost_terms(connection, [file["hash"] for file in files])
             insert_rows(connection, schema.xet_files, files)
+            made_otherwise = _made_otherwise(connection, {p.file.hash: p.file.terms for p in proved})
             for table, found in rows:
-                insert_rows(connection, table, found)
+                insert_rows(connection, table, [row for row in found if row.get("file") not in made_otherwise])
             for p in proved:
                 _record_content(connection, p)
             insert_links(connection, repo_id, user_id, [p.sha256 for p in proved])
@@ -254,6 +255,16 @@ class XetUploads:
                 name = table.hashes(index, index + 1)
                 if is_asked_for(name) or (xorb, index) in begins:
                     yield {"hash": name, "xorb": to_text(xorb), "position": index}
+
+
+def _made_otherwise(connection: sa.Connection, files: Mapping[bytes, bytes]) -> set[str]:
+    """Those of `files` (hash and terms) that are stored with other terms already: they need no xorb of these."""
+    terms, table = {to_text(name): packed for name, packed in files.items()}, schema.xet_files
+    found = set[str]()
+    for names in _batches(sorted(terms)):
+        rows = connection.execute(sa.select(table.c.hash, table.c.terms).where(table.c.hash.in_(names)))
+        found.update(row.hash for row in rows if bytes(row.terms) != terms[row.hash])
+    return found
 
 
 def file_row(file: CheckedFile, at: int) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.repos.catalog import ENDED
 from pioche.storage import collection
 from pioche.upkeep.collection.context import Context
 from pioche.upkeep.collection.options import HOUR_MS
@@ -16,6 +17,14 @@ from pioche.upkeep.progress import each
 
 _repos = schema.repos
 _FOLDER_MS_MIN = HOUR_MS
+_ROWS_AT_ONCE = 5000
+_LARGE = (
+    (schema.entries, "path"),
+    (schema.pointers, "oid"),
+    (schema.bucket_files, "path"),
+    (schema.repo_contents, "sha256"),
+    (schema.repo_xorbs, "hash"),
+)
 
 
 def collect(run: Context) -> None:
@@ -62,12 +71,32 @@ def _remember_what_it_held(run: Context, repo_id: int, name: str) -> None:
 
 
 def _remove_row(run: Context, repo_id: int) -> bool:
-    """False when it was restored meanwhile. Everything that belongs to the repo goes with its row."""
+    """False when it was restored meanwhile. What may be a million rows goes first, some at a time: the one that goes last
+    takes the others along in a transaction that all writers wait for."""
+    here = (_repos.c.id == repo_id) & (_repos.c.deleted_at < run.times.deleted_before)
     with run.database.write() as connection:
         collection.enter(connection)
         run.before_removal()
-        here = (_repos.c.id == repo_id) & (_repos.c.deleted_at < run.times.deleted_before)
-        return connection.execute(_repos.delete().where(here).returning(_repos.c.id)).first() is not None
+        ending = _repos.update().where(here).values(deleted_at=ENDED).returning(_repos.c.id)
+        if connection.execute(ending).first() is None:
+            return False
+    for table, key in _LARGE:
+        while _remove_some(run, repo_id, table, key):
+            continue
+    with run.database.write() as connection:
+        collection.enter(connection)
+        run.before_removal()
+        connection.execute(_repos.delete().where(_repos.c.id == repo_id, _repos.c.deleted_at == ENDED))
+    return True
+
+
+def _remove_some(run: Context, repo_id: int, table: sa.Table, key: str) -> bool:
+    """False when there is none left."""
+    some = sa.select(table.c[key]).where(table.c.repo_id == repo_id).limit(_ROWS_AT_ONCE)
+    with run.database.write() as connection:
+        run.before_removal()
+        doomed = table.delete().where(table.c.repo_id == repo_id, table.c[key].in_(some))
+        return connection.execute(doomed).rowcount > 0
 
 
 def _remove_objects(run: Context, uid: str) -> None:

@@ -258,7 +258,8 @@ def objects(scene: Scene, repo: Repo, targets: set[Oid]) -> Iterator[Problem]:
         return
     needed = look(scene, repo, here).broken  # the rest is what an undo would need
     for oid, fault in sorted(broken.items()):
-        if oid not in targets:
+        # What `gc --now` took, and what a repair left behind, cannot be undone: that is known.
+        if oid not in targets and (oid in needed or oid not in undo):
             kind = kinds.GIT_OBJECT if oid in needed else kinds.UNDO_OBJECT
             mend = partial(_fetch_object, scene, repo, oid)
             yield Problem(kind, f"{repo_name(repo)} object {oid}", fault, mend, _places(scene, repo))
