@@ -145,7 +145,9 @@ def test_a3_push(world: World, point: str) -> None:
     assert not list(world.victim.data_dir.glob("git/**/tmp_objdir*"))
 
 
-@pytest.mark.parametrize("point", _short("shard before rows", "xorb before row", "xorb after row", "shard after rows"))
+@pytest.mark.parametrize(
+    "point", _short("shard before rows", "blob after rename", "xorb after row", "shard after rows")
+)
 def test_a4_xet(world: World, point: str) -> None:
     data = point.encode() * 2000
     world.at(point, lambda: world.api.upload_xet(REPO, data))
@@ -199,8 +201,7 @@ def test_a9_a_job_is_run_again(world: World, point: str) -> None:
         with database.write() as connection:
             queue.enqueue(connection, SweepIncoming.kind, _title(point))
         world.revive()
-        until(database, mine, lambda rows: rows == [("running",)])
-        with database.write() as connection:  # as if a minute had gone by
+        with database.write() as connection:  # as if a minute had gone by, if it was not run again at once
             connection.execute(jobs.update().where(jobs.c.key == _title(point)).values(leased_until=0))
         until(database, mine, lambda rows: rows == [])
 
