@@ -43,8 +43,9 @@ def collect(run: Context) -> None:
 def collect_folders(run: Context) -> None:
     """Git folders without a row: of repos that went, or that a crash left half removed."""
     run.progress.begin("git folders")
-    # Never a young one: a duplicated repo has its objects before it has its row.
-    before = min(run.times.young_after, run.times.started - _FOLDER_MS_MIN)
+    # Never a young one: a duplicated repo has its objects before it has its row. And as late as an overwritten ref: beside
+    # a database that is older than the files, these are the repos that it does not know of.
+    before = min(run.times.moved_before, run.times.started - _FOLDER_MS_MIN)
     for folder in each(run.progress, _folders(run.git.root)):
         uid = folder.name.removesuffix(".git")
         is_left = folder.name.endswith(".deleted") or not _has_row(run, uid)
