@@ -220,7 +220,7 @@ def build_work(config: Config) -> Work:
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
-        Repack(git),
+        Repack(database, git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),

@@ -14,6 +14,7 @@ from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.events import Event
 from pioche.git.store import GitStore
+from pioche.jobs import leases
 from pioche.jobs.queue import Queue
 from pioche.storage import incoming
 from pioche.upkeep import tidying
@@ -84,9 +85,9 @@ def test_a_repo_of_many_packs_is_repacked(
     consumer.handle(changed)
     lease = Queue(database).lease([Repack.kind], lease_ms=60_000)
     assert lease is not None
-    Repack(git).run(lease.key, lease.payload)
+    Repack(database, git).run(lease.key, lease.payload)
     assert git.pack_count(uid) < 6
-    Repack(git).run(lease.key, lease.payload)
+    Repack(database, git).run(lease.key, lease.payload)
 
 
 def test_other_events_and_repos_that_are_gone_are_nobodys_concern(config: Config, database: Database) -> None:
@@ -96,5 +97,18 @@ def test_other_events_and_repos_that_are_gone_are_nobodys_concern(config: Config
     assert Queue(database).counts() == {}
 
 
-def test_a_repack_of_a_repo_that_is_gone_does_nothing(config: Config) -> None:
-    Repack(GitStore(config.data_dir / "git")).run("abc123", {})
+def test_a_repack_waits_for_a_collection_which_removes_packs_too(
+    config: Config, database: Database, repo_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "_PACKS_MAX", 1)
+    git = GitStore(config.data_dir / "git")
+    for number in range(3):
+        git.write("abc123", [("blob", b"%d" % number)])
+    with leases.held(database, leases.COLLECTION, "gc"):
+        Repack(database, git).run("abc123", {})
+    assert git.pack_count("abc123") == 3
+    assert Queue(database).counts() == {(Repack.kind, "waiting"): 1}
+
+
+def test_a_repack_of_a_repo_that_is_gone_does_nothing(config: Config, database: Database) -> None:
+    Repack(database, GitStore(config.data_dir / "git")).run("abc123", {})

@@ -105,8 +105,8 @@ class Client:
             except Lost:
                 continue
             except Refused as refusal:
-                if refusal.status == 404 and any(self.history.of(COLLECTION)):
-                    continue  # collected without grace before it was verified: the client begins again
+                if refusal.status in (400, 404) and any(self.history.of(COLLECTION)):
+                    continue  # collected without grace before it was verified or named: the client begins again
                 self.history.violation(f"{operation.label}: repeating an upload was refused: {refusal}")
                 break
             self.history.end(operation, ACKNOWLEDGED, sha256=large.sha256, size=large.size)

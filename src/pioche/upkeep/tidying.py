@@ -21,6 +21,7 @@ from pioche.upkeep.collection.run import Collector
 from pioche.upkeep.fsck.scene import Scene
 from pioche.upkeep.scrub import Scrubber
 
+_REPACK_LATER_MS = 60_000
 _PACKS_MAX = 50  # readers look through every pack: past this, joining them pays (performance.md section 3)
 _THOROUGH_SECONDS = 86_400
 _UNTOUCHED_SECONDS = 3600.0
@@ -125,18 +126,25 @@ class PruneEvents:
 
 
 class Repack:
-    """Joins a repo's packs. The key is the repo's uid."""
+    """Joins a repo's packs. The key is the repo's uid. Not beside a collection, which removes packs too."""
 
     kind = "git.repack"
     attempts_max = 5
     every_seconds: int | None = None
 
-    def __init__(self, git: GitStore) -> None:
+    def __init__(self, database: Database, git: GitStore) -> None:
+        self._database = database
         self._git = git
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
-        if self._git.pack_count(key) > _PACKS_MAX:
-            self._git.repack(key)
+        if self._git.pack_count(key) <= _PACKS_MAX:
+            return
+        try:
+            with leases.held(self._database, leases.COLLECTION, "repack"):
+                self._git.repack(key)
+        except leases.Busy:
+            with self._database.write() as connection:
+                queue.enqueue(connection, self.kind, key, delay_ms=_REPACK_LATER_MS)
 
 
 class RepackWhenScattered:
