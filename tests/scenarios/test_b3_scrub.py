@@ -108,7 +108,7 @@ def test_a_pack_of_git_objects(sound_world: World, suffix: str) -> None:
 def test_a_pass_goes_on_where_it_was_in_another_process(sound_world: World) -> None:
     flip(sound_world.blob(WHOLE))
     slices = 0
-    while Scrubber(sound_world.scene(), bytes_per_second=_RATE, period_ms=0).run(seconds=0.05):
+    while Scrubber(sound_world.scene(), bytes_per_second=_RATE, period_ms=0).run(seconds=0):
         slices += 1
     assert slices > 0
     last = scrub.notes(sound_world.core.hub.database).last

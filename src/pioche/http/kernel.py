@@ -106,14 +106,11 @@ class Kernel:
         except _Redirected as redirected:
             return redirected.match, redirected.response
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
-            refusal = self._refusal(request, error)
-            if refusal is None:  # a mistake of ours: its trace is for the log
-                log.failure(request.method, request.raw_path, error)
-                refusal = Failure("Something went wrong on our side; it has been logged")
-            return match, self._refuse(request, match, refusal)
+            # Not by a variable, which would tie the error to this frame: the connection stays open until that is collected.
+            return match, self._refuse(request, match, self._refusal(request, error))
 
-    def _refusal(self, request: Request, error: Exception) -> HubError | None:
-        """What ended a request, in our words; None for what nobody foresaw."""
+    def _refusal(self, request: Request, error: Exception) -> HubError:
+        """What ended a request, in our words."""
         if isinstance(error, Moved):
             # The body named the repo by an old name, and no address can say where it is now.
             return RepoNotFound(anonymous=request.caller.is_anonymous)
@@ -126,7 +123,8 @@ class Kernel:
             return _caused(Corrupt("A stored git object is missing"), error)
         if isinstance(error, OSError) and disk.is_fault(error):
             return _caused(disk.translate(error), error)
-        return None
+        log.failure(request.method, request.raw_path, error)  # a mistake of ours: its trace is for the log
+        return Failure("Something went wrong on our side; it has been logged")
 
     def _question(self, request: Request) -> Question | None:
         """What an answer that is remembered may depend on. None for requests that change something."""

@@ -13,6 +13,7 @@ from pioche.errors import RepoNotFound
 from pioche.git.store import GitStore
 from pioche.names import RepoId, RepoType
 from pioche.repos.access import Repo, Stores
+from pioche.repos.catalog import ENDED
 from pioche.repos.genesis import Genesis
 from pioche.storage.blobs import BlobStore
 from pioche.storage.contents import Contents
@@ -61,10 +62,13 @@ class Scene:
     # --- repos ---
 
     def repo_ids(self) -> list[int]:
+        """Without those that a collection has begun to remove, which the next one ends."""
         if self.only is not None:
             return sorted(self.only)
+        repos = schema.repos
+        query = sa.select(repos.c.id).where(repos.c.deleted_at.is_distinct_from(ENDED)).order_by(repos.c.id)
         with self.database.read() as connection:
-            return list(connection.execute(sa.select(schema.repos.c.id).order_by(schema.repos.c.id)).scalars())
+            return list(connection.execute(query).scalars())
 
     def repo(self, row_id: int) -> Repo | None:
         """Opened for upkeep, whoever may see it; None when it was deleted."""
