@@ -111,6 +111,9 @@ def _take(database: Database, name: str, holder: str, what: str, lease_ms: int) 
         left = connection.execute(sa.select(_leases.c.holder).where(_leases.c.name == name)).scalar()
         if left is not None and holders.is_gone(left):
             connection.execute(_leases.delete().where(_leases.c.name == name, _leases.c.holder == left))
-        connection.execute(insert_if_absent(connection, _leases).values(name=name, **values))
-        row = connection.execute(sa.select(_leases.c.holder, _leases.c.what).where(_leases.c.name == name)).one()
-    return "" if row.holder == holder else row.what
+        mine = insert_if_absent(connection, _leases).values(name=name, **values).returning(_leases.c.name)
+        if connection.execute(mine).first() is not None:
+            return ""
+        other = connection.execute(sa.select(_leases.c.what).where(_leases.c.name == name)).scalar()
+    # On PostgreSQL whoever had it may have given it back between the two statements: then it is free, so once more.
+    return other or _take(database, name, holder, what, lease_ms)

@@ -11,4 +11,4 @@ def test_requests_are_counted_by_method_route_and_status() -> None:
     assert 'pioche_requests_total{method="GET",route="/pattern/{name}",status="200"} 3.0' in text
     assert 'pioche_request_seconds_bucket{le="0.01",method="GET",route="/pattern/{name}"} 3.0' in text
     assert 'method="other",route="none",status="405"' in text
-    assert "4711" not in text
+    assert "BREW" not in text
