@@ -105,7 +105,7 @@ class Client:
             except Lost:
                 continue
             except Refused as refusal:
-                if refusal.status in (400, 404) and any(self.history.of(COLLECTION)):
+                if refusal.status in (400, 404, 409) and any(self.history.of(COLLECTION)):
                     continue  # collected without grace before it was verified or named: the client begins again
                 self.history.violation(f"{operation.label}: repeating an upload was refused: {refusal}")
                 break
