@@ -105,7 +105,7 @@ class Client:
             except Lost:
                 continue
             except Refused as refusal:
-                if refusal.status in (400, 404, 409) and any(self.history.of(COLLECTION)):
+                if _is_collected(refusal) and self._met_collection(operation):
                     continue  # collected without grace before it was verified or named: the client begins again
                 self.history.violation(f"{operation.label}: repeating an upload was refused: {refusal}")
                 break
@@ -113,6 +113,10 @@ class Client:
             return large
         self.history.end(operation, UNKNOWN)
         return None
+
+    def _met_collection(self, operation: Operation) -> bool:
+        """One was at work at some time since the operation began; what ran before it excuses nothing."""
+        return any(one.end is None or one.end >= operation.start for one in self.history.of(COLLECTION))
 
     def _small(self, operation: Operation) -> dict[str, bytes | Large]:
         """One file, or now and then many."""
@@ -207,3 +211,8 @@ def _described(files: dict[str, bytes | Large]) -> dict[str, object]:
         path: [content.sha256, content.size] if isinstance(content, Large) else content.decode()
         for path, content in files.items()
     }
+
+
+def _is_collected(refusal: Refused) -> bool:
+    """How the hub says that what an upload sent before is gone."""
+    return refusal.status == 404 or any(words in str(refusal) for words in ("upload it first", "deleted meanwhile"))
