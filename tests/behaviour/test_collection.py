@@ -20,6 +20,7 @@ from pioche.repos.access import Action, Repo
 from pioche.repos.refs import RefChange, Update
 from pioche.storage import collection
 from pioche.storage.blobs import blob_key
+from pioche.upkeep.collection import packs as removal
 from pioche.upkeep.collection import repos, usage
 from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
@@ -439,6 +440,46 @@ def test_a_commit_beside_a_collection_of_git_is_whole(core: Core, ada: Caller, r
     again = core.open(ada, "ada/words")
     assert history.log(again, main(again), skip=0, limit=100).total == done + 1
     assert git(again, core.hub.config.data_dir / "incoming", "fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("is_before_reading", [True, False])
+def test_a5_killed_between_removing_objects_and_saying_so(
+    core: Core, ada: Caller, repo: Repo, monkeypatch: pytest.MonkeyPatch, is_before_reading: bool
+) -> None:
+    """A commit that was under way must not lead to what the killed removal took, nor must one that is opened after it."""
+    base = core.commit(repo, ada, {"first.txt": b"1"}).oid
+    original = refs._new_tip
+
+    def killed(_connection: sa.Connection, _repo_id: int) -> None:
+        raise SystemExit("killed")
+
+    def collect_and_die() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(removal, "_end_pruning", killed)
+            with pytest.raises(SystemExit):
+                collect(core, now=True)
+
+    def collected_meanwhile(opened: Repo, change: Update) -> object:
+        if is_before_reading:
+            collect_and_die()
+        tip = original(opened, change)
+        if not is_before_reading:
+            collect_and_die()
+        return tip
+
+    for number in range(2):  # the second one is opened when the first removal has been killed
+        late = core.open(ada, "ada/words")
+        with monkeypatch.context() as patch:
+            patch.setattr(refs, "_new_tip", collected_meanwhile)
+            with pytest.raises(Unavailable):
+                core.commit(late, ada, {f"late-{number}.txt": b"late"})
+    assert main(core.open(ada, "ada/words")).commit == base
+    assert collect(core, now=True).total == 0
+    again = core.open(ada, "ada/words")
+    core.commit(again, ada, {"late.txt": b"late"})
+    assert text(again, "late.txt") == b"late"
+    with core.hub.database.read() as connection:
+        assert connection.execute(sa.select(schema.repos.c.pruning_at)).scalars().all() == [None]
 
 
 def test_a_removal_that_broke_off_is_finished_and_nobody_restores_a_half(

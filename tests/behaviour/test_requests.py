@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from pioche.accounts.callers import Caller
 from pioche.config import Config
+from pioche.names import RepoId
+from pioche.repos.access import Access, Action, Repo
 from tests.inside import Inside, assert_refused, ndjson
 
 
@@ -68,3 +71,34 @@ def test_a_commit_through_the_api_is_read_back(inside: Inside) -> None:
         made["commitOid"],
         [".gitattributes", "d/é.txt"],
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("GET", "/api/models/ada/old/xet-write-token/main"),
+        ("POST", "/ada/old.git/info/lfs/objects/batch"),
+        ("GET", "/ada/old.git/info/refs?service=git-receive-pack"),
+        ("POST", "/api/models/ada/old/commit/main"),
+    ],
+)
+def test_c6_a_repo_that_is_renamed_once_it_was_opened_is_still_that_repo(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, method: str, address: str
+) -> None:
+    ada = inside.user("ada")
+    token, repo = inside.token(ada), inside.repo(ada, "ada/old")
+    original = Access.open
+
+    async def moved_meanwhile(self: Access, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
+        opened = await original(self, caller, repo_id, action)
+        monkeypatch.undo()
+        inside.hub.catalog.move(ada, repo, "ada", "new")
+        return opened
+
+    monkeypatch.setattr(Access, "open", moved_meanwhile)
+    content = ndjson({"summary": "x"}, ("file", {"path": "a.txt", "content": "x"}))
+    if "lfs" in address:
+        content = b'{"operation": "upload", "objects": []}'
+    answer = inside.client.request(method, address, token=token, body=content if method == "POST" else b"")
+    assert answer.status == 200
+    assert inside.client.get("/api/models/ada/old").status == 307

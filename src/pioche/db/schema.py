@@ -125,6 +125,7 @@ repos = Table(
     Column("sdk", Text),  # Spaces only
     Column("genesis", Text, nullable=False),  # JSON: what the first commit is computed from (repos/genesis.py)
     Column("epoch", Integer, nullable=False, default=1),  # of Xet addresses
+    Column("pruning_at", BigInteger),  # since then git objects may be disappearing, until the epoch is raised
     Column("last_number", Integer, nullable=False, default=0),  # of discussions and pull requests, one sequence
     Column("downloads", BigInteger, nullable=False, default=0),
     Column("likes", BigInteger, nullable=False, default=0),

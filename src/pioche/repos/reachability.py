@@ -23,6 +23,7 @@ from pioche.git.store import GitStore, Objects
 from pioche.names import Oid
 from pioche.repos.access import Repo
 
+TIDIED = "The repo was tidied up at this very moment: send this again"
 _CHECK_SECONDS_MAX = 60  # a transaction waits for it
 _WALK_SECONDS_MAX = 6 * 3600
 
@@ -93,7 +94,7 @@ def check_whole(connection: sa.Connection, repo: Repo, tips: Sequence[Oid]) -> N
         arguments = ["rev-list", "--objects", "--quiet", *tips, "--not", "--all"]
         done = program.run(snapshot.path, arguments, timeout_s=_CHECK_SECONDS_MAX)
     if done.returncode:
-        raise Unavailable("The repo was tidied up at this very moment: send this again")
+        raise Unavailable(TIDIED)
 
 
 def new_pointers(repo: Repo, commit: Oid) -> Mapping[Oid, Pointer]:

@@ -23,10 +23,12 @@ from pioche.errors import (
     RepoNotFound,
     RevisionNotFound,
     StaleParent,
+    Unavailable,
     Unprocessable,
 )
 from pioche.events import Event
 from pioche.git import pointers as pointer_format
+from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
@@ -104,11 +106,10 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
 
 
 # Made once: making a statement takes longer than running it.
-_LOCK = (
-    sa.select(schema.repos.c.epoch)
-    .where(schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None))
-    .with_for_update()
+_EPOCH = sa.select(schema.repos.c.epoch, schema.repos.c.pruning_at).where(
+    schema.repos.c.id == sa.bindparam("repo"), schema.repos.c.deleted_at.is_(None)
 )
+_LOCK = _EPOCH.with_for_update()
 _MOVE = (
     schema.refs.update()
     .where(schema.refs.c.repo_id == sa.bindparam("repo"), schema.refs.c.name == sa.bindparam("ref"))
@@ -125,12 +126,12 @@ _TOUCH = (
 
 
 def _lock(connection: sa.Connection, repo: Repo) -> bool:
-    """Changes of one repo wait for one another, so that what is looked at below stays as it was seen. True when something
-    has been collected in the repo since it was opened."""
-    epoch = connection.execute(_LOCK, {"repo": repo.id}).scalar()
-    if epoch is None:
+    """Changes of one repo wait for one another, so that what is looked at below stays as it was seen. True when git
+    objects may have been removed since the repo was opened."""
+    found = connection.execute(_LOCK, {"repo": repo.id}).first()
+    if found is None:
         raise RepoNotFound
-    return bool(epoch != repo.epoch)
+    return _may_be_pruned(repo, found)
 
 
 def _check_ref(change: RefChange) -> None:
@@ -165,8 +166,25 @@ def _new_tip(repo: Repo, change: Update) -> "tip.Tip | None":
     """What the default branch's rows become; read from git before the transaction, which stays short."""
     for item in change.changes:
         if item.ref == DEFAULT_REF and item.commit is not None:
-            return tip.compute(repo, item.old, item.commit, change.pointers)
+            try:
+                return tip.compute(repo, item.old, item.commit, change.pointers)
+            except ObjectMissing:
+                _refuse_tidied(repo)
+                raise
     return None
+
+
+def _refuse_tidied(repo: Repo) -> None:
+    """Raises Unavailable where objects were collected since the repo was opened: then it is nobody's mistake."""
+    with repo.database.read() as connection:
+        found = connection.execute(_EPOCH, {"repo": repo.id}).first()
+    if found is not None and _may_be_pruned(repo, found):
+        raise Unavailable(reachability.TIDIED)
+
+
+def _may_be_pruned(repo: Repo, found: "sa.Row[int, int | None]") -> bool:
+    """Whether git objects may have been removed since `repo` was opened; `found` is its row as it is now."""
+    return found.epoch != repo.epoch or found.pruning_at is not None
 
 
 def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChange) -> None:

@@ -34,9 +34,9 @@ async def _advertise_receive(request: Request) -> Response:
 async def _check_may_push(request: Request) -> None:
     """Writers, and whoever opened a pull request here; which refs are meant is only known with the push itself."""
     try:
-        await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
     except Forbidden:
-        await request.hub.access.open(request.caller, request.repo.repo_id, Action.PROPOSE)
+        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.PROPOSE)
         if not await request.run(pulls.has_opened_any, request.repo, request.caller):
             raise
 

@@ -31,7 +31,7 @@ async def receive_pack(request: Request) -> Response:
 
 async def _check_may_push(request: Request, commands: Commands) -> None:
     if not await request.run(push.concerns_own_pulls_only, request.repo, request.caller, commands):
-        await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
 
 
 def _answer(body: bytes) -> Response:

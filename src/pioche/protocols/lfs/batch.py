@@ -55,7 +55,7 @@ async def batch(request: Request) -> Response:
     if body.hash_algo not in _SHA256:
         raise Conflict(f"hash_algo {body.hash_algo[:40]!r} is not supported: use sha256")  # 409 by the specification
     action = _action(body)
-    repo = await request.hub.access.open(request.caller, request.repo.repo_id, action)
+    repo = await request.hub.access.open_uid(request.caller, request.repo.uid, action)
     signer = Signer(request, repo, action)
     if action is Action.CONTENT:
         return lfs_response(await request.run(_download, request, repo, signer, body))

@@ -148,7 +148,7 @@ async def _check_may_commit(request: Request, revision: str) -> None:
         author = await request.run(pulls.author_of, request.repo, revision)
         if author == request.caller.user_id:
             return
-    await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+    await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
 
 
 def _answer(request: Request, done: Committed) -> dict[str, object]:

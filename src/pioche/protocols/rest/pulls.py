@@ -61,7 +61,7 @@ async def details(request: Request) -> Response:
         raise BadRequest("The number of a pull request is expected")
     with_diff = request.query.flag("diff")
     if with_diff:  # a diff is bytes of files, which a gate guards
-        await request.hub.access.open(request.caller, request.repo.repo_id, Action.CONTENT)
+        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.CONTENT)
     return cached_json(request, await request.run(_details, request, int(number), with_diff=with_diff))
 
 

@@ -36,7 +36,7 @@ async def write_token(request: Request) -> Response:
     revision = request.params["revision"]
     if request.query.flag("create_pr") or revision.startswith("refs/pr/"):
         return await _issue(request, Use.PROPOSE)
-    await request.hub.access.open(request.caller, request.repo.repo_id, Action.WRITE)
+    await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
     await revisions.resolve(request.repo, revision)
     return await _issue(request, Use.WRITE)
 

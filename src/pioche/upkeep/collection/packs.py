@@ -1,8 +1,9 @@
 """Git objects that no ref leads to, and none that could be put back.
 
 A pack of which nothing is alive is taken away; one that is dead for a good part is written anew first, where there is room.
-Both happen in a transaction that raises the repo's epoch: whoever opened the repo before, and would now make a ref lead to
-such an object, finds the epoch changed and looks again whether everything is there (`repos.refs`).
+Whoever opened the repo before, and would now make a ref lead to such an object, has to look again whether everything is there
+(`repos.refs`): told by `pruning_at`, which is committed before the first pack goes, and by the epoch, which is raised with
+the transaction in which the last one goes. A removal that was killed in between leaves `pruning_at`, and the next run ends it.
 """
 
 import shutil
@@ -10,6 +11,7 @@ import shutil
 import sqlalchemy as sa
 
 from pioche.db import schema
+from pioche.db.instance import now_ms
 from pioche.git import pruning
 from pioche.git.program import GitFailed
 from pioche.git.pruning import Pack, Reached
@@ -28,7 +30,7 @@ _DEAD_BYTES_MIN = 64 * 1024
 
 def collect(run: Context) -> None:
     """Repo by repo."""
-    columns = (_repos.c.id, _repos.c.uid, _repos.c.full_name)
+    columns = (_repos.c.id, _repos.c.uid, _repos.c.full_name, _repos.c.pruning_at)
     query = sa.select(*columns).where(_repos.c.deleted_at.is_(None), _repos.c.type != RepoType.BUCKET.value)
     if run.options.repo_ids is not None:
         query = query.where(_repos.c.id.in_(run.options.repo_ids))
@@ -44,7 +46,7 @@ def collect(run: Context) -> None:
                 run.report.skipped.append(why)
 
 
-def _collect(run: Context, repo: "sa.Row[int, str, str]") -> None:
+def _collect(run: Context, repo: "sa.Row[int, str, str, int | None]") -> None:
     with run.database.read() as connection:
         roots = reachability.roots(connection, repo.id, since=run.times.moved_before)
     with reachability.walk(run.git, repo.uid, roots) as oids:
@@ -59,6 +61,10 @@ def _collect(run: Context, repo: "sa.Row[int, str, str]") -> None:
         _note(run, repo, doomed)
     elif doomed:
         _replace(run, repo, roots.stamp, doomed, reached)
+    elif repo.pruning_at is not None:
+        with run.database.write() as connection:
+            run.before_removal()
+            _end_pruning(connection, repo.id)
 
 
 def _fits(run: Context, pack: Pack) -> bool:
@@ -66,20 +72,38 @@ def _fits(run: Context, pack: Pack) -> bool:
     return shutil.disk_usage(run.git.root).free > 2 * pack.bytes
 
 
-def _replace(run: Context, repo: "sa.Row[int, str, str]", stamp: int, doomed: list[Pack], reached: Reached) -> None:
+def _replace(
+    run: Context, repo: "sa.Row[int, str, str, int | None]", stamp: int, doomed: list[Pack], reached: Reached
+) -> None:
     with Snapshot(run.git.scratch, run.git.path(repo.uid), {}) as snapshot:
         run.git.adopt(repo.uid, [pruning.rewrite(snapshot.path, pack, reached) for pack in doomed if pack.live])
+    # Where a ref has moved: what was written anew does no harm, and the next run sees.
     with run.database.write() as connection:
-        run.before_removal()
-        here = sa.select(_repos.c.id).where(_repos.c.id == repo.id, _repos.c.deleted_at.is_(None)).with_for_update()
-        if connection.execute(here).first() is None or reachability.stamp(connection, repo.id) != stamp:
-            return  # a ref moved: what was written anew does no harm, and the next run sees
-        raise_epochs(connection, [repo.id])
-        pruning.remove([pack.path for pack in doomed])
-    _note(run, repo, doomed)
-    run.report.freed += sum(pack.dead_bytes if pack.live else pack.bytes for pack in doomed)
+        if not _is_unmoved(run, connection, repo.id, stamp):
+            return
+        connection.execute(_repos.update().where(_repos.c.id == repo.id).values(pruning_at=now_ms()))
+    with run.database.write() as connection:
+        is_unmoved = _is_unmoved(run, connection, repo.id, stamp)
+        if is_unmoved:
+            pruning.remove([pack.path for pack in doomed])
+        _end_pruning(connection, repo.id)
+    if is_unmoved:
+        _note(run, repo, doomed)
+        run.report.freed += sum(pack.dead_bytes if pack.live else pack.bytes for pack in doomed)
 
 
-def _note(run: Context, repo: "sa.Row[int, str, str]", doomed: list[Pack]) -> None:
+def _is_unmoved(run: Context, connection: sa.Connection, repo_id: int, stamp: int) -> bool:
+    """The repo is there, and no ref moves until the transaction ends."""
+    run.before_removal()
+    here = sa.select(_repos.c.id).where(_repos.c.id == repo_id, _repos.c.deleted_at.is_(None)).with_for_update()
+    return connection.execute(here).first() is not None and reachability.stamp(connection, repo_id) == stamp
+
+
+def _end_pruning(connection: sa.Connection, repo_id: int) -> None:
+    raise_epochs(connection, [repo_id])
+    connection.execute(_repos.update().where(_repos.c.id == repo_id).values(pruning_at=None))
+
+
+def _note(run: Context, repo: "sa.Row[int, str, str, int | None]", doomed: list[Pack]) -> None:
     for pack in doomed:
         run.report.add(Reason.GIT, pack.dead_bytes if pack.live else pack.bytes, repo.full_name)
