@@ -139,6 +139,20 @@ repos = Table(
     sqlite_autoincrement=True,
 )
 
+facts = Table(  # what was read out of a repo's card and files, at the tip of its default branch
+    "facts",
+    metadata,
+    Column("repo_id", _Id, ForeignKey("repos.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("pipeline_tag", Text),
+    Column("library_name", Text),
+    Column("parameters", BigInteger),  # how many, in all
+    Column("completeness", Integer),  # of the card, 0 to 100 (docs/reference/ranking.md)
+    Column("summary", Text),  # the first sentences, as plain text
+    Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...
+    Column("warnings", Text, nullable=False, default="[]"),  # JSON array of sentences
+    sqlite_with_rowid=False,
+)
+
 redirects = Table(
     "redirects",
     metadata,
