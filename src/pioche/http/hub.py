@@ -11,6 +11,7 @@ from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
@@ -33,6 +34,7 @@ class Hub:
     access: Access
     catalog: Catalog
     search: Search
+    downloads: Downloads
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
