@@ -137,7 +137,8 @@ def _of_datasets(connection: sa.Connection, asked: list[tuple[tuple[int, Reader]
     ]
     for start in range(0, len(rows), _BATCH):
         begun = connection.execute(_begin_windows(connection, rows[start : start + _BATCH]))
-        found.update(row[0] for row in begun)
+        for (repo_id,) in begun:
+            found[repo_id] += 1
     return found
 
 
