@@ -142,7 +142,7 @@ def _of_datasets(connection: sa.Connection, asked: list[tuple[tuple[int, Reader]
     return found
 
 
-def _begin_windows(connection: sa.Connection, rows: list[dict[str, object]]) -> sa.sql.dml.ReturningInsert[tuple[int]]:
+def _begin_windows(connection: sa.Connection, rows: list[dict[str, object]]) -> sa.sql.dml.ReturningInsert[int]:
     """Puts rows in or renews those that have ended, and returns the repos of these; a window that is open stays."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     insert = make(_readers).values(rows)
