@@ -150,7 +150,9 @@ facts = Table(  # what was read out of a repo's card and files, at the tip of it
     Column("summary", Text),  # the first sentences, as plain text
     Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...
     Column("warnings", Text, nullable=False, default="[]"),  # JSON array of sentences
-    Column("observed", Text),  # JSON: what the facts are derived from (repos/facts/observation.py); null: never looked at
+    Column(
+        "observed", Text
+    ),  # JSON: what the facts are derived from (repos/facts/observation.py); null: never looked at
     sqlite_with_rowid=False,
 )
 

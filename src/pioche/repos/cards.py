@@ -17,6 +17,7 @@ from pioche.errors import BadCard
 
 _BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"---[ \t]*\r?\n")
+_LINE = re.compile(r"\(line (\d{1,9})\)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BLOCK_BYTES_MAX = 64 * 1024
 _DEPTH_MAX = 32
@@ -84,7 +85,10 @@ def load(text: str) -> object:
     """A whole YAML file, read as safely as metadata. Raises BadCard."""
     if len(text.encode(errors="replace")) > _BLOCK_BYTES_MAX:
         raise BadCard(f"The file may have at most {_BLOCK_BYTES_MAX} bytes")
-    return _load(text, {})
+    try:
+        return _load(text, {})
+    except BadCard as error:  # lines are counted as in a README, where the block begins on the second
+        raise BadCard(_LINE.sub(lambda found: f"(line {int(found[1]) - 1})", error.message)) from None
 
 
 def _block(readme: str) -> str | None:

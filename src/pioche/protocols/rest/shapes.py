@@ -9,7 +9,7 @@ from pioche.git.objects import MODE_TREE
 from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
-from pioche.repos.facts.telling import Told
+from pioche.repos.facts.telling import NOTHING, Told
 from pioche.repos.files import Entry
 from pioche.repos.info import RepoInfo, Sibling
 
@@ -43,7 +43,7 @@ def expanded(found: Json, names: list[str]) -> Json:
     return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
 
 
-def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None) -> Json:
+def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | None = None) -> Json:
     """The full object, without `siblings`."""
     card: Json = msgspec.json.decode(info.card)
     found: Json = {
@@ -85,8 +85,8 @@ def _model(info: RepoInfo, card: Json, told: Told) -> Json:
     details = told.read()
     found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
     for name, value in (("pipeline_tag", told.pipeline_tag), ("library_name", told.library_name)):
-        if value is not None:
-            found[name] = value
+        if (value or card.get(name)) is not None:
+            found[name] = value or card[name]
     return found | {name: details[name] for name in _OF_FILES if name in details}
 
 

@@ -17,6 +17,9 @@ class Architecture(NamedTuple):
 
 _TEXT, _IMAGE, _FEATURES, _BOTH = "AutoTokenizer", "AutoImageProcessor", "AutoFeatureExtractor", "AutoProcessor"
 
+_ZERO_SHOT = Architecture("AutoModelForZeroShotImageClassification", "zero-shot-image-classification", _BOTH)
+_DOCUMENTS = Architecture("AutoModelForDocumentQuestionAnswering", "document-question-answering", _BOTH)
+
 _ENDINGS: tuple[tuple[str, Architecture], ...] = (
     ("ForCausalLM", Architecture("AutoModelForCausalLM", "text-generation", _TEXT)),
     ("LMHeadModel", Architecture("AutoModelForCausalLM", "text-generation", _TEXT)),
@@ -25,11 +28,11 @@ _ENDINGS: tuple[tuple[str, Architecture], ...] = (
     ("ForSequenceClassification", Architecture("AutoModelForSequenceClassification", "text-classification", _TEXT)),
     ("ForTokenClassification", Architecture("AutoModelForTokenClassification", "token-classification", _TEXT)),
     ("ForTableQuestionAnswering", Architecture("AutoModelForTableQuestionAnswering", "table-question-answering", _TEXT)),
-    ("ForDocumentQuestionAnswering", Architecture("AutoModelForDocumentQuestionAnswering", "document-question-answering", _BOTH)),
+    ("ForDocumentQuestionAnswering", _DOCUMENTS),
     ("ForVisualQuestionAnswering", Architecture("AutoModelForVisualQuestionAnswering", "visual-question-answering", _BOTH)),
     ("ForQuestionAnswering", Architecture("AutoModelForQuestionAnswering", "question-answering", _TEXT)),
     ("ForMultipleChoice", Architecture("AutoModelForMultipleChoice", "multiple-choice", _TEXT)),
-    ("ForZeroShotImageClassification", Architecture("AutoModelForZeroShotImageClassification", "zero-shot-image-classification", _BOTH)),
+    ("ForZeroShotImageClassification", _ZERO_SHOT),
     ("ForZeroShotObjectDetection", Architecture("AutoModelForZeroShotObjectDetection", "zero-shot-object-detection", _BOTH)),
     ("ForVideoClassification", Architecture("AutoModelForVideoClassification", "video-classification", _IMAGE)),
     ("ForImageClassification", Architecture("AutoModelForImageClassification", "image-classification", _IMAGE)),
@@ -59,7 +62,9 @@ _SEQ2SEQ = Architecture("AutoModelForSeq2SeqLM", "text2text-generation", _TEXT)
 _SPEECH = Architecture("AutoModelForSpeechSeq2Seq", "automatic-speech-recognition", _BOTH)
 _IMAGE_TEXT = Architecture("AutoModelForImageTextToText", "image-text-to-text", _BOTH)
 # `ForConditionalGeneration` says little: it depends on what the model reads.
-_SPEECH_TYPES = frozenset(("whisper", "speech_to_text", "speech_to_text_2", "seamless_m4t", "seamless_m4t_v2", "moonshine"))
+_SPEECH_TYPES = frozenset(
+    ("whisper", "speech_to_text", "speech_to_text_2", "seamless_m4t", "seamless_m4t_v2", "moonshine")
+)
 _TEXT_TYPES = frozenset(
     """t5 mt5 umt5 longt5 switch_transformers bart mbart pegasus pegasus_x bigbird_pegasus led m2m_100 blenderbot
     blenderbot-small plbart prophetnet fsmt nllb-moe marian mvp t5gemma""".split()
@@ -67,8 +72,8 @@ _TEXT_TYPES = frozenset(
 _MARIAN = Architecture("AutoModelForSeq2SeqLM", "translation", _TEXT)
 
 _WHOLE_NAMES = {
-    "CLIPModel": Architecture("AutoModelForZeroShotImageClassification", "zero-shot-image-classification", _BOTH),
-    "SiglipModel": Architecture("AutoModelForZeroShotImageClassification", "zero-shot-image-classification", _BOTH),
+    "CLIPModel": _ZERO_SHOT,
+    "SiglipModel": _ZERO_SHOT,
     "SamModel": Architecture("AutoModelForMaskGeneration", "mask-generation", _BOTH),
     "Sam2Model": Architecture("AutoModelForMaskGeneration", "mask-generation", _BOTH),
     "VisionEncoderDecoderModel": Architecture("AutoModelForVision2Seq", "image-to-text", _BOTH),
@@ -78,6 +83,8 @@ _WHOLE_NAMES = {
     "BlipForConditionalGeneration": Architecture("AutoModelForVision2Seq", "image-to-text", _BOTH),
     "Blip2ForConditionalGeneration": Architecture("AutoModelForVision2Seq", "image-to-text", _BOTH),
 }
+_PLAIN = Architecture("AutoModel", "feature-extraction", _TEXT)
+_PLAIN_IMAGE = Architecture("AutoModel", "image-feature-extraction", _IMAGE)
 _IMAGE_MODELS = frozenset("vit deit beit dinov2 dinov3_vit convnext convnextv2 swin swinv2 resnet ijepa".split())
 
 DIFFUSERS = {
@@ -107,7 +114,9 @@ def find(name: str, model_type: str) -> Architecture | None:
             return found
     if name.endswith("Model"):
         is_image = model_type in _IMAGE_MODELS
-        return Architecture("AutoModel", "image-feature-extraction" if is_image else "feature-extraction", _IMAGE if is_image else _TEXT)
+        return Architecture(
+            "AutoModel", "image-feature-extraction" if is_image else "feature-extraction", _IMAGE if is_image else _TEXT
+        )
     return None
 
 

@@ -62,7 +62,7 @@ def _mappings(value: object) -> str:
 def _emissions(value: object) -> str:
     amount = value.get("emissions") if isinstance(value, dict) else value
     fine = isinstance(amount, int | float) and not isinstance(amount, bool) and amount >= 0
-    return "" if fine else "it must be a number of grams, or a mapping with one as \"emissions\""
+    return "" if fine else 'it must be a number of grams, or a mapping with one as "emissions"'
 
 
 def _one_of(known: Collection[str], what: str) -> Check:

@@ -69,7 +69,9 @@ def _heading(*words: str) -> Test:
 
 def _licensed(seen: Observed) -> bool:
     found = texts(seen.card, "license")
-    return bool(found) and ("other" not in found or bool(seen.card.get("license_name") or seen.card.get("license_link")))
+    return bool(found) and (
+        "other" not in found or bool(seen.card.get("license_name") or seen.card.get("license_link"))
+    )
 
 
 def _task(seen: Observed) -> bool:
@@ -79,7 +81,10 @@ def _task(seen: Observed) -> bool:
 def _speaks(seen: Observed) -> bool:
     """Whether it works on language: where nothing is known, it is not asked for."""
     task = models.task(seen, models.library(seen)) or ""
-    return any(part in task for part in ("text", "translation", "summar", "question", "fill-mask", "token-", "speech", "sentence"))
+    return any(
+        part in task
+        for part in ("text", "translation", "summar", "question", "fill-mask", "token-", "speech", "sentence")
+    )
 
 
 def _reads_text(seen: Observed) -> bool:
@@ -114,11 +119,19 @@ CRITERIA: dict[RepoType, tuple[Criterion, ...]] = {
         Criterion("details", 5, "", _words(DETAILED_WORDS)),
         Criterion("license", 15, "license", _licensed),
         Criterion("task", 10, "pipeline_tag", _task),
-        Criterion("library", 10, "library_name", lambda seen: models.library(seen) is not None, suggest=models.suggested_library),
+        Criterion(
+            "library",
+            10,
+            "library_name",
+            lambda seen: models.library(seen) is not None,
+            suggest=models.suggested_library,
+        ),
         Criterion("language", 5, "language", _has("language"), _speaks),
         Criterion("usage", 10, "", _code),
         Criterion("datasets", 5, "datasets", _has("datasets")),
-        Criterion("base-model", 5, "base_model", _has("base_model"), _derived, lambda seen: models.base_models(seen) or None),
+        Criterion(
+            "base-model", 5, "base_model", _has("base_model"), _derived, lambda seen: models.base_models(seen) or None
+        ),
         Criterion("evaluation", 10, "model-index", lambda seen: bool(seen.card.get("model-index") or seen.evaluations)),
         Criterion("limitations", 5, "", _LIMITS),
         Criterion("training", 5, "", _TRAINING),
@@ -143,9 +156,18 @@ CRITERIA: dict[RepoType, tuple[Criterion, ...]] = {
         Criterion("summary", 20, "short_description", _has("short_description")),
         Criterion("description", 15, "", _words(DESCRIPTION_WORDS)),
         Criterion("license", 20, "license", _licensed),
-        Criterion("app", 15, "app_file", lambda seen: bool({"app", "dockerfile", "page"} & seen.files.keys() or seen.card.get("app_file"))),
-        Criterion("models", 10, "models", lambda seen: bool(texts(seen.card, "models") or texts(seen.card, "datasets"))),
-        Criterion("colours", 5, "colorFrom", lambda seen: bool(seen.card.get("colorFrom") and seen.card.get("colorTo"))),
+        Criterion(
+            "app",
+            15,
+            "app_file",
+            lambda seen: bool({"app", "dockerfile", "page"} & seen.files.keys() or seen.card.get("app_file")),
+        ),
+        Criterion(
+            "models", 10, "models", lambda seen: bool(texts(seen.card, "models") or texts(seen.card, "datasets"))
+        ),
+        Criterion(
+            "colours", 5, "colorFrom", lambda seen: bool(seen.card.get("colorFrom") and seen.card.get("colorTo"))
+        ),
     ),
     RepoType.BUCKET: (),
 }

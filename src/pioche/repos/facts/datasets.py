@@ -35,7 +35,17 @@ _NAMED = {
 }  # fmt: skip
 _ORDER = ("3d", "audio", "document", "geospatial", "image", "tabular", "text", "time-series", "video")
 _PANDAS = frozenset(("parquet", "csv", "json", "arrow"))
-_DATASETS = _PANDAS | {"webdataset", "lance", "text", "xml", "hdf5", "imagefolder", "audiofolder", "videofolder", "pdffolder"}
+_DATASETS = _PANDAS | {
+    "webdataset",
+    "lance",
+    "text",
+    "xml",
+    "hdf5",
+    "imagefolder",
+    "audiofolder",
+    "videofolder",
+    "pdffolder",
+}
 _LARGE = frozenset(vocabulary.SIZE_CATEGORIES[4:])
 """What pandas need not hold in memory: from ten million rows on, dask is named instead."""
 
@@ -70,7 +80,9 @@ def _of_features(features: object) -> set[str]:
     if not isinstance(features, list):
         return set()
     dtypes = [item.get("dtype") for item in features[:1000] if isinstance(item, dict)]
-    named = [dtype if isinstance(dtype, str) else next(iter(dtype), "") for dtype in dtypes if isinstance(dtype, str | dict)]
+    named = [
+        dtype if isinstance(dtype, str) else next(iter(dtype), "") for dtype in dtypes if isinstance(dtype, str | dict)
+    ]
     found = {_DTYPES[name] for name in named if name in _DTYPES}
     if any(name.startswith(("int", "float", "uint", "double", "class_label")) for name in named) and len(named) > 1:
         found.add("tabular")

@@ -175,9 +175,7 @@ class _Reading:
         return dict(found)
 
     def _special(self) -> dict[int, str]:
-        found = dict[int, str]()
-        for name, value in self._values.items():
-            if name.startswith("tokenizer.ggml.") and name.endswith("_token_id") and type(value) is int:
-                if 0 <= value < len(self._vocabulary):
-                    found[value] = self._vocabulary[value].decode("utf-8", "replace")
-        return found
+        """The tokens whose ids other pairs name."""
+        named = [value for name, value in self._values.items() if name.endswith("_token_id") and type(value) is int]
+        known = [value for value in named if 0 <= value < len(self._vocabulary)]
+        return {value: self._vocabulary[value].decode("utf-8", "replace") for value in known}

@@ -83,7 +83,7 @@ def _summary(lines: list[str]) -> str:
     """The first paragraphs that say something, up to a length, cut at a word."""
     text = ""
     for line in lines:
-        if not line.lstrip("-+ ").strip() or len(line) < 20 and not text:
+        if not line.lstrip("-+ ").strip() or (len(line) < 20 and not text):
             if len(text) >= _SUMMARY_CHARACTERS // 2:
                 break
             continue

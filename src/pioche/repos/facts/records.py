@@ -32,7 +32,9 @@ _STORED = (
     .outerjoin(_facts, _facts.c.repo_id == _repos.c.id)
     .where(_repos.c.id == sa.bindparam("repo"))
 )
-_LOCK = sa.select(_repos.c.id).where(_repos.c.id == sa.bindparam("repo"), _repos.c.deleted_at.is_(None)).with_for_update()
+_LOCK = (
+    sa.select(_repos.c.id).where(_repos.c.id == sa.bindparam("repo"), _repos.c.deleted_at.is_(None)).with_for_update()
+)
 _TIP = sa.select(schema.refs.c.commit).where(
     schema.refs.c.repo_id == sa.bindparam("repo"), schema.refs.c.name == DEFAULT_REF
 )

@@ -32,7 +32,11 @@ def config(seen: Observed, sdk: str | None) -> Json:
             found[name] = card[name]
     if card.get("header") in ("mini", "default"):
         found["header"] = card["header"]
-    found |= {name: texts(card, name) for name in ("models", "datasets", "preload_from_hub", "hf_oauth_scopes") if name in card}
+    found |= {
+        name: texts(card, name)
+        for name in ("models", "datasets", "preload_from_hub", "hf_oauth_scopes")
+        if name in card
+    }
     found |= _numbers(card)
     headers = card.get("custom_headers")
     if isinstance(headers, dict):

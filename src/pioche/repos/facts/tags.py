@@ -10,7 +10,14 @@ from pioche.repos.facts import architectures, datasets, models, vocabulary
 from pioche.repos.facts.observation import Observed
 
 _CHARACTERS_MAX = 256
-_OF_DATASET = ("task_categories", "task_ids", "annotations_creators", "language_creators", "multilinguality", "source_datasets")
+_OF_DATASET = (
+    "task_categories",
+    "task_ids",
+    "annotations_creators",
+    "language_creators",
+    "multilinguality",
+    "source_datasets",
+)
 _ENDPOINT_LIBRARIES = frozenset(
     "transformers diffusers sentence-transformers peft timm open_clip spacy flair setfit adapter-transformers".split()
 )
@@ -21,19 +28,25 @@ def of_model(seen: Observed, library_name: str | None, task: str | None) -> list
 
 
 def _of_model(seen: Observed, library_name: str | None, task: str | None) -> Iterator[str]:
-    card, config = seen.card, seen.documents.get("config.json", {})
-    if library_name:
-        yield library_name
+    config = seen.documents.get("config.json", {})
+    yield library_name or ""
     yield from (kind for kind in models.FRAMEWORKS if kind in seen.files)
-    if config.get("model_type"):
-        yield config["model_type"]
-    if task:
-        yield task
-    yield from texts(card, "tags")
-    if models.chats(seen) and not any(header.info for header in seen.headers.values()):
+    yield config.get("model_type", "")
+    yield task or ""
+    yield from texts(seen.card, "tags")
+    in_gguf = any(header.info for header in seen.headers.values())
+    if models.chats(seen) and not in_gguf:
         yield "conversational"
-    if config.get("auto_map"):
-        yield "custom_code"
+    yield "custom_code" if config.get("auto_map") else ""
+    yield from _declared(seen)
+    yield from _served(seen, library_name, task)
+    yield "imatrix" if models.has_imatrix(seen) else ""
+    yield "conversational" if models.chats(seen) else ""
+
+
+def _declared(seen: Observed) -> Iterator[str]:
+    """What the card names: languages, data, papers, bases, licence, results."""
+    card = seen.card
     yield from texts(card, "language")
     yield from (f"dataset:{text}" for text in texts(card, "datasets"))
     yield from _papers(seen)
@@ -42,15 +55,8 @@ def _of_model(seen: Observed, library_name: str | None, task: str | None) -> Ite
         yield f"base_model:{base}"
         yield f"base_model:{relation}:{base}"
     yield from (f"license:{text}" for text in texts(card, "license"))
-    if card.get("model-index"):
-        yield "model-index"
-    if seen.evaluations:
-        yield "eval-results"
-    yield from _served(seen, library_name, task)
-    if models.has_imatrix(seen):
-        yield "imatrix"
-    if models.chats(seen):
-        yield "conversational"
+    yield "model-index" if card.get("model-index") else ""
+    yield "eval-results" if seen.evaluations else ""
 
 
 def _served(seen: Observed, library_name: str | None, task: str | None) -> Iterator[str]:

@@ -45,8 +45,9 @@ NOTHING = Told(None, None, None, None, None, msgspec.Raw(b"{}"), msgspec.Raw(b"[
 
 
 def _told(row: Row) -> Told:
-    *plain, details, warnings = row
-    return Told(*plain, msgspec.Raw(details), msgspec.Raw(warnings))
+    pipeline_tag, library_name, parameters, completeness, summary, details, warnings = row
+    read = msgspec.Raw(details), msgspec.Raw(warnings)
+    return Told(pipeline_tag, library_name, parameters, completeness, summary, *read)
 
 
 async def get(repo: Repo) -> Told:
