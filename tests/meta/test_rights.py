@@ -102,7 +102,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64,
+    "sha": "0" * 64, "digest": "0" * 16,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -315,6 +315,7 @@ def path_of(pattern: str, repo_id: RepoId | None = None) -> str:
         forms = {
             "{repo:api}": f"{repo_id.type.plural}/{repo_id}",
             "{repo:web}": web,
+            "{repo:page}": web,
             "{repo:git}": web + ".git",
             "{repo:bucket}": f"buckets/{repo_id}",
         }
