@@ -29,6 +29,7 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.storage import ballast, incoming
@@ -155,6 +156,11 @@ def build_hub(config: Config) -> Hub:
         addresses=Addresses(config),
         buffers=(last_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
+        renderer=Renderer(
+            config.data_dir / "cache" / "render",
+            cache_bytes_max=config.render_cache_bytes_max,
+            workers=config.render_workers,
+        ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )

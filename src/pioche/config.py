@@ -104,6 +104,13 @@ class Config:
         20 * 2**30,
         "Most bytes that files kept as chunks may take once more, put together, in data_dir/cache/files; 0 keeps none there.",
     )
+    render_workers: int = _setting(
+        2, "Number of processes, for each web process, in which what users wrote is turned into pages; at least 1."
+    )
+    render_cache_bytes_max: int = _setting(
+        512 * 2**20,
+        "Most bytes of rendered cards, code and notebooks to keep in data_dir/cache/render; 0 keeps none there.",
+    )
     rate_limits: str = _setting(
         "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
     )
@@ -276,6 +283,8 @@ def _check(config: Config) -> None:
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
     _check_storage(config)
+    if not config.render_workers:
+        raise ConfigError("render_workers", "at least 1 process is needed")
     if config.rate_limits == "on":
         raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
 
