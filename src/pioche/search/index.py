@@ -150,17 +150,14 @@ class Index:
         self.version += 1
         self.withdrawn += is_hidden
 
-    def renumber(self, repo_id: int, numbers: dict[Sort, int]) -> None:
-        """New numbers of a repo that is otherwise as it was (downloads, likes); nothing for one that is not here."""
-        if not self._knows(repo_id):
+    def renumber(self, row: Row) -> None:
+        """As `replace`, when only numbers changed (downloads, likes, trending). Nothing for a repo that is not here."""
+        if not self._knows(row.id):
             return
-        group = self._types[TYPES[self._kinds[repo_id] - 1]]
-        for sort, number in numbers.items():
-            before = int(self._keys[sort][repo_id])
-            if before != number:
-                self._keys[sort][repo_id] = number
-                if (order := group.orders.get((sort, False))) is not None:
-                    order.changed(repo_id, before)
+        before = {sort: int(column[row.id]) for sort, column in self._keys.items()}
+        for sort, number in _numbers(row).items():
+            self._keys[sort][row.id] = number
+        self._note_numbers(row, before)
 
     def _knows(self, repo_id: int) -> bool:
         return repo_id < len(self._kinds) and self._kinds[repo_id] != 0
