@@ -102,9 +102,7 @@ class Catalogue:
             self._owner_names.append(name)
             uid = f"{0xA0 + self._seed % 16:02x}{number:022x}"
             full = name.replace("-", " ").title()
-            rows.append(
-                (self._first_account + number, uid, kind, name, name, full, False, False, False, _STARTED_MS)
-            )
+            rows.append((self._first_account + number, uid, kind, name, name, full, False, False, False, _STARTED_MS))
         return rows
 
     def batches(self) -> Iterator[Batch]:
@@ -133,13 +131,21 @@ class Catalogue:
         downloads, likes = min(popularity, 10**9), int(min(popularity, 10**8) ** 0.5 * rng.random())
         text, first = self._firsts[kind]
         batch.repos.append(
-            (repo_id, f"{0xB0 + self._seed % 16:02x}{number:022x}", kind.value, self._first_account + owner_number, name)
+            (
+                repo_id,
+                f"{0xB0 + self._seed % 16:02x}{number:022x}",
+                kind.value,
+                self._first_account + owner_number,
+                name,
+            )
             + (f"{owner}/{name}", f"{owner}/{name}".lower(), None, rng.random() < 1 / 30, _gating(rng))
             + ("static" if kind is RepoType.SPACE else None, text, 1, 0, downloads, likes, downloads * 1000)
             + (card, json.dumps(tags, ensure_ascii=False), created, rng.randrange(created, _ENDED_MS))
         )
         batch.refs.append((repo_id, DEFAULT_REF, first.commit, first.commit, created))
-        for row in tip.of_first_commit(repo_id, first).rows if kind is RepoType.SPACE else self._plain_rows(repo_id, kind):
+        for row in (
+            tip.of_first_commit(repo_id, first).rows if kind is RepoType.SPACE else self._plain_rows(repo_id, kind)
+        ):
             batch.entries.append(tuple(row[column] for column in _ENTRIES))
         batch.facts.append((repo_id, *facts))
 
@@ -158,7 +164,11 @@ class Catalogue:
         if kind is RepoType.DATASET:
             parts = [self._topic(), self._data_word(), *([self._language()] if draw < 0.4 else [])]
         elif kind is RepoType.SPACE:
-            parts = [self._topic(), "demo" if draw < 0.3 else self._family(), *([self._variant()] if draw < 0.5 else [])]
+            parts = [
+                self._topic(),
+                "demo" if draw < 0.3 else self._family(),
+                *([self._variant()] if draw < 0.5 else []),
+            ]
         else:
             parts = [self._family(), self._size(), self._variant()]
             if draw < 0.6:
@@ -231,7 +241,14 @@ def _owner(rng: random.Random, kind: str) -> str:
 
 def _rare_tags(rng: random.Random, count: int) -> Iterator[str]:
     """Domains, datasets, base models, papers: most of a hub's distinct tags are of these."""
-    yield from ("endpoints_compatible", "autotrain_compatible", "region:us", "has_space", "tensorboard", "conversational")
+    yield from (
+        "endpoints_compatible",
+        "autotrain_compatible",
+        "region:us",
+        "has_space",
+        "tensorboard",
+        "conversational",
+    )
     yield from (topic for topic in words.TOPICS)
     seen = set[str]()
     while len(seen) < count:

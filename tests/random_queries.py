@@ -15,7 +15,23 @@ OWNERS = ("ada", "bob", "lab", "x-lab", "eve")
 TAGS = """transformers gguf pytorch fr en license:mit license:apache-2.0 text-generation fill-mask region:us legal Legal
     dataset:ada/words base_model:ada/bert format:parquet task_categories:qa language:fr odd_tag medical""".split()
 NAMESPACES = (1, 2, 3, 4)
-WORDS = ("bert", "ber", "e", "ll", "base", "a-b", "ada/", "/bert", "x-lab/b", "t-base", "zzz", "7b", "la", "summar", "rge-t")
+WORDS = (
+    "bert",
+    "ber",
+    "e",
+    "ll",
+    "base",
+    "a-b",
+    "ada/",
+    "/bert",
+    "x-lab/b",
+    "t-base",
+    "zzz",
+    "7b",
+    "la",
+    "summar",
+    "rge-t",
+)
 
 
 def row(rng: random.Random, number: int) -> Row:
@@ -63,7 +79,8 @@ def query(rng: random.Random) -> Query:
         return rng.random() < chance
 
     groups = tuple(
-        tuple(tag.lower() for tag in rng.sample(TAGS, rng.choice((1, 1, 2)))) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))
+        tuple(tag.lower() for tag in rng.sample(TAGS, rng.choice((1, 1, 2))))
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))
     )
     least, most = sorted((rng.randrange(10**10), rng.randrange(10**10)))
     return Query(
@@ -72,7 +89,9 @@ def query(rng: random.Random) -> Query:
         author=rng.choice((*OWNERS, "nobody")) if some(0.15) else None,
         tags=groups,
         pipeline_tag=rng.choice(("text-generation", "fill-mask", "none")) if some(0.15) else None,
-        parameters=rng.choice((Range(least, most), Range(least), Range(None, most), Range(0, 0))) if some(0.2) else None,
+        parameters=rng.choice((Range(least, most), Range(least), Range(None, most), Range(0, 0)))
+        if some(0.2)
+        else None,
         gated=rng.choice((True, False)) if some(0.2) else None,
         inference=rng.choice(("warm", "cold")) if some(0.1) else None,
         providers=rng.choice((("all",), ("there",), ("here", "none"))) if some(0.1) else (),

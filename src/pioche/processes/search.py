@@ -16,7 +16,7 @@ from pioche.search.service import Service
 
 def run(config: Config) -> None:
     """Serves until SIGTERM."""
-    gc.disable()  # millions of rows are read, none of them in a cycle; it is told again once that is done
+    gc.disable()  # nothing here is in a cycle, and looking for some among millions of rows takes seconds
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config))
 

@@ -1,7 +1,7 @@
 """Keeping an index true: it is built from the rows, then reads events as they are written (decision 15).
 
 An event only says which repo to look at again; what it is now is read from the tables. So it does not matter when one is
-seen twice, or before the horizon of its transaction (`jobs.outbox`): events beyond it are acted on at once, and once more.
+seen twice, or before the horizon of its transaction (`jobs.outbox`): those beyond it are acted on at once, and remembered until it has passed them.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,10 @@ _TOLD_EVERY = 20_000
 REPOS = "repos"
 """In the payload of an event that is about several repos: their row ids. Their numbers changed (downloads, trending)."""
 
-_SQLITE = sa.select(_events.c.id, _events.c.txid, _events.c.repo_id, _events.c.payload, sa.literal(2**62))
-_POSTGRES = sa.select(
-    _events.c.id,
-    _events.c.txid,
-    _events.c.repo_id,
-    _events.c.payload,
-    sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", sa.BigInteger),
-)
+_COLUMNS = (_events.c.id, _events.c.txid, _events.c.repo_id, _events.c.payload)
+_HORIZON = sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", sa.BigInteger)
+_NO_HORIZON = sa.literal(2**62, sa.BigInteger)
+"""SQLite has one writer: what there is has been committed in order."""
 
 
 class Follower:
@@ -54,55 +50,52 @@ class Follower:
         return index
 
     def catch_up(self, index: Index, *, most: int = _AT_ONCE) -> bool:
-        """Acts on events that came, on `most` of them at most; whether there may be more."""
-        if not self._is_news():
+        """Acts on events that came, on about `most` of them at most; whether there may be more.
+
+        Raises Unavailable and its like; then nothing was passed over.
+        """
+        version = self._database.data_version() if self._database.is_sqlite else None
+        if version is not None and version == self._version:
             return False
-        found = self._next(most)
-        repo_ids = {repo_id for repo_id, _ in found if repo_id is not None}
-        several = {repo_id for _, payload in found for repo_id in _repos_of(payload)}
+        events = self._next(most)
+        found = [event for event in events if event.id not in self._seen]
+        repo_ids = {event.repo_id for event in found if event.repo_id is not None}
+        several = {repo_id for event in found for repo_id in _repos_of(event.payload)} - repo_ids
         present = {row.id: row for row in rows.of(self._database, sorted(repo_ids | several))}
         for repo_id in sorted(repo_ids):
             index.replace(repo_id, present.get(repo_id))
-        for repo_id in sorted(several - repo_ids):
-            if (row := present.get(repo_id)) is not None:
-                index.renumber(row)
-        return len(found) == most
+        for repo_id in sorted(several & present.keys()):
+            index.renumber(present[repo_id])
+        self._pass(events)
+        has_more = len(found) >= most
+        self._version = None if has_more else version
+        return has_more
 
-    def _is_news(self) -> bool:
-        """On SQLite nothing need be asked for when nothing was committed."""
-        if not self._database.is_sqlite:
-            return True
-        version = self._database.data_version()
-        if version == self._version:
-            return False
-        self._version = version
-        return True
-
-    def _next(self, most: int) -> list[tuple[int | None, str]]:
-        txid, event_id = self._position
-        after = sa.tuple_(_events.c.txid, _events.c.id) > sa.tuple_(sa.literal(txid), sa.literal(event_id))
-        query = (_SQLITE if self._database.is_sqlite else _POSTGRES).where(after)
+    def _next(self, most: int) -> "list[sa.Row[Any]]":
+        after = sa.tuple_(_events.c.txid, _events.c.id) > sa.tuple_(*map(sa.literal, self._position))
+        query = sa.select(*_COLUMNS, self._horizon.label("horizon")).where(after)
         query = query.order_by(_events.c.txid, _events.c.id).limit(most + len(self._seen))
         with self._database.read() as connection:
-            events = [tuple(event) for event in connection.execute(query)]
-        found = [(event[2], event[3]) for event in events if event[0] not in self._seen]
-        self._seen.update(event[0] for event in events)
-        for event_id, txid, _, _, horizon in events:
-            if txid >= horizon:
-                break
-            self._position = (txid, event_id)
-            self._seen.discard(event_id)
-        if len(found) >= most:
-            self._version = None
-        return found
+            return list(connection.execute(query).all())
+
+    def _pass(self, events: "list[sa.Row[Any]]") -> None:
+        """Those below the horizon will not be read again; of those beyond it, it is noted that they were acted on."""
+        for event in events:
+            if event.txid < event.horizon:
+                self._position = event.txid, event.id
+                self._seen.discard(event.id)
+            else:
+                self._seen.add(event.id)
+
+    @property
+    def _horizon(self) -> sa.ColumnElement[int]:
+        return _NO_HORIZON if self._database.is_sqlite else _HORIZON
 
     def _end(self) -> tuple[int, int]:
         """The last event below the horizon: everything before it is in the tables."""
-        query = (_SQLITE if self._database.is_sqlite else _POSTGRES).order_by(_events.c.txid.desc(), _events.c.id.desc())
-        if not self._database.is_sqlite:
-            query = query.where(_events.c.txid < _POSTGRES.selected_columns[4])
+        query = sa.select(_events.c.txid, _events.c.id).where(_events.c.txid < self._horizon)
         with self._database.read() as connection:
-            last = connection.execute(query.limit(1)).first()
+            last = connection.execute(query.order_by(_events.c.txid.desc(), _events.c.id.desc()).limit(1)).first()
         return (-1, 0) if last is None else (last.txid, last.id)
 
 

@@ -155,7 +155,5 @@ def _without_page(query: Query) -> Query:
 
 
 _NOT_PAGES = tuple(
-    name
-    for name in Query.__dataclass_fields__
-    if name not in ("sort", "ascending", "cursor", "offset", "limit")
+    name for name in Query.__dataclass_fields__ if name not in ("sort", "ascending", "cursor", "offset", "limit")
 )

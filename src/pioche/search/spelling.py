@@ -36,10 +36,14 @@ class Dictionary:
         self._words += words
         if end > len(self._signatures):
             room = max(end, len(self._signatures) * 3 // 2)
-            self._signatures = np.concatenate((self._signatures, np.zeros(room - len(self._signatures), dtype=np.uint64)))
+            self._signatures = np.concatenate(
+                (self._signatures, np.zeros(room - len(self._signatures), dtype=np.uint64))
+            )
             self._lengths = np.concatenate((self._lengths, np.zeros(room - len(self._lengths), dtype=np.int16)))
         self._signatures[start:end] = np.fromiter(map(signature, words), dtype=np.uint64, count=len(words))
-        self._lengths[start:end] = np.fromiter((min(len(word), 1000) for word in words), dtype=np.int16, count=len(words))
+        self._lengths[start:end] = np.fromiter(
+            (min(len(word), 1000) for word in words), dtype=np.int16, count=len(words)
+        )
 
     def __len__(self) -> int:
         return len(self._words)

@@ -30,7 +30,9 @@ def check(rng: random.Random, index: Index, known: dict[int, Row], queries: int)
 
 def change(rng: random.Random, index: Index, known: dict[int, Row], changes: int) -> None:
     for _ in range(changes):
-        number = rng.choice(list(known)) if known and rng.random() < 0.7 else max(known, default=0) + rng.randrange(1, 50)
+        number = (
+            rng.choice(list(known)) if known and rng.random() < 0.7 else max(known, default=0) + rng.randrange(1, 50)
+        )
         if number in known and rng.random() < 0.3:
             del known[number]
             index.replace(number, None)
