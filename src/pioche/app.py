@@ -32,6 +32,9 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
+from pioche.search.remote import IndexSearch
+from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -148,6 +151,7 @@ def build_hub(config: Config) -> Hub:
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
+        search=_search(config, database),
         blobs=blobs,
         contents=contents,
         uploads=uploads,
@@ -164,6 +168,11 @@ def build_hub(config: Config) -> Hub:
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _search(config: Config, database: Database) -> Search:
+    by_database = SqlSearch(database)
+    return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 
 def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:

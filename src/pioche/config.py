@@ -117,6 +117,9 @@ class Config:
     sign_up: str = _setting(
         "closed", "Who may create an account: closed means the administrator only.", choices=("closed",)
     )
+    search_socket: str = _setting(
+        "", "Unix socket of this node's index process; `pioche serve` chooses it. Empty: the database answers searches."
+    )
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("json", "One JSON object a line, or text for people.", choices=("json", "text"))
     xet_dedup_scope: str = _setting(
