@@ -57,7 +57,7 @@ from pioche.upkeep.tidying import (
 )
 from pioche.web import routes as web
 
-# Every table of routes. The order does not matter, but the last dialect answers where no route matches.
+# Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     operations.PROTOCOL,

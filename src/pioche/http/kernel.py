@@ -56,7 +56,10 @@ _PREFLIGHT: Headers = [
 
 
 class Kernel:
-    """Built by `pioche.app` from the protocols' tables. The last protocol's dialect answers where no route matches."""
+    """Built by `pioche.app` from the protocols' tables.
+
+    Where no route matches, the last protocol's dialect answers, but a browser (not on `/api/`) gets the first one's: a page.
+    """
 
     def __init__(self, hub: Hub, protocols: Iterable[Protocol]) -> None:
         self.hub = hub
@@ -186,8 +189,13 @@ class Kernel:
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
         if isinstance(error, Failure) and not isinstance(error, NotOffered):
             log.failure(request.method, request.raw_path, error)
-        protocol = match.protocol if match else self.protocols[-1]
-        return protocol.render_error(request, error)
+        return self._dialect(request, match).render_error(request, error)
+
+    def _dialect(self, request: Request, match: Match | None) -> Protocol:
+        if match is not None:
+            return match.protocol
+        is_browser = "text/html" in request.headers.get("accept", "") and not request.raw_path.startswith("/api/")
+        return self.protocols[0 if is_browser else -1]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         flusher = Flusher(self.hub.buffers)
