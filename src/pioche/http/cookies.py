@@ -1,4 +1,4 @@
-"""Cookies: the session's, and small choices such as the language (architecture.md section 7).
+"""Cookies, above all the session's (architecture.md section 7).
 
 On https the session's name begins with `__Host-`: browsers then take it from this very host alone, over https, for no
 domain; on plain http there is no such promise, and pages say so. The port is part of the name, since cookies do not know
@@ -16,7 +16,6 @@ MARK = b"pioche_session"
 """In the name of every session's cookie: requests without it are not looked at further."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
-_CHOICE_SECONDS = 365 * 86_400
 
 
 def session_secret(request: Request) -> str | None:
@@ -53,12 +52,6 @@ def keep_session(base_url: str, secret: str, *, seconds: int | None) -> Header:
 
 def drop_session(base_url: str) -> Header:
     return "Set-Cookie", f"{session_name(base_url)}=; Path=/; HttpOnly; SameSite=Lax{_secure(base_url)}; Max-Age=0"
-
-
-def keep_choice(base_url: str, name: str, value: str) -> Header:
-    """A choice that is no secret, such as `theme=dark`: scripts may read it. An empty value takes it back."""
-    seconds = _CHOICE_SECONDS if value else 0
-    return "Set-Cookie", f"{name}={value}; Path=/; SameSite=Lax{_secure(base_url)}; Max-Age={seconds}"
 
 
 def _secure(base_url: str) -> str:
