@@ -9,7 +9,7 @@ from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
@@ -141,13 +141,13 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used = LastUsed(database)
+    last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
@@ -158,7 +158,7 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, metrics.TALLY),
+        buffers=(last_used, sessions_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
             config.data_dir / "cache" / "render",
