@@ -228,6 +228,7 @@ discussions = Table(
     Column("status", Text, nullable=False),  # draft | open | closed | merged
     Column("author_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("base_ref", Text),  # pull requests only
+    Column("merged_as", Text),  # the commit of the base that brought it
     Column("created_at", BigInteger, nullable=False),
 )
 
