@@ -11,6 +11,7 @@ from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -31,6 +32,7 @@ class Hub:
     directory: Directory
     access: Access
     catalog: Catalog
+    search: Search
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
