@@ -30,7 +30,9 @@ alice amine anna arthur camille chloe claire daniel david emma eric fatima hugo 
 lina louis lucas lucie manon marco marie mehdi mia nadia nina noah oscar paul pierre rania rosa sam sara sofia theo thomas
 valentin victor yann yuki zoe
 """.split()
-SYLLABLES = "ba be bi bo da de do fa fi ga go ka ke ki la le lo ma me mi mo na ne no pa pe ra re ri ro sa se so ta te to va vi zu".split()
+SYLLABLES = (
+    "ba be bi bo da de do fa fi ga go ka ke ki la le lo ma me mi mo na ne no pa pe ra re ri ro sa se so ta te to va vi zu"
+).split()
 
 TASKS = """
 text-generation text-classification automatic-speech-recognition image-classification token-classification
