@@ -32,6 +32,7 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -148,6 +149,7 @@ def build_hub(config: Config) -> Hub:
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
+        search=SqlSearch(database),
         blobs=blobs,
         contents=contents,
         uploads=uploads,

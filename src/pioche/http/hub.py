@@ -12,6 +12,7 @@ from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -32,6 +33,7 @@ class Hub:
     directory: Directory
     access: Access
     catalog: Catalog
+    search: Search
     blobs: BlobStore
     contents: Contents
     uploads: Uploads

@@ -10,7 +10,7 @@ from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
 from pioche.repos.files import Entry
-from pioche.repos.info import RepoInfo, Sibling
+from pioche.repos.info import RepoInfo, Sibling, tags_of
 
 Json = dict[str, Any]
 
@@ -54,11 +54,11 @@ def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
         "lastModified": date(info.updated_at),
         "gated": info.gated or False,
         "disabled": info.disabled,
-        "tags": [*msgspec.json.decode(info.tags), "region:local"],
+        "tags": tags_of(msgspec.json.decode(info.tags), info.sdk),
         "downloads": info.downloads,
-        "downloadsAllTime": info.downloads,
+        "downloadsAllTime": info.downloads_all,
         "likes": info.likes,
-        "trendingScore": 0,
+        "trendingScore": trending(info.trending),
         "cardData": card or None,
         "createdAt": date(info.created_at),
         "usedStorage": info.used_storage,
@@ -72,6 +72,11 @@ def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
         case RepoType.SPACE:
             found |= _space(request, info, card)
     return found
+
+
+def trending(thousandths: int) -> int | float:
+    """The score as the Hub writes it: a whole number without a point."""
+    return thousandths / 1000 if thousandths % 1000 else thousandths // 1000
 
 
 def _model(info: RepoInfo, card: Json) -> Json:
