@@ -13,6 +13,7 @@ from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
 from pioche.repos.facts import telling
+from pioche.search import relations
 
 
 class _File(msgspec.Struct):
@@ -165,9 +166,33 @@ async def info(request: Request) -> Response:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+    if related := _RELATED.intersection(expand):
+        found |= await request.run(_relations, request, related)
     response = cached_json(request, shapes.expanded(found, expand))
-    request.remember(response)
+    if not related:
+        request.remember(response)
     return response
+
+
+_RELATED = frozenset(("baseModels", "childrenModelCount", "spaces"))
+"""Fields of a model that tell of other repos, of which the search index knows: they do not follow from the database alone."""
+
+
+def _relations(request: Request, names: frozenset[str]) -> shapes.Json:
+    """What the caller may see of them."""
+    hub, caller, model = request.hub, request.caller, request.repo.repo_id
+    found: shapes.Json = {}
+    if "childrenModelCount" in names:
+        found["childrenModelCount"] = relations.children(hub.search, caller, model)
+    if "spaces" in names:
+        spaces = repo_info.of_ids(hub.database, caller, relations.spaces(hub.search, caller, model))
+        found["spaces"] = [str(space.repo_id) for space in spaces]
+    bases = telling.get_sync(request.repo).read().get("baseModels")
+    if "baseModels" in names and bases:
+        ids = repo_info.ids_of(hub.database, RepoType.MODEL, bases["ids"])
+        models = [{"_id": base.uid, "id": str(base.repo_id)} for base in repo_info.of_ids(hub.database, caller, ids)]
+        found["baseModels"] = {"relation": bases["relation"], "models": models}
+    return found
 
 
 async def _siblings(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:
