@@ -16,11 +16,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests import lookalikes
 from tests.hub import Account, Hub
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "conformance.md"
 USER, OTHER, ENTERPRISE = "__DUMMY_HUB_USER__", "DVUser", "EnterpriseAdmin"
+
+LISTS = "TestHfApiPublicProduction or TestExpandPropertyType"
+"""Tests that read public repositories of which there are look-alikes here: lists, search and expand."""
 
 
 def main() -> int:
@@ -36,7 +40,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    runs = [rest] if rest else [[], ["test_xet_download", "--production"]]
+    runs = [rest] if rest else [[], ["test_xet_download", "--production"], ["test_hf_api", "--production", "-k", LISTS]]
     found = []
     with tempfile.TemporaryDirectory(prefix="pioche-conformance-") as folder:
         records = own.json or Path(folder, "records.json")
@@ -61,7 +65,9 @@ def seed(hub: Hub) -> dict[str, str]:
     hub.cli("org", "add", "valid_org_hub", USER, "--role", "admin")
     hub.org("EnterpriseOrgPrivate", {ENTERPRISE: "admin"}, private_by_default=True)
     look_alike(hub)
+    constants = {f"HUBSUITE_CONST_{name}": value for name, value in lookalikes.seed(hub).items()}
     return {
+        **constants,
         "HUB_URL": hub.endpoint,
         "HUBSUITE_TOKEN": user.token,
         "HUBSUITE_OTHER_TOKEN": other.token,
