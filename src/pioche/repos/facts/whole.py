@@ -1,0 +1,36 @@
+"""Facts from all files of the tip at once: after an upgrade, for a repo that was never looked at, and to check the rows."""
+
+from pioche.db.engine import Lookup
+from pioche.names import Oid
+from pioche.repos.access import Repo
+from pioche.repos.facts import observation, records
+from pioche.repos.facts.observation import Noticed
+
+_TIP = Lookup("""SELECT "commit" FROM refs WHERE repo_id = :repo AND name = 'refs/heads/main'""")
+_ATTEMPTS = 20
+
+
+def look(repo: Repo, commit: Oid) -> Noticed:
+    """Everything of interest at `commit`. Reads git, writes nothing."""
+    changes = repo.objects.diff(None, repo.objects.commit(commit).tree)
+    return observation.notice(repo.repo_id.type, changes, repo.objects.blob, is_whole=True)
+
+
+def derive(repo: Repo) -> bool:
+    """Derives the facts of a repo anew, at the tip as it is now; headers that were read stay. False when the branch moved
+    all the while: then a commit that is under way does it."""
+    for _ in range(_ATTEMPTS):
+        commit = _tip(repo)
+        if commit is None:
+            return True
+        noticed = look(repo, commit)
+        with repo.database.write() as connection:
+            if records.lock_tip(connection, repo.id) == commit:
+                records.store(connection, repo.id, noticed)
+                return True
+    return False
+
+
+def _tip(repo: Repo) -> Oid | None:
+    row = repo.database.fetch_one_sync(_TIP, {"repo": repo.id})
+    return Oid(row[0]) if row is not None else None
