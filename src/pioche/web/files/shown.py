@@ -151,4 +151,3 @@ _VIEWS = {
     Kind.PICKLE: _pickle,
     **dict.fromkeys((Kind.SAFETENSORS, Kind.GGUF, Kind.PARQUET, Kind.BINARY), _binary),
 }
-
