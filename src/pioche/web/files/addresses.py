@@ -8,13 +8,18 @@ from pioche.names import RepoId
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """`base` is the repo's own page, `/ns/name`."""
+    """Made of a repo's id."""
 
-    base: str
+    repo_id: RepoId
 
-    @classmethod
-    def of(cls, repo_id: RepoId) -> "Addresses":
-        return cls(repo_id.web_path)
+    @property
+    def base(self) -> str:
+        """The repo's own page, `/ns/name`."""
+        return self.repo_id.web_path
+
+    def api_tree(self, rev: str, path: str = "") -> str:
+        """What a folder holds, as JSON."""
+        return f"/api/{self.repo_id.type.plural}/{self.repo_id}" + self.tree(rev, path).removeprefix(self.base)
 
     def tree(self, rev: str, path: str = "") -> str:
         return self._at("tree", rev, path)

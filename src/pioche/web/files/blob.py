@@ -1,12 +1,18 @@
 """One file: what it is, what can be shown of it, and its lines with their commits."""
 
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
 from pioche.errors import EntryNotFound
 from pioche.git.objects import Commit
 from pioche.http.messages import Request, Response
-from pioche.repos import files, listing, revisions, trails
+from pioche.render.jobs import Links
+from pioche.repos import files, listing, trails
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
 from pioche.repos.revisions import Revision
+from pioche.web import layout
 from pioche.web.files import frame, shown
 
 
@@ -20,16 +26,24 @@ async def blob(request: Request) -> Response:
     if not located.entry.is_file:
         raise EntryNotFound("This is a submodule: it has no bytes here", commit=located.commit)
     asked = shown.Asked(request.query.get("plain") == "1", request.query.get("member"))
-    found, latest = await request.run(_blob, request.repo, located.revision, located.entry, asked)
+    links = Links(page.at.base, quote(page.rev, safe=""), path, layout.site(request).address)
+    drawn = partial(shown.read, request.repo, located.entry, asked, request.hub.renderer, links)
+    found = await request.run(drawn)
+    latest = await request.run(_latest, request.repo, located.revision, located.entry)
     address = page.at.resolve(located.commit, path)
-    values = {"entry": located.entry, "shown": found, "latest": latest, "address": address, "asked": asked}
+    values: dict[str, Any] = {
+        "entry": located.entry,
+        "shown": found,
+        "latest": latest,
+        "address": address,
+        "asked": asked,
+    }
     return await frame.show(request, "blob.html", page, **values)
 
 
-def _blob(repo: Repo, revision: Revision, entry: Entry, asked: shown.Asked) -> tuple[shown.Shown, Commit]:
-    found = shown.read(repo, entry, asked)
+def _latest(repo: Repo, revision: Revision, entry: Entry) -> Commit:
     [known] = listing.with_last_commits(repo, revision, [entry])
-    return found, repo.objects.commit(known.last_commit)
+    return repo.objects.commit(known.last_commit)
 
 
 async def blame(request: Request) -> Response:

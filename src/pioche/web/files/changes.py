@@ -1,6 +1,7 @@
 """What a commit changed, and what differs between two revisions."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pioche.errors import BadRequest
 from pioche.git.comparing import Showing
@@ -43,7 +44,7 @@ class View:
         return Showing(context=self.context, ignores_blanks=self.hides_blanks)
 
 
-_PARTS = {"side_by_side": differences.side_by_side, "files_shown": differences.FILES_SHOWN}
+_PARTS: dict[str, Any] = {"side_by_side": differences.side_by_side, "files_shown": differences.FILES_SHOWN}
 
 
 async def commit(request: Request) -> Response:
@@ -52,7 +53,7 @@ async def commit(request: Request) -> Response:
     view = View.of(request)
     found, difference, names = await request.run(_commit, request.repo, revision, view)
     page = await frame.frame(request, revision)
-    values = {"commit": found, "difference": difference, "author_names": names, "view": view}
+    values: dict[str, Any] = {"commit": found, "difference": difference, "author_names": names, "view": view}
     return await frame.show(request, "commit.html", page, **values, **_PARTS)
 
 
@@ -67,7 +68,7 @@ async def compare(request: Request) -> Response:
     view = View.of(request)
     comparison = await request.run(_compare, request.repo, request.params["range"], view)
     page = await frame.frame(request, comparison.second)
-    values = {"comparison": comparison, "difference": comparison.difference, "view": view}
+    values: dict[str, Any] = {"comparison": comparison, "difference": comparison.difference, "view": view}
     return await frame.show(request, "compare.html", page, **values, **_PARTS)
 
 

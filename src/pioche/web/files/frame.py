@@ -81,7 +81,7 @@ async def frame(request: Request, revision: Revision, path: str = "") -> Frame:
     choices, are_more = await request.run(_choices, repo)
     return Frame(
         repo_id=repo.repo_id,
-        at=Addresses.of(repo.repo_id),
+        at=Addresses(repo.repo_id),
         rev=revision.text,
         revision=revision,
         path=path,

@@ -2,19 +2,21 @@
 
 import base64
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from markupsafe import Markup, escape
-
+from pioche.render.jobs import Links
+from pioche.render.renderer import Renderer, Source
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
-from pioche.repos.preview import archives, arrays, images, kinds, pickles, spans, tables
+from pioche.repos.preview import archives, arrays, images, kinds, pickles, spans, weights
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.spans import Span, Unreadable
 
 _LINES_MAX = 20_000
 _SVG_BYTES_MAX = 512 * 1024
+_NOTEBOOK_BYTES_MAX = 8 * 2**20
+_TABLE_HEAD_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,45 @@ class Shown:
     is_text: bool = False
 
 
-def read(repo: Repo, entry: Entry, asked: Asked) -> Shown:
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is to be shown, and with what. Relative addresses in it lead to where `links` says."""
+
+    kind: Kind
+    span: Span
+    entry: Entry
+    asked: Asked
+    renderer: Renderer
+    links: Links
+
+    @property
+    def id(self) -> str:
+        """Names the bytes for good."""
+        return self.entry.sha256 or self.entry.oid
+
+    def whole(self) -> bytes:
+        return self.span.at(0, self.entry.size)
+
+    def source(self) -> Source:
+        return Source(self.id, self.whole)
+
+
+class _View(Protocol):
+    def __call__(self, file: File) -> Shown: ...
+
+
+def read(repo: Repo, entry: Entry, asked: Asked, renderer: Renderer, links: Links) -> Shown:
     """Reads no more of the file than is shown. Raises Corrupt, EntryNotFound where the bytes are not there."""
     span = spans.of_entry(repo, entry)
     head = span.at(0, min(kinds.HEAD_BYTES, entry.size))
-    kind = kinds.of(entry.path, head)
+    file = File(kinds.of(entry.path, head), span, entry, asked, renderer, links)
     if asked.plain and kinds.is_text(head):
-        return _text(kind, span, entry)
+        return _text(file)
     try:
-        return _VIEWS[kind](kind, span, entry, asked)
+        return _VIEWS[file.kind](file)
     except Unreadable as error:
-        less = _text(kind, span, entry) if kinds.is_text(head) else _binary(kind, span, entry, asked)
-        return Shown(kind, less.view, less.values, str(error), less.text_lines, is_text=less.is_text)
+        less = _text(file) if kinds.is_text(head) else _binary(file)
+        return Shown(file.kind, less.view, less.values, str(error), less.text_lines, is_text=less.is_text)
 
 
 def text_of(repo: Repo, entry: Entry) -> str | None:
@@ -69,85 +98,109 @@ def text_of(repo: Repo, entry: Entry) -> str | None:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _text(kind: Kind, span: Span, entry: Entry) -> Shown:
-    if entry.size > kinds.TEXT_BYTES_MAX:
-        return Shown(kind, "too_large", {"most": kinds.TEXT_BYTES_MAX}, is_text=True)
-    text = span.at(0, entry.size).decode("utf-8", "replace")
-    lines = highlighted(text, entry.path)
-    if len(lines) > _LINES_MAX:
-        return Shown(kind, "too_large", {"most": kinds.TEXT_BYTES_MAX}, is_text=True)
-    return Shown(kind, "code", {"lines": lines}, text_lines=len(lines), is_text=True)
+def _text(file: File) -> Shown:
+    too_large = Shown(file.kind, "too_large", {"most": kinds.TEXT_BYTES_MAX}, is_text=True)
+    if file.entry.size > kinds.TEXT_BYTES_MAX:
+        return too_large
+    code = file.renderer.code(file.source(), file.entry.path)
+    if len(code.lines) > _LINES_MAX:
+        return too_large
+    values = {"lines": code.lines, "language": code.language}
+    return Shown(file.kind, "code", values, text_lines=len(code.lines), is_text=True)
 
 
-def highlighted(text: str, _name: str) -> list[Markup]:
-    """The lines of a text, as git counts them."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    return [escape(line) for line in (lines[:-1] if not lines[-1] else lines)]
+def _markdown(file: File) -> Shown:
+    if file.entry.size > kinds.TEXT_BYTES_MAX:
+        return _text(file)
+    values = {"html": file.renderer.markdown(file.source(), file.links).html}
+    return Shown(file.kind, "rendered", values, has_plain=True, is_text=True)
 
 
-def _plain(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
-    return _text(kind, span, entry)
+def _notebook(file: File) -> Shown:
+    if file.entry.size > _NOTEBOOK_BYTES_MAX:
+        return _text(file)
+    found = file.renderer.notebook(file.source(), file.links)
+    if found.problem is not None:
+        raise Unreadable(f"as a notebook it is {found.problem.value.replace('_', ' ')}")
+    has_plain = file.entry.size <= kinds.TEXT_BYTES_MAX
+    return Shown(file.kind, "rendered", {"html": found.html}, has_plain=has_plain, is_text=True)
 
 
-def _table(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
-    head = span.at(0, min(tables.HEAD_BYTES, entry.size))
-    table = tables.read(head, entry.path, is_whole=len(head) == entry.size)
-    return Shown(kind, "table", {"table": table}, has_plain=entry.size <= kinds.TEXT_BYTES_MAX, is_text=True)
+def _table(file: File) -> Shown:
+    head = file.span.at(0, min(_TABLE_HEAD_BYTES, file.entry.size))
+    is_whole = len(head) == file.entry.size
+    table = file.renderer.table(Source(file.id, lambda: head), file.entry.path, is_whole=is_whole)
+    if table.problem is not None:
+        raise Unreadable(f"as a table it is {table.problem.value.replace('_', ' ')}")
+    has_plain = file.entry.size <= kinds.TEXT_BYTES_MAX
+    return Shown(file.kind, "table", {"table": table}, has_plain=has_plain, is_text=True)
 
 
 # --- pictures, sound --------------------------------------------------------------------------------------------------
 
 
-def _image(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
-    return Shown(kind, "image", {"pixels": images.size(span.at(0, min(images.HEAD_BYTES, entry.size)))})
+def _image(file: File) -> Shown:
+    head = file.span.at(0, min(images.HEAD_BYTES, file.entry.size))
+    return Shown(file.kind, "image", {"pixels": images.size(head)})
 
 
-def _svg(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
+def _svg(file: File) -> Shown:
     """As an image inside the page: there nothing in it runs or loads. Its own address shows it as text (F-RAW)."""
-    if entry.size > _SVG_BYTES_MAX:
-        return _text(kind, span, entry)
-    data = base64.b64encode(span.at(0, entry.size)).decode()
-    return Shown(kind, "svg", {"source": f"data:image/svg+xml;base64,{data}"}, has_plain=True, is_text=True)
+    if file.entry.size > _SVG_BYTES_MAX:
+        return _text(file)
+    data = base64.b64encode(file.whole()).decode()
+    return Shown(file.kind, "svg", {"source": f"data:image/svg+xml;base64,{data}"}, has_plain=True, is_text=True)
 
 
-def _media(kind: Kind, _span: Span, _entry: Entry, _asked: Asked) -> Shown:
-    return Shown(kind, kind.value)
+def _media(file: File) -> Shown:
+    return Shown(file.kind, file.kind.value)
 
 
 # --- what has an inside ------------------------------------------------------------------------------------------------
 
 
-def _archive(kind: Kind, span: Span, entry: Entry, asked: Asked) -> Shown:
-    if asked.member is None:
-        return Shown(kind, "archive", {"listing": archives.listing(span, entry.path)})
-    data = archives.head(span, entry.path, asked.member)
-    member: dict[str, Any] = {"name": asked.member, "is_cut": len(data) >= archives.MEMBER_BYTES_MAX}
-    if kinds.is_text(data):
-        return Shown(kind, "member", member | {"lines": highlighted(data.decode("utf-8", "replace"), asked.member)})
-    return Shown(kind, "member", member | {"rows": kinds.hex_rows(data)})
+def _archive(file: File) -> Shown:
+    member = file.asked.member
+    if member is None:
+        return Shown(file.kind, "archive", {"listing": archives.listing(file.span, file.entry.path)})
+    data = archives.head(file.span, file.entry.path, member)
+    values: dict[str, Any] = {"name": member, "is_cut": len(data) >= archives.MEMBER_BYTES_MAX}
+    if kinds.is_text(data[: kinds.HEAD_BYTES]):
+        values["lines"] = file.renderer.code(Source.of(data), member).lines
+    else:
+        values["rows"] = kinds.hex_rows(data)
+    return Shown(file.kind, "member", values)
 
 
-def _arrays(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
-    return Shown(kind, "arrays", {"arrays": arrays.read(span, entry.path)})
+def _weights(file: File) -> Shown:
+    found = weights.read(file.span, is_gguf=file.kind is Kind.GGUF)
+    return Shown(file.kind, "weights", {"weights": found})
 
 
-def _pickle(kind: Kind, span: Span, _entry: Entry, _asked: Asked) -> Shown:
-    imports, is_whole = pickles.read(span)
-    return Shown(kind, "pickle", {"imports": imports, "is_whole": is_whole})
+def _arrays(file: File) -> Shown:
+    return Shown(file.kind, "arrays", {"arrays": arrays.read(file.span, file.entry.path)})
 
 
-def _binary(kind: Kind, span: Span, entry: Entry, _asked: Asked) -> Shown:
-    return Shown(kind, "binary", {"rows": kinds.hex_rows(span.at(0, min(512, entry.size)))})
+def _pickle(file: File) -> Shown:
+    imports, is_whole = pickles.read(file.span)
+    return Shown(file.kind, "pickle", {"imports": imports, "is_whole": is_whole})
 
 
-_VIEWS = {
-    **dict.fromkeys((Kind.MARKDOWN, Kind.NOTEBOOK, Kind.JSON, Kind.TEXT), _plain),
+def _binary(file: File) -> Shown:
+    return Shown(file.kind, "binary", {"rows": kinds.hex_rows(file.span.at(0, min(512, file.entry.size)))})
+
+
+_VIEWS: dict[Kind, _View] = {
+    Kind.MARKDOWN: _markdown,
+    Kind.NOTEBOOK: _notebook,
     Kind.TABLE: _table,
+    **dict.fromkeys((Kind.JSON, Kind.TEXT), _text),
     Kind.IMAGE: _image,
     Kind.SVG: _svg,
     **dict.fromkeys((Kind.AUDIO, Kind.VIDEO, Kind.PDF), _media),
     Kind.ARCHIVE: _archive,
+    **dict.fromkeys((Kind.SAFETENSORS, Kind.GGUF), _weights),
     Kind.ARRAYS: _arrays,
     Kind.PICKLE: _pickle,
-    **dict.fromkeys((Kind.SAFETENSORS, Kind.GGUF, Kind.PARQUET, Kind.BINARY), _binary),
+    **dict.fromkeys((Kind.PARQUET, Kind.BINARY), _binary),
 }
