@@ -9,7 +9,7 @@ from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
@@ -29,8 +29,12 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
+from pioche.search.remote import IndexSearch
+from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -138,27 +142,38 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used = LastUsed(database)
+    last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
+        search=_search(config, database),
         blobs=blobs,
         contents=contents,
         uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, metrics.TALLY),
+        buffers=(last_used, sessions_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
+        renderer=Renderer(
+            config.data_dir / "cache" / "render",
+            cache_bytes_max=config.render_cache_bytes_max,
+            workers=config.render_workers,
+        ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _search(config: Config, database: Database) -> Search:
+    by_database = SqlSearch(database)
+    return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 
 def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:

@@ -32,6 +32,9 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
 
 def render(request: Request, error: HubError) -> Response:
     """The page of an error. A repo that is private looks exactly as one that is not there."""
+    choice = layout.remember_choice(request)
+    if choice is not None:
+        return choice
     title, advice = _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
     says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
     return layout.page(

@@ -7,9 +7,9 @@ A template extends `base.html` (blocks `title`, `description`, `head`, `main`, `
 `day`, `moment`, `relative`, `iso`), `asset("js/x.js")`, and `site`: a `Site`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import pioche
 from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest
+from pioche.http import cookies
 from pioche.http.messages import Headers, Request, Response
 from pioche.i18n import formats, languages, texts
 from pioche.web import assets
@@ -26,6 +27,9 @@ LANGUAGE_COOKIE: Final = "pioche-language"
 THEME_COOKIE: Final = "pioche-theme"
 THEMES: Final = ("system", "light", "dark")
 _YEAR_SECONDS = 365 * 86_400
+
+_LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+"""Where nobody listens in, which browsers trust as they do https."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -125,9 +129,9 @@ def site(request: Request) -> Site:
         language=language_of(request),
         theme=theme_of(request),
         caller=request.caller,
-        csrf="",
+        csrf=request.csrf_token,
         address=address,
-        is_insecure=address.startswith("http://"),
+        is_insecure=address.startswith("http://") and not _LOOPBACK.match(address),
         path=request.raw_path,
         here=request.raw_path + raw_query,
         query=_query(request),
@@ -137,21 +141,20 @@ def site(request: Request) -> Site:
 
 
 def language_of(request: Request) -> str:
-    return languages.choose(cookie(request, LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    """What was chosen in this browser (signing in puts the account's setting there), else the account's setting, else what
+    the browser asks for."""
+    chosen = cookies.named(request, LANGUAGE_COOKIE)
+    if not languages.is_known(chosen) and request.signed_in is not None:
+        chosen = request.signed_in.language
+    return languages.choose(chosen, request.headers.get("accept-language", ""))
 
 
 def theme_of(request: Request) -> str:
-    found = cookie(request, THEME_COOKIE)
-    return found if found in THEMES else THEMES[0]
-
-
-def cookie(request: Request, name: str) -> str | None:
-    """The value of a cookie; None without one, and for a header that cannot be read."""
-    try:
-        found = SimpleCookie(request.headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return found.value if found else None
+    """As `language_of`."""
+    chosen = cookies.named(request, THEME_COOKIE)
+    if chosen not in THEMES and request.signed_in is not None:
+        chosen = request.signed_in.theme
+    return chosen if chosen in THEMES else THEMES[0]
 
 
 def remember_choice(request: Request) -> Response | None:
@@ -159,17 +162,23 @@ def remember_choice(request: Request) -> Response | None:
 
     A link does it, so that it works without JavaScript and on every page.
     """
-    language, theme = request.query.get("lang"), request.query.get("theme")
-    chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
-    chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    frame = site(request)
+    language, theme = (frame.query.get(name, [""])[-1] for name in ("lang", "theme"))
+    chosen = choice_cookies(request, language, theme)
     if request.method != "GET" or not chosen:
         return None
-    end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
-    end += "; Secure" if request.base_url.startswith("https://") else ""
-    cookies = [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
-    back = site(request).with_(lang=None, theme=None)
+    back = frame.with_(lang=None, theme=None)
     # A path that begins with two slashes would lead to another host.
-    return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *cookies])
+    return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
+
+
+def choice_cookies(request: Request, language: str | None, theme: str | None) -> Headers:
+    """Keeps the choices that there are in this browser."""
+    chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
+    chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
+    end += "; Secure" if _address(request).startswith("https://") else ""
+    return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
 
 
 def _address(request: Request) -> str:

@@ -11,7 +11,7 @@ from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
 from pioche.repos.facts.telling import NOTHING, Told
 from pioche.repos.files import Entry
-from pioche.repos.info import RepoInfo, Sibling
+from pioche.repos.info import RepoInfo, Sibling, tags_of
 
 Json = dict[str, Any]
 
@@ -55,11 +55,11 @@ def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | N
         "lastModified": date(info.updated_at),
         "gated": info.gated or False,
         "disabled": info.disabled,
-        "tags": [*msgspec.json.decode(info.tags), "region:local"],
+        "tags": tags_of(msgspec.json.decode(info.tags), info.sdk),
         "downloads": info.downloads,
-        "downloadsAllTime": info.downloads,
+        "downloadsAllTime": info.downloads_all,
         "likes": info.likes,
-        "trendingScore": 0,
+        "trendingScore": trending(info.trending),
         "cardData": card or None,
         "createdAt": date(info.created_at),
         "usedStorage": info.used_storage,
@@ -75,6 +75,11 @@ def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | N
         case RepoType.SPACE:
             found |= _space(request, info, card)
     return found
+
+
+def trending(thousandths: int) -> int | float:
+    """The score as the Hub writes it: a whole number without a point."""
+    return thousandths / 1000 if thousandths % 1000 else thousandths // 1000
 
 
 _OF_FILES = ("config", "safetensors", "gguf", "transformersInfo", "mask_token", "widgetData", "evalResults")
