@@ -32,6 +32,7 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
 from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
@@ -47,6 +48,7 @@ from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.health import Doctor
+from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
     Collect,
     CollectThoroughly,
@@ -139,7 +141,7 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used = LastUsed(database)
+    last_used, downloads = LastUsed(database), Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
@@ -150,13 +152,14 @@ def build_hub(config: Config) -> Hub:
         access=access,
         catalog=Catalog(stores, access),
         search=SqlSearch(database),
+        downloads=downloads,
         blobs=blobs,
         contents=contents,
         uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, metrics.TALLY),
+        buffers=(last_used, downloads, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
             config.data_dir / "cache" / "render",
@@ -228,6 +231,7 @@ def build_work(config: Config) -> Work:
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
+        Rank(database),
         Repack(database, git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),
