@@ -29,8 +29,12 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
+from pioche.search.remote import IndexSearch
+from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -44,6 +48,7 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
+from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import (
     Collect,
@@ -54,6 +59,7 @@ from pioche.upkeep.tidying import (
     RepackWhenScattered,
     Scrub,
     SweepIncoming,
+    SweepSessions,
 )
 from pioche.web import routes as web
 
@@ -147,6 +153,7 @@ def build_hub(config: Config) -> Hub:
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
+        search=_search(config, database),
         blobs=blobs,
         contents=contents,
         uploads=uploads,
@@ -155,9 +162,19 @@ def build_hub(config: Config) -> Hub:
         addresses=Addresses(config),
         buffers=(last_used, sessions_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
+        renderer=Renderer(
+            config.data_dir / "cache" / "render",
+            cache_bytes_max=config.render_cache_bytes_max,
+            workers=config.render_workers,
+        ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _search(config: Config, database: Database) -> Search:
+    by_database = SqlSearch(database)
+    return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 
 def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:
@@ -217,13 +234,18 @@ def build_work(config: Config) -> Work:
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
+    access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
+        SweepSessions(database),
         PruneEvents(dispatcher),
         Repack(database, git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
+        ReadHeaders(access),
+        Derive(access),
+        DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -173,8 +173,10 @@ repos = Table(
     Column("epoch", Integer, nullable=False, default=1),  # of Xet addresses
     Column("pruning_at", BigInteger),  # since then git objects may be disappearing, until the epoch is raised
     Column("last_number", Integer, nullable=False, default=0),  # of discussions and pull requests, one sequence
-    Column("downloads", BigInteger, nullable=False, default=0),
+    Column("downloads", BigInteger, nullable=False, default=0),  # of the last 30 days (repos/downloads.py)
+    Column("downloads_all", BigInteger, nullable=False, default=0, server_default="0"),  # since the beginning
     Column("likes", BigInteger, nullable=False, default=0),
+    Column("trending", BigInteger, nullable=False, default=0, server_default="0"),  # in thousandths (upkeep/ranking.py)
     Column("used_storage", BigInteger, nullable=False, default=0),
     Column("card", Text, nullable=False, default="{}"),  # the README's metadata as JSON
     Column("tags", Text, nullable=False, default="[]"),  # JSON array
@@ -196,6 +198,29 @@ facts = Table(  # what was read out of a repo's card and files, at the tip of it
     Column("summary", Text),  # the first sentences, as plain text
     Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...
     Column("warnings", Text, nullable=False, default="[]"),  # JSON array of sentences
+    Column(
+        "observed", Text
+    ),  # JSON: what the facts are derived from (repos/facts/observation.py); null: never looked at
+    sqlite_with_rowid=False,
+)
+
+downloads = Table(  # a row for each day (UTC) on which there were any
+    "downloads",
+    metadata,
+    _repo_key(),
+    Column("day", Integer, primary_key=True),  # since 1970-01-01
+    Column("count", BigInteger, nullable=False),
+    Index(None, "day"),
+    sqlite_with_rowid=False,
+)
+
+# Who took files of a dataset lately: all that they take within five minutes is one download.
+dataset_readers = Table(
+    "dataset_readers",
+    metadata,
+    _repo_key(),
+    Column("reader", LargeBinary, primary_key=True),  # a keyed hash of the user or the address
+    Column("until", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -9,8 +9,10 @@ from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -31,6 +33,7 @@ class Hub:
     directory: Directory
     access: Access
     catalog: Catalog
+    search: Search
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
@@ -38,6 +41,7 @@ class Hub:
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    renderer: Renderer
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
     grants: Grants | None = None

@@ -206,6 +206,7 @@ class Kernel:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await flusher.stop()
+                self.hub.renderer.close()
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

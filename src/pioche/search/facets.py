@@ -1,6 +1,7 @@
 """Which facet a tag belongs to: the groups of the list pages and of `/api/models-tags-by-type`."""
 
 import functools
+from collections.abc import Mapping
 
 from babel import Locale
 
@@ -36,6 +37,16 @@ def facet_of(repo_type: RepoType, tag: str) -> str:
         if tag in languages():
             return "language"
     return OTHER
+
+
+def grouped(repo_type: RepoType, counts: Mapping[str, int], each: int) -> dict[str, list[tuple[str, int]]]:
+    """How many repos have each tag, by facet: of each facet the `each` most frequent, then by name."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for tag, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        listed = found.setdefault(facet_of(repo_type, tag), [])
+        if len(listed) < each:
+            listed.append((tag, count))
+    return found
 
 
 @functools.cache

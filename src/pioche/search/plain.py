@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pioche.names import RepoType
-from pioche.search.facets import facet_of
+from pioche.search.facets import grouped
 from pioche.search.query import (
     NUMBER_MAX,
     Facets,
@@ -78,12 +78,7 @@ def find(rows: Iterable[Row], scope: Scope, query: Query) -> Found:
 def facets(rows: Iterable[Row], scope: Scope, query: Query, *, each: int = 100) -> Facets:
     """As `Search.facets`."""
     counts = Counter(tag for row in rows if row in scope and matches(row, query) for tag in row.tags)
-    found: dict[str, list[tuple[str, int]]] = {}
-    for tag, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        listed = found.setdefault(facet_of(query.type, tag), [])
-        if len(listed) < each:
-            listed.append((tag, count))
-    return found
+    return grouped(query.type, counts, each)
 
 
 def matches(row: Row, query: Query) -> bool:

@@ -39,6 +39,9 @@ _FROM_ELSEWHERE: Final = (
 def render(request: Request, error: HubError) -> Response:
     """The page of an error. A repo that is private looks exactly as one that is not there; a page for people who are signed
     in leads to the one where they do that, and back."""
+    choice = layout.remember_choice(request)
+    if choice is not None:
+        return choice
     if type(error) is Unauthenticated and request.method in ("GET", "HEAD"):
         here = quote(layout.site(request).here, safe="/")
         return redirect(f"/login?next={here}", status=303, headers=[("Cache-Control", "no-store"), ("Vary", "Cookie")])

@@ -5,6 +5,7 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
 from pioche.names import RepoType
 from pioche.repos import info
+from pioche.search.query import Query, Sort
 from pioche.web import layout
 
 
@@ -16,9 +17,10 @@ async def home(request: Request) -> Response:
 
 def _example(request: Request) -> str:
     """A public model of this hub, the first that was published; a stand-in on an empty hub."""
-    query = info.Query(type=RepoType.MODEL, sort="createdAt", ascending=True, limit=1)
-    page = info.list_repos(request.hub.database, Caller.nobody(), query)
-    return str(page.repos[0].repo_id) if page.repos else "me/my-model"
+    query = Query(type=RepoType.MODEL, sort=Sort.CREATED, ascending=True, limit=1)
+    found = request.hub.search.find(Caller.nobody(), query)
+    repos = info.of_ids(request.hub.database, Caller.nobody(), found.ids)
+    return str(repos[0].repo_id) if repos else "me/my-model"
 
 
 ROUTES = (Route("GET", "/", Needs.ANYONE, home),)

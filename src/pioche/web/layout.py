@@ -7,6 +7,7 @@ A template extends `base.html` (blocks `title`, `description`, `head`, `main`, `
 `day`, `moment`, `relative`, `iso`), `asset("js/x.js")`, and `site`: a `Site`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,9 @@ LANGUAGE_COOKIE: Final = "pioche-language"
 THEME_COOKIE: Final = "pioche-theme"
 THEMES: Final = ("system", "light", "dark")
 _YEAR_SECONDS = 365 * 86_400
+
+_LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+"""Where nobody listens in, which browsers trust as they do https."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -127,7 +131,7 @@ def site(request: Request) -> Site:
         caller=request.caller,
         csrf=request.csrf_token,
         address=address,
-        is_insecure=address.startswith("http://"),
+        is_insecure=address.startswith("http://") and not _LOOPBACK.match(address),
         path=request.raw_path,
         here=request.raw_path + raw_query,
         query=_query(request),
@@ -158,11 +162,12 @@ def remember_choice(request: Request) -> Response | None:
 
     A link does it, so that it works without JavaScript and on every page.
     """
-    language, theme = request.query.get("lang"), request.query.get("theme")
+    frame = site(request)
+    language, theme = (frame.query.get(name, [""])[-1] for name in ("lang", "theme"))
     chosen = choice_cookies(request, language, theme)
     if request.method != "GET" or not chosen:
         return None
-    back = site(request).with_(lang=None, theme=None)
+    back = frame.with_(lang=None, theme=None)
     # A path that begins with two slashes would lead to another host.
     return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
 
@@ -172,7 +177,7 @@ def choice_cookies(request: Request, language: str | None, theme: str | None) ->
     chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
     chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
     end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
-    end += "; Secure" if request.base_url.startswith("https://") else ""
+    end += "; Secure" if _address(request).startswith("https://") else ""
     return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
 
 

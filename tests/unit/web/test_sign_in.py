@@ -124,8 +124,10 @@ def test_a1_on_https_the_cookie_is_for_this_host_alone(configured: Callable[...,
     assert hub.client.get("/api/whoami-v2", headers=visitor.cookie).status == 200
 
 
-def test_a1_plain_http_is_told(visitor: Visitor) -> None:
-    assert "This page came over plain http" in visitor.get("/login").text
+def test_a1_plain_http_is_told(configured: Callable[..., LocalHub]) -> None:
+    for address, is_told in (("http://hub.lan:8000", True), ("https://hub.lan", False)):
+        page = Visitor(configured(public_url=address).client).get("/login")
+        assert ("This page came over plain http" in page.text) is is_told
 
 
 def test_a1_the_session_is_another_one_after_each_sign_in(local: LocalHub, ada: Account, visitor: Visitor) -> None:
