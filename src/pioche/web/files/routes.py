@@ -2,7 +2,7 @@
 
 from pioche.http.routes import Route
 from pioche.repos.access import Action
-from pioche.web.files import blob, changes, log, refs, tree
+from pioche.web.files import blob, changes, edit, log, refs, removal, tree, upload
 
 ROUTES = (
     Route("GET", "/{repo:page}/tree/{rev}", Action.READ, tree.tree),
@@ -17,4 +17,21 @@ ROUTES = (
     Route("GET", "/{repo:page}/compare/{range*}", Action.CONTENT, changes.compare),
     Route("GET", "/{repo:page}/branches", Action.READ, refs.branches),
     Route("POST", "/{repo:page}/branches", Action.WRITE, refs.change),
+    # Whoever may read may propose; the handlers ask for more where the change goes onto a branch.
+    Route("GET", "/{repo:page}/new/{rev}", Action.PROPOSE, edit.new),
+    Route("POST", "/{repo:page}/new/{rev}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("GET", "/{repo:page}/new/{rev}/{path*}", Action.PROPOSE, edit.new),
+    Route("POST", "/{repo:page}/new/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("GET", "/{repo:page}/edit/{rev}/{path*}", Action.PROPOSE, edit.edit),
+    Route("POST", "/{repo:page}/edit/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("GET", "/{repo:page}/delete/{rev}", Action.PROPOSE, removal.confirm),
+    Route("POST", "/{repo:page}/delete/{rev}", Action.PROPOSE, removal.delete),
+    Route("GET", "/{repo:page}/delete/{rev}/{path*}", Action.PROPOSE, removal.confirm),
+    Route("POST", "/{repo:page}/delete/{rev}/{path*}", Action.PROPOSE, removal.delete),
+    Route("GET", "/{repo:page}/rename/{rev}/{path*}", Action.PROPOSE, removal.ask),
+    Route("POST", "/{repo:page}/rename/{rev}/{path*}", Action.PROPOSE, removal.rename),
+    Route("GET", "/{repo:page}/upload/{rev}", Action.PROPOSE, upload.ask),
+    Route("POST", "/{repo:page}/upload/{rev}", Action.PROPOSE, upload.send, upload.BODY_BYTES_MAX),
+    Route("GET", "/{repo:page}/upload/{rev}/{path*}", Action.PROPOSE, upload.ask),
+    Route("POST", "/{repo:page}/upload/{rev}/{path*}", Action.PROPOSE, upload.send, upload.BODY_BYTES_MAX),
 )
