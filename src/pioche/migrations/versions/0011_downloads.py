@@ -3,13 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-<<<<<<<< HEAD:src/pioche/migrations/versions/0010_downloads.py
-revision = "0010"
-down_revision = "0009"
-========
 revision = "0011"
 down_revision = "0010"
->>>>>>>> main:src/pioche/migrations/versions/0011_downloads.py
 
 
 def upgrade() -> None:
