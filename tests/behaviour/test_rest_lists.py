@@ -107,9 +107,11 @@ def test_a_model_tells_of_its_relatives_that_the_caller_may_see(inside: Inside) 
         inside.commit(inside.repo(bob, name, private=private, type=RepoType.SPACE), bob, {"README.md": card})
     asked = "/api/models/ada/words?expand=childrenModelCount&expand=spaces"
     found = inside.client.get(asked).json()
-    assert (found["childrenModelCount"], found["spaces"]) == ({"finetune": 1}, ["bob/tuned"])
+    none = {"adapter": 0, "finetune": 0, "merge": 0, "quantized": 0}
+    assert (found["childrenModelCount"], found["spaces"]) == ({**none, "finetune": 1}, ["bob/tuned"])
     found = inside.client.get(asked, token=inside.token(bob)).json()
-    assert (found["childrenModelCount"], sorted(found["spaces"])) == ({"finetune": 2}, ["bob/secret", "bob/tuned"])
+    assert found["childrenModelCount"] == {**none, "finetune": 2}
+    assert sorted(found["spaces"]) == ["bob/secret", "bob/tuned"]
     base = inside.client.get("/api/models/bob/tuned?expand=baseModels").json()["baseModels"]
     assert base["relation"] == "finetune"
     assert [model["id"] for model in base["models"]] == ["ada/words"]

@@ -150,19 +150,6 @@ def of_ids(database: Database, caller: Caller, repo_ids: Sequence[int]) -> list[
     return [found[repo_id] for repo_id in repo_ids if repo_id in found]
 
 
-def ids_of(database: Database, repo_type: RepoType, names: Sequence[str]) -> list[int]:
-    """The rows of the repos of these names (`ns/name`, in any case), in the same order; whether the caller may see them
-    is for `of_ids` to say."""
-    repos = schema.repos
-    keys = [name.lower() for name in names[:_BATCH]]
-    here = (repos.c.type == repo_type.value, repos.c.full_key.in_(keys))
-    with database.read() as connection:
-        found = {
-            row.full_key: row.id for row in connection.execute(sa.select(repos.c.full_key, repos.c.id).where(*here))
-        }
-    return [found[key] for key in keys if key in found]
-
-
 def file_counts(database: Database, repo_ids: Sequence[int]) -> dict[int, int]:
     """How many files the default branches have, by repo; one without files is left out."""
     entries = schema.entries

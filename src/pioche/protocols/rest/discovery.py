@@ -107,7 +107,7 @@ def _spaces(hub: Hub, caller: Caller, query: Query) -> list[RepoInfo]:
 
 
 def _space(request: Request, space: RepoInfo, score: float) -> shapes.Json:
-    whole = shapes.repo(request, space)
+    whole = shapes.repo(request, space, telling.NOTHING)
     card = whole["cardData"] or {}
     row = {
         name: whole[name] for name in ("id", "author", "sdk", "likes", "private", "tags", "runtime", "trendingScore")

@@ -65,7 +65,7 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
 def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_files: bool) -> list[shapes.Json]:
     """One for each repo, with the fields `kept`."""
     database, ids = request.hub.database, [found.id for found in repos]
-    told = telling.of_ids(database, ids)
+    told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
     files = info.siblings_of(database, ids) if has_files else {}
     rows = list[shapes.Json]()
     for found in repos:

@@ -8,12 +8,11 @@ import msgspec
 from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, RepoId, RepoType
-from pioche.protocols.rest import shapes
+from pioche.protocols.rest import related, shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
 from pioche.repos.facts import telling
-from pioche.search import relations
 
 
 class _File(msgspec.Struct):
@@ -161,38 +160,19 @@ async def info(request: Request) -> Response:
         revision = revisions.Revision("main", facts.sha, DEFAULT_REF, is_tip=True)
     else:
         revision = await revisions.resolve(repo, text)
-    found: dict[str, Any] = shapes.repo(request, facts, await telling.get(repo), sha=revision.commit)
+    told = await telling.get(repo)
+    found: dict[str, Any] = shapes.repo(request, facts, told, sha=revision.commit)
     if not expand or "siblings" in expand:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
-    if related := _RELATED.intersection(expand):
-        found |= await request.run(_relations, request, related)
+    others = related.NAMES & set(expand)
+    if others:
+        found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)
     response = cached_json(request, shapes.expanded(found, expand))
-    if not related:
+    if not others:  # which may change without a commit to any repo: the index follows a moment later
         request.remember(response)
     return response
-
-
-_RELATED = frozenset(("baseModels", "childrenModelCount", "spaces"))
-"""Fields of a model that tell of other repos, of which the search index knows: they do not follow from the database alone."""
-
-
-def _relations(request: Request, names: frozenset[str]) -> shapes.Json:
-    """What the caller may see of them."""
-    hub, caller, model = request.hub, request.caller, request.repo.repo_id
-    found: shapes.Json = {}
-    if "childrenModelCount" in names:
-        found["childrenModelCount"] = relations.children(hub.search, caller, model)
-    if "spaces" in names:
-        spaces = repo_info.of_ids(hub.database, caller, relations.spaces(hub.search, caller, model))
-        found["spaces"] = [str(space.repo_id) for space in spaces]
-    bases = telling.get_sync(request.repo).read().get("baseModels")
-    if "baseModels" in names and bases:
-        ids = repo_info.ids_of(hub.database, RepoType.MODEL, bases["ids"])
-        models = [{"_id": base.uid, "id": str(base.repo_id)} for base in repo_info.of_ids(hub.database, caller, ids)]
-        found["baseModels"] = {"relation": bases["relation"], "models": models}
-    return found
 
 
 async def _siblings(request: Request, revision: revisions.Revision) -> list[repo_info.Sibling]:

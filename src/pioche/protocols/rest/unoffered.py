@@ -18,7 +18,6 @@ _PATTERNS = """
 /api/{repo:api}/notebook/{any*}
 /api/{repo:api}/sql-console/{any*}
 /api/{repo:api}/leaderboard
-/api/{repo:api}/safetensors-metadata/{any*}
 /api/{repo:api}/runtime               /api/{repo:api}/hardware
 /api/{repo:api}/sleeptime             /api/{repo:api}/storage
 /api/{repo:api}/pause                 /api/{repo:api}/restart
