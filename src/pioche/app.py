@@ -9,7 +9,7 @@ from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
@@ -33,6 +33,8 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.search.query import Search
+from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
@@ -47,6 +49,7 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
+from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
@@ -141,17 +144,18 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used, downloads = LastUsed(database), Downloads(database)
+    last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
+    downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
-        search=SqlSearch(database),
+        search=_search(config, database),
         downloads=downloads,
         blobs=blobs,
         contents=contents,
@@ -159,7 +163,7 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, downloads, metrics.TALLY),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
             config.data_dir / "cache" / "render",
@@ -169,6 +173,11 @@ def build_hub(config: Config) -> Hub:
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _search(config: Config, database: Database) -> Search:
+    by_database = SqlSearch(database)
+    return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 
 def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:
@@ -228,6 +237,7 @@ def build_work(config: Config) -> Work:
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
+    access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
@@ -237,5 +247,8 @@ def build_work(config: Config) -> Work:
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
+        ReadHeaders(access),
+        Derive(access),
+        DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

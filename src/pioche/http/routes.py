@@ -35,11 +35,16 @@ class Needs(Enum):
     SIGNATURE = "signature"
     """The address or token proves itself; the handler verifies it. The hub's own tokens are not read."""
     USER = "user"
-    """Any valid token."""
+    """Any valid token or session."""
     USER_WRITE = "user_write"
-    """A valid token of role `write`."""
+    """A valid token of role `write`, or a session."""
     ADMIN = "admin"
-    """An administrator of this instance, with a token of role `write`."""
+    """An administrator of this instance, with a token of role `write` or a session."""
+    SESSION = "session"
+    """Somebody in front of a browser, who signed in: no token, whatever its role."""
+    CREDENTIALS = "credentials"
+    """The body proves who somebody is, as the form to sign in does. Tokens and cookies are not read; another site's page
+    may not send it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The rows that are searched, read from the database: what `plain` evaluates, and what an index is built from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -36,14 +36,31 @@ def scope(database: Database, caller: Caller) -> Scope:
 
 def load(database: Database) -> Iterator[Row]:
     """Every repo that is searched, in the order of the rows' ids."""
-    select = sa.select(*(_repos.c[name] for name in _COLUMNS), _facts.c.repo_id.label("facts_of"))
-    select = select.add_columns(*(_facts.c[name] for name in _READ))
-    select = select.select_from(_repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id))
-    searched = _repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in VERSIONED])
     with database.read() as connection:
         options = {"stream_results": True, "yield_per": _AT_ONCE}
-        for row in connection.execute(select.where(*searched).order_by(_repos.c.id), execution_options=options):
+        for row in connection.execute(_SEARCHED.order_by(_repos.c.id), execution_options=options):
             yield _row(row)
+
+
+def of(database: Database, repo_ids: Sequence[int]) -> list[Row]:
+    """Those of `repo_ids` that there are, as they are now."""
+    found = list[Row]()
+    with database.read() as connection:
+        for start in range(0, len(repo_ids), _AT_ONCE):
+            here = _repos.c.id.in_(repo_ids[start : start + _AT_ONCE])
+            found += [_row(row) for row in connection.execute(_SEARCHED.where(here))]
+    return found
+
+
+_SEARCHED = (
+    sa.select(
+        *(_repos.c[name] for name in _COLUMNS),
+        _facts.c.repo_id.label("facts_of"),
+        *(_facts.c[name] for name in _READ),
+    )
+    .select_from(_repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id))
+    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in VERSIONED]))
+)
 
 
 def _row(row: Any) -> Row:

@@ -10,7 +10,6 @@ A template extends `base.html` (blocks `title`, `description`, `head`, `main`, `
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import pioche
 from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest
+from pioche.http import cookies
 from pioche.http.messages import Headers, Request, Response
 from pioche.i18n import formats, languages, texts
 from pioche.web import assets
@@ -129,7 +129,7 @@ def site(request: Request) -> Site:
         language=language_of(request),
         theme=theme_of(request),
         caller=request.caller,
-        csrf="",
+        csrf=request.csrf_token,
         address=address,
         is_insecure=address.startswith("http://") and not _LOOPBACK.match(address),
         path=request.raw_path,
@@ -141,21 +141,20 @@ def site(request: Request) -> Site:
 
 
 def language_of(request: Request) -> str:
-    return languages.choose(cookie(request, LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    """What was chosen in this browser (signing in puts the account's setting there), else the account's setting, else what
+    the browser asks for."""
+    chosen = cookies.named(request, LANGUAGE_COOKIE)
+    if not languages.is_known(chosen) and request.signed_in is not None:
+        chosen = request.signed_in.language
+    return languages.choose(chosen, request.headers.get("accept-language", ""))
 
 
 def theme_of(request: Request) -> str:
-    found = cookie(request, THEME_COOKIE)
-    return found if found in THEMES else THEMES[0]
-
-
-def cookie(request: Request, name: str) -> str | None:
-    """The value of a cookie; None without one, and for a header that cannot be read."""
-    try:
-        found = SimpleCookie(request.headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return found.value if found else None
+    """As `language_of`."""
+    chosen = cookies.named(request, THEME_COOKIE)
+    if chosen not in THEMES and request.signed_in is not None:
+        chosen = request.signed_in.theme
+    return chosen if chosen in THEMES else THEMES[0]
 
 
 def remember_choice(request: Request) -> Response | None:
@@ -165,16 +164,21 @@ def remember_choice(request: Request) -> Response | None:
     """
     frame = site(request)
     language, theme = (frame.query.get(name, [""])[-1] for name in ("lang", "theme"))
-    chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
-    chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    chosen = choice_cookies(request, language, theme)
     if request.method != "GET" or not chosen:
         return None
-    end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
-    end += "; Secure" if frame.address.startswith("https://") else ""
-    cookies = [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
     back = frame.with_(lang=None, theme=None)
     # A path that begins with two slashes would lead to another host.
-    return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *cookies])
+    return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
+
+
+def choice_cookies(request: Request, language: str | None, theme: str | None) -> Headers:
+    """Keeps the choices that there are in this browser."""
+    chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
+    chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
+    end += "; Secure" if _address(request).startswith("https://") else ""
+    return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
 
 
 def _address(request: Request) -> str:

@@ -1,0 +1,178 @@
+"""Names of repos: which of them have a word somewhere (a substring of `namespace/name`), and which one nearly has it.
+
+A name is kept as the pieces between its separators; distinct pieces are few. A word is looked for in those; one that has
+separators itself, in the repos whose pieces fit, name by name.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from pioche.search.postings import Postings, ids_of
+from pioche.search.spelling import Dictionary
+
+_SEPARATORS = re.compile(r"[-_./]")
+_REMEMBERED = 200
+_APPENDED_MAX = 2000
+_HITS_MAX = 500
+
+
+def pieces(name: str) -> list[str]:
+    """What stands between the separators, each once."""
+    return list(dict.fromkeys(piece for piece in _SEPARATORS.split(name) if piece))
+
+
+class Names:
+    """Filled by `put` ... and `seal`, then changed by `replace`."""
+
+    def __init__(self) -> None:
+        self._pieces = Postings()
+        self._texts: list[str | None] = []
+        self._text = ""
+        self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+        self._changed: dict[int, str | None] = {}
+        self._vocabulary = b"\n"
+        self._places: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._dictionary = Dictionary()
+        self._remembered: OrderedDict[str, BitMap] = OrderedDict()
+        self.capacity = 1
+
+    # --- filling ---
+
+    def put(self, repo_id: int, name: str) -> None:
+        """Lower-case `namespace/name`; ids ascend."""
+        texts = self._texts
+        if repo_id > len(texts):
+            texts.extend([None] * (repo_id - len(texts)))
+        texts.append(name)
+        self._pieces.put(repo_id, pieces(name))
+
+    def seal(self) -> None:
+        self._pieces.seal()
+        lengths = np.fromiter((len(text) if text else 0 for text in self._texts), np.int64, count=len(self._texts))
+        self._text = "".join(text for text in self._texts if text)
+        self._starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        self.capacity = max(1, len(self._texts))
+        self._texts = []
+        self._gather()
+
+    def _gather(self) -> None:
+        """The vocabulary as one piece of bytes, and the dictionary that misspellings are looked up in."""
+        terms = [term.encode("utf-8", "replace") for term in self._pieces.terms]
+        self._places = np.cumsum(np.array([0, *(len(term) + 1 for term in terms)], dtype=np.int64))
+        self._vocabulary = b"".join(term + b"\n" for term in terms)
+        self._dictionary.extend(self._pieces.terms[len(self._dictionary) :])
+
+    # --- reading ---
+
+    def name(self, repo_id: int) -> str | None:
+        if repo_id in self._changed:
+            return self._changed[repo_id]
+        if repo_id + 1 >= len(self._starts):
+            return None
+        return self._text[self._starts[repo_id] : self._starts[repo_id + 1]] or None
+
+    def containing(self, word: str) -> BitMap:
+        """The repos whose name has `word` somewhere. Not to be changed."""
+        found = self._remembered.get(word)
+        if found is None:
+            found = self._remembered[word] = self._look(word)
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        else:
+            self._remembered.move_to_end(word)
+        return found
+
+    def near(self, word: str) -> BitMap:
+        """The repos with a piece that `word` may be a misspelling of."""
+        self._catch_up()
+        return self._pieces.union(self._dictionary.near(word), self.capacity)
+
+    def starting(self, word: str) -> BitMap:
+        """The repos with a piece that begins with `word`, which has no separators."""
+        return self._with(lambda term: term.startswith(word), word)
+
+    def _look(self, word: str) -> BitMap:
+        parts = _SEPARATORS.split(word)
+        if len(parts) == 1:
+            return self._with(lambda term: word in term, word)
+        first, *middle, last = parts
+        likely = [self._pieces.of(part) for part in middle if part]
+        if first:
+            likely.append(self._with(lambda term: term.endswith(first), first))
+        if last:
+            likely.append(self._with(lambda term: term.startswith(last), last))
+        among = BitMap.intersection(*likely) if likely else self._all()
+        return BitMap(one for one in ids_of(among).tolist() if word in (self.name(one) or ""))
+
+    def _all(self) -> BitMap:
+        every = BitMap(one for one, name in self._changed.items() if name)
+        return every | BitMap(np.flatnonzero(np.diff(self._starts)).tolist())
+
+    def _with(self, fits: Callable[[str], bool], part: str) -> BitMap:
+        terms = self._pieces.terms
+        return self._pieces.union([n for n in self._terms_with(part) if fits(terms[n])], self.capacity)
+
+    def _terms_with(self, part: str) -> list[int]:
+        """The numbers of the terms that have `part` somewhere."""
+        known = len(self._places) - 1
+        later = [n for n in range(known, len(self._pieces.terms)) if part in self._pieces.terms[n]]
+        return [*self._scan(part.encode("utf-8", "replace")), *later]
+
+    def _scan(self, part: bytes) -> list[int]:
+        if not part:
+            return list(range(len(self._places) - 1))
+        if len(part) <= 2:
+            return self._numbers(_occurrences(self._vocabulary, part))
+        hits, at = list[int](), self._vocabulary.find(part)
+        while at >= 0:
+            hits.append(at)
+            if len(hits) > _HITS_MAX:
+                return self._numbers(_occurrences(self._vocabulary, part))
+            at = self._vocabulary.find(part, at + 1)
+        return self._numbers(np.array(hits, dtype=np.int64))
+
+    def _numbers(self, places: NDArray[np.int64]) -> list[int]:
+        found: list[int] = np.unique(np.searchsorted(self._places, places, side="right") - 1).tolist()
+        return found
+
+    # --- changing ---
+
+    def replace(self, repo_id: int, name: str | None) -> None:
+        """None: the repo is gone."""
+        before = self.name(repo_id)
+        if before == name:
+            return
+        if before is not None:
+            self._pieces.discard_terms(repo_id, pieces(before))
+        if name is not None:
+            self._pieces.add(repo_id, pieces(name))
+        self._changed[repo_id] = name
+        self.capacity = max(self.capacity, repo_id + 1)
+        for word, repos in self._remembered.items():
+            if name is not None and word in name:
+                repos.add(repo_id)
+            else:
+                repos.discard(repo_id)
+        if len(self._pieces.terms) - len(self._places) > _APPENDED_MAX:
+            self._gather()
+
+    def _catch_up(self) -> None:
+        missing = self._pieces.terms[len(self._dictionary) :]
+        if missing:
+            self._dictionary.extend(missing)
+
+
+def _occurrences(text: bytes, part: bytes) -> NDArray[np.int64]:
+    letters = np.frombuffer(text, dtype=np.uint8)
+    size = len(letters) - len(part) + 1
+    if size <= 0:
+        return np.zeros(0, dtype=np.int64)
+    fits = letters[:size] == part[0]
+    for offset, letter in enumerate(part[1:], start=1):
+        fits &= letters[offset : offset + size] == letter
+    return np.flatnonzero(fits)
