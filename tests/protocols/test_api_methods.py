@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 )
 
 from tests.hub import Account, Hub
+from tests.weights import safetensors
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,11 @@ def test_pull_requests_are_published_closed_and_merged(api: HfApi, repo: Where) 
     assert api.file_exists(**repo, filename="a")
 
 
+def test_tags_by_type(api: HfApi) -> None:
+    assert "text-classification" in {tag["id"] for tag in api.get_model_tags()["pipeline_tag"]}
+    assert isinstance(api.get_dataset_tags(), dict)
+
+
 def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
     api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a")
     api.upload_file(**repo, path_or_fileobj=b"2", path_in_repo="a")
@@ -331,6 +337,20 @@ def test_safetensors_headers_are_read_by_range(api: HfApi, repo: Where) -> None:
     api.upload_file(**repo, path_or_fileobj=content, path_in_repo="model.safetensors")
     assert api.get_safetensors_metadata(**repo).parameter_count == {"F32": 4}
     assert api.parse_safetensors_file_metadata(**repo, filename="model.safetensors").tensors["w"].shape == [2, 2]
+
+
+def test_safetensors_headers_are_read_by_the_hub(api: HfApi, ada: Account) -> None:
+    repo_id = f"{ada.name}/parts"
+    api.create_repo(repo_id)
+    parts = {f"model-0000{number}-of-00002.safetensors": {f"w{number}": ("F32", [2, number])} for number in (1, 2)}
+    index = {"metadata": {"total_size": 24}, "weight_map": {f"w{n}": name for n, name in enumerate(parts, start=1)}}
+    added = {name: safetensors(tensors) for name, tensors in parts.items()}
+    added["model.safetensors.index.json"] = json.dumps(index).encode()
+    api.create_commit(repo_id, operations=[CommitOperationAdd(n, c) for n, c in added.items()], commit_message="parts")
+    found = api.get_sharded_safetensors_metadata(repo_id)
+    assert found.parameter_count == {"F32": 6}
+    assert found.metadata == {"total_size": 24}
+    assert found.weight_map == index["weight_map"]
 
 
 def test_work_in_the_background(api: HfApi, repo: Where) -> None:

@@ -7,15 +7,19 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, errors, home, layout, lists, people
-from pioche.web.repo import metadata as repo_metadata
-from pioche.web.repo import pages as repo_pages
+from pioche.web.files import routes as files
+from pioche.web.repo import routes as repo
+from pioche.web.sessions import routes as sessions
+from pioche.web.settings import routes as settings
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
     lists.ROUTES,
     people.ROUTES,
-    repo_pages.ROUTES,
-    repo_metadata.ROUTES,
+    repo.ROUTES,
+    files.ROUTES,
+    sessions.ROUTES,
+    settings.ROUTES,
 )
 
 

@@ -4,6 +4,7 @@ from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     accounts,
     commits,
+    discovery,
     errors,
     history,
     large_files,
@@ -11,6 +12,8 @@ from pioche.protocols.rest import (
     pulls,
     repos,
     resource_groups,
+    tags,
+    tensors,
     trees,
     undo,
     unoffered,
@@ -47,6 +50,7 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:bucket}/lfs-files/duplicate", Action.CONTENT, large_files.duplicate),
     Route("GET", "/api/{repo:api}/tree/{rev}", _READ, trees.tree),
     Route("GET", "/api/{repo:api}/tree/{rev}/{path*}", _READ, trees.tree),
+    Route("GET", "/api/{repo:api}/safetensors-metadata/{path*}", Action.CONTENT, tensors.safetensors_metadata),
     Route("POST", "/api/{repo:api}/paths-info/{rev}", _READ, trees.paths_info),
     Route("GET", "/api/{repo:api}/treesize/{rev}", _READ, trees.tree_size),
     Route("GET", "/api/{repo:api}/treesize/{rev}/{path*}", _READ, trees.tree_size),
@@ -69,4 +73,6 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-PROTOCOL = Protocol("rest", (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *unoffered.ROUTES), errors.render)
+_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+
+PROTOCOL = Protocol("rest", _ROUTES, errors.render)
