@@ -126,6 +126,13 @@ def test_a_space_says_how_it_runs(core: Core, ada: Caller) -> None:
     ]
     assert tags(repo) == ["x"]
     assert is_right(repo)
+    with repo.database.read() as connection:
+        assert (
+            connection.execute(sa.select(schema.repos.c.sdk).where(schema.repos.c.id == repo.id)).scalar() == "docker"
+        )
+    core.commit(repo, ada, {"README.md": b"---\nsdk: nonsense\n---\n"})
+    assert telling.get_sync(repo).read()["space"]["sdk"] == "docker"
+    assert is_right(repo)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from pioche.http.routes import Needs, Route
 from pioche.names import VERSIONED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
+from pioche.repos.facts import telling
+from pioche.repos.facts.telling import Told
 from pioche.repos.info import RepoInfo
 from pioche.search.query import Query, Sort
 from pioche.search.quick import LENGTH_MAX, Quick, quick
@@ -29,7 +31,8 @@ async def trending(request: Request) -> Response:
     types = VERSIONED if wanted == "all" else (RepoType(wanted),)
     limit = max(1, request.query.number("limit", default=_TRENDING, most=_TRENDING_MAX))
     found = await request.run(_trending, request.hub, request.caller, types, limit)
-    rows = [{"repoData": _row(request, repo), "repoType": repo.repo_id.type.value} for repo in found]
+    told = await request.run(_told, request.hub, found)
+    rows = [{"repoData": _row(request, repo, told), "repoType": repo.repo_id.type.value} for repo in found]
     return cached_json(request, {"recentlyTrending": rows})
 
 
@@ -58,9 +61,10 @@ async def quick_search(request: Request) -> Response:
         raise BadRequest(f'"q" length must be less than or equal to {LENGTH_MAX} characters long')
     each = min(max(asked.limit, 1), _QUICK_MAX)
     found, repos = await request.run(_quick, request.hub, request.caller, asked.q, each)
+    told = await request.run(_told, request.hub, repos)
     answer: shapes.Json = {"q": asked.q}
     for repo_type in VERSIONED:
-        rows = [_row(request, repo) for repo in repos if repo.repo_id.type is repo_type]
+        rows = [_row(request, repo, told) for repo in repos if repo.repo_id.type is repo_type]
         answer[repo_type.plural] = rows
         answer[repo_type.plural + "Count"] = found.repos[repo_type].total if repo_type in found.repos else 0
     answer["users"] = [_account(request, account, "user") for account in found.users]
@@ -75,8 +79,12 @@ def _quick(hub: Hub, caller: Caller, text: str, each: int) -> tuple[Quick, list[
     return found, info.of_ids(hub.database, caller, ids)
 
 
-def _row(request: Request, repo: RepoInfo) -> shapes.Json:
-    return {name: value for name, value in shapes.repo(request, repo).items() if name in _SHOWN}
+def _told(hub: Hub, repos: list[RepoInfo]) -> dict[int, Told]:
+    return telling.of_ids(hub.database, [repo.id for repo in repos], with_details=False)
+
+
+def _row(request: Request, repo: RepoInfo, told: dict[int, Told]) -> shapes.Json:
+    return {name: value for name, value in shapes.repo(request, repo, told[repo.id]).items() if name in _SHOWN}
 
 
 def _account(request: Request, account: Account, key: str) -> shapes.Json:
