@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from pioche.errors import Corrupt, EntryNotFound, Unprocessable
+from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.facts import tensors
 
@@ -38,16 +39,24 @@ def of_file(repo: Repo, path: str) -> list[Tensor]:
     return sorted(found)
 
 
-def of_model(repo: Repo) -> list[Tensor]:
-    """Of the files in their usual place; none where there are no such files, or nobody can read them."""
+def file_of(repo: Repo) -> str:
+    """The index or the file that holds the model; empty where it has another name."""
     for path in _CANDIDATES:
         try:
-            return of_file(repo, path)
+            if files.locate_sync(repo, "main", path).entry.is_file:
+                return path
         except EntryNotFound:
             continue
-        except (Unprocessable, Corrupt, msgspec.MsgspecError):
-            return []
-    return []
+    return ""
+
+
+def of_model(repo: Repo) -> list[Tensor]:
+    """Of the file in its usual place; none where there is none, or nobody can read it."""
+    path = file_of(repo)
+    try:
+        return of_file(repo, path) if path else []
+    except (EntryNotFound, Unprocessable, Corrupt, msgspec.MsgspecError):
+        return []
 
 
 def _product(shape: list[int]) -> int:
