@@ -12,6 +12,7 @@ from pioche.repos.access import Action, Repo
 from pioche.repos.revisions import Revision
 from pioche.web import layout
 from pioche.web.files.addresses import Addresses
+from pioche.web.repo import heads
 
 _CHOICES = 30
 
@@ -116,7 +117,15 @@ def _choices(repo: Repo) -> tuple[list[Choice], bool]:
 
 async def show(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
     """Rendered in a thread: a folder of a thousand files takes its time."""
-    common = {"repo_id": page.repo_id, "tab": "files", "page": page, "at": page.at, "author_page": author_page}
+    head = await heads.head(request)
+    common = {
+        "repo_id": page.repo_id,
+        "head": head,
+        "tab": "files",
+        "page": page,
+        "at": page.at,
+        "author_page": author_page,
+    }
     return await request.run(layout.page, request, f"files/{template}", status=status, **common, **values)
 
 
