@@ -36,9 +36,21 @@ _AT_S = 1_646_000_000
 
 Row = tuple[Any, ...]
 
-_ACCOUNTS = ("id", "uid", "kind", "name", "name_key", "fullname", "must_change_password", "is_admin")
+_ACCOUNTS: tuple[str, ...] = ("id", "uid", "kind", "name", "name_key", "fullname", "must_change_password", "is_admin")
 _ACCOUNTS += ("private_by_default", "created_at")
-_REPOS = ("id", "uid", "type", "namespace_id", "name", "full_name", "full_key", "creator_id", "private", "gated", "sdk")
+_REPOS: tuple[str, ...] = (
+    "id",
+    "uid",
+    "type",
+    "namespace_id",
+    "name",
+    "full_name",
+    "full_key",
+    "creator_id",
+    "private",
+    "gated",
+    "sdk",
+)
 _REPOS += ("genesis", "epoch", "last_number", "downloads", "likes", "used_storage", "card", "tags")
 _REPOS += ("created_at", "updated_at")
 _REFS = ("repo_id", "name", "target", "commit", "updated_at")
@@ -130,18 +142,13 @@ class Catalogue:
         popularity = int(rng.paretovariate(0.6)) if draw < 0.95 else 0
         downloads, likes = min(popularity, 10**9), int(min(popularity, 10**8) ** 0.5 * rng.random())
         text, first = self._firsts[kind]
-        batch.repos.append(
-            (
-                repo_id,
-                f"{0xB0 + self._seed % 16:02x}{number:022x}",
-                kind.value,
-                self._first_account + owner_number,
-                name,
-            )
-            + (f"{owner}/{name}", f"{owner}/{name}".lower(), None, rng.random() < 1 / 30, _gating(rng))
-            + ("static" if kind is RepoType.SPACE else None, text, 1, 0, downloads, likes, downloads * 1000)
-            + (card, json.dumps(tags, ensure_ascii=False), created, rng.randrange(created, _ENDED_MS))
-        )
+        full_name, gated = f"{owner}/{name}", _gating(rng)
+        names = (self._first_account + owner_number, name, full_name, full_name.lower())
+        guard = (None, rng.random() < 1 / 30, gated, "static" if kind is RepoType.SPACE else None)
+        counts = (text, 1, 0, downloads, likes, downloads * 1000)
+        described = (card, json.dumps(tags, ensure_ascii=False), created, rng.randrange(created, _ENDED_MS))
+        uid = f"{0xB0 + self._seed % 16:02x}{number:022x}"
+        batch.repos.append((repo_id, uid, kind.value, *names, *guard, *counts, *described))
         batch.refs.append((repo_id, DEFAULT_REF, first.commit, first.commit, created))
         for row in (
             tip.of_first_commit(repo_id, first).rows if kind is RepoType.SPACE else self._plain_rows(repo_id, kind)

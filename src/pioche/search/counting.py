@@ -114,7 +114,9 @@ class TagCounts:
         if not lengths.sum():
             return np.zeros(0, dtype=np.int64)
         into = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return np.frombuffer(self._flat, dtype=np.uint32)[np.repeat(end - lengths, lengths) + into].astype(np.int64)
+        flat = np.frombuffer(self._flat, dtype=np.uint32)
+        numbers: NDArray[np.int64] = flat[np.repeat(end - lengths, lengths) + into].astype(np.int64)
+        return numbers
 
     def _intersected(self, among: BitMap, each: int) -> Iterator[tuple[int, int]]:
         """All tags that may be among the `each` first of their facet: a tag is never more frequent here than in all."""

@@ -1,7 +1,8 @@
 """Keeping an index true: it is built from the rows, then reads events as they are written (decision 15).
 
 An event only says which repo to look at again; what it is now is read from the tables. So it does not matter when one is
-seen twice, or before the horizon of its transaction (`jobs.outbox`): those beyond it are acted on at once, and remembered until it has passed them.
+seen before the horizon of its transaction (`jobs.outbox`): it is acted on at once, and remembered until the horizon has
+passed it.
 """
 
 from collections.abc import Callable

@@ -305,6 +305,10 @@ class Index:
             yield self._in_range(query.parameters)
         if query.gated is not None:
             yield group.gated if query.gated else group.every - group.gated
+        yield from self._linked(group, query)
+
+    def _linked(self, group: Types, query: Query) -> Iterator[BitMap]:
+        """The conditions on what serves a model, and on what a Space names."""
         if query.inference is not None:
             served = self._links.of(_PROVIDER)
             yield served if query.inference == "warm" else group.every - served

@@ -44,6 +44,12 @@ class IndexSearch:
         self._path = str(path)
         self._fallback = fallback
         self._local = threading.local()
+        self._opened = set[socket.socket]()
+
+    def close(self) -> None:
+        """No thread may be asking any more."""
+        while self._opened:
+            self._opened.pop().close()
 
     def find(self, caller: Caller, query: Query) -> Found:
         """See `query.Search`. Raises Unavailable while a large hub has no index."""
@@ -93,6 +99,7 @@ class IndexSearch:
             except OSError:
                 self._local.connection = None
                 if connection is not None:
+                    self._opened.discard(connection)
                     connection.close()
                 if is_new or attempt:
                     raise NoIndex from None
@@ -107,6 +114,7 @@ class IndexSearch:
         except OSError:
             connection.close()
             raise
+        self._opened.add(connection)
         return connection
 
 

@@ -8,8 +8,9 @@ from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, errors, home, layout
 from pioche.web.files import routes as files
+from pioche.web.repo import pages as repo_pages
 
-_AREAS: tuple[tuple[Route, ...], ...] = (home.ROUTES, files.ROUTES)
+_AREAS: tuple[tuple[Route, ...], ...] = (home.ROUTES, repo_pages.ROUTES, files.ROUTES)
 
 
 def _in_their_language(handler: Handler) -> Handler:

@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from tests.random_queries import pages, query, row, rows, scope
 
 from pioche.search import counting, orders, plain, postings
 from pioche.search.index import Index
 from pioche.search.plain import Row
+from tests.random_queries import pages, query, row, rows, scope
 
 
 def filled(known: dict[int, Row]) -> Index:

@@ -4,6 +4,7 @@
 interest costs a look at the names of its files.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,7 +20,8 @@ from pioche.repos.facts import documents, evaluation, kinds, readme
 Json = dict[str, Any]
 
 _LARGE = ("safetensors", "gguf")
-_HEADERS_KEPT_MAX = 2_000
+_HEADERS_MAX = 500
+_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 
 
 class Readme(msgspec.Struct, omit_defaults=True):
@@ -72,10 +74,17 @@ class Observed(msgspec.Struct, omit_defaults=True):
 
     @property
     def unread(self) -> list[str]:
-        """The files of weights whose headers were not read yet."""
-        known = len(self.headers)
-        found = sorted(path for path in self.weights if path not in self.headers)
-        return found[: max(0, _HEADERS_KEPT_MAX - known)]
+        """The files of weights whose headers are wanted and were not read yet. Of several GGUF files, which are one model in
+        several precisions, one is enough, with all its parts."""
+        wanted = [path for path in self.weights if path.endswith(".safetensors")]
+        wanted += _one_set(sorted(self.weights.keys() - set(wanted)))
+        return sorted(path for path in wanted[:_HEADERS_MAX] if path not in self.headers)
+
+
+def _one_set(paths: list[str]) -> list[str]:
+    """The first file and its parts; one that holds the eyes of a model (mmproj) only when there is nothing else."""
+    first = min(paths, key=lambda path: ("mmproj" in path.lower(), path), default="")
+    return [path for path in paths if _PART.sub("", path) == _PART.sub("", first)]
 
 
 class Noticed(msgspec.Struct):
@@ -108,7 +117,7 @@ def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid],
         kind = kinds.of(path, repo_type)
         if kind is not None:
             counts[kind] += _difference(change)
-            if kind in _LARGE:
+            if kind in _LARGE and repo_type is RepoType.MODEL:
                 found.weights[path] = change.new.oid if change.new is not None else None
         if path == "README.md":
             found.card = _card(_text(change.new, blob))

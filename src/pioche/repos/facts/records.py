@@ -108,16 +108,17 @@ def write(connection: sa.Connection, repo_id: int, record: Record) -> None:
         queue.enqueue(connection, READ_HEADERS, str(repo_id))
 
 
-def is_right(connection: sa.Connection, repo_id: int, noticed: Noticed) -> bool:
-    """Whether the rows are what follows from `noticed`, which is of all files. Of a repo that holds nothing, none are."""
+def is_right(connection: sa.Connection, repo_id: int, noticed: Noticed, *, must_be_known: bool = False) -> bool:
+    """Whether the rows are what follows from `noticed`, which is of all files. A repo that was never looked at (a new one, or
+    one that an upgrade has not come to) is right too, unless it must be known."""
     record, rows = read(connection, repo_id), connection.execute(_STORED, {"repo": repo_id}).mappings().first()
     if record is None or rows is None:
         return True
     is_known = record.is_known
     _apply(record, noticed)
     real = record.columns()
-    if not is_known:  # a new repo, or one that an upgrade has not come to
-        return bool(rows["card"] == real["card"])
+    if not is_known:
+        return not must_be_known and bool(rows["card"] == real["card"])
     return all(rows[name] == value for name, value in real.items())
 
 

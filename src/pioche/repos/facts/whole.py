@@ -1,6 +1,8 @@
 """Facts from all files of the tip at once: after an upgrade, for a repo that was never looked at, and to check the rows."""
 
 from pioche.db.engine import Lookup
+from pioche.events import Event
+from pioche.jobs import outbox
 from pioche.names import Oid
 from pioche.repos.access import Repo
 from pioche.repos.facts import observation, records
@@ -8,6 +10,9 @@ from pioche.repos.facts.observation import Noticed
 
 _TIP = Lookup("""SELECT "commit" FROM refs WHERE repo_id = :repo AND name = 'refs/heads/main'""")
 _ATTEMPTS = 20
+
+UPDATED = "repo.facts.update"
+"""The event: what is told of a repo changed without a commit."""
 
 
 def look(repo: Repo, commit: Oid) -> Noticed:
@@ -25,9 +30,12 @@ def derive(repo: Repo) -> bool:
             return True
         noticed = look(repo, commit)
         with repo.database.write() as connection:
-            if records.lock_tip(connection, repo.id) == commit:
+            if records.lock_tip(connection, repo.id) != commit:
+                continue
+            if not records.is_right(connection, repo.id, noticed, must_be_known=True):
                 records.store(connection, repo.id, noticed)
-                return True
+                outbox.append(connection, Event(UPDATED, repo.id, None, {}))
+            return True
     return False
 
 
