@@ -407,7 +407,11 @@ def test_tokens_that_may_only_read_change_nothing(hub: LocalHub, ada: User, repo
 def test_f_csrf_forms_of_pages_carry_the_token_of_the_session(hub: LocalHub, ada: User, repo: str) -> None:
     hub.commit(ada, repo, {"a.txt": b"1\n"})
     secret, _ = hub.hub.directory.sessions.start(hub.hub.directory.get(ada.name), hours=1)
-    ours = {"cookie": f"pioche_session_8000={secret}", "origin": "http://localhost:8000", "sec-fetch-site": "same-origin"}
+    ours = {
+        "cookie": f"pioche_session_8000={secret}",
+        "origin": "http://localhost:8000",
+        "sec-fetch-site": "same-origin",
+    }
     page = hub.client.get(f"/{repo}/delete/main/a.txt", headers=ours).text
     token, *_ = re.findall(r'name="csrf" value="([^"]+)"', page)
     refused = hub.client.post(f"/{repo}/delete/main/a.txt", headers=ours | FORM, body=b"target=branch")

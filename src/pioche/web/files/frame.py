@@ -115,9 +115,14 @@ def _choices(repo: Repo) -> tuple[list[Choice], bool]:
 
 
 async def show(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
-    """Rendered in a thread: a folder of a thousand files takes its time."""
-    common = {"repo_id": page.repo_id, "tab": "files", "page": page, "at": page.at, "author_page": author_page}
-    return await request.run(layout.page, request, f"files/{template}", status=status, **common, **values)
+    """Rendered in a thread: changes of thousands of lines take their time."""
+    return await request.run(drawn, request, template, page, status=status, **values)
+
+
+def drawn(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
+    """As `show`, in a thread already."""
+    common: dict[str, Any] = {"repo_id": page.repo_id, "tab": "files", "page": page, "at": page.at, "author_page": author_page}
+    return layout.page(request, f"files/{template}", status=status, **common, **values)
 
 
 def author_page(commit: Commit) -> str:
