@@ -9,8 +9,16 @@ from pioche.i18n import languages
 from pioche.web import assets, errors, home, layout
 from pioche.web.files import routes as files
 from pioche.web.repo import pages as repo_pages
+from pioche.web.sessions import routes as sessions
+from pioche.web.settings import routes as settings
 
-_AREAS: tuple[tuple[Route, ...], ...] = (home.ROUTES, repo_pages.ROUTES, files.ROUTES)
+_AREAS: tuple[tuple[Route, ...], ...] = (
+    home.ROUTES,
+    repo_pages.ROUTES,
+    files.ROUTES,
+    sessions.ROUTES,
+    settings.ROUTES,
+)
 
 
 def _in_their_language(handler: Handler) -> Handler:
