@@ -9,7 +9,7 @@ from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
@@ -29,6 +29,7 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.search.query import Search
@@ -47,6 +48,7 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
+from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.tidying import (
     Collect,
@@ -60,7 +62,7 @@ from pioche.upkeep.tidying import (
 )
 from pioche.web import routes as web
 
-# Every table of routes. The order does not matter, but the last dialect answers where no route matches.
+# Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     operations.PROTOCOL,
@@ -140,13 +142,13 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used = LastUsed(database)
+    last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
@@ -157,8 +159,13 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, metrics.TALLY),
+        buffers=(last_used, sessions_used, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
+        renderer=Renderer(
+            config.data_dir / "cache" / "render",
+            cache_bytes_max=config.render_cache_bytes_max,
+            workers=config.render_workers,
+        ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
@@ -226,6 +233,7 @@ def build_work(config: Config) -> Work:
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
+    access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
@@ -234,5 +242,8 @@ def build_work(config: Config) -> Work:
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
+        ReadHeaders(access),
+        Derive(access),
+        DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -102,7 +102,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64,
+    "sha": "0" * 64, "digest": "0" * 16,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -150,6 +150,8 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
+    ("POST", "/api/{repo:api}/discussions/{number}/status"): [Call(Action.WRITE, json={"status": "open"}, statuses=())],
+    ("POST", "/api/{repo:api}/discussions/{number}/merge"): [Call(statuses=())],
     ("POST", "/api/{repo:api}/preupload/{rev}"): [Call(json={"files": [{"path": "x", "size": 1, "sample": ""}]})],
     ("POST", "/api/{repo:api}/commit/{rev}"): [
         Call(Action.WRITE, body=_COMMIT),
@@ -315,6 +317,7 @@ def path_of(pattern: str, repo_id: RepoId | None = None) -> str:
         forms = {
             "{repo:api}": f"{repo_id.type.plural}/{repo_id}",
             "{repo:web}": web,
+            "{repo:page}": web,
             "{repo:git}": web + ".git",
             "{repo:bucket}": f"buckets/{repo_id}",
         }

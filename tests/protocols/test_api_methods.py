@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TypedDict
 
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, hf_hub_url
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    DiscussionWithDetails,
+    HfApi,
+    hf_hub_url,
+)
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -178,6 +185,21 @@ def test_pull_requests_are_opened_listed_and_read(api: HfApi, repo: Where, ada: 
     details = api.get_discussion_details(**repo, discussion_num=opened.num)
     assert details.status == "draft"
     assert "+1" in (details.diff or "")
+
+
+def test_pull_requests_are_published_closed_and_merged(api: HfApi, repo: Where) -> None:
+    opened = api.create_pull_request(**repo, title="Better", description="Because")
+    api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a", revision=opened.git_reference)
+    for status in ("open", "closed", "open"):
+        changed = api.change_discussion_status(**repo, discussion_num=opened.num, new_status=status)
+        assert (changed.type, changed.new_status) == ("status-change", status)
+    api.merge_pull_request(**repo, discussion_num=opened.num, comment="Thanks")
+    details = api.get_discussion_details(**repo, discussion_num=opened.num)
+    assert isinstance(details, DiscussionWithDetails)
+    first = api.list_repo_commits(**repo)[0]
+    assert (details.status, details.merge_commit_oid) == ("merged", first.commit_id)
+    assert first.title == "Better (#1)"
+    assert api.file_exists(**repo, filename="a")
 
 
 def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:

@@ -130,15 +130,17 @@ class Tokens:
 
 
 class LastUsed:
-    """When tokens were last used: remembered here, written now and then. What a crash loses of it nobody misses."""
+    """When tokens, or sessions, were last used: remembered here, written now and then. What a crash loses of it nobody
+    misses. `table` has the columns `id` and `last_used_at`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, table: sa.Table = _tokens) -> None:
         self._database = database
+        self._table = table
         self._at: dict[int, int] = {}
 
-    def record(self, token_id: int) -> None:
+    def record(self, id_: int) -> None:
         """On every request: costs a dictionary entry."""
-        self._at[token_id] = now_ms()
+        self._at[id_] = now_ms()
 
     def flush(self) -> None:
         """Writes what was recorded since the last time."""
@@ -146,9 +148,10 @@ class LastUsed:
         if not taken:
             return
         # A list at once: a `record` that still holds the old dictionary may add to it meanwhile.
-        rows = [{"token": id_, "at": at} for id_, at in list(taken.items())]
-        newer = sa.or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < sa.bindparam("at"))
-        update = _tokens.update().where(_tokens.c.id == sa.bindparam("token"), newer)
+        rows = [{"of": id_, "at": at} for id_, at in list(taken.items())]
+        columns = self._table.c
+        newer = sa.or_(columns.last_used_at.is_(None), columns.last_used_at < sa.bindparam("at"))
+        update = self._table.update().where(columns.id == sa.bindparam("of"), newer)
         with self._database.write() as connection:
             connection.execute(update.values(last_used_at=sa.bindparam("at")), rows)
 

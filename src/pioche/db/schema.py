@@ -75,6 +75,10 @@ accounts = Table(
     Column("private_by_default", Boolean, nullable=False, default=False),
     Column("suspended_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    Column("bio", Text),
+    Column("homepage", Text),  # http(s) only
+    Column("language", Text),  # of the pages; null: the browser's
+    Column("theme", Text),  # light | dark; null: the system's
     sqlite_autoincrement=True,
 )
 
@@ -101,6 +105,48 @@ tokens = Table(
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
     Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+# Who is signed in, in which browser. A row is the session: removing it ends it.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("user_id", _Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of the cookie's value, which is nowhere else
+    Column("device", Text, nullable=False),  # "Firefox on Linux"; no address
+    Column("is_remembered", Boolean, nullable=False),  # the cookie outlives the browser's window
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+# How often signing in failed of late, by account and by address; both only as hashes.
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "last_at"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of what the link holds
+    Column("email", Text),  # whom it is for, where that is known
+    Column("is_admin", Boolean, nullable=False, default=False),
+    Column("creator_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("used_by_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -152,6 +198,9 @@ facts = Table(  # what was read out of a repo's card and files, at the tip of it
     Column("summary", Text),  # the first sentences, as plain text
     Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...
     Column("warnings", Text, nullable=False, default="[]"),  # JSON array of sentences
+    Column(
+        "observed", Text
+    ),  # JSON: what the facts are derived from (repos/facts/observation.py); null: never looked at
     sqlite_with_rowid=False,
 )
 
@@ -250,6 +299,7 @@ discussions = Table(
     Column("status", Text, nullable=False),  # draft | open | closed | merged
     Column("author_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("base_ref", Text),  # pull requests only
+    Column("merged_as", Text),  # the commit of the base that brought it
     Column("created_at", BigInteger, nullable=False),
 )
 

@@ -9,6 +9,7 @@ from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.search.query import Search
@@ -40,6 +41,7 @@ class Hub:
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    renderer: Renderer
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
     grants: Grants | None = None

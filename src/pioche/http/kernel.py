@@ -27,7 +27,7 @@ from pioche.errors import (
     UriTooLong,
 )
 from pioche.git.objects import ObjectMissing
-from pioche.http import credentials
+from pioche.http import browsers, cookies, credentials
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
@@ -56,7 +56,10 @@ _PREFLIGHT: Headers = [
 
 
 class Kernel:
-    """Built by `pioche.app` from the protocols' tables. The last protocol's dialect answers where no route matches."""
+    """Built by `pioche.app` from the protocols' tables.
+
+    Where no route matches, the last protocol's dialect answers, but a browser (not on `/api/`) gets the first one's: a page.
+    """
 
     def __init__(self, hub: Hub, protocols: Iterable[Protocol]) -> None:
         self.hub = hub
@@ -77,6 +80,8 @@ class Kernel:
         request = Request(scope, receive, self.hub, _summary(scope["headers"]))
         log.request_id.set(request.id)
         match, response = await self._respond(request)
+        if request.summary.has_session:
+            response = browsers.finished(request, response)
         sent = await send_response(request, response, receive, send)
         seconds = time.perf_counter() - started
         metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
@@ -127,8 +132,9 @@ class Kernel:
         return Failure("Something went wrong on our side; it has been logged")
 
     def _question(self, request: Request) -> Question | None:
-        """What an answer that is remembered may depend on. None for requests that change something."""
-        if request.method not in ("GET", "HEAD"):
+        """What an answer that is remembered may depend on. None for requests that change something, and for sessions:
+        whether a cookie counts depends on more than is asked here."""
+        if request.method not in ("GET", "HEAD") or request.summary.has_session:
             return None
         scope = request.scope
         is_proxied = self.hub.addresses.is_proxy(scope)
@@ -151,10 +157,14 @@ class Kernel:
         self._answers.keep(question, as_of, Known(match, request.caller, request.repo_or_none, answer))
 
     async def _identify(self, request: Request, match: Match) -> None:
-        if match.route.needs is not Needs.SIGNATURE:
-            token = credentials.token(request.headers.get("authorization"))
-            if token is not None:
-                request.caller = await self.hub.callers.by_token(token)
+        if match.route.needs in (Needs.SIGNATURE, Needs.CREDENTIALS):
+            return
+        token = credentials.token(request.headers.get("authorization"))
+        if token is not None:
+            request.caller = await self.hub.callers.by_token(token)
+        elif request.summary.has_session:
+            _limit_body(request, match)
+            await browsers.identify(request)
 
     async def _open(self, request: Request, matches: list[Match]) -> Match:
         """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""
@@ -179,8 +189,13 @@ class Kernel:
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
         if isinstance(error, Failure) and not isinstance(error, NotOffered):
             log.failure(request.method, request.raw_path, error)
-        protocol = match.protocol if match else self.protocols[-1]
-        return protocol.render_error(request, error)
+        return self._dialect(request, match).render_error(request, error)
+
+    def _dialect(self, request: Request, match: Match | None) -> Protocol:
+        if match is not None:
+            return match.protocol
+        is_browser = "text/html" in request.headers.get("accept", "") and not request.raw_path.startswith("/api/")
+        return self.protocols[0 if is_browser else -1]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         flusher = Flusher(self.hub.buffers)
@@ -191,6 +206,7 @@ class Kernel:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await flusher.stop()
+                self.hub.renderer.close()
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -212,17 +228,28 @@ class _Redirected(Exception):
 
 def _chosen(request: Request, match: Match) -> Match:
     request.params = dict(match.params)
+    _limit_body(request, match)
+    return match
+
+
+def _limit_body(request: Request, match: Match) -> None:
     if match.route.body_bytes_max is not None:
         request.body_bytes_max = match.route.body_bytes_max
-    return match
 
 
 def _check_needs(request: Request, needs: Needs) -> None:
     caller = request.caller
     if needs in (Needs.ANYONE, Needs.SIGNATURE):
         return
+    if needs is Needs.CREDENTIALS:
+        browsers.check_is_from_us(request)
+        return
     if caller.is_anonymous:
         raise Unauthenticated
+    if needs is Needs.SESSION:
+        if caller.session_id is None:
+            raise Forbidden("This is for people who signed in in a browser, not for tokens")
+        return
     if needs is Needs.ADMIN and not caller.is_admin:
         raise Forbidden("Only an administrator of this hub may do this")
     if needs is not Needs.USER and not caller.may_write:
@@ -249,6 +276,7 @@ async def _again(known: Known, request: Request) -> Response:
 def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
     """The request's id is the client's trace id, shown in its errors as Request ID, or one of ours."""
     request_id, size, deciding, asks_for_range = "", 0, list[tuple[bytes, bytes]](), False
+    has_session = False
     for header in headers:
         name, value = header
         size += len(name) + len(value)
@@ -256,11 +284,12 @@ def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
             deciding.append(header)
         elif name == b"range" or name == b"if-range":
             asks_for_range = True
+        elif name == b"cookie" and cookies.MARK in value:
+            has_session = True
         elif name == b"x-amzn-trace-id" and _TRACE_ID.match(text := value.decode("latin-1")):
             request_id = text
-    return Summary(
-        request_id or f"{_PROCESS_ID}{next(_serial):08x}", len(headers), size, tuple(deciding), asks_for_range
-    )
+    identifier = request_id or f"{_PROCESS_ID}{next(_serial):08x}"
+    return Summary(identifier, len(headers), size, tuple(deciding), asks_for_range, has_session)
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

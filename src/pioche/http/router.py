@@ -17,7 +17,7 @@ from pioche.names import VERSIONED, RepoId, RepoType
 _REMEMBERED_MAX = 4096
 _REMEMBERED_CHARACTERS_MAX = 256
 
-_REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
+_REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}", "{repo:page}")
 _BUCKET_FORM = "{repo:bucket}"
 
 
@@ -201,6 +201,8 @@ def _spell_out(pattern: str) -> Iterator[tuple[RepoType | None, list[str]]]:
     for repo_type in VERSIONED:
         prefix = repo_type.plural + "/" if form == "{repo:api}" else repo_type.prefix
         for ids in ("{ns}/{repo}", "{repo}"):
+            if form == "{repo:page}" and prefix + ids == "{repo}":
+                continue  # the page of a person or an organisation
             yield repo_type, _split(pattern.replace(form, prefix + ids))
 
 

@@ -11,6 +11,8 @@ from typing import Self
 
 from pioche.errors import ContentMismatch, Unavailable
 from pioche.names import Oid, Sha256
+from pioche.storage import direct
+from pioche.storage.direct import DirectWriter
 from pioche.storage.disk import translated
 
 _VECTORS_MAX = 1024  # IOV_MAX on Linux
@@ -28,6 +30,7 @@ class Draft:
         self._announced = size
         self._received = 0
         self._descriptor = -1
+        self._direct: DirectWriter | None = None
         self._hash = hashlib.sha256()
 
     def __enter__(self) -> Self:
@@ -47,8 +50,11 @@ class Draft:
             raise ContentMismatch(f"More than the announced {self._announced} bytes were sent")
         with translated():
             if self._descriptor < 0:
-                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            write_all(self._descriptor, pieces)
+                self._open()
+            if self._direct is None:
+                write_all(self._descriptor, pieces)
+            else:
+                self._direct.write(pieces)
         for piece in pieces:
             self._hash.update(piece)
 
@@ -57,8 +63,16 @@ class Draft:
         if self._received != self._announced:
             raise ContentMismatch(f"{self._received} bytes were sent where {self._announced} were announced")
         self.write(())  # an empty file exists too
+        if self._direct is not None:
+            with translated():
+                self._direct.flush()
         self._close()
         return Sha256(self._hash.hexdigest())
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        if self._announced >= direct.BYTES_MIN:
+            self._direct = DirectWriter(self._descriptor)
 
     def _close(self) -> None:
         if self._descriptor >= 0:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pioche.errors import ContentMismatch, OutOfSpace
+from pioche.storage import direct
 from pioche.storage.drafts import Draft
 
 
@@ -20,6 +21,27 @@ def test_bytes_are_written_and_hashed(tmp_path: Path) -> None:
         assert draft.finish() == hashlib.sha256(data).hexdigest()
         assert draft.path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [], "nobody took it over"
+
+
+def test_a_large_file_goes_past_the_page_cache(tmp_path: Path) -> None:
+    data = os.urandom(direct.BYTES_MIN + 12_345)
+    with Draft(tmp_path, size=len(data)) as draft:
+        draft.write([data[:100], data[100:3_000_000]])
+        draft.write([data[3_000_000:]])
+        assert draft.finish() == hashlib.sha256(data).hexdigest()
+        assert draft.path.read_bytes() == data
+
+
+def test_a_large_file_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    for size in (1, direct.BYTES_MIN):  # a block is full, or the end is there
+        with pytest.raises(OutOfSpace), Draft(tmp_path, size=direct.BYTES_MIN) as draft:  # noqa: PT012 - either may say it
+            draft.write([bytes(size), bytes(direct.BYTES_MIN - size)])
+            draft.finish()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_takes_it_over_keeps_it(tmp_path: Path) -> None:

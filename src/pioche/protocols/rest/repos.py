@@ -12,6 +12,7 @@ from pioche.protocols.rest import shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
+from pioche.repos.facts import telling
 
 
 class _File(msgspec.Struct):
@@ -159,7 +160,7 @@ async def info(request: Request) -> Response:
         revision = revisions.Revision("main", facts.sha, DEFAULT_REF, is_tip=True)
     else:
         revision = await revisions.resolve(repo, text)
-    found: dict[str, Any] = shapes.repo(request, facts, sha=revision.commit)
+    found: dict[str, Any] = shapes.repo(request, facts, await telling.get(repo), sha=revision.commit)
     if not expand or "siblings" in expand:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):

@@ -62,6 +62,8 @@ ROUTES_REPOS = (
     Route("GET", "/api/{repo:api}/discussions", _READ, pulls.listing),
     Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, pulls.open_),
     Route("GET", "/api/{repo:api}/discussions/{number}", _READ, pulls.details),
+    Route("POST", "/api/{repo:api}/discussions/{number}/status", Action.PROPOSE, pulls.status),
+    Route("POST", "/api/{repo:api}/discussions/{number}/merge", _WRITE, pulls.merge),
     Route("GET", "/api/{repo:api}/compare/{range*}", Action.CONTENT, history.compare),
     Route("POST", "/api/{repo:api}/preupload/{rev}", Action.PROPOSE, commits.preupload, body_bytes_max=4 * 2**20),
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),

@@ -9,6 +9,7 @@ from pioche.git.objects import MODE_TREE
 from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
+from pioche.repos.facts.telling import NOTHING, Told
 from pioche.repos.files import Entry
 from pioche.repos.info import RepoInfo, Sibling, tags_of
 
@@ -42,7 +43,7 @@ def expanded(found: Json, names: list[str]) -> Json:
     return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
 
 
-def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
+def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | None = None) -> Json:
     """The full object, without `siblings`."""
     card: Json = msgspec.json.decode(info.card)
     found: Json = {
@@ -66,9 +67,11 @@ def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
     }
     match info.repo_id.type:
         case RepoType.MODEL:
-            found |= _model(info, card)
+            found |= _model(info, card, told)
         case RepoType.DATASET:
-            found |= {"description": "", "citation": None, "paperswithcode_id": card.get("paperswithcode_id")}
+            details = told.read()
+            found |= {"description": details.get("description", ""), "citation": details.get("citation")}
+            found |= {"paperswithcode_id": card.get("paperswithcode_id"), "mainSize": details.get("rows")}
         case RepoType.SPACE:
             found |= _space(request, info, card)
     return found
@@ -79,12 +82,17 @@ def trending(thousandths: int) -> int | float:
     return thousandths / 1000 if thousandths % 1000 else thousandths // 1000
 
 
-def _model(info: RepoInfo, card: Json) -> Json:
+_OF_FILES = ("config", "safetensors", "gguf", "transformersInfo", "mask_token", "widgetData", "evalResults")
+
+
+def _model(info: RepoInfo, card: Json, told: Told) -> Json:
+    """Fields that a model may lack are left out, as on the Hub."""
+    details = told.read()
     found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
-    for name in ("pipeline_tag", "library_name"):
-        if isinstance(card.get(name), str):
-            found[name] = card[name]
-    return found
+    for name, value in (("pipeline_tag", told.pipeline_tag), ("library_name", told.library_name)):
+        if (value or card.get(name)) is not None:
+            found[name] = value or card[name]
+    return found | {name: details[name] for name in _OF_FILES if name in details}
 
 
 def _space(request: Request, info: RepoInfo, card: Json) -> Json:

@@ -1,0 +1,75 @@
+"""The stored facts, for pages and the API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pioche.db import schema
+from pioche.db.engine import Database, Lookup, Row
+from pioche.repos.access import Repo
+
+Json = dict[str, Any]
+
+_BATCH = 500
+_COLUMNS = ("pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings")
+_ONE = Lookup(f"SELECT {', '.join(_COLUMNS)} FROM facts WHERE repo_id = :repo")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row of `facts`. `details` is JSON as stored (repos/facts/derivation.py says what is in it); `warnings` are for
+    those who may mend them."""
+
+    pipeline_tag: str | None
+    library_name: str | None
+    parameters: int | None
+    completeness: int | None
+    summary: str | None
+    details: msgspec.Raw
+    warnings: msgspec.Raw
+
+    def read(self) -> Json:
+        """The details, by name. Those that there are none of are absent."""
+        found: Json = msgspec.json.decode(self.details)
+        return found
+
+    def warned(self) -> list[str]:
+        return msgspec.json.decode(self.warnings, type=list[str])
+
+
+NOTHING = Told(None, None, None, None, None, msgspec.Raw(b"{}"), msgspec.Raw(b"[]"))
+"""Of a repo that holds nothing of interest yet."""
+
+
+def _told(row: Row) -> Told:
+    pipeline_tag, library_name, parameters, completeness, summary, details, warnings = row
+    read = msgspec.Raw(details), msgspec.Raw(warnings)
+    return Told(pipeline_tag, library_name, parameters, completeness, summary, *read)
+
+
+async def get(repo: Repo) -> Told:
+    """Of an opened repo."""
+    row = await repo.database.fetch_one(_ONE, {"repo": repo.id})
+    return _told(row) if row is not None else NOTHING
+
+
+def get_sync(repo: Repo) -> Told:
+    """As `get`, in a thread."""
+    row = repo.database.fetch_one_sync(_ONE, {"repo": repo.id})
+    return _told(row) if row is not None else NOTHING
+
+
+def of_ids(database: Database, repo_ids: Sequence[int]) -> dict[int, Told]:
+    """By row id, of all `repo_ids`: whoever asks may see these repos."""
+    found = dict.fromkeys(repo_ids, NOTHING)
+    table = schema.facts
+    query = sa.select(table.c.repo_id, *(table.c[name] for name in _COLUMNS))
+    with database.read() as connection:
+        for start in range(0, len(repo_ids), _BATCH):
+            batch = repo_ids[start : start + _BATCH]
+            for row in connection.execute(query.where(table.c.repo_id.in_(batch))):
+                found[row.repo_id] = _told(tuple(row)[1:])
+    return found
