@@ -4,6 +4,7 @@ For one thread. `put` ... and `seal` fill it; then `replace` keeps it true, one 
 what it was told. Row ids are the numbers of the bitmaps, so that places in an order mean the same here and in SQL.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -34,6 +35,10 @@ TYPES = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
 _OPEN = {Sort.PARAMETERS, Sort.ROWS}
 """Numbers that are not known of every repo: those come last in both directions."""
 _SORTS = (Sort.TRENDING, Sort.DOWNLOADS, Sort.LIKES, Sort.CREATED, Sort.MODIFIED, Sort.PARAMETERS, Sort.ROWS)
+_OWNED = {Sort.PARAMETERS: RepoType.MODEL, Sort.ROWS: RepoType.DATASET}
+"""Numbers that one type has."""
+_KINDS = {repo_type: number for number, repo_type in enumerate(TYPES, start=1)}
+_PRIVATE, _GATED = 1, 2
 _RANGES_MAX = 64
 _CLASS_SHIFT = 48
 _TRENDING_MAX = 2**_CLASS_SHIFT - 1
@@ -64,8 +69,11 @@ class Index:
         self._namespaces: NDArray[np.int64] = np.zeros(capacity + 1, dtype=np.int64)
         self._keys = {sort: np.full(capacity + 1, UNKNOWN, dtype=np.int64) for sort in _SORTS}
         self._names = Names()
-        self._links = Postings()
-        self._links_of: dict[int, list[int]] = {}
+        self._links = Postings(forward=True)
+        self._put_ids = array("I")
+        self._put_kinds, self._put_guards = array("b"), array("b")
+        self._put_namespaces = array("q")
+        self._put_numbers = {sort: array("q") for sort in _SORTS}
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
         self._ranges: dict[Range, BitMap] = {}
         self.version = 0
@@ -77,25 +85,44 @@ class Index:
 
     def put(self, row: Row) -> None:
         """Before `seal`; ids ascend."""
-        self._reserve(row.id)
-        self._admit(row)
+        self._put_ids.append(row.id)
+        self._put_kinds.append(_KINDS[row.type])
+        self._put_guards.append((_PRIVATE if row.private else 0) | (_GATED if row.gated else 0))
+        self._put_namespaces.append(row.namespace_id)
+        for column, number in zip(self._put_numbers.values(), _numbers(row), strict=True):
+            column.append(number)
         name = fold_tag(row.full_name)
         self._names.put(row.id, name)
-        self._links_of[row.id] = self._links.put(row.id, _links(row, name))
+        self._links.put(row.id, _links(row, name))
         self._tags[row.type].put(row.id, row.tags)
 
     def seal(self) -> None:
+        ids = np.array(self._put_ids, dtype=np.uint32)
+        if len(ids):
+            self._reserve(int(ids[-1]))
+        self._kinds[ids] = np.array(self._put_kinds, dtype=np.int8)
+        self._namespaces[ids] = np.array(self._put_namespaces, dtype=np.int64)
+        for sort, numbers in self._put_numbers.items():
+            self._keys[sort][ids] = np.array(numbers, dtype=np.int64)
+        guards = np.array(self._put_guards, dtype=np.int8)
+        for repo_type, group in self._types.items():
+            mine = self._kinds[ids] == _KINDS[repo_type]
+            self._seal_type(repo_type, group, ids[mine], guards[mine])
+        self._put_ids, self._put_kinds, self._put_guards = array("I"), array("b"), array("b")
+        self._put_namespaces, self._put_numbers = array("q"), {}
         self._names.seal()
         self._links.seal()
         for tags in self._tags.values():
             tags.seal()
-        for repo_type, group in self._types.items():
-            ids = ids_of(group.every)
-            for sort in _SORTS:
-                if sort is Sort.ROWS and repo_type is not RepoType.DATASET:
-                    continue
-                if sort is Sort.PARAMETERS and repo_type is not RepoType.MODEL:
-                    continue
+
+    def _seal_type(self, repo_type: RepoType, group: Types, ids: Ids, guards: NDArray[np.int8]) -> None:
+        group.every = bitmap_of(ids)
+        group.public = bitmap_of(ids[(guards & _PRIVATE) == 0])
+        group.gated = bitmap_of(ids[(guards & _GATED) != 0])
+        for one in ids[(guards & _PRIVATE) != 0].tolist():
+            group.private.setdefault(int(self._namespaces[one]), BitMap()).add(one)
+        for sort in _SORTS:
+            if _OWNED.get(sort, repo_type) is repo_type:
                 for ascending in (False, True) if sort in _OPEN else (False,):
                     group.orders[sort, ascending] = Order(ids, self._keys[sort], unknown_last=ascending)
 
@@ -114,13 +141,16 @@ class Index:
 
     def _admit(self, row: Row) -> None:
         group = self._types[row.type]
-        self._kinds[row.id] = TYPES.index(row.type) + 1
+        self._kinds[row.id] = _KINDS[row.type]
         self._namespaces[row.id] = row.namespace_id
         group.every.add(row.id)
         (group.private.setdefault(row.namespace_id, BitMap()) if row.private else group.public).add(row.id)
         if row.gated:
             group.gated.add(row.id)
-        for sort, number in _numbers(row).items():
+        self._write_numbers(row)
+
+    def _write_numbers(self, row: Row) -> None:
+        for sort, number in zip(_SORTS, _numbers(row), strict=True):
             self._keys[sort][row.id] = number
 
     # --- changing ---
@@ -137,14 +167,14 @@ class Index:
                 return
             self._names.replace(repo_id, None)
             self._tags[known].replace(repo_id, ())
-            self._change_links(repo_id, ())
+            self._links.replace(repo_id, ())
             is_hidden = True
         else:
             self._admit(row)
             name = fold_tag(row.full_name)
             self._names.replace(repo_id, name)
             self._tags[row.type].replace(repo_id, row.tags)
-            self._change_links(repo_id, _links(row, name))
+            self._links.replace(repo_id, _links(row, name))
             self._note_numbers(row, before)
             is_hidden = is_hidden and row.private
         self.version += 1
@@ -155,8 +185,7 @@ class Index:
         if not self._knows(row.id):
             return
         before = {sort: int(column[row.id]) for sort, column in self._keys.items()}
-        for sort, number in _numbers(row).items():
-            self._keys[sort][row.id] = number
+        self._write_numbers(row)
         self._note_numbers(row, before)
 
     def _knows(self, repo_id: int) -> bool:
@@ -175,11 +204,6 @@ class Index:
         if (private := group.private.get(int(self._namespaces[repo_id]))) is not None:
             private.discard(repo_id)
         return was_public
-
-    def _change_links(self, repo_id: int, links: Iterable[str]) -> None:
-        self._links.discard(repo_id, self._links_of.pop(repo_id, ()))
-        if found := self._links.add(repo_id, links):
-            self._links_of[repo_id] = found
 
     def _note_numbers(self, row: Row, before: dict[Sort, int]) -> None:
         for (sort, _), order in self._types[row.type].orders.items():
@@ -361,25 +385,20 @@ def _first_ids(bitmap: BitMap, most: int) -> list[int]:
 
 def _links(row: Row, name: str) -> list[str]:
     """Terms for what is neither a tag nor a word of the name."""
-    found = [_OWNER + name.partition("/")[0]]
+    found = [_OWNER + name[: name.index("/")]]
     if row.pipeline_tag is not None:
         found.append(_TASK + fold_tag(row.pipeline_tag))
     if row.providers:
-        found += [_PROVIDER, *(_PROVIDER + fold_tag(provider) for provider in row.providers)]
-    found += [_MODEL + fold_tag(model) for model in row.models]
-    found += [_DATASET + fold_tag(dataset) for dataset in row.datasets]
+        found += [_PROVIDER, *{_PROVIDER + fold_tag(provider) for provider in row.providers}]
     if row.models or row.datasets:
         found.append(_LINKED)
-    return list(dict.fromkeys(found))
+        found += {_MODEL + fold_tag(model) for model in row.models}
+        found += {_DATASET + fold_tag(dataset) for dataset in row.datasets}
+    return found
 
 
-def _numbers(row: Row) -> dict[Sort, int]:
-    return {
-        Sort.TRENDING: row.trending,
-        Sort.DOWNLOADS: row.downloads,
-        Sort.LIKES: row.likes,
-        Sort.CREATED: row.created_at,
-        Sort.MODIFIED: row.updated_at,
-        Sort.PARAMETERS: UNKNOWN if row.parameters is None else row.parameters,
-        Sort.ROWS: UNKNOWN if row.rows is None else row.rows,
-    }
+def _numbers(row: Row) -> tuple[int, ...]:
+    """In the order of `_SORTS`."""
+    parameters = UNKNOWN if row.parameters is None else row.parameters
+    rows = UNKNOWN if row.rows is None else row.rows
+    return row.trending, row.downloads, row.likes, row.created_at, row.updated_at, parameters, rows

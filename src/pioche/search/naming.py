@@ -5,6 +5,7 @@ separators itself, in the repos whose pieces fit, name by name.
 """
 
 import re
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -16,14 +17,16 @@ from pioche.search.postings import Postings, ids_of
 from pioche.search.spelling import Dictionary
 
 _SEPARATORS = re.compile(r"[-_./]")
+_BLANKED = str.maketrans("-_./", "    ")
 _REMEMBERED = 200
 _APPENDED_MAX = 2000
+_JOINED = 20_000
 _HITS_MAX = 500
 
 
 def pieces(name: str) -> list[str]:
-    """What stands between the separators, each once."""
-    return list(dict.fromkeys(piece for piece in _SEPARATORS.split(name) if piece))
+    """What stands between the separators, in a row."""
+    return name.translate(_BLANKED).split()
 
 
 class Names:
@@ -31,7 +34,11 @@ class Names:
 
     def __init__(self) -> None:
         self._pieces = Postings()
-        self._texts: list[str | None] = []
+        self._put_names: list[str] = []
+        self._put_parts: list[str] = []
+        self._put_ids = array("I")
+        self._put_ends = array("Q")
+        self._put_size = 0
         self._text = ""
         self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self._changed: dict[int, str | None] = {}
@@ -45,20 +52,30 @@ class Names:
 
     def put(self, repo_id: int, name: str) -> None:
         """Lower-case `namespace/name`; ids ascend."""
-        texts = self._texts
-        if repo_id > len(texts):
-            texts.extend([None] * (repo_id - len(texts)))
-        texts.append(name)
+        self._put_ids.append(repo_id)
+        self._put_ends.append(self._put_size + len(name))
+        self._put_size += len(name)
+        self._put_names.append(name)
+        if len(self._put_names) == _JOINED:
+            self._join()
         self._pieces.put(repo_id, pieces(name))
 
     def seal(self) -> None:
+        self._join()
         self._pieces.seal()
-        lengths = np.fromiter((len(text) if text else 0 for text in self._texts), np.int64, count=len(self._texts))
-        self._text = "".join(text for text in self._texts if text)
-        self._starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-        self.capacity = max(1, len(self._texts))
-        self._texts = []
+        self._text = "".join(self._put_parts)
+        ids = np.array(self._put_ids, dtype=np.int64)
+        self.capacity = int(ids[-1]) + 1 if len(ids) else 1
+        ends = np.zeros(self.capacity + 1, dtype=np.int64)
+        ends[ids + 1] = np.array(self._put_ends, dtype=np.int64)
+        self._starts = np.maximum.accumulate(ends)
+        self._put_parts, self._put_ids, self._put_ends = [], array("I"), array("Q")
         self._gather()
+
+    def _join(self) -> None:
+        """Millions of short texts take twice the room of one long one."""
+        self._put_parts.append("".join(self._put_names))
+        self._put_names.clear()
 
     def _gather(self) -> None:
         """The vocabulary as one piece of bytes, and the dictionary that misspellings are looked up in."""
