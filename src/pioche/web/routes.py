@@ -7,9 +7,18 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, errors, home, layout
+from pioche.web.files import routes as files
 from pioche.web.repo import pages as repo_pages
+from pioche.web.sessions import routes as sessions
+from pioche.web.settings import routes as settings
 
-_AREAS: tuple[tuple[Route, ...], ...] = (home.ROUTES, repo_pages.ROUTES)
+_AREAS: tuple[tuple[Route, ...], ...] = (
+    home.ROUTES,
+    repo_pages.ROUTES,
+    files.ROUTES,
+    sessions.ROUTES,
+    settings.ROUTES,
+)
 
 
 def _in_their_language(handler: Handler) -> Handler:

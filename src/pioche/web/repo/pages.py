@@ -23,6 +23,7 @@ _TEMPLATES = {
     RepoType.SPACE: "repo/space.html",
 }
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors")
+_DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _SENSITIVE = "not-for-all-audiences"
 
 
@@ -63,6 +64,7 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
+        data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
         relatives=[],
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
