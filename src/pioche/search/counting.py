@@ -10,8 +10,9 @@ from pioche.search.facets import facet_of
 from pioche.search.postings import Postings
 from pioche.search.query import Facets, fold_tag
 
-_FEW = 30_000
-"""Of so many repos the tags are fetched and counted; of more, it is counted how many have each of the frequent tags."""
+_FEW, _SHARE = 30_000, 6
+"""Of so many repos, or of a sixth of all, the tags are fetched and counted; of more, it is counted how many have each of the
+frequent tags: the more of them, the sooner it is known which are the most frequent."""
 _UNRANKED_MAX = 5_000
 
 Counts = Iterable[tuple[int, int]]
@@ -73,7 +74,8 @@ class TagCounts:
 
     def facets(self, among: BitMap, each: int) -> Facets:
         """Of each facet the `each` most frequent tags of the repos, with their counts; equal ones by name."""
-        counts = self._fetched(among) if len(among) <= _FEW else self._intersected(among, each)
+        few = max(_FEW, self._postings.repo_count // _SHARE) if _FEW else 0
+        counts = self._fetched(among) if len(among) <= few else self._intersected(among, each)
         terms, found = self._postings.terms, dict[str, list[tuple[str, int]]]()
         by_facet = dict[str, list[tuple[int, int]]]()
         for number, count in counts:

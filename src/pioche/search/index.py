@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from pioche.names import RepoType
 from pioche.search import orders
+from pioche.search.buckets import Buckets
 from pioche.search.counting import TagCounts
 from pioche.search.naming import Names
 from pioche.search.orders import Order
@@ -24,10 +25,10 @@ from pioche.search.query import (
     Found,
     Position,
     Query,
-    Range,
     Sort,
     decode_cursor,
     encode_cursor,
+    fold,
     fold_tag,
 )
 
@@ -39,7 +40,6 @@ _OWNED = {Sort.PARAMETERS: RepoType.MODEL, Sort.ROWS: RepoType.DATASET}
 """Numbers that one type has."""
 _KINDS = {repo_type: number for number, repo_type in enumerate(TYPES, start=1)}
 _PRIVATE, _GATED = 1, 2
-_RANGES_MAX = 64
 _CLASS_SHIFT = 48
 _TRENDING_MAX = 2**_CLASS_SHIFT - 1
 
@@ -75,7 +75,7 @@ class Index:
         self._put_namespaces = array("q")
         self._put_numbers = {sort: array("q") for sort in _SORTS}
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
-        self._ranges: dict[Range, BitMap] = {}
+        self._parameters = Buckets()
         self.version = 0
         """Another one after each change of what is found: not of numbers alone."""
         self.withdrawn = 0
@@ -104,6 +104,7 @@ class Index:
         self._namespaces[ids] = np.array(self._put_namespaces, dtype=np.int64)
         for sort, numbers in self._put_numbers.items():
             self._keys[sort][ids] = np.array(numbers, dtype=np.int64)
+        self._parameters.fill(ids, self._keys[Sort.PARAMETERS])
         guards = np.array(self._put_guards, dtype=np.int8)
         for repo_type, group in self._types.items():
             mine = self._kinds[ids] == _KINDS[repo_type]
@@ -168,6 +169,7 @@ class Index:
             self._names.replace(repo_id, None)
             self._tags[known].replace(repo_id, ())
             self._links.replace(repo_id, ())
+            self._parameters.change(repo_id, before[Sort.PARAMETERS], UNKNOWN)
             is_hidden = True
         else:
             self._admit(row)
@@ -210,9 +212,8 @@ class Index:
             old, new = before.get(sort), int(self._keys[sort][row.id])
             if old is None or old != new:
                 order.changed(row.id, new if old is None else old)
-        for limits, repos in self._ranges.items():
-            known = int(self._keys[Sort.PARAMETERS][row.id])
-            (repos.add if known != UNKNOWN and known in limits else repos.discard)(row.id)
+        was = before.get(Sort.PARAMETERS, UNKNOWN)
+        self._parameters.change(row.id, was, int(self._keys[Sort.PARAMETERS][row.id]))
 
     # --- orders that are made anew beside the work ---
 
@@ -296,7 +297,7 @@ class Index:
 
     def _classes(self, answers: BitMap, query: Query) -> list[BitMap]:
         """A partition of the answers by how well the words fit, the worst first."""
-        words = query.words or tuple(word for word in query.text.casefold().split() if len(query.text) < 200)
+        words = query.words or tuple(word for word in fold(query.text).split() if len(query.text) < 200)
         if not words:
             return [answers]
         inside, starting = [answers], [answers]
@@ -305,12 +306,8 @@ class Index:
             starting.append(self._names.starting(word))
         within = BitMap.intersection(*inside)
         begins = BitMap.intersection(*starting)
-        whole = BitMap(one for one in _first_ids(begins, 20_000) if self._is_called(one, words))
+        whole = begins & BitMap(self._names.called(words))
         return [answers - within, within - begins, begins - whole, whole]
-
-    def _is_called(self, repo_id: int, words: tuple[str, ...]) -> bool:
-        name = self._names.name(repo_id) or ""
-        return name in words or name.partition("/")[2] == "-".join(words)
 
     def _answers(self, scope: Scope, query: Query, text: BitMap | None, *, near: bool = False) -> BitMap:
         """What every condition holds for and the scope shows."""
@@ -336,7 +333,7 @@ class Index:
         if query.pipeline_tag is not None:
             yield self._links.of(_TASK + query.pipeline_tag)
         if query.parameters is not None:
-            yield self._in_range(query.parameters)
+            yield self._parameters.within(query.parameters, self._keys[Sort.PARAMETERS])
         if query.gated is not None:
             yield group.gated if query.gated else group.every - group.gated
         yield from self._linked(group, query)
@@ -355,19 +352,6 @@ class Index:
         if query.linked:
             yield self._links.of(_LINKED)
 
-    def _in_range(self, limits: Range) -> BitMap:
-        found = self._ranges.get(limits)
-        if found is None:
-            column = self._keys[Sort.PARAMETERS]
-            least = max(0, limits.least or 0)
-            fits = column >= least
-            if limits.most is not None:
-                fits &= column <= limits.most
-            if len(self._ranges) >= _RANGES_MAX:
-                self._ranges.pop(next(iter(self._ranges)))
-            found = self._ranges[limits] = bitmap_of(np.flatnonzero(fits).astype(np.uint32))
-        return found
-
 
 def _within(group: BitMap, wanted: list[BitMap]) -> BitMap:
     """What is in the group and in all of `wanted`, of which the smallest is the first: its own to change."""
@@ -377,10 +361,6 @@ def _within(group: BitMap, wanted: list[BitMap]) -> BitMap:
     for other in wanted[1:]:
         found &= other
     return found
-
-
-def _first_ids(bitmap: BitMap, most: int) -> list[int]:
-    return ids_of(bitmap)[:most].tolist()  # type: ignore[no-any-return]
 
 
 def _links(row: Row, name: str) -> list[str]:

@@ -45,6 +45,7 @@ class Postings:
         """By number. A term keeps its number, and may have no repos left."""
         self._numbers = _Numbers()
         self._changed: dict[int, BitMap] = {}
+        self._touched = set[int]()
         self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self._ids: Ids = np.zeros(0, dtype=np.uint32)
         self._is_forward = forward
@@ -80,6 +81,11 @@ class Postings:
         for number in np.flatnonzero(counts >= _KEPT_FROM).tolist():
             self._changed[number] = bitmap_of(self._slice(number))
 
+    @property
+    def repo_count(self) -> int:
+        """How many repos were put, where that is kept (`forward`)."""
+        return len(self._put_repos)
+
     def _name(self) -> None:
         """The terms that are new since."""
         more = len(self._numbers) - len(self.terms)
@@ -111,10 +117,25 @@ class Postings:
         if len(numbers) <= _FEW:
             return BitMap.union(*map(self.at, numbers))
         flags = np.zeros(capacity, dtype=np.bool_)
-        for number in numbers:
-            found = self._changed.get(number)
-            flags[ids_of(found) if found is not None else self._slice(number)] = True
+        wanted = np.zeros(len(self._starts) - 1, dtype=np.bool_)
+        for number in self._touched.intersection(numbers):
+            flags[ids_of(self._changed[number])] = True
+        known = np.array(numbers, dtype=np.int64)
+        wanted[known[known < len(wanted)]] = True
+        wanted[[number for number in self._touched if number < len(wanted)]] = False
+        flags[self._pairs_of(wanted)] = True
         return bitmap_of(np.flatnonzero(flags).astype(np.uint32))
+
+    def _pairs_of(self, wanted: NDArray[np.bool_]) -> Ids:
+        """The repos of all wanted terms, as they were when sealed."""
+        counts = np.diff(self._starts)
+        if int(counts[wanted].sum()) * 8 > len(self._ids):
+            every: Ids = self._ids[np.repeat(wanted, counts)]
+            return every
+        starts, lengths = self._starts[:-1][wanted], counts[wanted]
+        into = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        found: Ids = self._ids[np.repeat(starts, lengths) + into]
+        return found
 
     def _slice(self, number: int) -> Ids:
         if number + 1 >= len(self._starts):
@@ -129,7 +150,7 @@ class Postings:
         if found is not None:
             return found
         repos = _array(self._put_repos)
-        at = int(np.searchsorted(repos, repo_id))
+        at = int(np.searchsorted(repos, np.uint32(repo_id)))  # another type, and all are converted
         if at >= len(repos) or repos[at] != repo_id:
             return []
         return list(self._put_numbers[self._put_ends[at - 1] if at else 0 : self._put_ends[at]])
@@ -179,6 +200,7 @@ class Postings:
         self._replaced[repo_id] = self.add(repo_id, terms)
 
     def _own(self, number: int) -> BitMap:
+        self._touched.add(number)
         found = self._changed.get(number)
         if found is None:
             found = self._changed[number] = bitmap_of(self._slice(number))
