@@ -32,6 +32,7 @@ from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
@@ -50,6 +51,7 @@ from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
 from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
 from pioche.upkeep.health import Doctor
+from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
     Collect,
     CollectThoroughly,
@@ -143,6 +145,7 @@ def build_hub(config: Config) -> Hub:
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
+    downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
@@ -153,13 +156,14 @@ def build_hub(config: Config) -> Hub:
         access=access,
         catalog=Catalog(stores, access),
         search=_search(config, database),
+        downloads=downloads,
         blobs=blobs,
         contents=contents,
         uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, sessions_used, metrics.TALLY),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
             config.data_dir / "cache" / "render",
@@ -237,6 +241,7 @@ def build_work(config: Config) -> Work:
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         PruneEvents(dispatcher),
+        Rank(database),
         Repack(database, git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),

@@ -17,6 +17,10 @@ LISTINGS = [
     "/api/models?limit=1", "/api/models?limit=2", "/api/models?full=true", "/api/models?expand=siblings", "/api/models?gated=true",
     "/api/models?cardData=true&limit=1000", "/api/datasets", "/api/spaces", "/api/users/ada/overview",
     "/api/organizations/lab/overview", "/api/buckets/ada", "/api/buckets/lab?search=secret",
+    "/api/models?p=1&limit=2", "/api/models?sort=downloads", "/api/models?text=secret", "/api/models?library=secret",
+    "/api/datasets?language=secret", "/api/spaces?linked=true", "/api/spaces?filter=static", "/api/models-tags-by-type",
+    "/api/datasets-tags-by-type", "/api/spaces-tags-by-type", "/api/trending", "/api/trending?type=space",
+    "/api/quicksearch?q=secret", "/api/quicksearch?q=ada", "/api/quicksearch?q=sceret", "/api/quicksearch?q=pubilc",
 ]  # fmt: skip
 CARD = {"README.md": b"---\nlicense: mit\ntags: [secret]\n---\n"}
 

@@ -96,6 +96,18 @@ class Directory:
             select = sa.select(*COLUMNS).where(_accounts.c.kind == kind).order_by(_accounts.c.name_key)
             return [from_row(row) for row in connection.execute(select)]
 
+    def beginning_with(self, text: str, kind: Kind, *, limit: int) -> list[Account]:
+        """Those whose name begins with the text, in any case, or whose full name does; the shortest names first."""
+        if not text or not text.isprintable():
+            return []
+        begins = _accounts.c.name_key.startswith(text.lower(), autoescape=True)
+        is_called = sa.func.lower(_accounts.c.fullname).startswith(text.lower(), autoescape=True)
+        here = (_accounts.c.kind == kind, _accounts.c.suspended_at.is_(None), sa.or_(begins, is_called))
+        order = (sa.func.length(_accounts.c.name_key), _accounts.c.name_key)
+        with self._database.read() as connection:
+            select = sa.select(*COLUMNS).where(*here).order_by(*order).limit(limit)
+            return [from_row(row) for row in connection.execute(select)]
+
     # --- creating and removing ---
 
     def create_user(

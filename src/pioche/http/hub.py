@@ -12,6 +12,7 @@ from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
@@ -34,6 +35,7 @@ class Hub:
     access: Access
     catalog: Catalog
     search: Search
+    downloads: Downloads
     blobs: BlobStore
     contents: Contents
     uploads: Uploads

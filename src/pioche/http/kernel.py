@@ -37,6 +37,7 @@ from pioche.http.routes import Needs, Protocol
 from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
+from pioche.repos.downloads import Download
 from pioche.storage import disk
 
 _URI_BYTES_MAX = 16 * 1024
@@ -98,7 +99,10 @@ class Kernel:
             known = self._find(request, question)
             if known is not None:
                 match = known.match
-                return match, await _again(known, request)
+                response = await _again(known, request)
+                if known.download is not None:
+                    self._count(request, known.download)
+                return match, response
             as_of = self._answers.as_of
             matches = self._router.find(request.method, request.raw_path)
             match = matches[0]
@@ -107,6 +111,8 @@ class Kernel:
             match = await self._open(request, matches)
             response = await match.route.handler(request)
             self._keep(request, question, as_of, match)
+            if request.download is not None:
+                self._count(request, request.download)
             return match, response
         except _Redirected as redirected:
             return redirected.match, redirected.response
@@ -154,7 +160,15 @@ class Kernel:
         answer = request.answer_to_keep
         if question is None or answer is None or (request.summary.asks_for_range and isinstance(answer, Response)):
             return
-        self._answers.keep(question, as_of, Known(match, request.caller, request.repo_or_none, answer))
+        known = Known(match, request.caller, request.repo_or_none, answer, request.download)
+        self._answers.keep(question, as_of, known)
+
+    def _count(self, request: Request, download: Download) -> None:
+        """A file that is fetched in parts is counted with the part that it begins with."""
+        if request.summary.asks_for_range and not request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+            return
+        reader = request.caller.user_id or self.hub.addresses.client(request.scope, request.headers)
+        self.hub.downloads.record(download, reader, is_head=request.method == "HEAD")
 
     async def _identify(self, request: Request, match: Match) -> None:
         if match.route.needs in (Needs.SIGNATURE, Needs.CREDENTIALS):

@@ -16,6 +16,7 @@ from pioche.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMedia
 from pioche.http import threads
 from pioche.http.sources import Source
 from pioche.repos.access import Repo
+from pioche.repos.downloads import Download
 
 if TYPE_CHECKING:
     from pioche.http.hub import Hub
@@ -71,6 +72,7 @@ class Request:
         "body_has_ended",
         "caller",
         "csrf_token",
+        "download",
         "has_stale_session",
         "hub",
         "id",
@@ -89,6 +91,8 @@ class Request:
         self.summary = summary
         self.id = summary.request_id
         self.answer_to_keep: Answer | None = None
+        self.download: Download | None = None
+        """What answering this may count as."""
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         self.params: dict[str, str] = {}

@@ -39,6 +39,12 @@ def facet_of(repo_type: RepoType, tag: str) -> str:
     return OTHER
 
 
+def all_of(repo_type: RepoType) -> tuple[str, ...]:
+    """Every facet that a tag of such a repo may belong to."""
+    own = {RepoType.MODEL: ("pipeline_tag", "library", "language"), RepoType.SPACE: ("sdk", "library", "language")}
+    return (*own.get(repo_type, ()), *_PREFIXES[repo_type], OTHER)
+
+
 def grouped(repo_type: RepoType, counts: Mapping[str, int], each: int) -> dict[str, list[tuple[str, int]]]:
     """How many repos have each tag, by facet: of each facet the `each` most frequent, then by name."""
     found: dict[str, list[tuple[str, int]]] = {}

@@ -50,15 +50,17 @@ def table() -> dict[str, Any]:
     What stands in a task beside `label` and `modality` is as @huggingface/tasks has it, and may be missing.
     """
     file = resources.files("pioche.search").joinpath(FILE)
+    libraries: dict[str, Any] = {name: {"label": label} for name, label in _LIBRARIES.items()}
     if file.is_file():
         found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
-        return found
+        # Frameworks (pytorch, onnx ...) are libraries of the lists, and not of the package.
+        return {**found, "libraries": {**libraries, **found["libraries"]}}
     tasks = {
         task: {"id": task, "label": task.replace("-", " ").capitalize(), "modality": modality}
         for modality, names in _MODALITIES.items()
         for task in names.split()
     }
-    return {"tasks": tasks, "libraries": {name: {"label": label} for name, label in _LIBRARIES.items()}}
+    return {"tasks": tasks, "libraries": libraries}
 
 
 def is_task(tag: str) -> bool:

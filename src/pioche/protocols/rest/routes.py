@@ -4,6 +4,7 @@ from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     accounts,
     commits,
+    discovery,
     errors,
     history,
     large_files,
@@ -11,6 +12,7 @@ from pioche.protocols.rest import (
     pulls,
     repos,
     resource_groups,
+    tags,
     trees,
     undo,
     unoffered,
@@ -69,4 +71,6 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-PROTOCOL = Protocol("rest", (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *unoffered.ROUTES), errors.render)
+_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+
+PROTOCOL = Protocol("rest", _ROUTES, errors.render)

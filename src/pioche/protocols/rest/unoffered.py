@@ -30,8 +30,6 @@ _PATTERNS = """
 /{repo:web}/ask-access                /{repo:web}/user-access-report
 /api/spaces/hardware                  /api/spaces/templates
 /api/spaces/semantic-search           /api/spaces/zero-gpu/{any*}
-/api/models-tags-by-type              /api/datasets-tags-by-type
-/api/quicksearch                      /api/trending
 /api/kernels                          /api/kernels/{any*}
 /buckets/{any*}
 /api/collections                      /api/collections/{any*}
