@@ -222,6 +222,16 @@ class Index:
         cursor = encode_cursor(query, Position(keys(page[-1]), page[-1])) if has_more else None
         return Found(page, total, cursor, corrected and bool(answers))
 
+    def visible(self, scope: Scope, repo_ids: Iterable[int]) -> list[int]:
+        """Those of the repos that the scope shows."""
+        return [one for one in repo_ids if any(self._shows(group, scope, one) for group in self._types.values())]
+
+    @staticmethod
+    def _shows(group: Types, scope: Scope, repo_id: int) -> bool:
+        if repo_id in group.public or (scope.everything and repo_id in group.every):
+            return True
+        return any(repo_id in group.private.get(namespace, ()) for namespace in scope.namespaces)
+
     def facets(self, scope: Scope, query: Query, text: BitMap | None = None, *, each: int = 100) -> Facets:
         """As `Search.facets`."""
         answers = self._answers(scope, query, text)
