@@ -6,10 +6,17 @@ from functools import wraps
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
-from pioche.web import assets, errors, home, layout, lists, people
+from pioche.web import assets, creating, errors, finding, home, layout, lists, people
 from pioche.web.repo import pages as repo_pages
 
-_AREAS: tuple[tuple[Route, ...], ...] = (home.ROUTES, lists.ROUTES, people.ROUTES, repo_pages.ROUTES)
+_AREAS: tuple[tuple[Route, ...], ...] = (
+    home.ROUTES,
+    lists.ROUTES,
+    people.ROUTES,
+    finding.ROUTES,
+    creating.ROUTES,
+    repo_pages.ROUTES,
+)
 
 
 def _in_their_language(handler: Handler) -> Handler:
