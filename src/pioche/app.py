@@ -61,6 +61,7 @@ from pioche.upkeep.tidying import (
     RepackWhenScattered,
     Scrub,
     SweepIncoming,
+    SweepSessions,
 )
 from pioche.web import routes as web
 
@@ -240,6 +241,7 @@ def build_work(config: Config) -> Work:
     access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
+        SweepSessions(database),
         PruneEvents(dispatcher),
         Rank(database),
         Repack(database, git),

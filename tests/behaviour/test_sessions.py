@@ -27,6 +27,8 @@ from pioche.errors import (
 from pioche.http.hub import Hub
 from tests.core import at_once
 
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
+
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 

@@ -18,6 +18,8 @@ from pioche.app import PROTOCOLS
 from pioche.buckets import batch
 from pioche.buckets.batch import Add
 from pioche.buckets.files import EMPTY_XET_HASH
+from pioche.http import cookies
+from pioche.http.browsers import csrf_token
 from pioche.http.routes import Needs, Route
 from pioche.names import VERSIONED, EntryPath, RepoId, RepoType
 from pioche.repos.access import Action, Repo
@@ -26,11 +28,13 @@ from tests.asgi import Answer
 from tests.databases import SqliteTemplate
 from tests.inside import Inside, ndjson
 
+ADDRESS = "http://localhost:8000"
+
 # --- who and where --------------------------------------------------------------------------------------------------
 
 PRINCIPALS = (
     "anonymous", "invalid", "stranger", "no_access", "read", "contributor", "creator", "write", "owner", "owner_read",
-    "admin",
+    "owner_session", "admin",
 )  # fmt: skip
 TARGETS = ("public", "private", "absent", "gated", "deleted")
 
@@ -49,7 +53,7 @@ _STRANGER_MAY_NOT = {"public": FORBIDDEN, "private": UNKNOWN_404, "absent": UNKN
 
 def _row(*, anonymous: Any, stranger: Any, read: Any, contributor: Any, write: Any, owner_read: Any) -> dict[str, Any]:
     same = {"stranger": stranger, "no_access": stranger, "read": read, "contributor": contributor}
-    writers = {"creator": write, "write": write, "owner": write, "admin": write}
+    writers = {"creator": write, "write": write, "owner": write, "owner_session": write, "admin": write}
     return {"anonymous": anonymous, "invalid": _BAD, **same, **writers, "owner_read": owner_read}
 
 
@@ -78,7 +82,9 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
     ),
 }
 EXPECTED[Action.MANAGE] = EXPECTED[Action.WRITE]
-EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(("creator", "write", "owner"), _NONE)
+EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(
+    ("creator", "write", "owner", "owner_session"), _NONE
+)
 
 # A deleted repo can be restored for a while (scenario J7), and is as if it never was.
 for _cells in (cells for rows in EXPECTED.values() for cells in rows.values()):
@@ -92,6 +98,10 @@ EXPECTED_ELSEWHERE: dict[Needs, dict[str, str]] = {
     | dict.fromkeys(("anonymous", "invalid"), NOBODY)
     | {"owner_read": FORBIDDEN},
     Needs.ADMIN: dict.fromkeys(_SIGNED_IN, FORBIDDEN) | {"anonymous": NOBODY, "invalid": NOBODY, "admin": IN},
+    Needs.SESSION: dict.fromkeys(PRINCIPALS, FORBIDDEN)
+    | dict.fromkeys(("anonymous", "invalid"), NOBODY)
+    | {"owner_session": IN},
+    Needs.CREDENTIALS: dict.fromkeys(PRINCIPALS, IN),
     Needs.SIGNATURE: dict.fromkeys(PRINCIPALS, "unsigned"),
 }
 
@@ -222,6 +232,7 @@ class World:
     tokens: dict[str, str | None]
     admin: Caller
     creator: Caller
+    owner: Caller
 
     def make(self, kind: RepoType, target: str, name: str) -> Repo:
         repo = self.inside.repo(self.creator, f"lab/{name}", type=kind, private=target == "private")
@@ -247,8 +258,15 @@ class World:
             token=self.tokens[principal],
             json=_filled(call.json, values),
             body=call.body,
-            headers=call.headers,
+            headers={**call.headers, **(self._session() if principal == "owner_session" else {})},
         )
+
+    def _session(self) -> dict[str, str]:
+        """The owner in a browser, on a page of the hub; a new session each time, since some routes end it."""
+        hub = self.inside.hub
+        secret, _ = hub.directory.sessions.start(hub.directory.get_user(self.owner.name), hours=1)
+        cookie = {"cookie": f"{cookies.session_name(ADDRESS)}={secret}"}
+        return {**cookie, "origin": ADDRESS, "sec-fetch-site": "same-origin", "x-csrf-token": csrf_token(secret)}
 
 
 def _filled(value: Any, values: dict[str, str]) -> Any:
@@ -263,7 +281,7 @@ def _filled(value: Any, values: dict[str, str]) -> Any:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     template = SqliteTemplate(tmp_path_factory.mktemp("template"))
-    with Inside(template.config(tmp_path_factory.mktemp("hub"), public_url="http://localhost:8000")) as inside:
+    with Inside(template.config(tmp_path_factory.mktemp("hub"), public_url=ADDRESS, sign_up="open")) as inside:
         yield _peopled(inside)
 
 
@@ -277,7 +295,8 @@ def _peopled(inside: Inside) -> World:
     people = {"stranger": ada, "owner": owner, "admin": admin, **members}
     tokens: dict[str, str | None] = {name: inside.token(caller) for name, caller in people.items()}
     tokens |= {"anonymous": None, "invalid": "hf_" + "x" * 34, "owner_read": inside.token(owner, "read")}
-    world = World(inside, tokens, admin, members["creator"])
+    tokens["owner_session"] = None
+    world = World(inside, tokens, admin, members["creator"], owner)
     for kind in RepoType:
         for target in TARGETS:
             if target != "absent":
@@ -332,6 +351,8 @@ def _parameter(name: str) -> str:
 
 def outcome(answer: Answer, call: Call) -> str:
     code = answer.headers.get("x-error-code", "")
+    if answer.status == 303 and answer.headers.get("location", "").startswith("/login?next="):
+        return NOBODY  # a page says it so
     if call.of_absent_repo and code == "RepoNotFound":
         return IN
     if answer.status in (401, 403) or code in ("RepoNotFound", "GatedRepo"):

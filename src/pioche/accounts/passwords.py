@@ -20,13 +20,18 @@ _LETTERS = string.ascii_letters + string.digits
 _RANDOM_CHARACTERS = 16  # 95 bits
 
 
-def hashed(password: str) -> str:
-    """What is stored of a password. Raises BadRequest for one that is too short or too long."""
+def check(password: str) -> str:
+    """The password itself. Raises BadRequest for one that is too short or too long."""
     if not CHARACTERS_MIN <= len(password) <= CHARACTERS_MAX:
         raise BadRequest(f"A password has {CHARACTERS_MIN} to {CHARACTERS_MAX} characters")
+    return password
+
+
+def hashed(password: str) -> str:
+    """What is stored of a password. Raises BadRequest as `check`."""
     try:
         with _at_once:
-            return _hasher.hash(password)
+            return _hasher.hash(check(password))
     except UnicodeEncodeError:
         raise BadRequest("The password is not valid text (UTF-8)") from None
 

@@ -85,6 +85,13 @@ class Sessions:
                 raise NotFound("This session is not there any more")
             _tell_end(connection, user_id, [id_])
 
+    def end_by_secret(self, secret: str) -> None:
+        """As `end`, of the session that a cookie is of; nothing when there is none."""
+        with self._database.write() as connection:
+            ended = _sessions.delete().where(_sessions.c.hash == token_hash(secret))
+            for row in connection.execute(ended.returning(_sessions.c.id, _sessions.c.user_id)).all():
+                _tell_end(connection, row.user_id, [row.id])
+
     def end_others(self, user_id: int, kept_id: int | None) -> int:
         """Ends all of the user's sessions but one. Returns how many there were."""
         with self._database.write() as connection:

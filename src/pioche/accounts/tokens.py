@@ -82,7 +82,7 @@ class Tokens:
         value = generated() if value is None else _parse_given(value)
         row = {
             "user_id": user.id,
-            "name": _parse_name(name),
+            "name": parse_name(name),
             "role": role,
             "hash": token_hash(value),
             "created_at": now_ms(),
@@ -117,11 +117,21 @@ class Tokens:
             raise NotFound(f"{user.name} has no such token: see `pioche token list {user.name}`")
         if len(found) > 1:
             raise Conflict(f"{user.name} has {len(found)} tokens of this name: give the id, one of {_ids(found)}")
+        return self._revoke(user, found[0])
+
+    def revoke_id(self, user: Account, id_: int) -> Token:
+        """Raises NotFound for a token that is not the user's, or revoked already."""
+        found = next((token for token in self.of(user) if token.id == id_ and token.revoked_at is None), None)
+        if found is None:
+            raise NotFound("This token does not exist any more")
+        return self._revoke(user, found)
+
+    def _revoke(self, user: Account, token: Token) -> Token:
         with self._database.write() as connection:
-            revoked = _tokens.update().where(_tokens.c.id == found[0].id, _tokens.c.revoked_at.is_(None))
+            revoked = _tokens.update().where(_tokens.c.id == token.id, _tokens.c.revoked_at.is_(None))
             connection.execute(revoked.values(revoked_at=now_ms()))
-            _tell(connection, "token.revoke", user, found[0])
-            return _one(connection, found[0].id)
+            _tell(connection, "token.revoke", user, token)
+            return _one(connection, token.id)
 
     def _by_value(self, user: Account, value: str) -> list[Token]:
         with self._database.read() as connection:
@@ -191,7 +201,8 @@ def _parse_given(value: str) -> str:
     return value
 
 
-def _parse_name(name: str) -> str:
+def parse_name(name: str) -> str:
+    """What a token is called in lists. Raises BadRequest."""
     if not name or len(name) > _NAME_CHARACTERS_MAX or not name.isprintable():
         raise BadRequest(f"A token's name has 1 to {_NAME_CHARACTERS_MAX} printable characters")
     return name

@@ -23,7 +23,9 @@ app = App(
 
 # Named, not imported: `pioche --help` is quick, and a command loads what it needs and no more.
 app.command("pioche.cli.serve:serve", name="serve", help="Start the hub.")
-app.command("pioche.cli.accounts:user", name="user", help="Users: create, list, password, suspend, reinstate.")
+app.command(
+    "pioche.cli.accounts:user", name="user", help="Users: create, invite, list, password, sign-out, suspend, reinstate."
+)
 app.command("pioche.cli.accounts:org", name="org", help="Organisations: create, list, delete; their members.")
 app.command("pioche.cli.tokens:token", name="token", help="Tokens of users: create, list, revoke.")
 app.command("pioche.cli.repos:repo", name="repo", help="Repos: alias; undo: deleted, restore, reflog, restore-ref.")

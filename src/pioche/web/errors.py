@@ -1,10 +1,11 @@
 """How pages say no: the status, what happened in a sentence, what to do next, and the request's id for whoever is asked."""
 
 from typing import Final
+from urllib.parse import quote
 
-from pioche.errors import HubError, RepoNotFound
+from pioche.errors import CrossSite, HubError, RepoNotFound, Unauthenticated
 from pioche.http import errors
-from pioche.http.messages import Request, Response
+from pioche.http.messages import Request, Response, redirect
 from pioche.i18n.texts import lazy as _
 from pioche.web import layout
 
@@ -29,13 +30,24 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     507: (_("The hub is full"), _("Your administrator has to make room first.")),
 }
 
+_FROM_ELSEWHERE: Final = (
+    _("This was not sent from a page of this hub"),
+    _("Nothing was changed. Open the page again and repeat your change: you may have signed in again meanwhile."),
+)
+
 
 def render(request: Request, error: HubError) -> Response:
-    """The page of an error. A repo that is private looks exactly as one that is not there."""
+    """The page of an error. A repo that is private looks exactly as one that is not there; a page for people who are signed
+    in leads to the one where they do that, and back."""
     choice = layout.remember_choice(request)
     if choice is not None:
         return choice
+    if type(error) is Unauthenticated and request.method in ("GET", "HEAD"):
+        here = quote(layout.site(request).here, safe="/")
+        return redirect(f"/login?next={here}", status=303, headers=[("Cache-Control", "no-store"), ("Vary", "Cookie")])
     title, advice = _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
+    if isinstance(error, CrossSite):
+        title, advice = _FROM_ELSEWHERE
     says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
     return layout.page(
         request,
@@ -45,5 +57,5 @@ def render(request: Request, error: HubError) -> Response:
         error_status=error.status,
         error_title=title,
         error_advice=advice,
-        error_detail=error.message if says_more else "",
+        error_detail=error.message if says_more and not isinstance(error, CrossSite) else "",
     )

@@ -191,6 +191,11 @@ def choice_cookies(request: Request, language: str | None, theme: str | None, vi
     return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
 
 
+def forget_language() -> tuple[str, str]:
+    """The header that takes the choice back: the browser's own language counts again."""
+    return "Set-Cookie", f"{LANGUAGE_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"
+
+
 def _address(request: Request) -> str:
     try:
         return request.base_url

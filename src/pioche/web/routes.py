@@ -8,6 +8,8 @@ from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, creating, errors, finding, home, layout, lists, people
 from pioche.web.repo import pages as repo_pages
+from pioche.web.sessions import routes as sessions
+from pioche.web.settings import routes as settings
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
@@ -16,6 +18,8 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     finding.ROUTES,
     creating.ROUTES,
     repo_pages.ROUTES,
+    sessions.ROUTES,
+    settings.ROUTES,
 )
 
 
