@@ -38,6 +38,7 @@ PROTOCOL = Protocol(
     "web",
     (
         Route("GET", "/static/{digest}/{name*}", Needs.ANYONE, assets.static),
+        Route("GET", "/favicon.ico", Needs.ANYONE, assets.favicon),
         *(replace(route, handler=_in_their_language(route.handler)) for area in _AREAS for route in area),
     ),
     errors.render,
