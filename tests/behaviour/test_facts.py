@@ -148,6 +148,24 @@ def test_d_yaml_d_fmt_wrong_files_warn_and_stop_nothing(
     assert is_right(repo)
 
 
+def test_d_uni_what_no_column_takes_is_left_out(core: Core, ada: Caller, repo: Repo) -> None:
+    """Every text that reaches a column, with what PostgreSQL refuses: NUL, halves of characters, bytes that are no text."""
+    card = '---\nlibrary_name: "a\\0b"\npipeline_tag: "t\\u2028\\0"\ntags: ["\\0", "\U0001f600", "e\u0301"]\n---\n'
+    body = (
+        "A text with \x00 in it and with \x9b too, which is long enough for a summary.".encode() + b" \xff\xed\xa0\x80"
+    )
+    config = (
+        b'{"model_type": "m\\u0000", "architectures": ["\\ud800"], "quantization_config": {"quant_method": "q\\u0000"}}'
+    )
+    core.commit(repo, ada, {"README.md": card.encode() + body, "config.json": config})
+    told = telling.get_sync(repo)
+    assert (told.library_name, told.pipeline_tag) == ("ab", "t")
+    assert told.summary is not None
+    assert told.summary.startswith("A text with  in it and with  too, which is long enough for a summary.")
+    assert {"\U0001f600", "e\u0301"} <= set(tags(repo))
+    assert is_right(repo)
+
+
 def test_a_repo_of_an_earlier_version_is_looked_at_whole(core: Core, ada: Caller, repo: Repo) -> None:
     """Its row was there before facts were: the first commit after the upgrade must not pass for everything."""
     core.commit(repo, ada, {"model.onnx": b"1"})

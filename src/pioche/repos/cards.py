@@ -91,6 +91,14 @@ def load(text: str) -> object:
         raise BadCard(_LINE.sub(lambda found: f"(line {int(found[1]) - 1})", error.message)) from None
 
 
+def span(readme: str) -> tuple[int, int] | None:
+    """From where to where the metadata stand in the text, without the lines `---`; None when there is no block."""
+    text = readme.removeprefix("\ufeff").lstrip()
+    match = _BLOCK.match(text[: 2 * _BLOCK_BYTES_MAX])
+    before = len(readme) - len(text)
+    return None if match is None else (before + match.start(1), before + match.end(1))
+
+
 def _block(readme: str) -> str | None:
     """What stands between the first two `---` lines. Only the beginning is searched: a README may have ten million bytes."""
     text = readme.removeprefix("\ufeff").lstrip()

@@ -5,6 +5,7 @@ What is asked is read by `search.parameters`; here is what the rows show: the Hu
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
@@ -12,6 +13,7 @@ from pioche.http.messages import Request, Response, cached_json, next_page
 from pioche.names import VERSIONED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
+from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.search import parameters
 from pioche.search.query import Query, Sort
@@ -57,7 +59,11 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
     has_files = request.query.flag("full") if not expand else "siblings" in expand
     kept = {"_id", "id", *expand} if expand else _kept(request, query)
     repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=has_files)
-    rows = [{name: value for name, value in shapes.repo(request, found).items() if name in kept} for found in repos]
+    with_details = not kept.isdisjoint(shapes.OF_DETAILS)
+    of_ids = partial(telling.of_ids, with_details=with_details)
+    told = await request.run(of_ids, request.hub.database, [found.id for found in repos])
+    whole = (shapes.repo(request, found, told[found.id]) for found in repos)
+    rows = [{name: value for name, value in row.items() if name in kept} for row in whole]
     if has_files:
         files = await request.run(info.siblings_of, request.hub.database, [found.id for found in repos])
         for row, found in zip(rows, repos, strict=True):

@@ -9,7 +9,7 @@ from pioche.git.objects import MODE_TREE
 from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
-from pioche.repos.facts.telling import NOTHING, Told
+from pioche.repos.facts.telling import Told
 from pioche.repos.files import Entry
 from pioche.repos.info import RepoInfo, Sibling, tags_of
 
@@ -43,7 +43,7 @@ def expanded(found: Json, names: list[str]) -> Json:
     return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
 
 
-def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | None = None) -> Json:
+def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None) -> Json:
     """The full object, without `siblings`."""
     card: Json = msgspec.json.decode(info.card)
     found: Json = {
@@ -70,7 +70,7 @@ def repo(request: Request, info: RepoInfo, told: Told = NOTHING, *, sha: Oid | N
             found |= _model(info, card, told)
         case RepoType.DATASET:
             details = told.read()
-            found |= {"description": details.get("description", ""), "citation": details.get("citation")}
+            found |= {"description": told.summary or "", "citation": details.get("citation")}
             found |= {"paperswithcode_id": card.get("paperswithcode_id"), "mainSize": details.get("rows")}
         case RepoType.SPACE:
             found |= _space(request, info, card)
@@ -83,6 +83,8 @@ def trending(thousandths: int) -> int | float:
 
 
 _OF_FILES = ("config", "safetensors", "gguf", "transformersInfo", "mask_token", "widgetData", "evalResults")
+OF_DETAILS = frozenset((*_OF_FILES, "citation", "mainSize"))
+"""Fields for which the facts are needed with their details."""
 
 
 def _model(info: RepoInfo, card: Json, told: Told) -> Json:
@@ -90,8 +92,8 @@ def _model(info: RepoInfo, card: Json, told: Told) -> Json:
     details = told.read()
     found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
     for name, value in (("pipeline_tag", told.pipeline_tag), ("library_name", told.library_name)):
-        if (value or card.get(name)) is not None:
-            found[name] = value or card[name]
+        if value is not None:
+            found[name] = value
     return found | {name: details[name] for name in _OF_FILES if name in details}
 
 

@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_READ_BYTES_MAX = 1_000_000
+_READ_BYTES_MAX = 256 * 1024
+_LINES_MAX = 5_000
 _SUMMARY_CHARACTERS = 280
+_SHORT = 40
+_HEADING_MARK = "#"
 _HEADINGS_MAX = 100
 _ARXIV_MAX = 20
 _CITATION_CHARACTERS_MAX = 4_000
@@ -33,16 +36,16 @@ class Body(NamedTuple):
 
 
 def read(data: bytes) -> Body:
-    """Never raises. Text past the first million bytes is not looked at."""
+    """Never raises. Only the beginning is looked at: this is done while a commit waits."""
     text = data[:_READ_BYTES_MAX].decode("utf-8", "replace")
-    lines = [line[:_LINE_MAX] for line in _body(text).splitlines()]
+    lines = [line[:_LINE_MAX] for line in _body(text).splitlines()[:_LINES_MAX]]
     prose, code = _parted(lines)
-    plain = [_plain(line) for line in prose if not line.lstrip().startswith(("#", "|", "<!--", ">", "---", "==="))]
+    plain = [_HEADING_MARK if line.startswith("#") else _plain(line) for line in prose if not _is_decoration(line)]
     headings = [_plain(found[1]) for line in prose if (found := _HEADING.match(line)) is not None]
     return Body(
         _summary(plain),
         next((block for block in code if block.lstrip().startswith("@")), "")[:_CITATION_CHARACTERS_MAX],
-        sum(len(line.split()) for line in plain),
+        sum(len(line.split()) for line in plain if line != _HEADING_MARK),
         any(not block.lstrip().startswith("@") for block in code),
         headings[:_HEADINGS_MAX],
         list(dict.fromkeys(_papers(lines)))[:_ARXIV_MAX],
@@ -74,20 +77,25 @@ def _parted(lines: list[str]) -> tuple[list[str], list[str]]:
     return prose, code
 
 
+def _is_decoration(line: str) -> bool:
+    """Tables, comments, quotes and rules."""
+    return line.lstrip().startswith(("|", "<!--", ">", "---", "==="))
+
+
 def _plain(line: str) -> str:
     line = _LINK.sub(r"\1", _IMAGE.sub("", line))
     return " ".join(_MARKS.sub("", _HTML.sub(" ", line)).split())
 
 
 def _summary(lines: list[str]) -> str:
-    """The first paragraphs that say something, up to a length, cut at a word."""
+    """The first sentences that say something, up to the next heading or a length, cut at a word."""
     text = ""
     for line in lines:
-        if not line.lstrip("-+ ").strip() or (len(line) < 20 and not text):
-            if len(text) >= _SUMMARY_CHARACTERS // 2:
+        if line == _HEADING_MARK or not line.lstrip("-+ ").strip():
+            if len(text) >= (_SHORT if line == _HEADING_MARK else _SUMMARY_CHARACTERS // 2):
                 break
-            continue
-        text = f"{text} {line}" if text else line
+        elif text or len(line) >= _SHORT // 2:
+            text = f"{text} {line}" if text else line
         if len(text) > _SUMMARY_CHARACTERS:
             return text[:_SUMMARY_CHARACTERS].rpartition(" ")[0] + "…"
     return text

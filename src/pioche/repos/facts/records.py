@@ -1,5 +1,6 @@
 """The rows of facts: derived and stored in the transaction that moves the default branch."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -43,6 +44,7 @@ _WRITE_REPO = (
     .where(_repos.c.id == sa.bindparam("repo"))
     .values(card=sa.bindparam("card"), tags=sa.bindparam("tags"))
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _decode = msgspec.json.Decoder(Observed).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -65,11 +67,11 @@ class Record(msgspec.Struct):
         return {
             "card": _text(self.observed.card),
             "tags": _text(facts.tags),
-            "pipeline_tag": facts.pipeline_tag,
-            "library_name": facts.library_name,
+            "pipeline_tag": _line(facts.pipeline_tag),
+            "library_name": _line(facts.library_name),
             "parameters": facts.parameters,
             "completeness": facts.completeness,
-            "summary": facts.summary,
+            "summary": _line(facts.summary),
             "details": _text(facts.details),
             "warnings": _text(facts.warnings),
             "observed": _text(observed),
@@ -139,6 +141,11 @@ def read(connection: sa.Connection, repo_id: int) -> Record | None:
     observed = _decode(row.observed) if is_known else Observed()
     observed.card = msgspec.json.decode(row.card)
     return Record(RepoType(row.type), row.sdk, observed, is_known)
+
+
+def _line(text: str | None) -> str | None:
+    """Without what PostgreSQL's TEXT cannot hold and no line should have."""
+    return text if text is None or text.isprintable() else _CONTROL.sub("", text)
 
 
 def _text(value: object) -> str:

@@ -89,7 +89,6 @@ def nearest_language(text: str) -> str | None:
 def nearest(text: str, known: Collection[str]) -> str | None:
     """The known id that `text` was probably meant to be."""
     plain = re.sub(r"[\s_]+", "-", text.strip().lower())[:64]
-    if plain in known:
-        return plain
-    found = difflib.get_close_matches(plain, known, n=1, cutoff=_CLOSE)
-    return found[0] if found else None
+    by_lower = {name.lower(): name for name in known}
+    found = [plain] if plain in by_lower else difflib.get_close_matches(plain, by_lower, n=1, cutoff=_CLOSE)
+    return by_lower[found[0]] if found else None

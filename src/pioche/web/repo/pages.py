@@ -15,7 +15,7 @@ from pioche.repos import files, info, overviews, revisions
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, results, snippets, weights
+from pioche.web.repo import heads, labels, relatives, results, snippets, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -23,6 +23,7 @@ _TEMPLATES = {
     RepoType.SPACE: "repo/space.html",
 }
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors")
+_DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _SENSITIVE = "not-for-all-audiences"
 
 
@@ -63,7 +64,8 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
-        relatives=[],
+        data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
+        relatives=relatives.of(request, overview.repo_id),
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
         results=rows,

@@ -91,11 +91,8 @@ def template(model: Overview) -> str:
         if isinstance(found, str):
             return found
         if isinstance(found, list):  # several, by name
-            texts = [
-                item["template"] for item in found if isinstance(item, dict) and isinstance(item.get("template"), str)
-            ]
-            if texts:
-                return texts[0]
+            templates: list[object] = [item.get("template") for item in found if isinstance(item, dict)]
+            return next((text for text in templates if isinstance(text, str)), "")
     return ""
 
 
