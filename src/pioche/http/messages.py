@@ -13,7 +13,7 @@ import msgspec
 
 from pioche.accounts.callers import Caller, SignedIn
 from pioche.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
-from pioche.http import threads
+from pioche.http import multipart, threads
 from pioche.http.sources import Source
 from pioche.repos.access import Repo
 from pioche.repos.downloads import Download
@@ -31,6 +31,7 @@ Question = tuple[object, ...]
 _NOBODY = Caller.nobody()
 
 _FORM = "application/x-www-form-urlencoded"
+_FORM_WITH_FILES = "multipart/form-data"
 _FORM_FIELDS_MAX = 20_000
 _STALL_BYTES = 16 * 1024  # what has to arrive within the setting body_stall_seconds
 _DISCARD_BYTES_MAX = 8 * 2**20
@@ -239,14 +240,26 @@ class Request:
 
     @property
     def is_form(self) -> bool:
-        """Whether the body is what a page's form sends."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+        """Whether the body is what a page's form sends, with or without files."""
+        return self._form_kind in (_FORM, _FORM_WITH_FILES)
+
+    @property
+    def _form_kind(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def form(self) -> "Query":
         """The fields of a page's form. Raises UnsupportedMediaType for another kind of body, BadRequest."""
         if not self.is_form:
             raise UnsupportedMediaType(f"A form is expected here: {_FORM}")
+        if self._form_kind == _FORM_WITH_FILES:
+            return Query(multipart.parse(self.headers["content-type"], await self.body()).fields)
         return Query(_form_pairs(await self.body()))
+
+    async def files(self) -> "list[multipart.SentFile]":
+        """The files of a page's form, in memory: for small ones. Raises as `form`."""
+        if self._form_kind != _FORM_WITH_FILES:
+            raise UnsupportedMediaType(f"A form with files is expected here: {_FORM_WITH_FILES}")
+        return multipart.parse(self.headers["content-type"], await self.body()).files
 
     async def form_or_json(self) -> dict[str, list[str]]:
         """A form (as the Python client sends) or a flat JSON object (as the JavaScript client does): lists of texts by name."""

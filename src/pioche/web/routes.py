@@ -7,6 +7,7 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, creating, errors, finding, home, layout, lists, people
+from pioche.web.files import routes as files
 from pioche.web.repo import pages as repo_pages
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
@@ -18,6 +19,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     finding.ROUTES,
     creating.ROUTES,
     repo_pages.ROUTES,
+    files.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,
 )

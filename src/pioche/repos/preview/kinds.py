@@ -61,19 +61,16 @@ def of(path: str, head: bytes) -> Kind:
 
 
 def is_text(head: bytes) -> bool:
-    """No NUL, and UTF-8 but for a character that is cut at the end; old encodings count while they are mostly readable."""
-    if b"\0" in head:
+    """No NUL, few control characters, and UTF-8 but for a character that is cut at the end; of older encodings one that has
+    no control character at all."""
+    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
+    if b"\0" in head or control > len(head) // 50:
         return False
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return error.start >= len(head) - 3 or _looks_written(head)
+        return error.start >= len(head) - 3 or not control
     return True
-
-
-def _looks_written(head: bytes) -> bool:
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
-    return control == 0
 
 
 def hex_rows(head: bytes, count: int = 512) -> list[tuple[str, str, str]]:

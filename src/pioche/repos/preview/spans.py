@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 from pioche.repos import files
 from pioche.repos.access import Repo
+from pioche.repos.facts.ranges import Unreadable
 from pioche.repos.files import Entry
+
+__all__ = ["Span", "Unreadable", "of_bytes", "of_entry"]
 
 _BLOCK = 64 * 1024
 _BLOCKS_KEPT = 64
-
-
-class Unreadable(ValueError):
-    """The bytes are not what the file's name says, or need more reading than a preview may do."""
 
 
 class Span(io.RawIOBase):
