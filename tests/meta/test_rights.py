@@ -149,9 +149,7 @@ def _batch(operation: str, ref: str = "refs/heads/main") -> dict[str, Any]:
 
 def _form(needs: Action | None = None, *, statuses: tuple[int, ...]) -> Call:
     """A page's form without a field."""
-    return Call(
-        needs, body=b"x=", headers={"content-type": "application/x-www-form-urlencoded"}, statuses=statuses
-    )
+    return Call(needs, body=b"x=", headers={"content-type": "application/x-www-form-urlencoded"}, statuses=statuses)
 
 
 # Routes about one repo that change something, or that need more than their address.

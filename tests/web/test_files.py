@@ -39,7 +39,9 @@ def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Chan
 def oid(town: Town) -> Iterator[str]:
     """The repo of these tests; gives its second commit."""
     town.repo(REPO, {"README.md": "---\nlicense: mit\n---\n# Files\n", "src/main.py": PYTHON})
-    _commit(town, REPO, {"picture.png": _png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"})
+    _commit(
+        town, REPO, {"picture.png": _png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
+    )
     yield _commit(
         town,
         REPO,

@@ -123,7 +123,13 @@ def test_l10_names_are_in_the_readers_language_and_ids_in_the_address(visit: Vis
 
 
 def test_l_lists_are_accessible(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
-    for path, theme in (("/models", "light"), ("/datasets", "dark"), ("/spaces", "light"), ("/spaces", "dark"), ("/models?search=nil", "dark")):
+    for path, theme in (
+        ("/models", "light"),
+        ("/datasets", "dark"),
+        ("/spaces", "light"),
+        ("/spaces", "dark"),
+        ("/models?search=nil", "dark"),
+    ):
         accessible(visit(path, theme=theme, lang="fr", who=town.ada))
 
 

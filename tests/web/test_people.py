@@ -98,5 +98,11 @@ def test_q1_words_of_cards_with_fields_accents_and_marks(visit: Visits, town: To
 
 
 def test_u_w_q_pages_are_accessible(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
-    for path, theme in (("/ada", "light"), ("/lab", "dark"), ("/new", "light"), ("/new-space", "dark"), ("/search/full-text?q=modele", "dark")):
+    for path, theme in (
+        ("/ada", "light"),
+        ("/lab", "dark"),
+        ("/new", "light"),
+        ("/new-space", "dark"),
+        ("/search/full-text?q=modele", "dark"),
+    ):
         accessible(visit(path, who=town.ada, theme=theme, lang="fr"))
