@@ -202,6 +202,11 @@ def test_pull_requests_are_published_closed_and_merged(api: HfApi, repo: Where) 
     assert api.file_exists(**repo, filename="a")
 
 
+def test_tags_by_type(api: HfApi) -> None:
+    assert "text-classification" in {tag["id"] for tag in api.get_model_tags()["pipeline_tag"]}
+    assert isinstance(api.get_dataset_tags(), dict)
+
+
 def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
     api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a")
     api.upload_file(**repo, path_or_fileobj=b"2", path_in_repo="a")
