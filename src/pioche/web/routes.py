@@ -6,7 +6,7 @@ from functools import wraps
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
-from pioche.web import assets, creating, docs, errors, finding, home, layout, lists, people
+from pioche.web import assets, crawlers, creating, docs, errors, finding, home, layout, lists, people
 from pioche.web.files import routes as files
 from pioche.web.repo import pages as repo_pages
 from pioche.web.sessions import routes as sessions
@@ -19,6 +19,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     finding.ROUTES,
     creating.ROUTES,
     docs.ROUTES,
+    crawlers.ROUTES,
     repo_pages.ROUTES,
     files.ROUTES,
     sessions.ROUTES,
