@@ -9,7 +9,7 @@ import pytest
 from pioche.config import Config
 from pioche.names import RepoType
 from pioche.upkeep.deriving import ReadHeaders
-from tests.inside import Inside
+from tests.inside import Inside, assert_refused
 from tests.weights import safetensors
 
 
@@ -145,3 +145,28 @@ def test_d_yaml_validation_warns_with_the_line(inside: Inside) -> None:
     assert [warning["message"] for warning in answer.json()["warnings"]] == [
         "\"license\" (line 2): 'apache2' is no licence that the hub knows; did you mean 'apache-2.0'?"
     ]
+
+
+def test_d_fmt_headers_of_liars_are_refused(inside: Inside) -> None:
+    ada = inside.user("ada")
+    repo = inside.repo(ada, "ada/words")
+    files = {
+        "liar.safetensors": b"\xff" * 20,
+        "model.safetensors": safetensors({"a": ("F32", [1])}),
+        "a/model.safetensors.index.json": b'{"weight_map": {"a": "../model.safetensors"}}',
+        "b/model.safetensors.index.json": b'{"weight_map": {"a": "absent.safetensors"}}',
+        "c/model.safetensors.index.json": b'{"weight_map": ["a"]}',
+        "d/model.safetensors.index.json": json.dumps({"weight_map": {str(n): str(n) for n in range(1001)}}).encode(),
+    }
+    inside.commit(repo, ada, files)
+    base = "/api/models/ada/words/safetensors-metadata"
+    assert inside.client.get(f"{base}/model.safetensors").json() == {
+        "index": {}, "headers": {"model.safetensors": {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}},
+    }  # fmt: skip
+    expected = {"liar.safetensors": 422, "README.md": 404, "a": 404, "a%00": 400}
+    expected |= {
+        f"{name}/model.safetensors.index.json": status
+        for name, status in zip("abcd", (404, 404, 422, 422), strict=True)
+    }
+    for path, status in expected.items():
+        assert_refused(inside.client.get(f"{base}/{path}"), statuses=(status, 422))
