@@ -189,14 +189,10 @@ def contents() -> str:
     for name, (_, title) in PAGES.items():
         parts.append(f"## {title}")
         for size in SIZES:
-            cells = [
-                f"![{title}]({name}-{language}-{theme}-{size}.jpg)"
-                for language in ("en", "fr")
-                for theme in ("light", "dark")
-            ]
-            parts.append(
-                f"| English, light | English, dark | French, light | French, dark |\n| --- | --- | --- | --- |\n| {' | '.join(cells)} |"
-            )
+            kinds = [f"{language}-{theme}" for language in ("en", "fr") for theme in ("light", "dark")]
+            cells = " | ".join(f"![{title}]({name}-{kind}-{size}.jpg)" for kind in kinds)
+            head = "| English, light | English, dark | French, light | French, dark |\n| --- | --- | --- | --- |"
+            parts.append(f"{head}\n| {cells} |")
     return "\n\n".join(parts) + "\n"
 
 
