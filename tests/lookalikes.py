@@ -61,7 +61,7 @@ def _make(api: HfApi, one: LookAlike) -> str:
     """Returns the id of the first commit that is ours."""
     sdk = str(one.card.get("sdk")) if one.kind == "space" else None
     api.create_repo(one.name, repo_type=one.kind, space_sdk=sdk)
-    readme = f"---\n{json.dumps(one.card)}\n---\n# {one.name}\n".encode()
+    readme = f"---\n{json.dumps(one.card, ensure_ascii=False)}\n---\n# {one.name}\n".encode()
     first = _commit(api, one, {"README.md": readme, **one.files})
     if one.later:
         _commit(api, one, one.later)
