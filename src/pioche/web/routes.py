@@ -8,7 +8,7 @@ from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, crawlers, creating, docs, errors, finding, home, layout, lists, people
 from pioche.web.files import routes as files
-from pioche.web.repo import pages as repo_pages
+from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
 
@@ -20,7 +20,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     creating.ROUTES,
     docs.ROUTES,
     crawlers.ROUTES,
-    repo_pages.ROUTES,
+    repo.ROUTES,
     files.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,

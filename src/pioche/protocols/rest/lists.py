@@ -57,8 +57,13 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
     expand = shapes.parse_expand(repo_type, request.query.all("expand"), listed=True)
     has_files = request.query.flag("full") if not expand else "siblings" in expand
     kept = {"_id", "id", *expand} if expand else _kept(request, query)
-    repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=has_files)
-    rows = await request.run(_rows, request, repos, kept, has_files=has_files)
+    return await request.run(_answer, request, query, kept, has_files=has_files)
+
+
+def _answer(request: Request, query: Query, kept: set[str], *, has_files: bool) -> Response:
+    """In a thread, once: each change of threads costs more than a look-up."""
+    repos, cursor = _found(request.hub, request.caller, query, has_files=has_files)
+    rows = _rows(request, repos, kept, has_files=has_files)
     return cached_json(request, rows, headers=next_page(request, cursor))
 
 
