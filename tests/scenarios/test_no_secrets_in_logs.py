@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from tests.hub import Hub
 from tests.wire import exchange, get, request
 
 DATA = b"\0large"
+OWN = "battery-staple-9"
 LFS = b"Content-Type: application/vnd.git-lfs+json"
 
 
@@ -27,10 +29,31 @@ def test_no_token_password_or_signature_is_ever_logged(tmp_path: Path) -> None:
         exchange(hub, get(f"/api/models?token={wrong}&search=x"))
         exchange(hub, get(f"/nothing/here/{wrong}"))
         signatures = upload(hub, bearer)
+        cookie = sign_in(hub, password)
+        exchange(hub, get("/join?invitation=Secret0Invitation"))
         logged = hub.output()[before:]
     assert '"/api/whoami-v2"' in logged, "requests are logged at this level"
-    for secret in (ada.token, wrong, basic.decode(), password, *signatures):
+    for secret in (ada.token, wrong, basic.decode(), password, *signatures, cookie, OWN, "Secret0Invitation"):
         assert secret not in logged
+
+
+def sign_in(hub: Hub, password: str) -> str:
+    """The first administrator signs in and chooses a password; returns the session's secret, which asks for some pages."""
+    form = b"Content-Type: application/x-www-form-urlencoded"
+    answer = b""
+    fields = f"username=admin&password={password}"
+    for path in ("/login", "/login/password"):
+        body = fields.encode()
+        length = b"Content-Length: %d" % len(body)
+        answer = exchange(hub, request(b"POST", path, form, length, body=body)).received
+        ticket = re.search(rb'name="ticket" value="([^"]+)"', answer)
+        fields = f"ticket={ticket[1].decode() if ticket else ''}&new_password={OWN}&repeated={OWN}"
+    found = re.search(rb"(pioche_session(?:_\d+)?)=([\w-]{43})", answer)
+    assert found is not None, answer[:500]
+    for path in ("/settings/tokens", "/api/whoami-v2", "/nothing"):
+        exchange(hub, get(path, b"Cookie: " + found[0]))
+    exchange(hub, request(b"POST", "/logout", b"Cookie: " + found[0]))
+    return found[2].decode()
 
 
 def upload(hub: Hub, bearer: bytes) -> set[str]:

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from pioche.errors import CrossSite
+from pioche.errors import BadRequest, CrossSite
 from pioche.http import cookies
 from pioche.http.messages import Request, Response
 
@@ -84,9 +84,17 @@ def _is_followed_link(request: Request) -> bool:
 async def _check_proof(request: Request, expected: str) -> None:
     given = request.headers.get(CSRF_HEADER)
     if given is None and request.is_form and request.body_bytes_max >= 0:  # streams are not read here
-        given = (await request.form()).get(CSRF_FIELD)
+        given = await _field(request)
     if given is None or not hmac.compare_digest(given.encode(), expected.encode()):
         raise CrossSite
+
+
+async def _field(request: Request) -> str | None:
+    """Of a form that cannot be read, none: whatever is wrong with it is not looked at before the proof."""
+    try:
+        return (await request.form()).get(CSRF_FIELD)
+    except BadRequest:
+        return None
 
 
 def finished(request: Request, response: Response) -> Response:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pioche.accounts.account import Account
+from pioche.accounts.directory import first_administrator
 from pioche.db import schema
 from tests.asgi import Answer
 from tests.databases import SqliteTemplate
@@ -205,6 +206,16 @@ def test_a1_a_one_time_password_is_replaced_before_anything_else(
     assert local.hub.directory.authenticate("ada", "battery staple").must_change_password is False
 
 
+def test_a1_the_first_administrator_begins_with_what_the_server_printed(local: LocalHub) -> None:
+    printed = first_administrator(local.hub.database)
+    assert printed is not None
+    visitor = Visitor(local.client)
+    page = visitor.sign_in("admin", printed, next="/settings/tokens")
+    done = visitor.send(page, "/login/password", new_password="battery staple", repeated="battery staple")
+    assert "Access tokens" in done.text
+    assert Visitor(local.client).sign_in("admin", printed).status == 401
+
+
 # --- joining --------------------------------------------------------------------------------------------------------
 
 
@@ -224,7 +235,9 @@ def test_a1_an_open_hub_lets_everybody_make_an_account(configured: Callable[...,
     assert wrong.status == 422
     assert set(re.findall(r'href="#field-(\w+)"', wrong.text)) == {"username", "email", "new_password"}
     assert "short" not in forms(wrong.text)["/join"].values()
-    done = visitor.send(wrong, "/join", follow=False, username="eve", email="", new_password="evil password")
+    not_theirs = {"is_admin": "yes", "kind": "org", "id": "1", "must_change_password": ""}
+    fields = {"username": "eve", "email": "", "new_password": "evil password", **not_theirs}
+    done = visitor.post("/join", forms(wrong.text)["/join"] | fields, follow=False)
     assert done.headers["location"] == "/models"
     assert 'href="/eve"' in visitor.get("/").text
     taken = Visitor(hub.client).post("/join", {"username": "EVE", "new_password": "evil password"})
