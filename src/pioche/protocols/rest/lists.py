@@ -12,6 +12,7 @@ from pioche.http.messages import Request, Response, cached_json, next_page
 from pioche.names import VERSIONED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
+from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.search import parameters
 from pioche.search.query import Query, Sort
@@ -53,16 +54,32 @@ async def spaces(request: Request) -> Response:
 
 async def _list(request: Request, repo_type: RepoType) -> Response:
     query = parameters.parse(repo_type, request.query.lists)
-    expand = shapes.parse_expand(repo_type, request.query.all("expand"))
+    expand = shapes.parse_expand(repo_type, request.query.all("expand"), listed=True)
     has_files = request.query.flag("full") if not expand else "siblings" in expand
     kept = {"_id", "id", *expand} if expand else _kept(request, query)
-    repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=has_files)
-    rows = [{name: value for name, value in shapes.repo(request, found).items() if name in kept} for found in repos]
-    if has_files:
-        files = await request.run(info.siblings_of, request.hub.database, [found.id for found in repos])
-        for row, found in zip(rows, repos, strict=True):
-            row["siblings"] = [{"rfilename": path} for path in files[found.id]]
+    return await request.run(_answer, request, query, kept, has_files=has_files)
+
+
+def _answer(request: Request, query: Query, kept: set[str], *, has_files: bool) -> Response:
+    """In a thread, once: each change of threads costs more than a look-up."""
+    repos, cursor = _found(request.hub, request.caller, query, has_files=has_files)
+    rows = _rows(request, repos, kept, has_files=has_files)
     return cached_json(request, rows, headers=next_page(request, cursor))
+
+
+def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_files: bool) -> list[shapes.Json]:
+    """One for each repo, with the fields `kept`."""
+    database, ids = request.hub.database, [found.id for found in repos]
+    told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
+    files = info.siblings_of(database, ids) if has_files else {}
+    rows = list[shapes.Json]()
+    for found in repos:
+        whole = shapes.repo(request, found, told[found.id])
+        row = {name: value for name, value in whole.items() if name in kept}
+        if has_files:
+            row["siblings"] = [{"rfilename": path} for path in files[found.id]]
+        rows.append(row)
+    return rows
 
 
 def _kept(request: Request, query: Query) -> set[str]:

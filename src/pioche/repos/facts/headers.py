@@ -40,12 +40,12 @@ def _seen(repo: Repo, path: str, oid: str) -> Seen | None:
         entry = files.locate_sync(repo, "main", path).entry
         if entry.oid != oid:
             return None
-        return read(path, entry, _reader(repo, entry))
+        return read(path, entry, reader(repo, entry))
     except (Corrupt, EntryNotFound):
         return None
 
 
-def _reader(repo: Repo, entry: Entry) -> Callable[[int, int], bytes]:
+def reader(repo: Repo, entry: Entry) -> Callable[[int, int], bytes]:
     if entry.sha256 is None:
         blob = files.read_blob(repo, entry.oid)
         return lambda start, end: blob[start:end]
@@ -53,16 +53,16 @@ def _reader(repo: Repo, entry: Entry) -> Callable[[int, int], bytes]:
     return lambda start, end: b"".join(contents.read(content, start, end))
 
 
-def read(path: str, entry: Entry, reader: Callable[[int, int], bytes]) -> Seen:
+def read(path: str, entry: Entry, give: Callable[[int, int], bytes]) -> Seen:
     """The header of one file; what is wrong with it is in `error`."""
     try:
-        return (_gguf if path.lower().endswith(".gguf") else _safetensors)(entry, reader)
+        return (_gguf if path.lower().endswith(".gguf") else _safetensors)(entry, give)
     except Unreadable as error:
         return Seen(entry.oid, error=str(error))
 
 
-def _safetensors(entry: Entry, reader: Callable[[int, int], bytes]) -> Seen:
-    header = safetensors.read(Source(entry.size, reader, limit=safetensors.BYTES_READ_MAX))
+def _safetensors(entry: Entry, give: Callable[[int, int], bytes]) -> Seen:
+    header = safetensors.read(Source(entry.size, give, limit=safetensors.BYTES_READ_MAX))
     return Seen(entry.oid, _bounded(header.parameters()))
 
 
@@ -73,8 +73,8 @@ _OF_GGUF = {
 }
 
 
-def _gguf(entry: Entry, reader: Callable[[int, int], bytes]) -> Seen:
-    header = gguf.read(Source(entry.size, reader, limit=gguf.BYTES_READ_MAX))
+def _gguf(entry: Entry, give: Callable[[int, int], bytes]) -> Seen:
+    header = gguf.read(Source(entry.size, give, limit=gguf.BYTES_READ_MAX))
     info: dict[str, object] = {"architecture": header.architecture, "context_length": header.number("context_length")}
     info |= {name: header.values.get(key) for name, key in _OF_GGUF.items()}
     info |= {f"{name}_token": header.special_token(name) for name in ("bos", "eos")}
