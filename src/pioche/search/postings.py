@@ -50,6 +50,7 @@ class Postings:
         self._ids: Ids = np.zeros(0, dtype=np.uint32)
         self._is_forward = forward
         self._replaced: dict[int, list[int]] = {}
+        self._places: NDArray[np.int32] | None = None
         # As they were put: the repos, where the terms of each end, and the terms.
         self._put_repos = array("I")
         self._put_ends = array("I")
@@ -163,20 +164,36 @@ class Postings:
         return np.concatenate((found, np.array(more, dtype=np.int64))) if more else found
 
     def _flat(self, ids: Ids) -> NDArray[np.int64]:
-        known = _array(self._put_repos)
-        places = np.searchsorted(known, ids)
-        places = places[known[np.minimum(places, len(known) - 1)] == ids] if len(known) else places[:0]
-        ends = _array(self._put_ends).astype(np.int64) if len(places) > len(known) // 8 else _array(self._put_ends)
-        end = ends[places].astype(np.int64)
-        lengths = end - np.where(places > 0, ends[places - 1], 0).astype(np.int64)
-        total = int(lengths.sum())
-        if not total:
+        places = self._places_of(ids)
+        end = _array(self._put_ends)[places].astype(np.int64)
+        start = np.where(places > 0, _array(self._put_ends)[places - 1], 0).astype(np.int64)
+        has_some = end > start
+        start, end = start[has_some], end[has_some]
+        if not len(start):
             return np.zeros(0, dtype=np.int64)
-        into = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        numbers: NDArray[np.int64] = _array(self._put_numbers)[np.repeat(end - lengths, lengths) + into].astype(
-            np.int64
-        )
+        # Every number is one further than the one before, but for the first ones of the repos.
+        lengths = end - start
+        steps = np.ones(int(lengths.sum()), dtype=np.int64)
+        steps[0] = start[0]
+        steps[np.cumsum(lengths)[:-1]] = start[1:] - end[:-1] + 1
+        numbers: NDArray[np.int64] = _array(self._put_numbers)[np.cumsum(steps)].astype(np.int64)
         return numbers
+
+    def _places_of(self, ids: Ids) -> NDArray[np.int64]:
+        """Where among the repos as they were put those of `ids` are that are there."""
+        known = _array(self._put_repos)
+        if not len(known):
+            return np.zeros(0, dtype=np.int64)
+        if len(ids) < _FEW:
+            places = np.searchsorted(known, ids)
+            places = np.minimum(places, len(known) - 1)
+            found: NDArray[np.int64] = places[known[places] == ids]
+            return found
+        if self._places is None:
+            self._places = np.full(int(known[-1]) + 1, -1, dtype=np.int32)
+            self._places[known] = np.arange(len(known), dtype=np.int32)
+        dense = self._places[ids[ids < len(self._places)]].astype(np.int64)
+        return dense[dense >= 0]
 
     # --- changing ---
 

@@ -66,6 +66,16 @@ def test_answers_are_those_of_the_plain_evaluation(seed: int) -> None:
     check(rng, filled(known), known, 60)
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("ways")
+@pytest.mark.parametrize("seed", range(1000, 1005))
+def test_five_thousand_answers_are_those_of_the_plain_evaluation(seed: int) -> None:
+    """Five seeds, two ways, five hundred questions each, with the pages that follow."""
+    rng = random.Random(seed)
+    known = rows(rng, 1000)
+    check(rng, filled(known), known, 500)
+
+
 @pytest.mark.usefixtures("ways")
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_stay_right_while_repos_come_change_and_go(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
