@@ -78,7 +78,8 @@ def test_expand_gives_the_named_fields_and_the_ids(inside: Inside) -> None:
 
 
 REFUSALS = {
-    "models?expand=foo": '"expand" must be one of [author, baseModels, cardData, ',
+    "models?expand=foo": '"expand" must be one of [author, cardData, config, ',
+    "models/ada/words?expand=foo": '"expand" must be one of [author, baseModels, cardData, ',
     "datasets?expand=gguf": '"expand" must be one of [author, cardData, citation, ',
     "models?sort=foo": '"sort" must be one of [trendingScore, downloads, likes, createdAt, lastModified]',
     "models?limit=x": '"limit" must be a number',
@@ -95,6 +96,25 @@ def test_refusals_are_in_the_words_of_the_hub(inside: Inside) -> None:
         answer = inside.client.get(f"/api/{address}")
         assert answer.status == 400, address
         assert answer.json()["error"].startswith(text), address
+
+
+def test_a_model_tells_of_its_relatives_that_the_caller_may_see(inside: Inside) -> None:
+    bob = inside.user("bob")
+    for name, private in (("bob/tuned", False), ("bob/secret", True)):
+        card = b"---\nbase_model: ada/words\nbase_model_relation: finetune\n---\n"
+        inside.commit(inside.repo(bob, name, private=private), bob, {"README.md": card})
+        card = b"---\nsdk: static\nmodels: [Ada/Words]\n---\n"
+        inside.commit(inside.repo(bob, name, private=private, type=RepoType.SPACE), bob, {"README.md": card})
+    asked = "/api/models/ada/words?expand=childrenModelCount&expand=spaces"
+    found = inside.client.get(asked).json()
+    none = {"adapter": 0, "finetune": 0, "merge": 0, "quantized": 0}
+    assert (found["childrenModelCount"], found["spaces"]) == ({**none, "finetune": 1}, ["bob/tuned"])
+    found = inside.client.get(asked, token=inside.token(bob)).json()
+    assert found["childrenModelCount"] == {**none, "finetune": 2}
+    assert sorted(found["spaces"]) == ["bob/secret", "bob/tuned"]
+    base = inside.client.get("/api/models/bob/tuned?expand=baseModels").json()["baseModels"]
+    assert base["relation"] == "finetune"
+    assert [model["id"] for model in base["models"]] == ["ada/words"]
 
 
 def test_pages_follow_by_link_whatever_was_asked(inside: Inside) -> None:
@@ -171,3 +191,12 @@ def test_a_search_box_is_answered_with_every_kind(inside: Inside) -> None:
     assert (nothing["models"], nothing["modelsCount"], nothing["users"]) == ([], 0, [])
     for body in ({"q": "a" * 201}, {"q": "a", "limit": -1}, {"q": 1}):
         assert inside.client.post("/api/quicksearch", json=body).status == 400
+
+
+def test_spaces_are_found_by_what_they_say(inside: Inside) -> None:
+    found = inside.client.get("/api/spaces/semantic-search?q=words&sdk=static").json()
+    assert [(row["id"], row["title"], row["author"]) for row in found] == [("ada/words", "words", "ada")]
+    assert found[0]["semanticRelevancyScore"] > 0
+    assert found[0]["runtime"]["stage"]
+    assert inside.client.get("/api/spaces/semantic-search?q=words&sdk=gradio").json() == []
+    assert inside.client.get("/api/spaces/semantic-search?q=%20").status == 400

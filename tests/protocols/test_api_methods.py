@@ -5,8 +5,10 @@ One short story per kind of work; the wide tests (sizes, versions of the client,
 
 import json
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import pytest
 from huggingface_hub import (
@@ -36,6 +38,9 @@ def ada(hub: Hub) -> Account:
 @pytest.fixture(scope="module")
 def api(hub: Hub, ada: Account) -> HfApi:
     return HfApi(hub.endpoint, token=ada.token)
+
+
+T = TypeVar("T")
 
 
 class Where(TypedDict):
@@ -126,6 +131,22 @@ def test_lists(hub: Hub, api: HfApi, ada: Account) -> None:
         assert [info.id for info in found] == [f"{ada.name}/{name}"]
     newest = list(api.list_models(author=ada.name, sort="created_at", limit=1))
     assert [info.id for info in newest] == [f"{ada.name}/{name}"]
+
+
+def test_spaces_by_what_they_say(hub: Hub, api: HfApi, ada: Account) -> None:
+    word = f"zymurgy{hub.name('x').replace('-', '')}"
+    api.create_repo(f"{ada.name}/{word}", repo_type="space", space_sdk="static")
+    (found,) = eventually(lambda: [space for space in api.search_spaces(word, sdk="static") if space.title == word])
+    assert (found.id, found.author) == (f"{ada.name}/{word}", ada.name)
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """What `look` finds as soon as it finds something: the search index follows the database."""
+    for _ in range(100):
+        if found := look():
+            return found
+        time.sleep(0.1)
+    return look()
 
 
 def test_commits_change_files(api: HfApi, repo: Where, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ class _Search:
         if leaf is None:
             self.allowed.update(leaves)
             return False
-        if leaf.is_model_page and self.segments[0] in RESERVED:
+        if leaf.is_model_page and self.segments[leaf.repo_span[0]] in RESERVED:
             return False
         self.found.append((leaf, depth, values))
         return not leaf.is_legacy

@@ -105,6 +105,8 @@ class Filters:
     def __init__(self, repo_type: RepoType, path: str, parameters: Mapping[str, Sequence[str]]) -> None:
         self.type = repo_type
         self._path = path
+        self.words = "text" if "text" in parameters else "search"
+        """The parameter of what is typed: words of names, or of cards too."""
         self._pairs = [
             (name, value)
             for name, values in parameters.items()
@@ -127,6 +129,13 @@ class Filters:
             return self.address([other for other in self._pairs if other != pair])
         single = name in ("pipeline_tag", "num_parameters", "sort", "gated", "inference")
         return self.address([*(self.pairs(name) if single else self._pairs), pair])
+
+    @property
+    def with_other_words(self) -> str:
+        """The same, typed words included, looked for in the other place."""
+        other = "search" if self.words == "text" else "text"
+        typed = self.last(self.words) or self.last("q")
+        return self.address([*self.pairs("search", "q", "text"), (other, typed)])
 
     def is_active(self, name: str, value: str) -> bool:
         return (name, value) in self._pairs

@@ -8,7 +8,7 @@ from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Member, Role
 from pioche.accounts.overviews import Overview
-from pioche.errors import AccountNotFound
+from pioche.errors import AccountNotFound, RepoNotFound
 from pioche.http.hub import Hub
 from pioche.http.messages import Query as Sent
 from pioche.http.messages import Request, Response, redirect
@@ -92,6 +92,8 @@ async def _legacy(request: Request, name: str) -> Response:
         await request.hub.access.open(request.caller, RepoId(RepoType.MODEL, "", name), Action.READ)
     except Moved as moved:
         return redirect(moved.target.web_path)
+    except RepoNotFound:
+        pass  # whether it is private or not there at all
     raise AccountNotFound("There is nobody of this name")
 
 

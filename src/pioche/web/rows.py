@@ -22,8 +22,9 @@ COLORS: Final = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`tags` are (facet, id without prefix, name): the telling ones. Times are Unix milliseconds."""
+    """`id` is the row's. `tags` are (facet, id without prefix, name): the telling ones. Times are Unix milliseconds."""
 
+    id: int
     owner: str
     name: str
     path: str
@@ -58,6 +59,7 @@ def _row(repo: RepoInfo, told: Told) -> Row:
     task = told.pipeline_tag or ""
     shown = [(f, tag.rpartition(":")[2]) for f, tag in faceted if f not in (OTHER, "region") and tag != task]
     return Row(
+        id=repo.id,
         owner=repo.repo_id.namespace,
         name=repo.repo_id.name,
         path=repo.repo_id.web_path,

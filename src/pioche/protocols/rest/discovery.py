@@ -1,5 +1,8 @@
 """What the front page and the search box ask for. Only browsers call these on the Hub, so the shapes are theirs by habit."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import msgspec
 
 from pioche.accounts.account import Account
@@ -14,11 +17,13 @@ from pioche.repos import info
 from pioche.repos.facts import telling
 from pioche.repos.facts.telling import Told
 from pioche.repos.info import RepoInfo
+from pioche.search import parameters
 from pioche.search.query import Query, Sort
 from pioche.search.quick import LENGTH_MAX, Quick, quick
 
 _TRENDING, _TRENDING_MAX = 10, 20
 _QUICK, _QUICK_MAX = 5, 20
+_SPACES = 60
 _SHOWN = """_id id author private gated downloads likes trendingScore lastModified createdAt pipeline_tag library_name sdk
     subdomain""".split()
 
@@ -67,8 +72,8 @@ async def quick_search(request: Request) -> Response:
         rows = [_row(request, repo, told) for repo in repos if repo.repo_id.type is repo_type]
         answer[repo_type.plural] = rows
         answer[repo_type.plural + "Count"] = found.repos[repo_type].total if repo_type in found.repos else 0
-    answer["users"] = [_account(request, account, "user") for account in found.users]
-    answer["orgs"] = [_account(request, account, "name") for account in found.orgs]
+    answer["users"] = [_account(account, "user") for account in found.users]
+    answer["orgs"] = [_account(account, "name") for account in found.orgs]
     answer |= {"collections": [], "papers": []}
     return cached_json(request, answer)
 
@@ -83,17 +88,49 @@ def _told(hub: Hub, repos: list[RepoInfo]) -> dict[int, Told]:
     return telling.of_ids(hub.database, [repo.id for repo in repos], with_details=False)
 
 
-def _row(request: Request, repo: RepoInfo, told: dict[int, Told]) -> shapes.Json:
+async def search_spaces(request: Request) -> Response:
+    """GET /api/spaces/semantic-search?q=&filter=&sdk=: the client's `search_spaces`.
+
+    Here it is full text search, by stems and with typing errors; no model judges the meaning. Spaces that do not run are
+    told as well, whether `includeNonRunning` asks for them or not. The score says the order and no more.
+    """
+    asked = request.query.lists
+    text = " ".join(asked.get("q", ()))[:LENGTH_MAX]
+    if not text.strip():
+        raise BadRequest('"q" is not allowed to be empty')
+    filters: dict[str, list[str]] = {name: asked[name] for name in ("filter", "sdk") if name in asked}
+    query = parameters.parse(RepoType.SPACE, filters, limit=_SPACES)
+    query = replace(query, text=text, tolerant=True, sort=Sort.RELEVANCE)
+    spaces = await request.run(_spaces, request.hub, request.caller, query)
+    rows = [_space(request, space, 1 - place / _SPACES) for place, space in enumerate(spaces)]
+    return cached_json(request, rows)
+
+
+def _spaces(hub: Hub, caller: Caller, query: Query) -> list[RepoInfo]:
+    return info.of_ids(hub.database, caller, hub.search.find(caller, query).ids)
+
+
+def _space(request: Request, space: RepoInfo, score: float) -> shapes.Json:
+    whole = shapes.repo(request, space, telling.NOTHING)
+    card = whole["cardData"] or {}
+    row = {
+        name: whole[name] for name in ("id", "author", "sdk", "likes", "private", "tags", "runtime", "trendingScore")
+    }
+    titles = {"title": card.get("title") or space.repo_id.name, "emoji": card.get("emoji")}
+    return {**row, **titles, "semanticRelevancyScore": round(score, 3)}
+
+
+def _row(request: Request, repo: RepoInfo, told: Mapping[int, Told]) -> shapes.Json:
     return {name: value for name, value in shapes.repo(request, repo, told[repo.id]).items() if name in _SHOWN}
 
 
-def _account(request: Request, account: Account, key: str) -> shapes.Json:
-    picture = f"{request.base_url}/avatars/{account.name}.svg"
-    return {key: account.name, "fullname": account.fullname, "avatarUrl": picture}
+def _account(account: Account, key: str) -> shapes.Json:
+    return {key: account.name, "fullname": account.fullname, "avatarUrl": f"/avatars/{account.name}.svg"}
 
 
 ROUTES = (
     Route("GET", "/api/trending", Needs.ANYONE, trending),
+    Route("GET", "/api/spaces/semantic-search", Needs.ANYONE, search_spaces),
     Route("GET", "/api/quicksearch", Needs.ANYONE, quick_search),
     Route("POST", "/api/quicksearch", Needs.ANYONE, quick_search),
 )

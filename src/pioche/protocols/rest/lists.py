@@ -5,7 +5,6 @@ What is asked is read by `search.parameters`; here is what the rows show: the Hu
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
@@ -55,20 +54,32 @@ async def spaces(request: Request) -> Response:
 
 async def _list(request: Request, repo_type: RepoType) -> Response:
     query = parameters.parse(repo_type, request.query.lists)
-    expand = shapes.parse_expand(repo_type, request.query.all("expand"))
+    expand = shapes.parse_expand(repo_type, request.query.all("expand"), listed=True)
     has_files = request.query.flag("full") if not expand else "siblings" in expand
     kept = {"_id", "id", *expand} if expand else _kept(request, query)
-    repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=has_files)
-    with_details = not kept.isdisjoint(shapes.OF_DETAILS)
-    of_ids = partial(telling.of_ids, with_details=with_details)
-    told = await request.run(of_ids, request.hub.database, [found.id for found in repos])
-    whole = (shapes.repo(request, found, told[found.id]) for found in repos)
-    rows = [{name: value for name, value in row.items() if name in kept} for row in whole]
-    if has_files:
-        files = await request.run(info.siblings_of, request.hub.database, [found.id for found in repos])
-        for row, found in zip(rows, repos, strict=True):
-            row["siblings"] = [{"rfilename": path} for path in files[found.id]]
+    return await request.run(_answer, request, query, kept, has_files=has_files)
+
+
+def _answer(request: Request, query: Query, kept: set[str], *, has_files: bool) -> Response:
+    """In a thread, once: each change of threads costs more than a look-up."""
+    repos, cursor = _found(request.hub, request.caller, query, has_files=has_files)
+    rows = _rows(request, repos, kept, has_files=has_files)
     return cached_json(request, rows, headers=next_page(request, cursor))
+
+
+def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_files: bool) -> list[shapes.Json]:
+    """One for each repo, with the fields `kept`."""
+    database, ids = request.hub.database, [found.id for found in repos]
+    told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
+    files = info.siblings_of(database, ids) if has_files else {}
+    rows = list[shapes.Json]()
+    for found in repos:
+        whole = shapes.repo(request, found, told[found.id])
+        row = {name: value for name, value in whole.items() if name in kept}
+        if has_files:
+            row["siblings"] = [{"rfilename": path} for path in files[found.id]]
+        rows.append(row)
+    return rows
 
 
 def _kept(request: Request, query: Query) -> set[str]:

@@ -53,6 +53,6 @@ def _children(hub: Hub, caller: Caller, repo: Repo, relation: str) -> int:
 
 
 def _spaces(hub: Hub, caller: Caller, repo: Repo) -> list[str]:
-    query = Query(type=RepoType.SPACE, models=(str(repo.repo_id),), limit=_SHOWN_MAX)
+    query = Query(type=RepoType.SPACE, models=(fold_tag(str(repo.repo_id)),), limit=_SHOWN_MAX)
     ids = hub.search.find(caller, query).ids
     return [str(space.repo_id) for space in info.of_ids(hub.database, caller, ids)]

@@ -28,9 +28,15 @@ _EXPANDABLE = {
 }
 
 
-def parse_expand(repo_type: RepoType, names: list[str]) -> list[str]:
-    """Raises BadRequest with the Hub's text, which the client's own tests parse."""
-    known = _EXPANDABLE[repo_type]
+_NOT_LISTED = ("baseModels", "childrenModelCount", "usedStorage")
+"""What the Hub tells of one model and not in lists (huggingface_hub pull request 3182)."""
+
+
+def parse_expand(repo_type: RepoType, names: list[str], *, listed: bool = False) -> list[str]:
+    """Raises BadRequest with the Hub's text, which the client's own tests parse. `listed`: of a list."""
+    known = [
+        name for name in _EXPANDABLE[repo_type] if not (listed and repo_type is RepoType.MODEL and name in _NOT_LISTED)
+    ]
     if any(name not in known for name in names):
         raise BadRequest(f'"expand" must be one of [{", ".join(known)}]')
     return names
@@ -63,6 +69,7 @@ def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None
         "cardData": card or None,
         "createdAt": date(info.created_at),
         "usedStorage": info.used_storage,
+        "resourceGroup": None,
         "xetEnabled": True,
     }
     match info.repo_id.type:
@@ -102,6 +109,7 @@ def _space(request: Request, info: RepoInfo, card: Json) -> Json:
     hardware = {"current": None, "requested": None}
     return {
         "sdk": info.sdk,
+        "region": "local",
         "subdomain": subdomain,
         "host": f"{request.base_url}{info.repo_id.web_path}",
         "models": _list(card, "models"),

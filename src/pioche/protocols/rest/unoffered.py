@@ -28,7 +28,7 @@ _PATTERNS = """
 /api/{repo:api}/metrics
 /{repo:web}/ask-access                /{repo:web}/user-access-report
 /api/spaces/hardware                  /api/spaces/templates
-/api/spaces/semantic-search           /api/spaces/zero-gpu/{any*}
+/api/spaces/zero-gpu/{any*}
 /api/kernels                          /api/kernels/{any*}
 /buckets/{any*}
 /api/collections                      /api/collections/{any*}

@@ -94,9 +94,9 @@ def store(connection: sa.Connection, repo_id: int, noticed: Noticed) -> None:
     record = read(connection, repo_id)
     if record is None:
         return
-    if not record.is_known and not noticed.is_whole:
-        queue.enqueue(connection, DERIVE, str(repo_id))
     _apply(record, noticed)
+    if not noticed.is_whole and (not record.is_known or record.observed.is_torn):
+        queue.enqueue(connection, DERIVE, str(repo_id))
     write(connection, repo_id, record)
 
 

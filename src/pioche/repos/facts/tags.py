@@ -57,6 +57,7 @@ def _declared(seen: Observed) -> Iterator[str]:
     yield from (f"license:{text}" for text in texts(card, "license"))
     yield "model-index" if card.get("model-index") else ""
     yield "eval-results" if seen.evaluations else ""
+    yield "co2_eq_emissions" if card.get("co2_eq_emissions") is not None else ""
 
 
 def _served(seen: Observed, library_name: str | None, task: str | None) -> Iterator[str]:
