@@ -59,7 +59,7 @@ format: $(ENV) ## Put the code into its form and mend what can be mended
 
 screenshots: $(ENV) $(ASSETS) ## Take the pictures of docs/screenshots: the main pages in both languages and themes, phone and desktop
 	@scripts/need chromium
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python -m scripts.screenshots
 
 docs: $(ENV) ## Write the tables of docs/reference from the code, and print the compatibility score
 	$(BIN)/python scripts/reference.py

@@ -25,11 +25,11 @@ class Goal:
 
     @property
     def text(self) -> str:
-        return f"{self.figure:,.3g} {self.unit}".strip()
+        return f"{number(self.figure)} {self.unit}".strip()
 
     @property
     def limit_text(self) -> str:
-        return f"{'≤' if self.is_most else '≥'} {self.limit:,.3g} {self.unit}".strip()
+        return f"{'≤' if self.is_most else '≥'} {number(self.limit)} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Row:
     @property
     def is_reached(self) -> bool:
         return all(goal.is_reached for goal in self.goals)
+
+
+def number(figure: float) -> str:
+    """Three digits that count, or all before the point: 0.279, 4.5, 1,481."""
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
 def ratio(figure: float, limit: float) -> Goal:

@@ -28,6 +28,7 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
 
 export const setup = [
   lineNumbers(),
@@ -66,4 +67,4 @@ export function languageOf(path) {
   return BY_ENDING[path.split(".").pop().toLowerCase()]?.() ?? [];
 }
 
-export { Compartment, EditorState, EditorView, HighlightStyle, indentUnit, indentWithTab, keymap, syntaxHighlighting };
+export { Compartment, EditorState, EditorView, HighlightStyle, indentUnit, indentWithTab, keymap, syntaxHighlighting, tags };

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pioche.accounts.callers import Callers
@@ -14,6 +15,7 @@ from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
 from pioche.git.store import GitStore
+from pioche.http import openapi
 from pioche.http.addresses import Addresses
 from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
@@ -165,6 +167,7 @@ def build_hub(config: Config) -> Hub:
         xet=xet,
         addresses=Addresses(config),
         buffers=(last_used, sessions_used, downloads, metrics.TALLY),
+        describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
             config.data_dir / "cache" / "render",

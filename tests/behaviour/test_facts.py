@@ -65,7 +65,9 @@ def test_commits_add_up_to_what_the_files_say(core: Core, ada: Caller, repo: Rep
     steps: list[dict[str, Any]] = [
         {"files": {"notes.py": b"1"}},
         {"files": {"config.json": CONFIG, "model.safetensors": b"no header"}},
-        {"files": {"README.md": CARD, "a/model.onnx": b"1", "b/model.onnx": b"2"}},
+        {"files": {"README.md": CARD, "a/model.onnx": b"1", "b/model.onnx": b"2", "b.safetensors": b"1"}},
+        {"files": {"a.safetensors": b"1", "adapter_config.json": b"{}", ".eval_results/z.yaml": b"[]"}},
+        {"delete": ["a.safetensors", "adapter_config.json", "b.safetensors"]},
         {"delete": ["a/"]},
         {"files": {".eval_results/mmlu.yaml": b"- dataset: {id: a/b, task_id: c}\n  value: 1.5\n"}},
         {"delete": ["config.json"], "files": {"config.json2": b"{"}},
@@ -126,6 +128,13 @@ def test_a_space_says_how_it_runs(core: Core, ada: Caller) -> None:
     ]
     assert tags(repo) == ["x"]
     assert is_right(repo)
+    with repo.database.read() as connection:
+        assert (
+            connection.execute(sa.select(schema.repos.c.sdk).where(schema.repos.c.id == repo.id)).scalar() == "docker"
+        )
+    core.commit(repo, ada, {"README.md": b"---\nsdk: nonsense\n---\n"})
+    assert telling.get_sync(repo).read()["space"]["sdk"] == "docker"
+    assert is_right(repo)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +190,27 @@ def test_a_repo_of_an_earlier_version_is_looked_at_whole(core: Core, ada: Caller
     assert whole.derive(repo)
     assert "onnx" in tags(repo)
     assert is_right(repo)
+
+
+def test_more_files_than_one_can_keep_track_of(core: Core, ada: Caller, repo: Repo) -> None:
+    """A collection of thousands of weights or results must not make every commit slow: none is read then."""
+    result = b"- dataset: {id: a/b, task_id: c}\n  value: 1\n"
+    many = {f"{number}.safetensors": b"x" for number in range(1001)}
+    core.commit(repo, ada, many | {f".eval_results/{number}.yaml": result for number in range(101)})
+    assert is_right(repo)
+    assert "evalResults" not in telling.get_sync(repo).read()
+    assert waiting(repo) == set()
+    core.commit(repo, ada, delete=["7.safetensors", ".eval_results/7.yaml"])
+    assert waiting(repo) == {records.DERIVE}
+    assert whole.derive(repo)
+    assert is_right(repo)
+    assert len(telling.get_sync(repo).read()["evalResults"]) == 100
+    assert waiting(repo) == {records.DERIVE, records.READ_HEADERS}
+
+
+def waiting(repo: Repo) -> set[str]:
+    with repo.database.read() as connection:
+        return set(connection.execute(sa.select(schema.jobs.c.kind)).scalars())
 
 
 def test_a_copy_has_the_facts_of_its_source(core: Core, ada: Caller, repo: Repo) -> None:

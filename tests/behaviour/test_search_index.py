@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from pioche.accounts.callers import Caller
-from pioche.db.engine import Database
 from pioche.errors import BadRequest, Unavailable
+from pioche.git.store import GitStore
 from pioche.names import RepoType
 from pioche.repos.catalog import Settings
 from pioche.search import plain, remote, rows
 from pioche.search.following import Follower
 from pioche.search.index import Index
 from pioche.search.query import Query, Search, Sort
+from pioche.search.reading import Reader
 from pioche.search.remote import IndexSearch
 from pioche.search.service import Service
 from pioche.search.sql import SqlSearch
@@ -141,9 +142,10 @@ def test_an_event_of_a_transaction_that_commits_late_is_not_missed(core: Core, a
 class Running:
     """A service in a thread of its own."""
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, core: Core, path: Path) -> None:
+        database, folder = core.hub.database, core.hub.config.data_dir
         self._loop = asyncio.new_event_loop()
-        self._service = Service(database, path)
+        self._service = Service(database, path, Reader(database, GitStore(folder / "git"), folder / "cache"))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -165,7 +167,7 @@ class Running:
 @pytest.fixture
 def socket(core: Core, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "search.sock"
-    running = Running(core.hub.database, path)
+    running = Running(core, path)
     yield path
     running.stop()
 
@@ -219,9 +221,48 @@ def test_a_process_that_died_is_asked_again_once_it_is_back(
     path = tmp_path / "search.sock"
     asked = search(path)
     for _ in range(2):
-        running = Running(core.hub.database, path)
+        running = Running(core, path)
         try:
             assert asked.find(Caller.nobody(), Query(type=MODEL)).total == 1
         finally:
             running.stop()
         assert asked.find(Caller.nobody(), Query(type=MODEL)).total == 1
+
+
+def test_cards_are_found_by_their_words_and_shown_with_a_snippet(
+    core: Core, ada: Caller, socket: Path, search: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob, asked = core.user("bob"), search(socket)
+    assert isinstance(asked, IndexSearch)
+    monkeypatch.setattr(remote, "_SMALL_HUB", 0)  # no answer but the index's
+
+    def found(caller: Caller, text: str, **more: object) -> list[int]:
+        try:
+            return asked.find(caller, Query(type=MODEL, text=text, **more)).ids  # type: ignore[arg-type]
+        except Unavailable:
+            return [-1]
+
+    public, secret = core.repo(ada, "ada/rulings"), core.repo(ada, "ada/secret", private=True)
+    core.commit(public, ada, {"README.md": "---\nlicense: mit\n---\nRésumés de décisions *juridiques*.".encode()})
+    core.commit(secret, ada, {"README.md": b"Juridique aussi."})
+    until(lambda: found(ada, "juridique") and set(found(ada, "juridique")) == {public.id, secret.id})
+    assert found(bob, "decision juridique") == found(Caller.nobody(), "RÉSUMÉ") == [public.id]
+    assert found(bob, "jurdique") == []
+    assert found(bob, "jurdique", tolerant=True) == [public.id]
+    assert found(bob, "juridique", tags=(("license:mit",),)) == [public.id]
+    query = Query(type=MODEL, text="décision")
+    assert asked.snippets(bob, query, [public.id, secret.id]) == {
+        public.id: [("Résumés de ", False), ("décisions", True), (" juridiques.", False)]
+    }
+    core.hub.catalog.change(ada, public, Settings(private=True))
+    until(lambda: found(bob, "juridique") == [])
+    assert asked.snippets(bob, query, [public.id]) == {}
+    core.commit(secret, ada, {"README.md": b"Nothing more."})
+    until(lambda: found(ada, "juridique") == [public.id])
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)

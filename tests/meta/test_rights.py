@@ -147,9 +147,15 @@ def _batch(operation: str, ref: str = "refs/heads/main") -> dict[str, Any]:
     return {"operation": operation, "objects": [{"oid": "0" * 64, "size": 1}], "ref": {"name": ref}}
 
 
-def _form(needs: Action | None = None, *, statuses: tuple[int, ...]) -> Call:
+def _form(needs: Action | None = None, *, fresh: bool = False, statuses: tuple[int, ...]) -> Call:
     """A page's form without a field."""
-    return Call(needs, body=b"x=", headers={"content-type": "application/x-www-form-urlencoded"}, statuses=statuses)
+    return Call(
+        needs,
+        body=b"x=",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+        fresh=fresh,
+        statuses=statuses,
+    )
 
 
 # Routes about one repo that change something, or that need more than their address.
@@ -204,16 +210,17 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
     ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
     # Forms of pages: refused for what they say, once their rights are there.
-    ("POST", "/{repo:page}/branches"): [_form(statuses=(400,))],
-    ("GET", "/{repo:page}/delete/{rev}"): [Call(statuses=(400,))],
-    ("POST", "/{repo:page}/delete/{rev}"): [_form(statuses=(400,))],
-    ("POST", "/{repo:page}/new/{rev}"): [_form(statuses=(422,))],
-    ("POST", "/{repo:page}/new/{rev}/{path*}"): [_form(statuses=(422,))],
-    ("POST", "/{repo:page}/edit/{rev}/{path*}"): [_form(statuses=(422,))],
-    ("POST", "/{repo:page}/delete/{rev}/{path*}"): [_form(Action.WRITE, statuses=(303, 404))],
-    ("POST", "/{repo:page}/rename/{rev}/{path*}"): [_form(statuses=(422,))],
-    ("POST", "/{repo:page}/upload/{rev}"): [_form(statuses=(415,))],
-    ("POST", "/{repo:page}/upload/{rev}/{path*}"): [_form(statuses=(415,))],
+    ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
+    ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
+    ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
+    ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/new/{rev}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/new/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/edit/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/delete/{rev}/{path*}"): [_form(Action.WRITE, fresh=True, statuses=(303,))],
+    ("POST", "/{repo:web}/rename/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/upload/{rev}"): [_form(statuses=(415,))],
+    ("POST", "/{repo:web}/upload/{rev}/{path*}"): [_form(statuses=(415,))],
     ("GET", "/api/{repo:bucket}/events"): [
         Call(query="?cursor=x", statuses=(400,))
     ],  # otherwise it goes on for minutes

@@ -128,6 +128,8 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
         {"a.py": b"import os\n", "t.csv": b"a;b\n1;2\n", "r.md": b"# Hi <script>alert(1)</script>", "x.svg": b"<svg/>"},
         large={"z.zip": packed.getvalue(), "blob.bin": b"\0\1\2" * 99, "s.mp3": b"\0", "v.mp4": b"\0", "p.pdf": b"\0"},
     )
+    hub.commit(ada, repo, {"c.json": b'{"a": [1]}'})
+    assert "<details open>" in get(hub, f"/{repo}/blob/main/c.json?tree=1")
     views = {
         "a.py": 'id="L1"', "t.csv": "<bdi>2</bdi>", "x.svg": "data:image/svg+xml;base64,", "z.zip": "inside/a.txt",
         "blob.bin": "00 01 02", "s.mp3": "<audio", "v.mp4": "<video", "p.pdf": "Download it to read it",
@@ -400,3 +402,26 @@ def test_tokens_that_may_only_read_change_nothing(hub: LocalHub, ada: User, repo
     token = hub.token(ada, role=TokenRole.READ)
     for page in ("edit/main/a.txt", "delete/main/a.txt", "rename/main/a.txt", "upload/main", "branches"):
         assert hub.client.post(f"/{repo}/{page}", token=token, headers=FORM, body=b"target=branch").status == 403
+
+
+def test_f_csrf_forms_of_pages_carry_the_token_of_the_session(hub: LocalHub, ada: User, repo: str) -> None:
+    hub.commit(ada, repo, {"a.txt": b"1\n"})
+    secret, _ = hub.hub.directory.sessions.start(hub.hub.directory.get(ada.name), hours=1)
+    ours = {
+        "cookie": f"pioche_session_8000={secret}",
+        "origin": "http://localhost:8000",
+        "sec-fetch-site": "same-origin",
+    }
+    page = hub.client.get(f"/{repo}/delete/main/a.txt", headers=ours).text
+    token, *_ = re.findall(r'name="csrf" value="([^"]+)"', page)
+    refused = hub.client.post(f"/{repo}/delete/main/a.txt", headers=ours | FORM, body=b"target=branch")
+    assert refused.status == 403
+    sent = urlencode({"csrf": token, "target": "branch"}).encode()
+    assert hub.client.post(f"/{repo}/delete/main/a.txt", headers=ours | FORM, body=sent).status == 303
+    files = ours | {"content-type": "multipart/form-data; boundary=x"}
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    file = part % (b'file"; filename="b.txt', b"text")
+    assert hub.client.post(f"/{repo}/upload/main", headers=files, body=file + b"--x--\r\n").status == 403
+    body = part % (b"csrf", token.encode()) + file + b"--x--\r\n"
+    assert hub.client.post(f"/{repo}/upload/main", headers=files, body=body).status == 303
+    assert content(hub, repo, "b.txt") == b"text"

@@ -46,6 +46,17 @@ def test_g4_keys_lead_to_search_and_lists_and_are_off_while_typing(visit: Visits
     expect(page.locator("#site-search")).to_have_value("g m")
 
 
+def test_g4_the_list_of_keys_opens_closes_and_switches_them_off(visit: Visits) -> None:
+    page = visit("/")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.locator("#keys-on").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.locator("#site-search")).not_to_be_focused()
+
+
 def test_g4_the_first_stop_of_the_tab_key_skips_to_the_content(visit: Visits) -> None:
     page = visit("/")
     page.keyboard.press("Tab")

@@ -78,4 +78,4 @@ class Visits:
     def close(self) -> None:
         for context in self._contexts:
             context.close()
-        assert self.guard.faults == []
+        assert not self.guard.faults, "\n".join(self.guard.faults)

@@ -194,6 +194,7 @@ facts = Table(  # what was read out of a repo's card and files, at the tip of it
     Column("pipeline_tag", Text),
     Column("library_name", Text),
     Column("parameters", BigInteger),  # how many, in all
+    Column("rows", BigInteger),  # of a dataset, as its card counts them
     Column("completeness", Integer),  # of the card, 0 to 100 (docs/reference/ranking.md)
     Column("summary", Text),  # the first sentences, as plain text
     Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...

@@ -1,6 +1,8 @@
 """The services that handlers may call, in one frozen record that `pioche.app` fills."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
@@ -43,6 +45,8 @@ class Hub:
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    describe: Callable[[str], dict[str, Any]]
+    """The OpenAPI document of the hub at an address (`http.openapi`)."""
     renderer: Renderer
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""

@@ -6,6 +6,7 @@ A refusal at any step is rendered by the route's protocol. What is not a HubErro
 the request's id and answered 500 without a detail.
 """
 
+import contextlib
 import itertools
 import re
 import secrets
@@ -117,6 +118,8 @@ class Kernel:
         except _Redirected as redirected:
             return redirected.match, redirected.response
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
+            if match is None:
+                await _recognise(request)
             # Not by a variable, which would tie the error to this frame: the connection stays open until that is collected.
             return match, self._refuse(request, match, self._refusal(request, error))
 
@@ -229,6 +232,13 @@ class Kernel:
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _recognise(request: Request) -> None:
+    """Where no route matches, the page that says so still knows who reads it."""
+    if request.summary.has_session and request.method in ("GET", "HEAD"):
+        with contextlib.suppress(HubError):
+            await browsers.identify(request)
 
 
 def _caused(failure: Failure, error: Exception) -> Failure:

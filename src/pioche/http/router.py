@@ -12,7 +12,7 @@ import msgspec
 
 from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
-from pioche.names import VERSIONED, RepoId, RepoType
+from pioche.names import RESERVED, VERSIONED, RepoId, RepoType
 
 _REMEMBERED_MAX = 4096
 _REMEMBERED_CHARACTERS_MAX = 256
@@ -41,6 +41,8 @@ class _Leaf:
     is_git: bool
     is_legacy: bool
     """For ids without a namespace."""
+    is_model_page: bool
+    """Begins with a namespace, which no reserved word can be: `/api/absent` is nobody's page."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,8 @@ class Router:
             raise ValueError(f"{route.method} {route.pattern} is in the tables twice")
         is_git = "{repo:git}" in route.pattern
         is_legacy = repo_type is not None and span[1] - span[0] == 1
-        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git, is_legacy)
+        is_model_page = "{repo:page}" in route.pattern and repo_type is RepoType.MODEL
+        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git, is_legacy, is_model_page)
 
 
 _Found = tuple[_Leaf, int, tuple[str, ...]]
@@ -143,6 +146,8 @@ class _Search:
         leaf = leaves.get(self.method) or (leaves.get("GET") if self.method == "HEAD" else None)
         if leaf is None:
             self.allowed.update(leaves)
+            return False
+        if leaf.is_model_page and self.segments[leaf.repo_span[0]] in RESERVED:
             return False
         self.found.append((leaf, depth, values))
         return not leaf.is_legacy

@@ -7,6 +7,7 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from mdit_py_plugins.footnote import footnote_plugin
@@ -55,6 +56,7 @@ def _parser() -> MarkdownIt:
     parser.use(footnote_plugin).use(tasklists_plugin)
     maths.add_to(parser)
     callouts.add_to(parser)
+    parser.core.ruler.push("alignment", _align)
     parser.add_render_rule("text", _text)
     parser.add_render_rule("html_inline", _html_inline)
     return parser
@@ -63,6 +65,14 @@ def _parser() -> MarkdownIt:
 def _highlight(text: str, language: str, _: str) -> str:
     shown = highlighting.highlight_block(text, language) if len(text) <= _BLOCK_CHARACTERS_MAX else escape(text)
     return f'<pre class="md-code" tabindex="0"><code>{shown}</code></pre>'
+
+
+def _align(state: StateCore) -> None:
+    """The library aligns cells by `style`, which no policy lets through."""
+    for token in state.tokens:
+        style = token.attrs.pop("style", None) if token.type in ("th_open", "td_open") else None
+        if isinstance(style, str):
+            token.attrs["align"] = style.removeprefix("text-align:")
 
 
 def _text(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

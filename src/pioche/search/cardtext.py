@@ -10,7 +10,8 @@ _CODE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 _HTML = re.compile(r"<!--.*?-->|<(?:script|style)\b.*?</(?:script|style)>|</?[A-Za-z][^<>]{0,500}>", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^()\n]{0,500}\)")
 _LINK = re.compile(r"\[([^\]\n]{0,300})\]\([^()\n]{0,500}\)")
-_MARKS = re.compile(r"[*_`~#>|]+|^\s*[-+]\s+|https?://\S+", re.MULTILINE)
+_EMPHASIS = re.compile(r"[*`~]+|\b__?(?=\w)|(?<=\w)__?\b")
+_MARKS = re.compile(r"^\s*(?:#+|>+|[-+]\s)|\||https?://\S+", re.MULTILINE)
 _BLANKS = re.compile(r"\s+")
 
 
@@ -22,5 +23,5 @@ def of_readme(readme: bytes) -> str:
     text = _HTML.sub(" ", text)
     text = _IMAGE.sub(r"\1", text)
     text = _LINK.sub(r"\1", text)
-    text = _MARKS.sub(" ", text)
+    text = _MARKS.sub(" ", _EMPHASIS.sub("", text))
     return _BLANKS.sub(" ", text).strip()[:TEXT_LETTERS_MAX]

@@ -1,19 +1,18 @@
 """The tags of one type of repo: who has which, and how often each occurs among some of them."""
 
-from array import array
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from pioche.names import RepoType
 from pioche.search.facets import facet_of
-from pioche.search.postings import Ids, Postings, ids_of
+from pioche.search.postings import Postings
 from pioche.search.query import Facets, fold_tag
 
-_FEW = 30_000
-"""Of so many repos the tags are fetched and counted; of more, it is counted how many have each of the frequent tags."""
+_FEW, _SHARE = 30_000, 6
+"""Of so many repos, or of a sixth of all, the tags are fetched and counted; of more, it is counted how many have each of the
+frequent tags: the more of them, the sooner it is known which are the most frequent."""
 _UNRANKED_MAX = 5_000
 
 Counts = Iterable[tuple[int, int]]
@@ -25,12 +24,7 @@ class TagCounts:
 
     def __init__(self, repo_type: RepoType) -> None:
         self._type = repo_type
-        self._postings = Postings()
-        self._repos = array("I")
-        self._ends = array("I")
-        self._flat = array("I")
-        self._changed: dict[int, list[int]] = {}
-        self._touched = BitMap()
+        self._postings = Postings(forward=True)
         self._spellings: dict[str, list[int]] = {}
         self._facets: list[str] = []
         self._ranked: dict[str, list[tuple[int, int]]] = {}
@@ -41,9 +35,7 @@ class TagCounts:
 
     def put(self, repo_id: int, tags: Iterable[str]) -> None:
         """Ids ascend."""
-        self._flat.extend(self._postings.put(repo_id, tags))
-        self._repos.append(repo_id)
-        self._ends.append(len(self._flat))
+        self._postings.put(repo_id, tags)
 
     def seal(self) -> None:
         self._postings.seal()
@@ -82,7 +74,8 @@ class TagCounts:
 
     def facets(self, among: BitMap, each: int) -> Facets:
         """Of each facet the `each` most frequent tags of the repos, with their counts; equal ones by name."""
-        counts = self._fetched(among) if len(among) <= _FEW else self._intersected(among, each)
+        few = max(_FEW, self._postings.repo_count // _SHARE) if _FEW else 0
+        counts = self._fetched(among) if len(among) <= few else self._intersected(among, each)
         terms, found = self._postings.terms, dict[str, list[tuple[str, int]]]()
         by_facet = dict[str, list[tuple[int, int]]]()
         for number, count in counts:
@@ -96,27 +89,9 @@ class TagCounts:
         return found
 
     def _fetched(self, among: BitMap) -> Counts:
-        counts = np.bincount(self._numbers_of(ids_of(among - self._touched)), minlength=len(self._facets))
-        for one in among & self._touched:
-            for number in self._changed[one]:
-                counts[number] += 1
+        counts = np.bincount(self._postings.numbers_of_all(among), minlength=len(self._facets))
         numbers = np.flatnonzero(counts)
         return zip(numbers.tolist(), counts[numbers].tolist(), strict=True)
-
-    def _numbers_of(self, ids: Ids) -> NDArray[np.int64]:
-        """The tags' numbers of all repos, in a row."""
-        if not len(ids) or not len(self._repos):
-            return np.zeros(0, dtype=np.int64)
-        places = np.searchsorted(np.frombuffer(self._repos, dtype=np.uint32), ids)
-        ends = np.frombuffer(self._ends, dtype=np.uint32).astype(np.int64)
-        end = ends[places]
-        lengths = end - np.where(places > 0, ends[places - 1], 0)
-        if not lengths.sum():
-            return np.zeros(0, dtype=np.int64)
-        into = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        flat = np.frombuffer(self._flat, dtype=np.uint32)
-        numbers: NDArray[np.int64] = flat[np.repeat(end - lengths, lengths) + into].astype(np.int64)
-        return numbers
 
     def _intersected(self, among: BitMap, each: int) -> Iterator[tuple[int, int]]:
         """All tags that may be among the `each` first of their facet: a tag is never more frequent here than in all."""
@@ -143,21 +118,9 @@ class TagCounts:
 
     def replace(self, repo_id: int, tags: Iterable[str]) -> None:
         """The repo has these tags now; none: it is gone."""
-        before = self._changed.get(repo_id)
-        if before is None:
-            before = self._base(repo_id)
-        self._postings.discard(repo_id, before)
-        self._changed[repo_id] = self._postings.add(repo_id, tags)
-        self._touched.add(repo_id)
+        self._postings.replace(repo_id, tags)
         self._unranked += 1
         if len(self._postings.terms) > len(self._facets):
             self._describe()
         if self._unranked > _UNRANKED_MAX:
             self.rank()
-
-    def _base(self, repo_id: int) -> list[int]:
-        repos = np.frombuffer(self._repos, dtype=np.uint32) if len(self._repos) else np.zeros(0, dtype=np.uint32)
-        at = int(np.searchsorted(repos, repo_id))
-        if at >= len(repos) or repos[at] != repo_id:
-            return []
-        return list(self._flat[self._ends[at - 1] if at else 0 : self._ends[at]])

@@ -4,6 +4,7 @@ For one thread. `put` ... and `seal` fill it; then `replace` keeps it true, one 
 what it was told. Row ids are the numbers of the bitmaps, so that places in an order mean the same here and in SQL.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from pyroaring import BitMap
 
 from pioche.names import RepoType
 from pioche.search import orders
+from pioche.search.buckets import Buckets
 from pioche.search.counting import TagCounts
 from pioche.search.naming import Names
 from pioche.search.orders import Order
@@ -23,10 +25,10 @@ from pioche.search.query import (
     Found,
     Position,
     Query,
-    Range,
     Sort,
     decode_cursor,
     encode_cursor,
+    fold,
     fold_tag,
 )
 
@@ -34,7 +36,10 @@ TYPES = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
 _OPEN = {Sort.PARAMETERS, Sort.ROWS}
 """Numbers that are not known of every repo: those come last in both directions."""
 _SORTS = (Sort.TRENDING, Sort.DOWNLOADS, Sort.LIKES, Sort.CREATED, Sort.MODIFIED, Sort.PARAMETERS, Sort.ROWS)
-_RANGES_MAX = 64
+_OWNED = {Sort.PARAMETERS: RepoType.MODEL, Sort.ROWS: RepoType.DATASET}
+"""Numbers that one type has."""
+_KINDS = {repo_type: number for number, repo_type in enumerate(TYPES, start=1)}
+_PRIVATE, _GATED = 1, 2
 _CLASS_SHIFT = 48
 _TRENDING_MAX = 2**_CLASS_SHIFT - 1
 
@@ -64,10 +69,13 @@ class Index:
         self._namespaces: NDArray[np.int64] = np.zeros(capacity + 1, dtype=np.int64)
         self._keys = {sort: np.full(capacity + 1, UNKNOWN, dtype=np.int64) for sort in _SORTS}
         self._names = Names()
-        self._links = Postings()
-        self._links_of: dict[int, list[int]] = {}
+        self._links = Postings(forward=True)
+        self._put_ids = array("I")
+        self._put_kinds, self._put_guards = array("b"), array("b")
+        self._put_namespaces = array("q")
+        self._put_numbers = {sort: array("q") for sort in _SORTS}
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
-        self._ranges: dict[Range, BitMap] = {}
+        self._parameters = Buckets()
         self.version = 0
         """Another one after each change of what is found: not of numbers alone."""
         self.withdrawn = 0
@@ -77,25 +85,45 @@ class Index:
 
     def put(self, row: Row) -> None:
         """Before `seal`; ids ascend."""
-        self._reserve(row.id)
-        self._admit(row)
+        self._put_ids.append(row.id)
+        self._put_kinds.append(_KINDS[row.type])
+        self._put_guards.append((_PRIVATE if row.private else 0) | (_GATED if row.gated else 0))
+        self._put_namespaces.append(row.namespace_id)
+        for column, number in zip(self._put_numbers.values(), _numbers(row), strict=True):
+            column.append(number)
         name = fold_tag(row.full_name)
         self._names.put(row.id, name)
-        self._links_of[row.id] = self._links.put(row.id, _links(row, name))
+        self._links.put(row.id, _links(row, name))
         self._tags[row.type].put(row.id, row.tags)
 
     def seal(self) -> None:
+        ids = np.array(self._put_ids, dtype=np.uint32)
+        if len(ids):
+            self._reserve(int(ids[-1]))
+        self._kinds[ids] = np.array(self._put_kinds, dtype=np.int8)
+        self._namespaces[ids] = np.array(self._put_namespaces, dtype=np.int64)
+        for sort, numbers in self._put_numbers.items():
+            self._keys[sort][ids] = np.array(numbers, dtype=np.int64)
+        self._parameters.fill(ids, self._keys[Sort.PARAMETERS])
+        guards = np.array(self._put_guards, dtype=np.int8)
+        for repo_type, group in self._types.items():
+            mine = self._kinds[ids] == _KINDS[repo_type]
+            self._seal_type(repo_type, group, ids[mine], guards[mine])
+        self._put_ids, self._put_kinds, self._put_guards = array("I"), array("b"), array("b")
+        self._put_namespaces, self._put_numbers = array("q"), {}
         self._names.seal()
         self._links.seal()
         for tags in self._tags.values():
             tags.seal()
-        for repo_type, group in self._types.items():
-            ids = ids_of(group.every)
-            for sort in _SORTS:
-                if sort is Sort.ROWS and repo_type is not RepoType.DATASET:
-                    continue
-                if sort is Sort.PARAMETERS and repo_type is not RepoType.MODEL:
-                    continue
+
+    def _seal_type(self, repo_type: RepoType, group: Types, ids: Ids, guards: NDArray[np.int8]) -> None:
+        group.every = bitmap_of(ids)
+        group.public = bitmap_of(ids[(guards & _PRIVATE) == 0])
+        group.gated = bitmap_of(ids[(guards & _GATED) != 0])
+        for one in ids[(guards & _PRIVATE) != 0].tolist():
+            group.private.setdefault(int(self._namespaces[one]), BitMap()).add(one)
+        for sort in _SORTS:
+            if _OWNED.get(sort, repo_type) is repo_type:
                 for ascending in (False, True) if sort in _OPEN else (False,):
                     group.orders[sort, ascending] = Order(ids, self._keys[sort], unknown_last=ascending)
 
@@ -114,13 +142,16 @@ class Index:
 
     def _admit(self, row: Row) -> None:
         group = self._types[row.type]
-        self._kinds[row.id] = TYPES.index(row.type) + 1
+        self._kinds[row.id] = _KINDS[row.type]
         self._namespaces[row.id] = row.namespace_id
         group.every.add(row.id)
         (group.private.setdefault(row.namespace_id, BitMap()) if row.private else group.public).add(row.id)
         if row.gated:
             group.gated.add(row.id)
-        for sort, number in _numbers(row).items():
+        self._write_numbers(row)
+
+    def _write_numbers(self, row: Row) -> None:
+        for sort, number in zip(_SORTS, _numbers(row), strict=True):
             self._keys[sort][row.id] = number
 
     # --- changing ---
@@ -137,14 +168,15 @@ class Index:
                 return
             self._names.replace(repo_id, None)
             self._tags[known].replace(repo_id, ())
-            self._change_links(repo_id, ())
+            self._links.replace(repo_id, ())
+            self._parameters.change(repo_id, before[Sort.PARAMETERS], UNKNOWN)
             is_hidden = True
         else:
             self._admit(row)
             name = fold_tag(row.full_name)
             self._names.replace(repo_id, name)
             self._tags[row.type].replace(repo_id, row.tags)
-            self._change_links(repo_id, _links(row, name))
+            self._links.replace(repo_id, _links(row, name))
             self._note_numbers(row, before)
             is_hidden = is_hidden and row.private
         self.version += 1
@@ -155,8 +187,7 @@ class Index:
         if not self._knows(row.id):
             return
         before = {sort: int(column[row.id]) for sort, column in self._keys.items()}
-        for sort, number in _numbers(row).items():
-            self._keys[sort][row.id] = number
+        self._write_numbers(row)
         self._note_numbers(row, before)
 
     def _knows(self, repo_id: int) -> bool:
@@ -176,19 +207,13 @@ class Index:
             private.discard(repo_id)
         return was_public
 
-    def _change_links(self, repo_id: int, links: Iterable[str]) -> None:
-        self._links.discard(repo_id, self._links_of.pop(repo_id, ()))
-        if found := self._links.add(repo_id, links):
-            self._links_of[repo_id] = found
-
     def _note_numbers(self, row: Row, before: dict[Sort, int]) -> None:
         for (sort, _), order in self._types[row.type].orders.items():
             old, new = before.get(sort), int(self._keys[sort][row.id])
             if old is None or old != new:
                 order.changed(row.id, new if old is None else old)
-        for limits, repos in self._ranges.items():
-            known = int(self._keys[Sort.PARAMETERS][row.id])
-            (repos.add if known != UNKNOWN and known in limits else repos.discard)(row.id)
+        was = before.get(Sort.PARAMETERS, UNKNOWN)
+        self._parameters.change(row.id, was, int(self._keys[Sort.PARAMETERS][row.id]))
 
     # --- orders that are made anew beside the work ---
 
@@ -221,6 +246,16 @@ class Index:
         has_more = len(ids) > query.offset + query.limit
         cursor = encode_cursor(query, Position(keys(page[-1]), page[-1])) if has_more else None
         return Found(page, total, cursor, corrected and bool(answers))
+
+    def visible(self, scope: Scope, repo_ids: Iterable[int]) -> list[int]:
+        """Those of the repos that the scope shows."""
+        return [one for one in repo_ids if any(self._shows(group, scope, one) for group in self._types.values())]
+
+    @staticmethod
+    def _shows(group: Types, scope: Scope, repo_id: int) -> bool:
+        if repo_id in group.public or (scope.everything and repo_id in group.every):
+            return True
+        return any(repo_id in group.private.get(namespace, ()) for namespace in scope.namespaces)
 
     def facets(self, scope: Scope, query: Query, text: BitMap | None = None, *, each: int = 100) -> Facets:
         """As `Search.facets`."""
@@ -262,7 +297,7 @@ class Index:
 
     def _classes(self, answers: BitMap, query: Query) -> list[BitMap]:
         """A partition of the answers by how well the words fit, the worst first."""
-        words = query.words or tuple(word for word in query.text.casefold().split() if len(query.text) < 200)
+        words = query.words or tuple(word for word in fold(query.text).split() if len(query.text) < 200)
         if not words:
             return [answers]
         inside, starting = [answers], [answers]
@@ -271,12 +306,8 @@ class Index:
             starting.append(self._names.starting(word))
         within = BitMap.intersection(*inside)
         begins = BitMap.intersection(*starting)
-        whole = BitMap(one for one in _first_ids(begins, 20_000) if self._is_called(one, words))
+        whole = begins & BitMap(self._names.called(words))
         return [answers - within, within - begins, begins - whole, whole]
-
-    def _is_called(self, repo_id: int, words: tuple[str, ...]) -> bool:
-        name = self._names.name(repo_id) or ""
-        return name in words or name.partition("/")[2] == "-".join(words)
 
     def _answers(self, scope: Scope, query: Query, text: BitMap | None, *, near: bool = False) -> BitMap:
         """What every condition holds for and the scope shows."""
@@ -302,7 +333,7 @@ class Index:
         if query.pipeline_tag is not None:
             yield self._links.of(_TASK + query.pipeline_tag)
         if query.parameters is not None:
-            yield self._in_range(query.parameters)
+            yield self._parameters.within(query.parameters, self._keys[Sort.PARAMETERS])
         if query.gated is not None:
             yield group.gated if query.gated else group.every - group.gated
         yield from self._linked(group, query)
@@ -321,19 +352,6 @@ class Index:
         if query.linked:
             yield self._links.of(_LINKED)
 
-    def _in_range(self, limits: Range) -> BitMap:
-        found = self._ranges.get(limits)
-        if found is None:
-            column = self._keys[Sort.PARAMETERS]
-            least = max(0, limits.least or 0)
-            fits = column >= least
-            if limits.most is not None:
-                fits &= column <= limits.most
-            if len(self._ranges) >= _RANGES_MAX:
-                self._ranges.pop(next(iter(self._ranges)))
-            found = self._ranges[limits] = bitmap_of(np.flatnonzero(fits).astype(np.uint32))
-        return found
-
 
 def _within(group: BitMap, wanted: list[BitMap]) -> BitMap:
     """What is in the group and in all of `wanted`, of which the smallest is the first: its own to change."""
@@ -345,31 +363,22 @@ def _within(group: BitMap, wanted: list[BitMap]) -> BitMap:
     return found
 
 
-def _first_ids(bitmap: BitMap, most: int) -> list[int]:
-    return ids_of(bitmap)[:most].tolist()  # type: ignore[no-any-return]
-
-
 def _links(row: Row, name: str) -> list[str]:
     """Terms for what is neither a tag nor a word of the name."""
-    found = [_OWNER + name.partition("/")[0]]
+    found = [_OWNER + name[: name.index("/")]]
     if row.pipeline_tag is not None:
         found.append(_TASK + fold_tag(row.pipeline_tag))
     if row.providers:
-        found += [_PROVIDER, *(_PROVIDER + fold_tag(provider) for provider in row.providers)]
-    found += [_MODEL + fold_tag(model) for model in row.models]
-    found += [_DATASET + fold_tag(dataset) for dataset in row.datasets]
+        found += [_PROVIDER, *{_PROVIDER + fold_tag(provider) for provider in row.providers}]
     if row.models or row.datasets:
         found.append(_LINKED)
-    return list(dict.fromkeys(found))
+        found += {_MODEL + fold_tag(model) for model in row.models}
+        found += {_DATASET + fold_tag(dataset) for dataset in row.datasets}
+    return found
 
 
-def _numbers(row: Row) -> dict[Sort, int]:
-    return {
-        Sort.TRENDING: row.trending,
-        Sort.DOWNLOADS: row.downloads,
-        Sort.LIKES: row.likes,
-        Sort.CREATED: row.created_at,
-        Sort.MODIFIED: row.updated_at,
-        Sort.PARAMETERS: UNKNOWN if row.parameters is None else row.parameters,
-        Sort.ROWS: UNKNOWN if row.rows is None else row.rows,
-    }
+def _numbers(row: Row) -> tuple[int, ...]:
+    """In the order of `_SORTS`."""
+    parameters = UNKNOWN if row.parameters is None else row.parameters
+    rows = UNKNOWN if row.rows is None else row.rows
+    return row.trending, row.downloads, row.likes, row.created_at, row.updated_at, parameters, rows

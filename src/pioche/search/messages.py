@@ -14,13 +14,17 @@ MESSAGE_BYTES_MAX = 64 * 2**20
 
 
 class Ask(msgspec.Struct, array_like=True):
-    """`what`: find | facets | cards | status. What the caller may see was looked up by who asks."""
+    """`what`: find | facets | snippets. What the caller may see was looked up by who asks.
+
+    `each` is of facets, `ids` (rows) are of snippets.
+    """
 
     what: str
+    query: Query
     everything: bool = False
     namespaces: tuple[int, ...] = ()
-    query: Query | None = None
     each: int = 0
+    ids: tuple[int, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -28,8 +32,8 @@ class Ask(msgspec.Struct, array_like=True):
 
 
 class Reply(msgspec.Struct, array_like=True):
-    """`kind`: found | facets | hits | status; or a refusal: bad (the caller's fault, `value` says why), busy (the index is
-    being built, `value` says how far it is)."""
+    """`kind`: found | facets | snippets; or a refusal: bad (the caller's fault, `value` says why), failed (ours), busy (the
+    index is being built, `value` says how far it is, in percent)."""
 
     kind: str
     value: Any = None

@@ -5,8 +5,10 @@ separators itself, in the repos whose pieces fit, name by name.
 """
 
 import re
+import zlib
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +18,20 @@ from pioche.search.postings import Postings, ids_of
 from pioche.search.spelling import Dictionary
 
 _SEPARATORS = re.compile(r"[-_./]")
+_BLANKED = str.maketrans("-_./", "    ")
 _REMEMBERED = 200
 _APPENDED_MAX = 2000
+_JOINED = 20_000
 _HITS_MAX = 500
 
 
 def pieces(name: str) -> list[str]:
-    """What stands between the separators, each once."""
-    return list(dict.fromkeys(piece for piece in _SEPARATORS.split(name) if piece))
+    """What stands between the separators, in a row."""
+    return name.translate(_BLANKED).split()
+
+
+def _digest(name: str) -> int:
+    return zlib.crc32(name.encode())
 
 
 class Names:
@@ -31,7 +39,13 @@ class Names:
 
     def __init__(self) -> None:
         self._pieces = Postings()
-        self._texts: list[str | None] = []
+        self._put_names: list[str] = []
+        self._put_parts: list[str] = []
+        self._put_ids = array("I")
+        self._put_ends = array("Q")
+        self._put_size = 0
+        self._put_digests = array("I")
+        self._digests: NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
         self._text = ""
         self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self._changed: dict[int, str | None] = {}
@@ -45,20 +59,34 @@ class Names:
 
     def put(self, repo_id: int, name: str) -> None:
         """Lower-case `namespace/name`; ids ascend."""
-        texts = self._texts
-        if repo_id > len(texts):
-            texts.extend([None] * (repo_id - len(texts)))
-        texts.append(name)
+        self._put_ids.append(repo_id)
+        self._put_ends.append(self._put_size + len(name))
+        self._put_digests.append(_digest(name.partition("/")[2]))
+        self._put_size += len(name)
+        self._put_names.append(name)
+        if len(self._put_names) == _JOINED:
+            self._join()
         self._pieces.put(repo_id, pieces(name))
 
     def seal(self) -> None:
+        self._join()
         self._pieces.seal()
-        lengths = np.fromiter((len(text) if text else 0 for text in self._texts), np.int64, count=len(self._texts))
-        self._text = "".join(text for text in self._texts if text)
-        self._starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-        self.capacity = max(1, len(self._texts))
-        self._texts = []
+        self._text = "".join(self._put_parts)
+        ids = np.array(self._put_ids, dtype=np.int64)
+        self.capacity = int(ids[-1]) + 1 if len(ids) else 1
+        ends = np.zeros(self.capacity + 1, dtype=np.int64)
+        ends[ids + 1] = np.array(self._put_ends, dtype=np.int64)
+        self._starts = np.maximum.accumulate(ends)
+        self._digests = np.zeros(self.capacity, dtype=np.uint32)
+        self._digests[ids] = np.array(self._put_digests, dtype=np.uint32)
+        self._put_digests = array("I")
+        self._put_parts, self._put_ids, self._put_ends = [], array("I"), array("Q")
         self._gather()
+
+    def _join(self) -> None:
+        """Millions of short texts take twice the room of one long one."""
+        self._put_parts.append("".join(self._put_names))
+        self._put_names.clear()
 
     def _gather(self) -> None:
         """The vocabulary as one piece of bytes, and the dictionary that misspellings are looked up in."""
@@ -80,9 +108,7 @@ class Names:
         """The repos whose name has `word` somewhere. Not to be changed."""
         found = self._remembered.get(word)
         if found is None:
-            found = self._remembered[word] = self._look(word)
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            found = self._remember(word, self._look(word))
         else:
             self._remembered.move_to_end(word)
         return found
@@ -93,8 +119,36 @@ class Names:
         return self._pieces.union(self._dictionary.near(word), self.capacity)
 
     def starting(self, word: str) -> BitMap:
-        """The repos with a piece that begins with `word`, which has no separators."""
-        return self._with(lambda term: term.startswith(word), word)
+        """The repos with a piece that begins with `word`; all that have it, when it has separators itself."""
+        key = "^" + word  # no name has this letter
+        found = self._remembered.get(key)
+        if found is None:
+            if _SEPARATORS.search(word):
+                return self.containing(word)
+            found = self._remember(key, self._with(lambda term: term.startswith(word), word))
+        return found
+
+    def called(self, words: Sequence[str]) -> list[int]:
+        """The repos whose name after the namespace is the words with hyphens between them, or whose whole name is one."""
+        joined = "-".join(words)
+        found = self._with_name(joined)
+        for word in words:
+            namespace, slash, name = word.partition("/")
+            if namespace and slash:
+                found |= {one for one in self._with_name(name) if self.name(one) == word}
+        return sorted(found)
+
+    def _with_name(self, name: str) -> set[int]:
+        likely = np.flatnonzero(self._digests == _digest(name)).tolist()
+        found = {one for one in likely if one not in self._changed}
+        found |= {one for one, text in self._changed.items() if text}
+        return {one for one in found if (self.name(one) or "").partition("/")[2] == name}
+
+    def _remember(self, key: str, repos: BitMap) -> BitMap:
+        self._remembered[key] = repos
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return repos
 
     def _look(self, word: str) -> BitMap:
         parts = _SEPARATORS.split(word)
@@ -107,7 +161,16 @@ class Names:
         if last:
             likely.append(self._with(lambda term: term.startswith(last), last))
         among = BitMap.intersection(*likely) if likely else self._all()
-        return BitMap(one for one in ids_of(among).tolist() if word in (self.name(one) or ""))
+        return self._confirmed(among, word)
+
+    def _confirmed(self, among: BitMap, word: str) -> BitMap:
+        """Those whose name has the word, name by name."""
+        changed = [one for one in self._changed if one in among]
+        ids = ids_of(among - BitMap(changed)) if changed else ids_of(among)
+        starts, ends = self._starts[ids].tolist(), self._starts[ids.astype(np.int64) + 1].tolist()
+        find = self._text.find
+        found = [one for one, start, end in zip(ids.tolist(), starts, ends, strict=True) if find(word, start, end) >= 0]
+        return BitMap(found) | BitMap(one for one in changed if word in (self._changed[one] or ""))
 
     def _all(self) -> BitMap:
         every = BitMap(one for one, name in self._changed.items() if name)
@@ -153,8 +216,10 @@ class Names:
             self._pieces.add(repo_id, pieces(name))
         self._changed[repo_id] = name
         self.capacity = max(self.capacity, repo_id + 1)
+        parts = pieces(name) if name is not None else []
         for word, repos in self._remembered.items():
-            if name is not None and word in name:
+            is_start = word.startswith("^")
+            if any(part.startswith(word[1:]) for part in parts) if is_start else name is not None and word in name:
                 repos.add(repo_id)
             else:
                 repos.discard(repo_id)

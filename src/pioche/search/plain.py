@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from pioche.names import RepoType
 from pioche.search.facets import grouped
 from pioche.search.query import (
@@ -23,8 +25,7 @@ UNKNOWN = -1
 """Of a number that nobody knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is searched of a repo. Names and tags are as written; `trending` is the score in thousandths, times are Unix
     milliseconds."""
 

@@ -24,7 +24,7 @@ _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 def fold_tag(text: str) -> str:
     """Tags and names of repos are compared without case, of ASCII letters only: so does every database."""
-    return text.translate(_ASCII_LOWER)
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
 
 
 def fold(text: str) -> str:

@@ -6,6 +6,7 @@ one that would take minutes, and the question is refused with 503 instead. Nothi
 
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,10 @@ _NAMESPACES = Lookup(
 _LARGEST = Lookup("SELECT max(id) FROM repos")
 
 
+Snippets = dict[int, list[tuple[str, bool]]]
+"""By row id: the parts of a text, and which of them are what was looked for."""
+
+
 class NoIndex(Exception):
     """Nobody listens, or the index is being built."""
 
@@ -55,31 +60,40 @@ class IndexSearch:
         """See `query.Search`. Raises Unavailable while a large hub has no index."""
         try:
             return self._ask("find", caller, query, Found)
-        except NoIndex:
-            return self._instead().find(caller, query)
+        except NoIndex as reason:
+            return self._instead(reason).find(caller, query)
 
     def facets(self, caller: Caller, query: Query, *, each: int = 100) -> Facets:
         """As `find`."""
         try:
-            return self._ask("facets", caller, query, dict[str, list[tuple[str, int]]], each)
-        except NoIndex:
-            return self._instead().facets(caller, query, each=each)
+            return self._ask("facets", caller, query, dict[str, list[tuple[str, int]]], each=each)
+        except NoIndex as reason:
+            return self._instead(reason).facets(caller, query, each=each)
 
-    def _instead(self) -> Search:
+    def snippets(self, caller: Caller, query: Query, repo_ids: Sequence[int]) -> Snippets:
+        """Of those that the caller may see, the place in the card where the words of `query` are. Empty without the index."""
+        try:
+            return self._ask("snippets", caller, query, dict[int, list[tuple[str, bool]]], ids=tuple(repo_ids))
+        except NoIndex:
+            return {}
+
+    def _instead(self, reason: NoIndex) -> Search:
         row = self._database.fetch_one_sync(_LARGEST, {})
         if row is not None and (row[0] or 0) > _SMALL_HUB:
-            raise Unavailable("The search index is being built: try again in a moment")
+            raise Unavailable(f"The search index is being built{reason}: try again in a moment")
         return self._fallback
 
-    def _ask(self, what: str, caller: Caller, query: Query, kind: type[T], each: int = 0) -> T:
+    def _ask(
+        self, what: str, caller: Caller, query: Query, kind: type[T], *, each: int = 0, ids: tuple[int, ...] = ()
+    ) -> T:
         namespaces = () if caller.is_admin or caller.is_anonymous else self._namespaces(caller)
-        reply = self._exchange(framed(Ask(what, caller.is_admin, namespaces, query, each)))
+        reply = self._exchange(framed(Ask(what, query, caller.is_admin, namespaces, each, ids)))
         if reply.kind == "bad":
             raise BadRequest(str(reply.value))
         if reply.kind == "failed":
             raise Unavailable("The search index cannot answer: try again")
         if reply.kind == "busy":
-            raise NoIndex
+            raise NoIndex(f" ({reply.value} %)" if reply.value else "")
         return msgspec.convert(reply.value, kind)
 
     def _namespaces(self, caller: Caller) -> tuple[int, ...]:

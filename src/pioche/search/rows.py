@@ -64,29 +64,36 @@ _SEARCHED = (
 
 
 def _row(row: Any) -> Row:
-    repo_type = RepoType(row.type)
-    has_facts = row.facts_of is not None
-    card: dict[str, Any] = {} if has_facts and repo_type is not RepoType.SPACE else msgspec.json.decode(row.card)
-    tags = frozenset(tags_of(msgspec.json.decode(row.tags), row.sdk))
+    """A tuple of `_SEARCHED`: taken apart at once, since there are millions."""
+    repo_id, type_, full_name, namespace_id, private, gated, tags, sdk, card, *numbers, facts_of = row[:15]
+    pipeline_tag, parameters, summary = row[15:]
+    repo_type, has_facts = _TYPES[type_], facts_of is not None
+    told: dict[str, Any] = {} if has_facts and repo_type is not RepoType.SPACE else msgspec.json.decode(card)
+    downloads, likes, trending, created_at, updated_at = numbers
     return Row(
-        id=row.id,
+        id=repo_id,
         type=repo_type,
-        full_name=row.full_name,
-        namespace_id=row.namespace_id,
-        private=bool(row.private),
-        gated=row.gated,
-        tags=tags,
-        pipeline_tag=row.pipeline_tag if has_facts else _name(card.get("pipeline_tag")),
-        models=frozenset(_names(card.get("models"))),
-        datasets=frozenset(_names(card.get("datasets"))),
-        parameters=row.parameters,
-        downloads=row.downloads,
-        likes=row.likes,
-        trending=row.trending,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        summary=row.summary or "",
+        full_name=full_name,
+        namespace_id=namespace_id,
+        private=bool(private),
+        gated=gated,
+        tags=frozenset(tags_of(_tags.decode(tags), sdk)),
+        pipeline_tag=pipeline_tag if has_facts else _name(told.get("pipeline_tag")),
+        models=frozenset(_names(told.get("models"))) if told else _NO_NAMES,
+        datasets=frozenset(_names(told.get("datasets"))) if told else _NO_NAMES,
+        parameters=parameters,
+        downloads=downloads,
+        likes=likes,
+        trending=trending,
+        created_at=created_at,
+        updated_at=updated_at,
+        summary=summary or "",
     )
+
+
+_TYPES = {repo_type.value: repo_type for repo_type in RepoType}
+_NO_NAMES = frozenset[str]()
+_tags = msgspec.json.Decoder(list[str])
 
 
 def _name(value: object) -> str | None:

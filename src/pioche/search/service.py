@@ -8,21 +8,28 @@ import contextlib
 import struct
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
+
+from pyroaring import BitMap
 
 from pioche.db.engine import Database
 from pioche.errors import Failure, HubError
 from pioche.observe import log
 from pioche.search import orders
+from pioche.search.cards import Piece
 from pioche.search.following import Follower
 from pioche.search.index import Index
 from pioche.search.messages import LENGTH, MESSAGE_BYTES_MAX, Ask, Reply, ask_decoder, framed
-from pioche.search.query import Query, Sort
+from pioche.search.plain import Scope
+from pioche.search.query import Found, Sort
+from pioche.search.reading import Reader
 
 _PAUSE_SECONDS = 0.1
 _RETRY_SECONDS = 5.0
 _FACETS_KEPT = 400
 _FACETS_SECONDS = 2.0
+_TEXTS_KEPT = 64
 
 
 class Facets:
@@ -51,8 +58,10 @@ class Facets:
 class Service:
     """`run` serves until it is cancelled."""
 
-    def __init__(self, database: Database, socket: Path) -> None:
+    def __init__(self, database: Database, socket: Path, reader: Reader) -> None:
         self._database = database
+        self._reader = reader
+        self._texts = Texts(reader)
         self._socket = socket
         self._follower = Follower(database)
         self._index: Index | None = None
@@ -65,12 +74,14 @@ class Service:
             self._socket.unlink()
         server = await asyncio.start_unix_server(self._serve, self._socket)
         self._socket.chmod(0o600)
+        self._reader.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep())
                 await asyncio.get_running_loop().create_future()
         finally:
             server.close()
+            self._reader.stop()
             for writer in self._connections:
                 writer.close()
             with contextlib.suppress(FileNotFoundError):
@@ -114,7 +125,7 @@ class Service:
                 (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
                 if length > MESSAGE_BYTES_MAX:
                     return
-                writer.write(self._answer(await reader.readexactly(length)))
+                writer.write(await self._answer(ask_decoder.decode(await reader.readexactly(length))))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, struct.error):
             return  # whoever asked has left
@@ -122,38 +133,84 @@ class Service:
             self._connections.discard(writer)
             writer.close()
 
-    def _answer(self, message: bytes) -> bytes:
-        ask = ask_decoder.decode(message)
-        if self._index is None or ask.query is None:
-            return framed(Reply("busy", self._built))
+    async def _answer(self, ask: Ask) -> bytes:
+        if self._index is None:
+            return framed(Reply("busy", 0))
         try:
             # Exact at this moment where that costs nothing (SQLite); a moment late where it does.
             if self._database.is_sqlite:
                 self._follower.catch_up(self._index)
-            if ask.what == "facets":
-                return self._count(self._index, ask, ask.query)
-            return framed(Reply("found", self._index.find(ask.scope, ask.query)))
+            if ask.query.text and not self._reader.is_whole:
+                return framed(Reply("busy", round(100 * self._reader.progress.share)))
+            match ask.what:
+                case "facets":
+                    return await self._count(self._index, ask)
+                case "snippets":
+                    return framed(Reply("snippets", await self._snippets(self._index, ask)))
+                case _:
+                    return framed(Reply("found", await self._find(self._index, ask)))
         except Failure as error:
             log.fault("search failed", error)
             return framed(Reply("failed"))
         except HubError as error:
             return framed(Reply("bad", error.message))
 
-    def _count(self, index: Index, ask: Ask, query: Query) -> bytes:
-        asked = _without_page(query)
-        key = (ask.everything, ask.namespaces, ask.each, asked)
+    async def _find(self, index: Index, ask: Ask) -> Found:
+        text = await self._texts.matching(ask.scope, ask.query.text)
+        found = index.find(ask.scope, ask.query, text)
+        if found.total or text is None or not ask.query.tolerant:
+            return found
+        near = await self._texts.matching(ask.scope, ask.query.text, near=True)
+        found = index.find(ask.scope, ask.query, near)
+        return replace(found, corrected=found.total > 0)
+
+    async def _count(self, index: Index, ask: Ask) -> bytes:
+        query = replace(ask.query, sort=Sort.TRENDING, ascending=False, cursor=None, offset=0, limit=30)
+        key = (ask.everything, ask.namespaces, ask.each, query)
         answer = self._facets.find(index, key)
         if answer is None:
-            answer = framed(Reply("facets", index.facets(ask.scope, asked, each=ask.each)))
+            text = await self._texts.matching(ask.scope, query.text)
+            found = index.facets(ask.scope, query, text, each=ask.each)
+            if not found and text is not None and query.tolerant:
+                near = await self._texts.matching(ask.scope, query.text, near=True)
+                found = index.facets(ask.scope, query, near, each=ask.each)
+            answer = framed(Reply("facets", found))
             self._facets.keep(index, key, answer)
         return answer
 
+    async def _snippets(self, index: Index, ask: Ask) -> dict[int, list[Piece]]:
+        """Of the repos `ask.ids` that the scope shows."""
+        shown = index.visible(ask.scope, ask.ids)
+        words = ask.query.text or " ".join(ask.query.words)
+        return await asyncio.to_thread(self._texts.snippets, shown, words)
 
-def _without_page(query: Query) -> Query:
-    """Facets are the same on all pages."""
-    return Query(**{name: getattr(query, name) for name in _NOT_PAGES}, sort=Sort.TRENDING)
 
+class Texts:
+    """What the cards answer, remembered until the next change of any; in other threads, since it may take a while."""
 
-_NOT_PAGES = tuple(
-    name for name in Query.__dataclass_fields__ if name not in ("sort", "ascending", "cursor", "offset", "limit")
-)
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._kept: OrderedDict[tuple[object, ...], tuple[int, BitMap]] = OrderedDict()
+
+    async def matching(self, scope: Scope, text: str, *, near: bool = False) -> BitMap | None:
+        """None: nothing is asked of the cards."""
+        cards = self._reader.cards
+        if not text or cards is None:
+            return None
+        key = (scope, text, near)
+        known = self._kept.get(key)
+        if known is None or known[0] != self._reader.generation:
+            generation = self._reader.generation
+            found = await asyncio.to_thread(cards.matching, scope, text, near=near)
+            known = self._kept[key] = generation, found
+            if len(self._kept) > _TEXTS_KEPT:
+                self._kept.popitem(last=False)
+        return known[1]
+
+    def snippets(self, repo_ids: list[int], words: str) -> dict[int, list[Piece]]:
+        cards = self._reader.cards
+        if cards is None:
+            return {}
+        looked_for = cards.words(words)
+        texts = {repo_id: cards.text(repo_id) for repo_id in repo_ids}
+        return {repo_id: cards.snippet(text, looked_for) for repo_id, text in texts.items() if text}

@@ -88,6 +88,12 @@ async def static(request: Request) -> Response:
     return Response(200, headers, asset.content)
 
 
+async def favicon(request: Request) -> Response:
+    """GET /favicon.ico, which browsers ask for where no page names an icon."""
+    headers: Headers = [("Content-Type", "image/svg+xml"), ("Cache-Control", "public, max-age=86400")]
+    return Response(200, headers, load().by_name["icon.svg"].content)
+
+
 def _contents(folder: Traversable = _ROOT, prefix: str = "") -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         name = prefix + entry.name

@@ -21,11 +21,14 @@ from pioche.errors import BadRequest
 from pioche.http import cookies
 from pioche.http.messages import Headers, Request, Response
 from pioche.i18n import formats, languages, texts
-from pioche.web import assets
+from pioche.web import assets, vocabulary
 
 LANGUAGE_COOKIE: Final = "pioche-language"
 THEME_COOKIE: Final = "pioche-theme"
+VIEW_COOKIE: Final = "pioche-view"
 THEMES: Final = ("system", "light", "dark")
+VIEWS: Final = ("full", "compact")
+"""How much a list tells of each repo."""
 _YEAR_SECONDS = 365 * 86_400
 
 _LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
@@ -84,6 +87,7 @@ def _environment() -> Environment:
     for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
         made.filters[name] = getattr(formats, name)
     made.globals["asset"] = assets.url
+    made.globals["task_name"] = vocabulary.task
     return made
 
 
@@ -157,25 +161,31 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in THEMES else THEMES[0]
 
 
+def view_of(request: Request) -> str:
+    found = cookies.named(request, VIEW_COOKIE)
+    return found if found in VIEWS else VIEWS[0]
+
+
 def remember_choice(request: Request) -> Response | None:
-    """`?lang=fr` and `?theme=dark` on any page: kept in a cookie, then the same page without them. None: there is no choice.
+    """`?lang=fr`, `?theme=dark`, `?view=compact` on any page: kept in a cookie, then the same page without. None: no choice.
 
     A link does it, so that it works without JavaScript and on every page.
     """
     frame = site(request)
-    language, theme = (frame.query.get(name, [""])[-1] for name in ("lang", "theme"))
-    chosen = choice_cookies(request, language, theme)
+    language, theme, view = (frame.query.get(name, [""])[-1] for name in ("lang", "theme", "view"))
+    chosen = choice_cookies(request, language, theme, view)
     if request.method != "GET" or not chosen:
         return None
-    back = frame.with_(lang=None, theme=None)
+    back = frame.with_(lang=None, theme=None, view=None)
     # A path that begins with two slashes would lead to another host.
     return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
 
 
-def choice_cookies(request: Request, language: str | None, theme: str | None) -> Headers:
+def choice_cookies(request: Request, language: str | None, theme: str | None, view: str | None = None) -> Headers:
     """Keeps the choices that there are in this browser."""
     chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
     chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    chosen += [(VIEW_COOKIE, view)] if view in VIEWS else []
     end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
     end += "; Secure" if _address(request).startswith("https://") else ""
     return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]

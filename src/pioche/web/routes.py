@@ -6,15 +6,21 @@ from functools import wraps
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
-from pioche.web import assets, errors, home, layout
+from pioche.web import assets, crawlers, creating, docs, errors, finding, home, layout, lists, people
 from pioche.web.files import routes as files
-from pioche.web.repo import pages as repo_pages
+from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
-    repo_pages.ROUTES,
+    lists.ROUTES,
+    people.ROUTES,
+    finding.ROUTES,
+    creating.ROUTES,
+    docs.ROUTES,
+    crawlers.ROUTES,
+    repo.ROUTES,
     files.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,
@@ -36,6 +42,7 @@ PROTOCOL = Protocol(
     "web",
     (
         Route("GET", "/static/{digest}/{name*}", Needs.ANYONE, assets.static),
+        Route("GET", "/favicon.ico", Needs.ANYONE, assets.favicon),
         *(replace(route, handler=_in_their_language(route.handler)) for area in _AREAS for route in area),
     ),
     errors.render,

@@ -4,9 +4,11 @@ import random
 
 import pytest
 
+from pioche.names import RepoType
 from pioche.search import counting, orders, plain, postings
 from pioche.search.index import Index
-from pioche.search.plain import Row
+from pioche.search.plain import Row, Scope
+from pioche.search.query import Query, Sort
 from tests.random_queries import pages, query, row, rows, scope
 
 
@@ -87,3 +89,44 @@ def test_an_index_that_was_empty_grows() -> None:
     index = filled(known)
     change(rng, index, known, 200)
     check(rng, index, known, 40)
+
+
+def test_words_are_found_by_how_well_they_fit() -> None:
+    """RELEVANCE: called so, begins with it, has it, nearly has it; each by what trends (docs/reference/ranking.md)."""
+    names = ["ada/camembert", "ada/bert-base", "bob/bert", "bob/my-bert-large", "eve/bertha", "x/roberta", "x/other"]
+    known = {
+        number: Row(
+            id=number,
+            type=RepoType.MODEL,
+            full_name=name,
+            namespace_id=1,
+            private=False,
+            trending=number if number != 2 else 90,
+        )
+        for number, name in enumerate(names, start=1)
+    }
+    index = filled(known)
+
+    def found(*words: str, **more: object) -> list[str]:
+        asked = Query(type=RepoType.MODEL, words=words, sort=Sort.RELEVANCE, **more)  # type: ignore[arg-type]
+        return [names[repo_id - 1] for repo_id in index.find(Scope(), asked).ids]
+
+    everything = ["bob/bert", "ada/bert-base", "eve/bertha", "bob/my-bert-large", "x/roberta", "ada/camembert"]
+    assert found("bert") == everything
+    assert found("ada/bert-base") == ["ada/bert-base"]
+    assert found("bert", "base") == ["ada/bert-base"]
+    assert found("brt", tolerant=True) == []  # of three letters
+    assert found("othre", tolerant=True) == ["x/other"]
+    assert found("bert", ascending=True) == everything[::-1]
+    paged, cursor = list[str](), None
+    while True:
+        page = index.find(
+            Scope(), Query(type=RepoType.MODEL, words=("bert",), sort=Sort.RELEVANCE, limit=2, cursor=cursor)
+        )
+        paged += [names[repo_id - 1] for repo_id in page.ids]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert paged == everything
+    index.replace(2, None)
+    assert found("bert") == [name for name in everything if name != "ada/bert-base"]

@@ -36,7 +36,7 @@ async def trending(request: Request) -> Response:
     types = VERSIONED if wanted == "all" else (RepoType(wanted),)
     limit = max(1, request.query.number("limit", default=_TRENDING, most=_TRENDING_MAX))
     found = await request.run(_trending, request.hub, request.caller, types, limit)
-    told = await request.run(telling.of_ids, request.hub.database, [repo.id for repo in found])
+    told = await request.run(_told, request.hub, found)
     rows = [{"repoData": _row(request, repo, told), "repoType": repo.repo_id.type.value} for repo in found]
     return cached_json(request, {"recentlyTrending": rows})
 
@@ -66,7 +66,7 @@ async def quick_search(request: Request) -> Response:
         raise BadRequest(f'"q" length must be less than or equal to {LENGTH_MAX} characters long')
     each = min(max(asked.limit, 1), _QUICK_MAX)
     found, repos = await request.run(_quick, request.hub, request.caller, asked.q, each)
-    told = await request.run(telling.of_ids, request.hub.database, [repo.id for repo in repos])
+    told = await request.run(_told, request.hub, repos)
     answer: shapes.Json = {"q": asked.q}
     for repo_type in VERSIONED:
         rows = [_row(request, repo, told) for repo in repos if repo.repo_id.type is repo_type]
@@ -82,6 +82,10 @@ def _quick(hub: Hub, caller: Caller, text: str, each: int) -> tuple[Quick, list[
     found = quick(hub.search, hub.directory, caller, text, each=each)
     ids = [repo_id for page in found.repos.values() for repo_id in page.ids]
     return found, info.of_ids(hub.database, caller, ids)
+
+
+def _told(hub: Hub, repos: list[RepoInfo]) -> dict[int, Told]:
+    return telling.of_ids(hub.database, [repo.id for repo in repos], with_details=False)
 
 
 async def search_spaces(request: Request) -> Response:

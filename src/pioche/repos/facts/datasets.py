@@ -13,6 +13,7 @@ _FORMATS = (
     "imagefolder", "audiofolder", "videofolder", "pdffolder", "3dfolder", "niftifolder",
 )  # fmt: skip
 _SHARE_MIN = 0.1
+_ROWS_MAX = 2**53
 _FOLDERS = {
     "imagefolder": "image", "audiofolder": "audio", "videofolder": "video", "pdffolder": "document", "3dfolder": "3d",
     "niftifolder": "image", "geojson": "geospatial", "geopackage": "geospatial", "text": "text",
@@ -104,7 +105,7 @@ def rows(seen: Observed) -> int | None:
         for split in _list(info.get("splits"))
         if isinstance(split, dict) and type(split.get("num_examples")) is int and split["num_examples"] >= 0
     ]
-    return sum(counts) if counts else None
+    return min(sum(counts), _ROWS_MAX) if counts else None
 
 
 def _list(value: object) -> list[Any]:

@@ -79,7 +79,7 @@ def _dataset(seen: Observed, _sdk: str | None) -> Facts:
         "citation": readme.citation if readme is not None else "",
         "arxiv": readme.arxiv if readme is not None else [],
     }
-    return Facts(tags.of_dataset(seen), details=details)
+    return Facts(tags.of_dataset(seen), rows=datasets.rows(seen), details=details)
 
 
 def _space(seen: Observed, sdk: str | None) -> Facts:

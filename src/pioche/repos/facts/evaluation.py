@@ -9,7 +9,8 @@ from pioche.repos import cards
 Json = dict[str, Any]
 
 _RESULT = re.compile(r"\.eval_results/[^/]{1,200}\.ya?ml\Z")
-_RESULTS_MAX = 500
+_RESULTS_MAX = 100
+_BYTES_MAX = 16 * 1024
 ERROR = "error"
 
 
@@ -22,6 +23,8 @@ def read(path: str, data: bytes) -> list[Json]:
     """The results of one file as the Hub sends them (`parse_eval_result_entries` of huggingface_hub reads them): an entry
     that is wrong is `{"filename", "error"}`."""
     name = path.rpartition("/")[2]
+    if len(data) > _BYTES_MAX:
+        return [{"filename": name, ERROR: f"a file of results may have at most {_BYTES_MAX} bytes"}]
     try:
         found = cards.load(data.decode("utf-8", "replace"))
     except BadCard as error:

@@ -6,8 +6,8 @@ interest costs a look at the names of its files.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,8 +18,13 @@ from pioche.repos import cards
 from pioche.repos.facts import documents, evaluation, kinds, readme
 
 Json = dict[str, Any]
+_Value = TypeVar("_Value")
 
 _LARGE = ("safetensors", "gguf")
+_RESULTS = "evaluation"
+_WEIGHTS_MAX = 1_000
+"""With more files of weights no header is read: it is a collection, and its row would be too large for every commit."""
+_EVALUATIONS_MAX = 100
 _HEADERS_MAX = 500
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 
@@ -64,21 +69,40 @@ class Observed(msgspec.Struct, omit_defaults=True):
         files = Counter(self.files)
         files.update(noticed.files)
         self.files = {kind: count for kind, count in sorted(files.items()) if count > 0}
-        for path, found in noticed.documents.items():
-            _put(self.documents, path, found)
-        for path, results in noticed.evaluations.items():
-            _put(self.evaluations, path, results)
-        for path, oid in noticed.weights.items():
-            _put(self.weights, path, oid)
+        self.documents = _changed(self.documents, noticed.documents)
+        self.evaluations = _changed(self.evaluations, noticed.evaluations) if self._results <= _EVALUATIONS_MAX else {}
+        self.weights = _changed(self.weights, noticed.weights) if self._weights <= _WEIGHTS_MAX else {}
         self.headers = {path: seen for path, seen in self.headers.items() if self.weights.get(path) == seen.oid}
+
+    @property
+    def _weights(self) -> int:
+        return sum(self.files.get(kind, 0) for kind in _LARGE)
+
+    @property
+    def _results(self) -> int:
+        return self.files.get(_RESULTS, 0)
+
+    @property
+    def is_torn(self) -> bool:
+        """There were too many files to keep track of, and now there are not: all have to be looked at again."""
+        weights = self._weights <= _WEIGHTS_MAX and self._weights != len(self.weights)
+        return weights or (self._results <= _EVALUATIONS_MAX and self._results != len(self.evaluations))
 
     @property
     def unread(self) -> list[str]:
         """The files of weights whose headers are wanted and were not read yet. Of several GGUF files, which are one model in
         several precisions, one is enough, with all its parts."""
-        wanted = [path for path in self.weights if path.endswith(".safetensors")]
+        wanted = [path for path in self.weights if path.lower().endswith(".safetensors")]
         wanted += _one_set(sorted(self.weights.keys() - set(wanted)))
         return sorted(path for path in wanted[:_HEADERS_MAX] if path not in self.headers)
+
+
+def _changed(known: dict[str, _Value], changes: Mapping[str, _Value | None]) -> dict[str, _Value]:
+    """In the order of the paths, whatever the order of the commits; None is a file that is gone."""
+    if not changes:
+        return known
+    found = {**known, **changes}
+    return {path: value for path, value in sorted(found.items()) if value is not None}
 
 
 def _one_set(paths: list[str]) -> list[str]:
@@ -111,7 +135,7 @@ class Noticed(msgspec.Struct):
 
 def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid], bytes], *, is_whole: bool) -> Noticed:
     """What the changes mean; `blob` reads the few small files that matter."""
-    found, counts = Noticed(is_whole), Counter[str]()
+    found, counts, results = Noticed(is_whole), Counter[str](), list[Change]()
     for change in changes:
         path = change.path
         kind = kinds.of(path, repo_type)
@@ -125,10 +149,17 @@ def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid],
             text = _text(change.new, blob)
             found.documents[path] = None if text is None else documents.read(path, text)
         elif evaluation.is_result(path):
-            text = _text(change.new, blob)
-            found.evaluations[path] = None if text is None else evaluation.read(path, text)
+            results.append(change)
+            counts[_RESULTS] += _difference(change)
+    if sum(change.new is not None for change in results) <= _EVALUATIONS_MAX:  # else nobody will ask for them
+        found.evaluations = {change.path: _results(change, blob) for change in results}
     found.files = {kind: count for kind, count in counts.items() if count}
     return found
+
+
+def _results(change: Change, blob: Callable[[Oid], bytes]) -> list[Json] | None:
+    text = _text(change.new, blob)
+    return None if text is None else evaluation.read(change.path, text)
 
 
 def notice_readme(text: bytes) -> Noticed:
@@ -150,10 +181,3 @@ def _card(text: bytes | None) -> tuple[Json, Readme | None]:
     card = cards.read(text)
     body = readme.read(text)
     return card.data, Readme(card.warnings, card.lines, *body)
-
-
-def _put(known: dict[str, Any], path: str, found: object) -> None:
-    if found is None:
-        known.pop(path, None)
-    else:
-        known[path] = found

@@ -20,7 +20,10 @@ DERIVE = "facts.derive"
 """The kind of the job that looks at all files of a repo; its key is the repo's row id."""
 
 _repos, _facts = schema.repos, schema.facts
-_COLUMNS = ("pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings", "observed")
+_COLUMNS = (
+    "pipeline_tag", "library_name", "parameters", "rows", "completeness", "summary", "details", "warnings", "observed",
+)  # fmt: skip
+_OF_REPO = ("card", "tags", "sdk")
 
 # Made once: making a statement takes longer than running it.
 _READ = (
@@ -29,7 +32,7 @@ _READ = (
     .where(_repos.c.id == sa.bindparam("repo"))
 )
 _STORED = (
-    sa.select(_repos.c.card, _repos.c.tags, *(_facts.c[name] for name in _COLUMNS))
+    sa.select(*(_repos.c[name] for name in _OF_REPO), *(_facts.c[name] for name in _COLUMNS))
     .outerjoin(_facts, _facts.c.repo_id == _repos.c.id)
     .where(_repos.c.id == sa.bindparam("repo"))
 )
@@ -42,7 +45,7 @@ _TIP = sa.select(schema.refs.c.commit).where(
 _WRITE_REPO = (
     _repos.update()
     .where(_repos.c.id == sa.bindparam("repo"))
-    .values(card=sa.bindparam("card"), tags=sa.bindparam("tags"))
+    .values(card=sa.bindparam("card"), tags=sa.bindparam("tags"), sdk=sa.bindparam("sdk"))
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _decode = msgspec.json.Decoder(Observed).decode
@@ -61,15 +64,17 @@ class Record(msgspec.Struct):
         return derivation.derive(self.type, self.observed, sdk=self.sdk)
 
     def columns(self) -> dict[str, Any]:
-        """Of the table `facts`, and `card` and `tags` of the table `repos`."""
+        """Of the table `facts`, and `card`, `tags` and `sdk` of the table `repos`."""
         facts = self.derive()
         observed = msgspec.structs.replace(self.observed, card={})  # the card has its own column
         return {
             "card": _text(self.observed.card),
             "tags": _text(facts.tags),
+            "sdk": facts.details.get("space", {}).get("sdk"),
             "pipeline_tag": _line(facts.pipeline_tag),
             "library_name": _line(facts.library_name),
             "parameters": facts.parameters,
+            "rows": facts.rows,
             "completeness": facts.completeness,
             "summary": _line(facts.summary),
             "details": _text(facts.details),
@@ -89,9 +94,9 @@ def store(connection: sa.Connection, repo_id: int, noticed: Noticed) -> None:
     record = read(connection, repo_id)
     if record is None:
         return
-    if not record.is_known and not noticed.is_whole:
-        queue.enqueue(connection, DERIVE, str(repo_id))
     _apply(record, noticed)
+    if not noticed.is_whole and (not record.is_known or record.observed.is_torn):
+        queue.enqueue(connection, DERIVE, str(repo_id))
     write(connection, repo_id, record)
 
 
@@ -104,7 +109,7 @@ def _apply(record: Record, noticed: Noticed) -> None:
 def write(connection: sa.Connection, repo_id: int, record: Record) -> None:
     """Derives everything from what is observed, and stores both."""
     values = record.columns()
-    connection.execute(_WRITE_REPO, {"repo": repo_id, "card": values.pop("card"), "tags": values.pop("tags")})
+    connection.execute(_WRITE_REPO, {"repo": repo_id, **{name: values.pop(name) for name in _OF_REPO}})
     connection.execute(upsert(connection, _facts, ("repo_id",), _COLUMNS), {"repo_id": repo_id, **values})
     if record.observed.unread:
         queue.enqueue(connection, READ_HEADERS, str(repo_id))

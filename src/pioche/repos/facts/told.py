@@ -27,6 +27,7 @@ class Facts(msgspec.Struct):
     pipeline_tag: str | None = None
     library_name: str | None = None
     parameters: int | None = None
+    rows: int | None = None
     completeness: int = 0
     summary: str = ""
     details: Json = {}

@@ -17,7 +17,7 @@ from pioche.web.files import frame, shown
 
 
 async def blob(request: Request) -> Response:
-    """GET /{repo}/blob/{rev}/{path}[?plain=1][?member=]. A folder is shown as a folder."""
+    """GET /{repo}/blob/{rev}/{path}[?plain=1][?tree=1][?member=]. A folder is shown as a folder."""
     path = request.params["path"].strip("/")
     located = await files.locate(request.repo, request.params["rev"], path)
     page = await frame.frame(request, located.revision, path)
@@ -25,7 +25,8 @@ async def blob(request: Request) -> Response:
         return frame.see_other(page.at.tree(page.rev, path))
     if not located.entry.is_file:
         raise EntryNotFound("This is a submodule: it has no bytes here", commit=located.commit)
-    asked = shown.Asked(request.query.get("plain") == "1", request.query.get("member"))
+    query = request.query
+    asked = shown.Asked(query.get("plain") == "1", query.get("tree") == "1", query.get("member"))
     links = Links(page.at.base, quote(page.rev, safe=""), path, layout.site(request).address)
     drawn = partial(shown.read, request.repo, located.entry, asked, request.hub.renderer, links)
     found = await request.run(drawn)

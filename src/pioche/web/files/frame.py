@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pioche.errors import HubError
 from pioche.git.objects import Commit
 from pioche.http.messages import Request, Response
 from pioche.names import RepoId
@@ -12,6 +11,8 @@ from pioche.repos.access import Action, Repo
 from pioche.repos.revisions import Revision
 from pioche.web import layout
 from pioche.web.files.addresses import Addresses
+from pioche.web.repo import heads
+from pioche.web.repo.heads import Head
 
 _CHOICES = 30
 
@@ -36,6 +37,7 @@ class Frame:
     """`rev` is the revision as it is written in addresses; `path` is empty at the root."""
 
     repo_id: RepoId
+    head: Head
     at: Addresses
     rev: str
     revision: Revision
@@ -78,6 +80,7 @@ class Frame:
 async def frame(request: Request, revision: Revision, path: str = "") -> Frame:
     """For a page about `path` at `revision`."""
     repo = request.repo
+    head = await heads.head(request)
     choices, are_more = await request.run(_choices, repo)
     return Frame(
         repo_id=repo.repo_id,
@@ -87,20 +90,10 @@ async def frame(request: Request, revision: Revision, path: str = "") -> Frame:
         path=path,
         choices=choices,
         are_more_choices=are_more,
-        may_write=await may(request, Action.WRITE),
-        may_propose=await may(request, Action.PROPOSE),
+        head=head,
+        may_write=head.may_write,
+        may_propose=await heads.may(request, Action.PROPOSE),
     )
-
-
-async def may(request: Request, action: Action) -> bool:
-    """Whether the caller could do this: what a page offers. Doing it is checked again."""
-    if request.caller.is_anonymous:
-        return False
-    try:
-        await request.hub.access.open_uid(request.caller, request.repo.uid, action)
-    except HubError:
-        return False
-    return True
 
 
 def _choices(repo: Repo) -> tuple[list[Choice], bool]:
@@ -115,9 +108,15 @@ def _choices(repo: Repo) -> tuple[list[Choice], bool]:
 
 
 async def show(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
-    """Rendered in a thread: a folder of a thousand files takes its time."""
-    common = {"repo_id": page.repo_id, "tab": "files", "page": page, "at": page.at, "author_page": author_page}
-    return await request.run(layout.page, request, f"files/{template}", status=status, **common, **values)
+    """Rendered in a thread: changes of thousands of lines take their time."""
+    return await request.run(drawn, request, template, page, status=status, **values)
+
+
+def drawn(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
+    """As `show`, in a thread already."""
+    common: dict[str, Any] = {"repo_id": page.repo_id, "head": page.head, "tab": "files"}
+    common |= {"page": page, "at": page.at, "author_page": author_page}
+    return layout.page(request, f"files/{template}", status=status, **common, **values)
 
 
 def author_page(commit: Commit) -> str:

@@ -12,6 +12,7 @@ from pioche.repos.files import Entry
 from pioche.repos.preview import archives, arrays, images, kinds, pickles, spans, weights
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.spans import Span, Unreadable
+from pioche.web.files import json_tree
 
 _LINES_MAX = 20_000
 _SVG_BYTES_MAX = 512 * 1024
@@ -21,9 +22,10 @@ _TABLE_HEAD_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`plain`: the text itself, where there is something better. `member`: of an archive."""
+    """`plain`: the text itself, where there is something better. `folds`: JSON as a tree. `member`: of an archive."""
 
     plain: bool = False
+    folds: bool = False
     member: str | None = None
 
 
@@ -107,6 +109,12 @@ def _text(file: File) -> Shown:
         return too_large
     values = {"lines": code.lines, "language": code.language}
     return Shown(file.kind, "code", values, text_lines=len(code.lines), is_text=True)
+
+
+def _json(file: File) -> Shown:
+    if not file.asked.folds or file.entry.size > json_tree.BYTES_MAX:
+        return _text(file)
+    return Shown(file.kind, "json", {"tree": json_tree.tree(file.whole())}, is_text=True)
 
 
 def _markdown(file: File) -> Shown:
@@ -194,7 +202,8 @@ _VIEWS: dict[Kind, _View] = {
     Kind.MARKDOWN: _markdown,
     Kind.NOTEBOOK: _notebook,
     Kind.TABLE: _table,
-    **dict.fromkeys((Kind.JSON, Kind.TEXT), _text),
+    Kind.JSON: _json,
+    Kind.TEXT: _text,
     Kind.IMAGE: _image,
     Kind.SVG: _svg,
     **dict.fromkeys((Kind.AUDIO, Kind.VIDEO, Kind.PDF), _media),

@@ -1,24 +1,31 @@
 """A folder of a revision, and finding a file by a part of its name."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
 
 from pioche.errors import EntryNotFound
 from pioche.git.objects import Commit
 from pioche.http import cursors
 from pioche.http.messages import Request, Response
+from pioche.i18n import formats, languages
 from pioche.names import Oid
 from pioche.repos import files, listing, revisions, trails
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
 from pioche.repos.revisions import Revision
+from pioche.web import layout
 from pioche.web.files import frame
+from pioche.web.files.frame import Frame
 
 _PAGE = 1000
 _WALKED_MAX = 500
 """Away from the tip the last commit of each file takes a walk through history: only a short one is taken for a page."""
 _FOUND_MAX = 50
 _PATHS_KEPT = 4
+_SIZES_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,21 @@ async def tree(request: Request) -> Response:
         if entry.entry.is_folder:
             raise
         return frame.see_other(page.at.blob(revision.text, path))
-    return await frame.show(
-        request, "tree.html", page, folder=folder, after=after, next_cursor=cursors.encode(folder.next_after)
-    )
+    return await request.run(_show, request, page, folder, after)
+
+
+def _show(request: Request, page: Frame, folder: _Folder, after: str) -> Response:
+    """In one go in a thread: a folder of a thousand files takes its time."""
+    names = [entry.path.rpartition("/")[2] for entry in folder.entries]
+    rows = [
+        (entry, name, quote(name, safe="", errors="surrogateescape"))
+        for entry, name in zip(folder.entries, names, strict=True)
+    ]
+    languages.speak(layout.language_of(request))
+    sizes = {size: formats.size(size) for size in {entry.size for entry in folder.entries}}
+    cursor = cursors.encode(folder.next_after)
+    values: dict[str, Any] = {"folder": folder, "rows": rows, "sizes": sizes, "after": after, "next_cursor": cursor}
+    return frame.drawn(request, "tree.html", page, **values)
 
 
 def _folder(repo: Repo, revision: Revision, path: str, after: str) -> _Folder:
@@ -69,9 +88,25 @@ def _folder(repo: Repo, revision: Revision, path: str, after: str) -> _Folder:
         commits=commits,
         latest=latest,
         commit_count=count,
-        size=listing.total_size(repo, revision, path) if revision.is_tip else None,
+        size=_total_size(repo, revision, path),
         contributors=trails.contributors(repo, revision) if is_first else [],
     )
+
+
+_sizes = OrderedDict[tuple[str, Oid, str], int]()
+
+
+def _total_size(repo: Repo, revision: Revision, path: str) -> int | None:
+    """Of what is at the tip; elsewhere it would take a walk. Remembered: what a commit holds never changes."""
+    if not revision.is_tip:
+        return None
+    key = (repo.uid, revision.commit, path)
+    found = _sizes.get(key)
+    if found is None:
+        found = _sizes[key] = listing.total_size(repo, revision, path)
+        while len(_sizes) > _SIZES_KEPT:
+            _sizes.popitem(last=False)
+    return found
 
 
 # --- find a file ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pioche.errors import Corrupt, EntryNotFound
+from pioche.errors import Corrupt, EntryNotFound, Unprocessable
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Route
 from pioche.names import RepoId, RepoType
@@ -15,7 +15,7 @@ from pioche.repos import files, info, overviews, revisions
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, results, snippets, weights
+from pioche.web.repo import heads, labels, relatives, results, snippets, tensors, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -49,6 +49,7 @@ async def card(request: Request) -> Response:
 
 def _page(request: Request, overview: Overview, head: heads.Head, may_read_files: bool, is_hidden: bool) -> Response:
     rows = results.of(overview)
+    tensors_of = (request.query.get("show_tensors") or "")[:1000] if may_read_files else ""
     is_model = overview.repo_id.type is RepoType.MODEL
     return layout.page(
         request,
@@ -63,9 +64,12 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         is_hidden=is_hidden,
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
+        tensors_file=tensors.file_of(request.repo) if is_model and may_read_files else "",
+        tensors_of=tensors_of,
+        tensors=_tensors(request, tensors_of) if tensors_of else [],
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
-        relatives=[],
+        relatives=relatives.of(request, overview.repo_id),
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
         results=rows,
@@ -90,6 +94,14 @@ def _readme(request: Request) -> Markdown | None:
         return request.hub.renderer.markdown(source, links)
     except (Corrupt, EntryNotFound):  # of a card in LFS whose bytes are gone: the rest of the page is whole
         return Markdown("", problem=Problem.UNREADABLE)
+
+
+def _tensors(request: Request, path: str) -> list[tensors.Tensor]:
+    """Of `?show_tensors=file`, as links on the public Hub have it; none where there is no such header."""
+    try:
+        return tensors.of_file(request.repo, path)
+    except (EntryNotFound, Unprocessable, Corrupt, msgspec.MsgspecError):
+        return []
 
 
 def _around(request: Request, overview: Overview, rows: list[results.Result]) -> _Around:

@@ -2,4 +2,5 @@
 import "./copy-button.js";
 import "./kbd-nav.js";
 import "./menus.js";
+import "./search-box.js";
 import "./theme-toggle.js";

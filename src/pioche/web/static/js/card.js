@@ -1,6 +1,7 @@
 // The card page. Everything here improves what the server has sent complete.
 import { copy } from "./copy-button.js";
 import { toast } from "./toast.js";
+import "./filter-rows.js";
 import "./sort-table.js";
 import "./use-this.js";
 

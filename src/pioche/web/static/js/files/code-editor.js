@@ -22,7 +22,8 @@ class CodeEditor extends HTMLElement {
   }
 
   async replaceArea() {
-    const { Compartment, EditorState, EditorView, indentUnit, indentWithTab, keymap, languageOf, setup } = await import(this.dataset.module);
+    const { Compartment, EditorState, EditorView, HighlightStyle, indentUnit, indentWithTab, keymap, languageOf, setup, syntaxHighlighting, tags } =
+      await import(this.dataset.module);
     const path = this.form.elements.path;
     const language = new Compartment();
     const host = document.createElement("div");
@@ -35,6 +36,7 @@ class CodeEditor extends HTMLElement {
         doc: this.area.value,
         extensions: [
           setup,
+          syntaxHighlighting(HighlightStyle.define(coloursOf(tags))),
           keymap.of([indentWithTab]),
           language.of(languageOf(path.value)),
           indentUnit.of(indentOf(this.area.value)),
@@ -60,6 +62,22 @@ class CodeEditor extends HTMLElement {
     path.addEventListener("change", () => view.dispatch({ effects: language.reconfigure(languageOf(path.value)) }));
     this.view = view;
   }
+}
+
+// The same colours as where code is only read, light and dark.
+function coloursOf(tags) {
+  return [
+    { tag: [tags.comment, tags.meta], color: "var(--ink-soft)", fontStyle: "italic" },
+    { tag: [tags.keyword, tags.bool, tags.null, tags.operatorKeyword], color: "var(--garnet)" },
+    { tag: [tags.string, tags.regexp, tags.special(tags.string)], color: "var(--malachite)" },
+    { tag: [tags.number, tags.atom, tags.unit], color: "var(--lapis)" },
+    { tag: [tags.definition(tags.variableName), tags.function(tags.variableName), tags.typeName, tags.className, tags.tagName], color: "var(--accent)" },
+    { tag: [tags.propertyName, tags.attributeName, tags.labelName], color: "var(--amethyst)" },
+    { tag: tags.heading, color: "var(--accent)", fontWeight: "700" },
+    { tag: tags.emphasis, fontStyle: "italic" },
+    { tag: tags.strong, fontWeight: "700" },
+    { tag: [tags.link, tags.url], color: "var(--lapis)", textDecoration: "underline" },
+  ];
 }
 
 // What most indented lines of a text begin with.
