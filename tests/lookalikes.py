@@ -9,18 +9,22 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from pioche.accounts.directory import Directory
 from pioche.config import Config
+from pioche.db import schema
 from pioche.db.engine import Database
+from pioche.events import Event
+from pioche.jobs import outbox
 from tests.hub import Hub
-from tests.weights import Gguf, safetensors
+from tests.weights import llama, safetensors
 
 OWNERS = """google facebook microsoft albert muellerzr huggingface HuggingFaceH4 HuggingFaceBR4 deepseek-ai julien-c lhoestq
     gaia-benchmark black-forest-labs zai-org openai crowd""".split()
 
-_BILLION = 10**9
+_LARGE = "crowd/large-"
 
 
 @dataclass
@@ -40,7 +44,6 @@ def seed(hub: Hub) -> dict[str, str]:
     database = Database(Config(data_dir=hub.data_dir))
     for owner in OWNERS:
         Directory(database).create_org(owner)
-    database.close()
     api = HfApi(hub.endpoint, token=hub.admin_token)
     constants = dict[str, str]()
     for one in (*models(), *datasets(), *spaces()):
@@ -48,6 +51,8 @@ def seed(hub: Hub) -> dict[str, str]:
         constant = _CONSTANTS.get((one.kind, one.name))
         if constant is not None:
             constants[constant] = commit
+    _enlarge(database)
+    database.close()
     return constants
 
 
@@ -82,8 +87,9 @@ def models() -> Iterator[LookAlike]:
     for number in range(12):
         yield LookAlike("model", f"google/bert-mini-{number}", bert, {"model.safetensors": weights})
     for number in range(6):
-        files = {f"big-{number}.Q4_K_M.gguf": _gguf((7 + number) * _BILLION)}
-        yield LookAlike("model", f"crowd/big-{number}-GGUF", {"pipeline_tag": "text-generation"}, files)
+        files = {f"small-{number}.Q4_K_M.gguf": llama().bytes()}
+        yield LookAlike("model", f"crowd/small-{number}-GGUF", {"pipeline_tag": "text-generation"}, files)
+        yield LookAlike("model", f"{_LARGE}{number}", {"pipeline_tag": "text-generation"})
     for number, language in enumerate(("en", "fr", "zh")):
         adapter = {"library_name": "adapter-transformers", "tags": ["bert"], "language": [language]}
         yield LookAlike("model", f"crowd/adapter-{number}", adapter, {"config.json": b'{"model_type": "bert"}'})
@@ -145,7 +151,12 @@ def spaces() -> Iterator[LookAlike]:
         yield LookAlike("space", f"crowd/space-{number}", {"sdk": "static", "title": f"Space {number}"})
 
 
-def _gguf(parameters: int) -> bytes:
-    """A header that tells of so many parameters; there is nothing behind it."""
-    header = Gguf().string("general.architecture", "llama").string("general.name", "big")
-    return header.tensor("token_embd.weight", [parameters]).bytes()
+def _enlarge(database: Database) -> None:
+    """Nobody makes files of seven billion parameters for a test: the fact is written, as if it had been read."""
+    repos, facts = schema.repos, schema.facts
+    with database.write() as connection:
+        large = sa.select(repos.c.id).where(repos.c.full_name.startswith(_LARGE))
+        for repo_id in connection.execute(large).scalars().all():
+            connection.execute(facts.delete().where(facts.c.repo_id == repo_id))
+            connection.execute(facts.insert().values(repo_id=repo_id, parameters=7 * 10**9))
+            outbox.append(connection, Event("repo.facts", repo_id=repo_id))

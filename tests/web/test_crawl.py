@@ -28,7 +28,7 @@ class Links(HTMLParser):
     """The addresses of a page, and its visible texts outside of names, code and times."""
 
     UNTRANSLATED = frozenset("code pre bdi time script style kbd samp title mark textarea".split())
-    OF_STRANGERS = frozenset(("row-owner", "repo-owner", "brand", "avatar", "prose", "tag"))
+    OF_STRANGERS = frozenset(("row-owner", "repo-owner", "brand", "avatar", "prose", "tag", "space-config"))
     VOID = frozenset("area base br col hr img input link meta source use path".split())
 
     def __init__(self, html: str) -> None:
@@ -43,15 +43,12 @@ class Links(HTMLParser):
         if tag == "a" and (href := found.get("href")):
             self.links.append(href)
         if tag not in self.VOID:
-            is_data = tag in self.UNTRANSLATED or ("lang" in found and tag != "html") or "data-verbatim" in found
-            classes = (found.get("class") or "").split()
-            is_data = is_data or bool(
-                {"row-owner", "repo-owner", "brand", "avatar", "markdown", "docs-text"} & set(classes)
-            )
+            is_data = tag in self.UNTRANSLATED or ("lang" in found and tag != "html") or found.get("translate") == "no"
+            is_data = is_data or bool(self.OF_STRANGERS & set((found.get("class") or "").split()))
             self._open.append((tag, is_data))
 
     def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop()[0] != tag:
+        while tag not in self.VOID and self._open and self._open.pop()[0] != tag:
             pass
 
     def handle_data(self, data: str) -> None:
@@ -119,7 +116,8 @@ def faults(path: str, answer: httpx.Response, *, is_nobody: bool) -> Iterator[st
 # Names of things, which are the same in every language.
 _NAMES = """Pioche English Français API MIT Apache CC BY Transformers Gradio Docker Streamlit ada bob eve lab avis emotions demo
     Démo Avis hf git bert static text classification legal secret empty series Python LFS Xet README JSON CSV SDK
-    transformers Croissant pandas datasets polars DuckDB Dask main gradio""".split()
+    transformers Croissant pandas datasets polars DuckDB Dask main gradio html index French""".split()
+# (French is what the pseudo-language, which is English otherwise, calls the language of a card.)
 _ALLOWED = {name.lower() for name in _NAMES}
 _TRANSLATED = re.compile(r"\[[^\[\]]*~+ ?\]|[A-Z][a-z]+ \d{1,2}, \d{4}")
 """What the pseudo-language writes, perhaps around something else; and dates, which Babel writes."""

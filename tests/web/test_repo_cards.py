@@ -190,7 +190,7 @@ def test_m5_snippets_name_this_host(visit: Visits, rich: Town) -> None:
 
 
 def test_m8_model_tree_links_and_counts_what_the_reader_may_see(visit: Visits, rich: Town) -> None:
-    tree = visit("/ada/rich").locator(".tree")
+    tree = visit("/ada/rich").locator(".model-tree")
     expect(tree).to_contain_text("Finetuned from")
     expect(tree.get_by_role("link", name="ada/emotions")).to_have_attribute("href", "/ada/emotions")
     page = visit("/ada/rich")

@@ -7,6 +7,7 @@ checkout whose assets were not built lacks it, and pages do without (`are_comple
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,8 @@ _TYPES = {
     "png": "image/png",
 }
 _COMPRESSED = ("css", "js", "json", "svg", "txt", "wasm")
+_IMPORT_FOR_EFFECT = re.compile(rb"^import \"\./([\w.-]+\.js)\";$", re.MULTILINE)
+_IMPORT_OR_EXPORT = re.compile(rb"^(?:import|export)\b|\bimport\(", re.MULTILINE)
 _MARK = "vendor/THIRD_PARTY.txt"
 
 
@@ -58,6 +61,9 @@ def load() -> Assets:
     contents = dict(sorted(_contents()))
     sheets = [content for name, content in contents.items() if name.startswith("css/")]
     contents["app.css"] = b"\n".join(sheets)
+    contents |= {
+        name: _gathered(name, contents) for name in contents if name.startswith("js/") and name.endswith(".js")
+    }
     digest = hashlib.sha256()
     for name, content in contents.items():
         digest.update(b"%s\0%d\0" % (name.encode(), len(content)))
@@ -101,6 +107,17 @@ def _contents(folder: Traversable = _ROOT, prefix: str = "") -> Iterator[tuple[s
             yield from _contents(entry, name + "/")
         elif entry.name.rpartition(".")[2] in _TYPES:
             yield name, entry.read_bytes()
+
+
+def _gathered(name: str, contents: dict[str, bytes]) -> bytes:
+    """A module with those in it that it imports for what they do alone: each would cost the reader one more request."""
+    folder = name.rpartition("/")[0]
+
+    def inlined(match: re.Match[bytes]) -> bytes:
+        found = contents.get(f"{folder}/{match[1].decode()}", b"import")
+        return match[0] if _IMPORT_OR_EXPORT.search(found) else b"{\n" + found + b"\n}"
+
+    return _IMPORT_FOR_EFFECT.sub(inlined, contents[name])
 
 
 def _asset(name: str, content: bytes) -> Asset:

@@ -22,7 +22,7 @@ _TEMPLATES = {
     RepoType.DATASET: "repo/dataset.html",
     RepoType.SPACE: "repo/space.html",
 }
-_USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors")
+_USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors", "gguf")
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _SENSITIVE = "not-for-all-audiences"
 

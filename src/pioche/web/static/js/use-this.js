@@ -3,13 +3,14 @@
 import "./copy-button.js";
 
 const SHOWN_MAX = 12;
+const WAIT_MS = 1500; // the first view goes first: the snippets weigh more than all of it
 
 class UseThis extends HTMLElement {
   connectedCallback() {
     if (!this.dataset.module || this.dataset.kind === "space") return;
     const load = () => {
       observer.disconnect();
-      this.fill();
+      setTimeout(() => this.fill(), WAIT_MS);
     };
     const observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && load());
     observer.observe(this);
