@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, git, reads, writes
+from benchmarks import dedup, git, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -33,6 +33,7 @@ SECTIONS: dict[str, Section] = {
     "uploads": writes.uploads,
     "changes": dedup.changes,
     "conversion": dedup.conversion,
+    "search": search.search,
 }
 """In the order in which they run. Each stands alone."""
 
@@ -44,6 +45,7 @@ def main() -> int:
     options.add_argument("--mib", type=int, default=1024, help="size of the large file (1024)")
     options.add_argument("--repos", type=int, default=10_000, help="repositories to create (10,000)")
     options.add_argument("--workers", type=int, default=2, help="web processes of the hub and of each reference (2)")
+    search.options(options)
     options.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     given = options.parse_args()
     unknown = [name for name in given.sections if name not in SECTIONS]

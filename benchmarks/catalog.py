@@ -3,7 +3,8 @@
     python -m benchmarks.catalog --repos 2000000 --seed 1 --data-dir D
 
 Fills the database of a data folder (made if it is not there; PostgreSQL where PIOCHE_DATABASE_URL says so) with rows only:
-each repo stands at its computed first commit. The same seed gives the same catalogue. 2,000,000 repos have 9.6 million
+each repo stands at its computed first commit. The same seed gives the same catalogue, but for
+what was downloaded today, and so trends. 2,000,000 repos have 9.6 million
 pairs of repo and tag over 70,000 distinct tags; one repo in thirty is private, one in thirty gated.
 """
 
@@ -22,11 +23,13 @@ import sqlalchemy as sa
 
 from benchmarks import vocabulary as words
 from pioche import app, config
-from pioche.db import schema
+from pioche.db import instance, schema
 from pioche.db.engine import Database
 from pioche.names import DEFAULT_REF, RepoType
 from pioche.repos import tip
+from pioche.repos.downloads import DAY_MS
 from pioche.repos.genesis import Genesis
+from pioche.upkeep import ranking
 
 _BATCH = 20_000
 _REPOS_PER_OWNER = 8
@@ -51,10 +54,22 @@ _REPOS: tuple[str, ...] = (
     "gated",
     "sdk",
 )
-_REPOS += ("genesis", "epoch", "last_number", "downloads", "likes", "used_storage", "card", "tags")
+_REPOS += (
+    "genesis",
+    "epoch",
+    "last_number",
+    "downloads",
+    "downloads_all",
+    "likes",
+    "trending",
+    "used_storage",
+    "card",
+    "tags",
+)
 _REPOS += ("created_at", "updated_at")
 _REFS = ("repo_id", "name", "target", "commit", "updated_at")
 _ENTRIES = ("repo_id", "path", "parent", "mode", "oid", "size", "last_commit")
+_DAYS = ("repo_id", "day", "count")
 _FACTS = ("repo_id", "pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings")
 
 
@@ -81,6 +96,7 @@ class Batch:
     refs: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
     facts: list[Row] = field(default_factory=list)
+    days: list[Row] = field(default_factory=list)
 
 
 class Catalogue:
@@ -91,6 +107,7 @@ class Catalogue:
         self._count = repos
         self._first_account, self._first_repo = first_account, first_repo
         self._seed = seed
+        self._today = instance.now_ms() // DAY_MS  # what trends depends on the day on which the catalogue is made
         self._owner_names = list[str]()
         self._family, self._size = Skewed(rng, words.FAMILIES), Skewed(rng, words.SIZES)
         self._variant, self._topic = Skewed(rng, words.VARIANTS), Skewed(rng, words.TOPICS, 0.8)
@@ -145,7 +162,9 @@ class Catalogue:
         full_name, gated = f"{owner}/{name}", _gating(rng)
         names = (self._first_account + owner_number, name, full_name, full_name.lower())
         guard = (None, rng.random() < 1 / 30, gated, "static" if kind is RepoType.SPACE else None)
-        counts = (text, 1, 0, downloads, likes, downloads * 1000)
+        today = min(downloads, int(rng.paretovariate(0.8))) if downloads and rng.random() < 0.05 else 0
+        score = ranking.trending({0: today}, self._today - created // DAY_MS)
+        counts = (text, 1, 0, downloads, downloads * 3, likes, score, downloads * 1000)
         described = (card, json.dumps(tags, ensure_ascii=False), created, rng.randrange(created, _ENDED_MS))
         uid = f"{0xB0 + self._seed % 16:02x}{number:022x}"
         batch.repos.append((repo_id, uid, kind.value, *names, *guard, *counts, *described))
@@ -155,6 +174,8 @@ class Catalogue:
         ):
             batch.entries.append(tuple(row[column] for column in _ENTRIES))
         batch.facts.append((repo_id, *facts))
+        if today:
+            batch.days.append((repo_id, self._today, today))
 
     def _plain_rows(self, repo_id: int, kind: RepoType) -> list[dict[str, object]]:
         """The rows of a first commit, which are the same for all models; making them costs more than all the rest."""
@@ -297,6 +318,7 @@ def fill(settings: config.Config, repos: int, seed: int, *, is_quiet: bool = Tru
                 writer.add("refs", _REFS, batch.refs)
                 writer.add("entries", _ENTRIES, batch.entries)
                 writer.add("facts", _FACTS, batch.facts)
+                writer.add("downloads", _DAYS, batch.days)
                 done += len(batch.repos)
                 if not is_quiet:
                     print(f"{done:,} of {repos:,} repos, {time.monotonic() - began:.0f} s", flush=True)

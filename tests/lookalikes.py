@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
+from pioche.accounts.directory import Directory
+from pioche.config import Config
+from pioche.db.engine import Database
 from tests.hub import Hub
 from tests.weights import Gguf, safetensors
 
 OWNERS = """google facebook microsoft albert muellerzr huggingface HuggingFaceH4 HuggingFaceBR4 deepseek-ai julien-c lhoestq
-    gaia-benchmark black-forest-labs zai-org openai community""".split()
+    gaia-benchmark black-forest-labs zai-org openai crowd""".split()
 
 _BILLION = 10**9
 
@@ -34,8 +37,10 @@ class LookAlike:
 
 def seed(hub: Hub) -> dict[str, str]:
     """Makes them all; returns constants of the suite that are other ones here."""
+    database = Database(Config(data_dir=hub.data_dir))
     for owner in OWNERS:
-        hub.cli("org", "create", owner)
+        Directory(database).create_org(owner)
+    database.close()
     api = HfApi(hub.endpoint, token=hub.admin_token)
     constants = dict[str, str]()
     for one in (*models(), *datasets(), *spaces()):
@@ -56,7 +61,7 @@ def _make(api: HfApi, one: LookAlike) -> str:
     """Returns the id of the first commit that is ours."""
     sdk = str(one.card.get("sdk")) if one.kind == "space" else None
     api.create_repo(one.name, repo_type=one.kind, space_sdk=sdk)
-    readme = f"---\n{json.dumps(one.card)}\n---\n# {one.name}\n".encode()
+    readme = f"---\n{json.dumps(one.card, ensure_ascii=False)}\n---\n# {one.name}\n".encode()
     first = _commit(api, one, {"README.md": readme, **one.files})
     if one.later:
         _commit(api, one, one.later)
@@ -78,24 +83,24 @@ def models() -> Iterator[LookAlike]:
         yield LookAlike("model", f"google/bert-mini-{number}", bert, {"model.safetensors": weights})
     for number in range(6):
         files = {f"big-{number}.Q4_K_M.gguf": _gguf((7 + number) * _BILLION)}
-        yield LookAlike("model", f"community/big-{number}-GGUF", {"pipeline_tag": "text-generation"}, files)
+        yield LookAlike("model", f"crowd/big-{number}-GGUF", {"pipeline_tag": "text-generation"}, files)
     for number, language in enumerate(("en", "fr", "zh")):
         adapter = {"library_name": "adapter-transformers", "tags": ["bert"], "language": [language]}
-        yield LookAlike("model", f"community/adapter-{number}", adapter, {"config.json": b'{"model_type": "bert"}'})
+        yield LookAlike("model", f"crowd/adapter-{number}", adapter, {"config.json": b'{"model_type": "bert"}'})
     for number, grams in enumerate((1, 50, 5000)):
-        yield LookAlike("model", f"community/green-{number}", {"co2_eq_emissions": grams})
+        yield LookAlike("model", f"crowd/green-{number}", {"co2_eq_emissions": grams})
     yield LookAlike("model", "muellerzr/example", {"language": ["fr"]})
     yield LookAlike("model", "facebook/bart-base", {"pipeline_tag": "feature-extraction"})
     yield LookAlike("model", "microsoft/wavlm-base-sd", {}, {"pytorch_model.bin": os.urandom(64)})
     yield LookAlike("model", "albert/albert-base-v2", {"pipeline_tag": "fill-mask"})
     yield LookAlike("model", "HuggingFaceBR4/logs", {"tags": ["tensorboard"]})
-    yield LookAlike("model", "community/asks-first", {}, gated="auto")
+    yield LookAlike("model", "crowd/asks-first", {}, gated="auto")
     yield LookAlike("model", "zai-org/GLM-5.2", {})
     widget = {"widget": [{"messages": [{"role": "user", "content": "Bonjour"}]}], "pipeline_tag": "text-generation"}
     yield LookAlike("model", "HuggingFaceH4/zephyr-7b-beta", widget)
     yield _dummy_model()
     for number in range(80):
-        yield LookAlike("model", f"community/model-{number}", {"language": ["zh" if number % 2 else "fr"]})
+        yield LookAlike("model", f"crowd/model-{number}", {"language": ["zh" if number % 2 else "fr"]})
 
 
 def _dummy_model() -> LookAlike:
@@ -118,14 +123,14 @@ def datasets() -> Iterator[LookAlike]:
         "tags": ["fiftyone", "benchmark:official"],
     }
     for number in range(8):
-        yield LookAlike("dataset", f"community/wikipedia-{number}", described)
+        yield LookAlike("dataset", f"crowd/wikipedia-{number}", described)
     yield LookAlike("dataset", "HuggingFaceH4/no_robots", {"language": ["en"]})
     yield LookAlike("dataset", "openai/gsm8k", {"language": ["en"]})
-    yield LookAlike("dataset", "community/asks-first", {}, gated="auto")
+    yield LookAlike("dataset", "crowd/asks-first", {}, gated="auto")
     yield LookAlike("dataset", "lhoestq/custom_squad", {}, {"train.parquet": os.urandom(64)})
     yield LookAlike("dataset", "gaia-benchmark/GAIA", {"language": ["en"]}, later={"a.csv": b"a,b\n"})
     for number in range(95):
-        yield LookAlike("dataset", f"community/dataset-{number}", {"license": "mit"})
+        yield LookAlike("dataset", f"crowd/dataset-{number}", {"license": "mit"})
 
 
 def spaces() -> Iterator[LookAlike]:
@@ -137,7 +142,7 @@ def spaces() -> Iterator[LookAlike]:
     for name in ("HuggingFaceH4/zephyr-chat", "black-forest-labs/FLUX.1-dev"):
         yield LookAlike("space", name, {"sdk": "static", "models": ["black-forest-labs/FLUX.1-dev"]})
     for number in range(95):
-        yield LookAlike("space", f"community/space-{number}", {"sdk": "static", "title": f"Space {number}"})
+        yield LookAlike("space", f"crowd/space-{number}", {"sdk": "static", "title": f"Space {number}"})
 
 
 def _gguf(parameters: int) -> bytes:

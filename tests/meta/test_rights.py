@@ -210,8 +210,10 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
     ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
     # Forms of pages: refused for what they say, once their rights are there.
+    ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
     ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
+    ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(422,))],
     ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
     ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/new/{rev}"): [_form(statuses=(422,))],
@@ -450,6 +452,7 @@ def _without_names(answer: Answer, repo_id: RepoId) -> bytes:
     headers = {key: value for key, value in answer.pairs if key not in ("x-request-id", "date", "content-length")}
     text = f"{answer.status}\n{headers}\n".encode() + answer.body
     text = text.replace(answer.headers["x-request-id"].encode(), b"REQUEST")
+    text = re.sub(rb'(name="csrf(?:-token)?" (?:content|value)=")[^"]*', rb"\1TOKEN", text)  # each session has its own
     return text.replace(str(repo_id).encode(), b"ID").replace(repo_id.name.encode(), b"NAME")
 
 

@@ -87,6 +87,13 @@ class Service:
             with contextlib.suppress(FileNotFoundError):
                 self._socket.unlink()
 
+    async def answer_with(self, index: Index) -> None:
+        """As `run`, with an index that is there already and stays as it is: for measuring."""
+        self._index = index
+        server = await asyncio.start_unix_server(self._serve, self._socket)
+        async with server:
+            await server.serve_forever()
+
     # --- the index ---
 
     async def _keep(self) -> None:

@@ -3,7 +3,7 @@
     trending = 10 * log2(1 + D) + 5 * 0.5 ^ (age / 7)
 
 D is the sum of the downloads of the last 14 days, each weighing half as much as one three days later: 0.5 ^ (days ago / 3).
-`age` is in whole days since the repo was made, and counts during its first 28. (docs/reference/downloads.md)
+`age` is in whole days since the repo was made, and counts during its first 28. (docs/reference/ranking.md)
 """
 
 import math
