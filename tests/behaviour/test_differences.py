@@ -1,14 +1,16 @@
 """What the pages about changes say: commits, comparisons, lines with their authors, the trail of a file."""
 
+import msgspec
 import pytest
 
 from pioche.accounts.callers import Caller
 from pioche.errors import EntryNotFound, RevisionNotFound, TooLarge
 from pioche.git.comparing import Line, Showing
-from pioche.repos import differences, history, trails
+from pioche.names import Oid
+from pioche.repos import differences, files, history, trails
 from pioche.repos.access import Repo
 from pioche.repos.differences import Pair, side_by_side
-from tests.core import Core, main
+from tests.core import Core, main, older_view
 
 TEXT = b"".join(b"this is line %d\n" % n for n in range(50))
 
@@ -85,6 +87,17 @@ def test_the_trail_of_a_file(core: Core, ada: Caller, repo: Repo) -> None:
     assert trails.of_path(repo, main(repo), "b.txt", skip=0, limit=1).are_more
     with pytest.raises(EntryNotFound):
         trails.of_path(repo, main(repo), "absent", skip=0, limit=1)
+
+
+def test_the_last_commit_of_a_path_at_the_tip_and_before(core: Core, ada: Caller, repo: Repo) -> None:
+    first = core.commit(repo, ada, {"d/a": b"1", "b": b"1"})
+    core.commit(repo, ada, {"b": b"2"})
+    for revision in (main(repo), older_view(main(repo))):
+        for path in ("d", "d/a"):
+            entry = files.locate_sync(repo, revision.text if revision.is_tip else revision.commit, path).entry
+            bare = msgspec.structs.replace(entry, last_commit=Oid(""))
+            for one in (entry, bare):
+                assert trails.last_commit(repo, revision, one).oid == first.oid
 
 
 def test_lines_with_their_commits(core: Core, ada: Caller, repo: Repo) -> None:

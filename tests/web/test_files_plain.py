@@ -326,7 +326,8 @@ def test_f9_whoever_may_read_may_propose_and_no_more(hub: LocalHub, ada: User, b
     assert content(hub, repo, "a.txt", "refs%2Fpr%2F1") == b"bob's\n"
     more = {**fields, "content": "more\n", "parent": "refs/pr/1", "target": "branch"}
     assert post(hub, f"/{repo}/edit/refs%2Fpr%2F1/a.txt", bob, **more).status == 303
-    get(hub, f"/{repo}/edit/main/a.txt", status=401)
+    nobody = hub.client.get(f"/{repo}/edit/main/a.txt", headers={"accept": "text/html"})
+    assert (nobody.status, nobody.headers["location"]) == (303, f"/login?next=/{repo}/edit/main/a.txt")
 
 
 def test_f9_what_cannot_be_edited_says_so(hub: LocalHub, ada: User, repo: str) -> None:

@@ -52,6 +52,18 @@ def of_path(repo: Repo, revision: Revision, path: str, *, skip: int, limit: int)
     return TouchPage(touches, len(steps) > limit and skip + limit < _DEPTH_MAX)
 
 
+def last_commit(repo: Repo, revision: Revision, entry: Entry) -> Commit:
+    """The one that last touched a file or folder; that of the revision where looking for it takes too long."""
+    if entry.last_commit:
+        return repo.objects.commit(entry.last_commit)
+    try:
+        # As for a folder: what it was called before does not matter here.
+        found = blaming.follow(repo.objects, revision.commit, entry.path, is_folder=True, skip=0, limit=1)
+    except GitTooSlow:
+        found = []
+    return repo.objects.commit(found[0].commit if found else revision.commit)
+
+
 # --- blame ----------------------------------------------------------------------------------------------------------
 
 

@@ -5,13 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pioche.errors import EntryNotFound
-from pioche.git.objects import Commit
 from pioche.http.messages import Request, Response
 from pioche.render.jobs import Links
-from pioche.repos import files, listing, trails
-from pioche.repos.access import Repo
-from pioche.repos.files import Entry
-from pioche.repos.revisions import Revision
+from pioche.repos import files, trails
 from pioche.web import layout
 from pioche.web.files import frame, shown
 
@@ -30,7 +26,7 @@ async def blob(request: Request) -> Response:
     links = Links(page.at.base, quote(page.rev, safe=""), path, layout.site(request).address)
     drawn = partial(shown.read, request.repo, located.entry, asked, request.hub.renderer, links)
     found = await request.run(drawn)
-    latest = await request.run(_latest, request.repo, located.revision, located.entry)
+    latest = await request.run(trails.last_commit, request.repo, located.revision, located.entry)
     address = page.at.resolve(located.commit, path)
     values: dict[str, Any] = {
         "entry": located.entry,
@@ -40,11 +36,6 @@ async def blob(request: Request) -> Response:
         "asked": asked,
     }
     return await frame.show(request, "blob.html", page, **values)
-
-
-def _latest(repo: Repo, revision: Revision, entry: Entry) -> Commit:
-    [known] = listing.with_last_commits(repo, revision, [entry])
-    return repo.objects.commit(known.last_commit)
 
 
 async def blame(request: Request) -> Response:

@@ -79,8 +79,7 @@ def _folder(repo: Repo, revision: Revision, path: str, after: str) -> _Folder:
     commits = {oid: objects.commit(oid) for oid in {entry.last_commit for entry in entries} if oid}
     latest = objects.commit(revision.commit)
     if path:
-        here = files.locate_sync(repo, revision.text, path).entry
-        latest = objects.commit(here.last_commit) if here.last_commit else latest
+        latest = trails.last_commit(repo, revision, files.locate_sync(repo, revision.commit, path).entry)
     is_first = not path and not after
     return _Folder(
         entries=entries,
