@@ -260,6 +260,6 @@ def template(overview: Overview) -> str:
 
 
 ROUTES = (
-    Route("GET", "/{repo:page}/card", Action.PROPOSE, form),
-    Route("POST", "/{repo:page}/card", Action.PROPOSE, save),
+    Route("GET", "/{repo:web}/card", Action.PROPOSE, form),
+    Route("POST", "/{repo:web}/card", Action.PROPOSE, save),
 )

@@ -18,4 +18,4 @@ async def storage(request: Request) -> Response:
     )
 
 
-ROUTES = (Route("GET", "/{repo:page}/storage", Action.READ, storage),)
+ROUTES = (Route("GET", "/{repo:web}/storage", Action.READ, storage),)
