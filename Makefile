@@ -13,7 +13,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs clients torture conformance format clean
+ASSETS := src/pioche/web/static/vendor/sources.txt
+
+.PHONY: help run test check assets screenshots bench docs clients torture conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -27,11 +29,19 @@ $(ENV): pyproject.toml
 	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $@
 
+# Scripts of other projects, made once and again when their list changes. A hub without them runs all the same, with less.
+$(ASSETS): $(ENV) $(wildcard frontend/*.json frontend/*.py frontend/*.mjs frontend/src/*.js)
+	@echo "Fetching and bundling the scripts of the pages (once) ..."
+	@$(BIN)/python frontend/build.py && touch $@
+
+assets: $(ASSETS) ## Build the third-party scripts of the pages, with the versions of frontend/package-lock.json
+
 run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a dataset on the first start (PIOCHE_* settings are honoured)
+	@$(MAKE) --no-print-directory assets || echo "Going on without them: the pages do less."
 	@exec $(BIN)/python scripts/run.py
 
-test: $(ENV) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
-	@scripts/need git git-lfs
+test: $(ENV) $(ASSETS) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
+	@scripts/need git git-lfs chromium
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not long' $(ARGS)
 
 check: $(ENV) ## Check form, lint, types, the import contract, spelling and that the project describes itself
@@ -46,6 +56,10 @@ check: $(ENV) ## Check form, lint, types, the import contract, spelling and that
 format: $(ENV) ## Put the code into its form and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(ENV) $(ASSETS) ## Take the pictures of docs/screenshots: the main pages in both languages and themes, phone and desktop
+	@scripts/need chromium
+	$(BIN)/python -m scripts.screenshots
 
 docs: $(ENV) ## Write the tables of docs/reference from the code, and print the compatibility score
 	$(BIN)/python scripts/reference.py

@@ -150,6 +150,8 @@ def cli_page() -> str:
 NEEDS = {
     Needs.ANYONE: "nothing",
     Needs.SIGNATURE: "the address or token proves itself",
+    Needs.SESSION: "somebody signed in, in a browser",
+    Needs.CREDENTIALS: "name and password in the body",
     Needs.USER: "a token",
     Needs.USER_WRITE: "a token that writes",
     Needs.ADMIN: "an administrator",

@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from pioche.accounts import passwords
 from tests import objectstore
 from tests.databases import Postgres, SqliteTemplate
 from tests.hub import Hub
@@ -51,6 +53,15 @@ def git_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for key, value in ours.items():
             patch.setenv(key, value)
         yield
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Argon2 with the least work that it can do, for tests that sign many people in in this process."""
+    passwords._nobody.cache_clear()
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield
+    passwords._nobody.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ class LocalHub:
 
     def close(self) -> None:
         self.client.close()
+        self.hub.renderer.close()
         self.hub.database.close()
 
     # --- setting up ---

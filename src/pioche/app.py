@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.tokens import LastUsed
 from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate
+from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
 from pioche.events import Consumer
 from pioche.git.store import GitStore
+from pioche.http import openapi
 from pioche.http.addresses import Addresses
 from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
@@ -29,8 +31,13 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.xet import routes as xet_routes
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
+from pioche.search.query import Search
+from pioche.search.remote import IndexSearch
+from pioche.search.sql import SqlSearch
 from pioche.storage import ballast, incoming
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -44,7 +51,9 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
+from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
 from pioche.upkeep.health import Doctor
+from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
     Collect,
     CollectThoroughly,
@@ -54,10 +63,11 @@ from pioche.upkeep.tidying import (
     RepackWhenScattered,
     Scrub,
     SweepIncoming,
+    SweepSessions,
 )
 from pioche.web import routes as web
 
-# Every table of routes. The order does not matter, but the last dialect answers where no route matches.
+# Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
     operations.PROTOCOL,
@@ -137,27 +147,41 @@ def build_hub(config: Config) -> Hub:
     uploads = Uploads(database, contents, config.data_dir)
     stores = Stores(database, GitStore(config.data_dir / "git"), contents)
     access = Access(stores)
-    last_used = LastUsed(database)
+    last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
+    downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     return Hub(
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
         access=access,
         catalog=Catalog(stores, access),
+        search=_search(config, database),
+        downloads=downloads,
         blobs=blobs,
         contents=contents,
         uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, metrics.TALLY),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY),
+        describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
+        renderer=Renderer(
+            config.data_dir / "cache" / "render",
+            cache_bytes_max=config.render_cache_bytes_max,
+            workers=config.render_workers,
+        ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _search(config: Config, database: Database) -> Search:
+    by_database = SqlSearch(database)
+    return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 
 def _grants(config: Config, database: Database, uploads: Uploads, blobs: BlobStore) -> Grants | None:
@@ -217,13 +241,19 @@ def build_work(config: Config) -> Work:
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
     dispatcher = Dispatcher(database, consumers)
+    access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
+        SweepSessions(database),
         PruneEvents(dispatcher),
+        Rank(database),
         Repack(database, git),
         Collect(config, database, blobs, git),
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
+        ReadHeaders(access),
+        Derive(access),
+        DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

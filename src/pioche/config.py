@@ -104,12 +104,27 @@ class Config:
         20 * 2**30,
         "Most bytes that files kept as chunks may take once more, put together, in data_dir/cache/files; 0 keeps none there.",
     )
+    render_workers: int = _setting(
+        2, "Number of processes, for each web process, in which what users wrote is turned into pages; at least 1."
+    )
+    render_cache_bytes_max: int = _setting(
+        512 * 2**20,
+        "Most bytes of rendered cards, code and notebooks to keep in data_dir/cache/render; 0 keeps none there.",
+    )
     rate_limits: str = _setting(
         "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
     )
     sign_up: str = _setting(
-        "closed", "Who may create an account: closed means the administrator only.", choices=("closed",)
+        "closed",
+        "Who may create an account on the page /join: nobody (closed; an administrator creates them), those with a link from "
+        "`pioche user invite` (invite), or anybody (open).",
+        choices=("closed", "invite", "open"),
     )
+    search_socket: str = _setting(
+        "", "Unix socket of this node's index process; `pioche serve` chooses it. Empty: the database answers searches."
+    )
+    session_hours: int = _setting(12, "How long somebody stays signed in in a browser.")
+    session_remembered_days: int = _setting(30, "The same for those who asked to stay signed in.")
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("json", "One JSON object a line, or text for people.", choices=("json", "text"))
     xet_dedup_scope: str = _setting(
@@ -276,6 +291,11 @@ def _check(config: Config) -> None:
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
     _check_storage(config)
+    if not config.render_workers:
+        raise ConfigError("render_workers", "at least 1 process is needed")
+    for key in ("session_hours", "session_remembered_days"):
+        if not 1 <= getattr(config, key) <= 10_000:
+            raise ConfigError(key, "1 to 10000 is expected")
     if config.rate_limits == "on":
         raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
 

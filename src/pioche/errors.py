@@ -3,7 +3,7 @@
     HubError
     ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard
     ├── Unauthenticated 401       InvalidToken
-    ├── Forbidden 403             ReadOnlyToken · SignatureExpired · GatedRepo · Disabled
+    ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · GatedRepo · Disabled
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
@@ -95,6 +95,15 @@ class ReadOnlyToken(Forbidden):
 
 class SignatureExpired(Forbidden):
     """A signed URL is past its time, or was made for something else."""
+
+
+class CrossSite(Forbidden):
+    """A browser brought somebody's session, but not from one of our pages: another site may have made it do so."""
+
+    def __init__(
+        self, message: str = "This did not come from a page of this hub: open the page again and retry"
+    ) -> None:
+        super().__init__(message)
 
 
 class GatedRepo(Forbidden):
@@ -227,7 +236,13 @@ class ContentMismatch(Unprocessable):
 
 
 class TooManyRequests(HubError):
+    """`seconds`: after how many it may be tried again (`Retry-After`)."""
+
     status = 429
+
+    def __init__(self, message: str, *, seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 # --- ours to mend ---------------------------------------------------------------------------------------------------

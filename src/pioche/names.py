@@ -72,7 +72,7 @@ VERSIONED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
 # The first path segments that belong to the hub, now or as planned (architecture.md section 7).
 RESERVED = frozenset(
     """
-    about admin api app apps archive assets auth avatars blob blog buckets cas chat cdn collections community contact
+    about admin api app apps archive assets auth avatars blob blog buckets cas chat cdn collections community compare contact
     datasets docs download embed endpoints enterprise error explore favicon.ico features feed files gradio-space
     healthz help hf-inference home hub index inference join jobs kernels learn login logout lfs
     main me metrics models new new-dataset new-model new-space none notifications null oauth organizations papers

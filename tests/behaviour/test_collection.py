@@ -1,6 +1,7 @@
 """Garbage collection: what goes, what stays and why, over both databases."""
 
 import os
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from pioche.upkeep.collection import repos, usage
 from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
+from pioche.upkeep.fsck.examination import examine
+from pioche.upkeep.fsck.scene import Scene
 from tests.core import Core, git, main, paths, text
 
 _HOUR_MS = 3_600_000
@@ -480,6 +483,25 @@ def test_a5_killed_between_removing_objects_and_saying_so(
     assert text(again, "late.txt") == b"late"
     with core.hub.database.read() as connection:
         assert connection.execute(sa.select(schema.repos.c.pruning_at)).scalars().all() == [None]
+
+
+def test_halves_of_packs_that_a_crash_left_are_no_damage_and_go(
+    core: Core, ada: Caller, repo: Repo, hours: Hours
+) -> None:
+    for number in range(3):
+        core.commit(repo, ada, {f"{number}.txt": b"%d" % number})
+    folder = core.hub.access.stores.git.path(repo.uid) / "objects" / "pack"
+    index = next(folder.glob("*.idx"))
+    halves = [folder / f"pack-{'1' * 40}.idx", folder / f"pack-{'2' * 40}.pack"]
+    for half in halves:
+        shutil.copy(index if half.suffix == ".idx" else index.with_suffix(".pack"), half)
+    hub = core.hub
+    for expected in ([], ["git-leftover"]):
+        found = examine(Scene(hub.config, hub.database, hub.blobs), deep=False, repair=False).findings
+        assert [finding.kind for finding in found] == expected
+        collect(core)
+        assert all(half.exists() for half in halves) != bool(expected)
+        hours.pass_(2)
 
 
 def test_a_removal_that_broke_off_is_finished_and_nobody_restores_a_half(

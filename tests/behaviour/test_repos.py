@@ -9,7 +9,6 @@ from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.errors import (
     AlreadyExists,
-    BadRequest,
     Forbidden,
     InvalidName,
     NotFound,
@@ -19,7 +18,7 @@ from pioche.errors import (
     Unprocessable,
 )
 from pioche.names import DEFAULT_REF, RepoType, parse_path
-from pioche.repos import commits, history, info, refs, revisions
+from pioche.repos import commits, history, refs, revisions
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import Settings
 from pioche.repos.commits import AddFile, Plan
@@ -217,46 +216,6 @@ def test_every_change_leaves_an_event_and_a_line_in_the_reflog(core: Core, ada: 
 
 
 # --- who may ----------------------------------------------------------------------------------------------------------
-
-
-def test_listing_shows_what_may_be_read_and_nothing_else(core: Core, ada: Caller) -> None:
-    bob, eve, admin = core.user("bob"), core.user("eve"), core.user("root2", is_admin=True)
-    core.org("lab", {bob: "read", ada: "contributor", eve: "no_access"})
-    core.repo(ada, "ada/public")
-    core.repo(ada, "ada/secret", private=True)
-    core.repo(ada, "lab/secret", private=True)
-
-    def listed(caller: Caller, **query: object) -> list[str]:
-        found = info.list_repos(core.hub.database, caller, info.Query(type=RepoType.MODEL, **query))  # type: ignore[arg-type]
-        return sorted(str(repo.repo_id) for repo in found.repos)
-
-    assert listed(Caller.nobody()) == listed(eve) == ["ada/public"]
-    assert listed(bob) == ["ada/public", "lab/secret"]
-    assert listed(ada) == listed(admin) == ["ada/public", "ada/secret", "lab/secret"]
-    assert listed(eve, searches=("secret",)) == listed(eve, author="lab") == []
-    page = info.list_repos(core.hub.database, eve, info.Query(type=RepoType.MODEL, limit=1))
-    assert page.next_cursor is None
-
-
-def test_a_cursor_of_ones_own_making_is_refused(core: Core, ada: Caller, repo: Repo) -> None:
-    for cursor in ("x", "W10", "é", "WzFlOTksMV0", "WzE4NDQ2NzQ0MDczNzA5NTUxNjE2LDFd"):
-        with pytest.raises(BadRequest):
-            info.list_repos(core.hub.database, ada, info.Query(type=RepoType.MODEL, cursor=cursor))
-
-
-def test_listing_pages_meet_every_repo_once(core: Core, ada: Caller) -> None:
-    for number in range(7):
-        core.repo(ada, f"ada/r{number}")
-    for ascending in (True, False):
-        seen, cursor = list[str](), None
-        while True:
-            query = info.Query(type=RepoType.MODEL, sort="createdAt", ascending=ascending, limit=2, cursor=cursor)
-            page = info.list_repos(core.hub.database, ada, query)
-            seen += [repo.repo_id.name for repo in page.repos]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert sorted(seen) == [f"r{number}" for number in range(7)]
 
 
 def test_a_repo_opens_for_whom_it_may(core: Core, ada: Caller) -> None:

@@ -18,6 +18,8 @@ from pioche.app import PROTOCOLS
 from pioche.buckets import batch
 from pioche.buckets.batch import Add
 from pioche.buckets.files import EMPTY_XET_HASH
+from pioche.http import cookies
+from pioche.http.browsers import csrf_token
 from pioche.http.routes import Needs, Route
 from pioche.names import VERSIONED, EntryPath, RepoId, RepoType
 from pioche.repos.access import Action, Repo
@@ -26,11 +28,13 @@ from tests.asgi import Answer
 from tests.databases import SqliteTemplate
 from tests.inside import Inside, ndjson
 
+ADDRESS = "http://localhost:8000"
+
 # --- who and where --------------------------------------------------------------------------------------------------
 
 PRINCIPALS = (
     "anonymous", "invalid", "stranger", "no_access", "read", "contributor", "creator", "write", "owner", "owner_read",
-    "admin",
+    "owner_session", "admin",
 )  # fmt: skip
 TARGETS = ("public", "private", "absent", "gated", "deleted")
 
@@ -49,7 +53,7 @@ _STRANGER_MAY_NOT = {"public": FORBIDDEN, "private": UNKNOWN_404, "absent": UNKN
 
 def _row(*, anonymous: Any, stranger: Any, read: Any, contributor: Any, write: Any, owner_read: Any) -> dict[str, Any]:
     same = {"stranger": stranger, "no_access": stranger, "read": read, "contributor": contributor}
-    writers = {"creator": write, "write": write, "owner": write, "admin": write}
+    writers = {"creator": write, "write": write, "owner": write, "owner_session": write, "admin": write}
     return {"anonymous": anonymous, "invalid": _BAD, **same, **writers, "owner_read": owner_read}
 
 
@@ -78,7 +82,9 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
     ),
 }
 EXPECTED[Action.MANAGE] = EXPECTED[Action.WRITE]
-EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(("creator", "write", "owner"), _NONE)
+EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(
+    ("creator", "write", "owner", "owner_session"), _NONE
+)
 
 # A deleted repo can be restored for a while (scenario J7), and is as if it never was.
 for _cells in (cells for rows in EXPECTED.values() for cells in rows.values()):
@@ -92,6 +98,10 @@ EXPECTED_ELSEWHERE: dict[Needs, dict[str, str]] = {
     | dict.fromkeys(("anonymous", "invalid"), NOBODY)
     | {"owner_read": FORBIDDEN},
     Needs.ADMIN: dict.fromkeys(_SIGNED_IN, FORBIDDEN) | {"anonymous": NOBODY, "invalid": NOBODY, "admin": IN},
+    Needs.SESSION: dict.fromkeys(PRINCIPALS, FORBIDDEN)
+    | dict.fromkeys(("anonymous", "invalid"), NOBODY)
+    | {"owner_session": IN},
+    Needs.CREDENTIALS: dict.fromkeys(PRINCIPALS, IN),
     Needs.SIGNATURE: dict.fromkeys(PRINCIPALS, "unsigned"),
 }
 
@@ -102,7 +112,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64,
+    "sha": "0" * 64, "digest": "0" * 16,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -137,6 +147,17 @@ def _batch(operation: str, ref: str = "refs/heads/main") -> dict[str, Any]:
     return {"operation": operation, "objects": [{"oid": "0" * 64, "size": 1}], "ref": {"name": ref}}
 
 
+def _form(needs: Action | None = None, *, fresh: bool = False, statuses: tuple[int, ...]) -> Call:
+    """A page's form without a field."""
+    return Call(
+        needs,
+        body=b"x=",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+        fresh=fresh,
+        statuses=statuses,
+    )
+
+
 # Routes about one repo that change something, or that need more than their address.
 CALLS: dict[tuple[str, str], list[Call]] = {
     ("PUT", "/api/{repo:api}/settings"): [Call(json={"visibility": "private"}, fresh=True)],
@@ -150,6 +171,8 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
+    ("POST", "/api/{repo:api}/discussions/{number}/status"): [Call(Action.WRITE, json={"status": "open"}, statuses=())],
+    ("POST", "/api/{repo:api}/discussions/{number}/merge"): [Call(statuses=())],
     ("POST", "/api/{repo:api}/preupload/{rev}"): [Call(json={"files": [{"path": "x", "size": 1, "sample": ""}]})],
     ("POST", "/api/{repo:api}/commit/{rev}"): [
         Call(Action.WRITE, body=_COMMIT),
@@ -186,6 +209,18 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", "/api/{repo:api}/lfs-files/{sha}"): [Call()],
     ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
     ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
+    # Forms of pages: refused for what they say, once their rights are there.
+    ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
+    ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
+    ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
+    ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/new/{rev}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/new/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/edit/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/delete/{rev}/{path*}"): [_form(Action.WRITE, fresh=True, statuses=(303,))],
+    ("POST", "/{repo:web}/rename/{rev}/{path*}"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/upload/{rev}"): [_form(statuses=(415,))],
+    ("POST", "/{repo:web}/upload/{rev}/{path*}"): [_form(statuses=(415,))],
     ("GET", "/api/{repo:bucket}/events"): [
         Call(query="?cursor=x", statuses=(400,))
     ],  # otherwise it goes on for minutes
@@ -220,6 +255,7 @@ class World:
     tokens: dict[str, str | None]
     admin: Caller
     creator: Caller
+    owner: Caller
 
     def make(self, kind: RepoType, target: str, name: str) -> Repo:
         repo = self.inside.repo(self.creator, f"lab/{name}", type=kind, private=target == "private")
@@ -245,8 +281,15 @@ class World:
             token=self.tokens[principal],
             json=_filled(call.json, values),
             body=call.body,
-            headers=call.headers,
+            headers={**call.headers, **(self._session() if principal == "owner_session" else {})},
         )
+
+    def _session(self) -> dict[str, str]:
+        """The owner in a browser, on a page of the hub; a new session each time, since some routes end it."""
+        hub = self.inside.hub
+        secret, _ = hub.directory.sessions.start(hub.directory.get_user(self.owner.name), hours=1)
+        cookie = {"cookie": f"{cookies.session_name(ADDRESS)}={secret}"}
+        return {**cookie, "origin": ADDRESS, "sec-fetch-site": "same-origin", "x-csrf-token": csrf_token(secret)}
 
 
 def _filled(value: Any, values: dict[str, str]) -> Any:
@@ -261,7 +304,7 @@ def _filled(value: Any, values: dict[str, str]) -> Any:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     template = SqliteTemplate(tmp_path_factory.mktemp("template"))
-    with Inside(template.config(tmp_path_factory.mktemp("hub"), public_url="http://localhost:8000")) as inside:
+    with Inside(template.config(tmp_path_factory.mktemp("hub"), public_url=ADDRESS, sign_up="open")) as inside:
         yield _peopled(inside)
 
 
@@ -275,7 +318,8 @@ def _peopled(inside: Inside) -> World:
     people = {"stranger": ada, "owner": owner, "admin": admin, **members}
     tokens: dict[str, str | None] = {name: inside.token(caller) for name, caller in people.items()}
     tokens |= {"anonymous": None, "invalid": "hf_" + "x" * 34, "owner_read": inside.token(owner, "read")}
-    world = World(inside, tokens, admin, members["creator"])
+    tokens["owner_session"] = None
+    world = World(inside, tokens, admin, members["creator"], owner)
     for kind in RepoType:
         for target in TARGETS:
             if target != "absent":
@@ -315,6 +359,7 @@ def path_of(pattern: str, repo_id: RepoId | None = None) -> str:
         forms = {
             "{repo:api}": f"{repo_id.type.plural}/{repo_id}",
             "{repo:web}": web,
+            "{repo:page}": web,
             "{repo:git}": web + ".git",
             "{repo:bucket}": f"buckets/{repo_id}",
         }
@@ -329,6 +374,8 @@ def _parameter(name: str) -> str:
 
 def outcome(answer: Answer, call: Call) -> str:
     code = answer.headers.get("x-error-code", "")
+    if answer.status == 303 and answer.headers.get("location", "").startswith("/login?next="):
+        return NOBODY  # a page says it so
     if call.of_absent_repo and code == "RepoNotFound":
         return IN
     if answer.status in (401, 403) or code in ("RepoNotFound", "GatedRepo"):

@@ -5,11 +5,20 @@ One short story per kind of work; the wide tests (sizes, versions of the client,
 
 import json
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, hf_hub_url
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    DiscussionWithDetails,
+    HfApi,
+    hf_hub_url,
+)
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -18,6 +27,7 @@ from huggingface_hub.errors import (
 )
 
 from tests.hub import Account, Hub
+from tests.weights import safetensors
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +38,9 @@ def ada(hub: Hub) -> Account:
 @pytest.fixture(scope="module")
 def api(hub: Hub, ada: Account) -> HfApi:
     return HfApi(hub.endpoint, token=ada.token)
+
+
+T = TypeVar("T")
 
 
 class Where(TypedDict):
@@ -120,6 +133,22 @@ def test_lists(hub: Hub, api: HfApi, ada: Account) -> None:
     assert [info.id for info in newest] == [f"{ada.name}/{name}"]
 
 
+def test_spaces_by_what_they_say(hub: Hub, api: HfApi, ada: Account) -> None:
+    word = f"zymurgy{hub.name('x').replace('-', '')}"
+    api.create_repo(f"{ada.name}/{word}", repo_type="space", space_sdk="static")
+    (found,) = eventually(lambda: [space for space in api.search_spaces(word, sdk="static") if space.title == word])
+    assert (found.id, found.author) == (f"{ada.name}/{word}", ada.name)
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """What `look` finds as soon as it finds something: the search index follows the database."""
+    for _ in range(100):
+        if found := look():
+            return found
+        time.sleep(0.1)
+    return look()
+
+
 def test_commits_change_files(api: HfApi, repo: Where, tmp_path: Path) -> None:
     for name in ("a/one.txt", "a/two.txt", "b/three.txt", "four.txt"):
         path = tmp_path / "folder" / name
@@ -178,6 +207,26 @@ def test_pull_requests_are_opened_listed_and_read(api: HfApi, repo: Where, ada: 
     details = api.get_discussion_details(**repo, discussion_num=opened.num)
     assert details.status == "draft"
     assert "+1" in (details.diff or "")
+
+
+def test_pull_requests_are_published_closed_and_merged(api: HfApi, repo: Where) -> None:
+    opened = api.create_pull_request(**repo, title="Better", description="Because")
+    api.upload_file(**repo, path_or_fileobj=b"1", path_in_repo="a", revision=opened.git_reference)
+    for status in ("open", "closed", "open"):
+        changed = api.change_discussion_status(**repo, discussion_num=opened.num, new_status=status)
+        assert (changed.type, changed.new_status) == ("status-change", status)
+    api.merge_pull_request(**repo, discussion_num=opened.num, comment="Thanks")
+    details = api.get_discussion_details(**repo, discussion_num=opened.num)
+    assert isinstance(details, DiscussionWithDetails)
+    first = api.list_repo_commits(**repo)[0]
+    assert (details.status, details.merge_commit_oid) == ("merged", first.commit_id)
+    assert first.title == "Better (#1)"
+    assert api.file_exists(**repo, filename="a")
+
+
+def test_tags_by_type(api: HfApi) -> None:
+    assert "text-classification" in {tag["id"] for tag in api.get_model_tags()["pipeline_tag"]}
+    assert isinstance(api.get_dataset_tags(), dict)
 
 
 def test_history_can_be_squashed(api: HfApi, repo: Where) -> None:
@@ -309,6 +358,20 @@ def test_safetensors_headers_are_read_by_range(api: HfApi, repo: Where) -> None:
     api.upload_file(**repo, path_or_fileobj=content, path_in_repo="model.safetensors")
     assert api.get_safetensors_metadata(**repo).parameter_count == {"F32": 4}
     assert api.parse_safetensors_file_metadata(**repo, filename="model.safetensors").tensors["w"].shape == [2, 2]
+
+
+def test_safetensors_headers_are_read_by_the_hub(api: HfApi, ada: Account) -> None:
+    repo_id = f"{ada.name}/parts"
+    api.create_repo(repo_id)
+    parts = {f"model-0000{number}-of-00002.safetensors": {f"w{number}": ("F32", [2, number])} for number in (1, 2)}
+    index = {"metadata": {"total_size": 24}, "weight_map": {f"w{n}": name for n, name in enumerate(parts, start=1)}}
+    added = {name: safetensors(tensors) for name, tensors in parts.items()}
+    added["model.safetensors.index.json"] = json.dumps(index).encode()
+    api.create_commit(repo_id, operations=[CommitOperationAdd(n, c) for n, c in added.items()], commit_message="parts")
+    found = api.get_sharded_safetensors_metadata(repo_id)
+    assert found.parameter_count == {"F32": 6}
+    assert found.metadata == {"total_size": 24}
+    assert found.weight_map == index["weight_map"]
 
 
 def test_work_in_the_background(api: HfApi, repo: Where) -> None:

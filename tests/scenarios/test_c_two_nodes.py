@@ -253,6 +253,33 @@ def test_c6_a_repo_is_renamed_during_uploads(nodes: Nodes, tmp_path: Path) -> No
         fsck(sender, tmp_path / "mirror")
 
 
+def test_c9_a_pull_request_is_merged_once_or_closed(nodes: Nodes) -> None:
+    repo = nodes.repo()
+    with nodes.sender(repo) as sender:
+        header, file = (
+            '{"key":"header","value":{"summary":"new"}}',
+            '{"key":"file","value":{"path":"new.txt","content":"x"}}',
+        )
+        ndjson = {"content-type": "application/x-ndjson"}
+        url = f"/api/models/{repo}/commit/main?create_pr=1"
+        sender.http.post(url, content=f"{header}\n{file}", headers=ndjson).raise_for_status()
+
+    def act(number: int) -> int:
+        with nodes.sender(repo, number) as sender:
+            if number < 6:
+                return sender.http.post(f"/api/models/{repo}/discussions/1/merge").status_code
+            body = {"status": "closed"}
+            return sender.http.post(f"/api/models/{repo}/discussions/1/status", json=body).status_code
+
+    done = at_once(8, act)
+    with nodes.sender(repo, 1) as sender:
+        found = sender.http.get(f"/api/models/{repo}/discussions/1").json()
+        titles = [row["title"] for row in sender.http.get(f"/api/models/{repo}/commits/main").json()]
+        assert (found["status"], done[:6].count(200), titles.count("new (#1)")) in (("merged", 1, 1), ("closed", 0, 0))
+        assert set(done) <= {200, 409}
+        assert (found["status"] == "merged") == (sender.get("new.txt").status_code == 200)
+
+
 def test_c7_a_lost_right_counts_for_the_next_range(nodes: Nodes) -> None:
     repo = nodes.repo()
     data = random.Random(7).randbytes(500_000)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi
 
 from tests.hub import Hub
 
@@ -115,7 +116,7 @@ def test_a_killed_web_process_comes_back_and_the_other_goes_on(served: Hub) -> N
     victim = next(pid for pid, name in before.items() if name == "web")
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in children(served) and len(children(served)) == len(before))
-    assert sorted(children(served).values()) == ["jobs", "web", "web"]
+    assert sorted(children(served).values()) == ["jobs", "search", "web", "web"]
     assert set(before) - {victim} < set(children(served))
     until(served.ready)
 
@@ -129,7 +130,7 @@ def test_a_killed_jobs_process_comes_back(served: Hub) -> None:
 def test_a_killed_supervisor_leaves_no_process_and_the_next_one_starts(tmp_path: Path) -> None:
     with Hub(tmp_path) as hub:
         orphans = set(children(hub))
-        assert len(orphans) == 2
+        assert len(orphans) == 3
         os.kill(hub.pid, signal.SIGKILL)
         hub.wait()
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
@@ -225,3 +226,15 @@ def test_b7_without_descriptors_new_work_waits_and_nothing_is_lost(tmp_path: Pat
             connection.close()
         until(lambda: len(list(Path(f"/proc/{web}/fd").iterdir())) <= before)
         assert hub.ready()
+
+
+def test_a_killed_index_process_comes_back_and_what_was_committed_meanwhile_is_found(served: Hub) -> None:
+    ada = served.user(served.name("ada"))
+    api = HfApi(served.endpoint, token=ada.token)
+    victim = next(pid for pid, name in children(served).items() if name == "search")
+    os.kill(victim, signal.SIGKILL)
+    repo = f"{ada.name}/found-meanwhile"
+    api.create_repo(repo)
+    assert [model.id for model in api.list_models(author=ada.name)] == [repo]
+    until(lambda: victim not in children(served) and "search" in children(served).values())
+    until(lambda: [model.id for model in api.list_models(search="found-mean", author=ada.name)] == [repo])

@@ -5,6 +5,7 @@ as it is after, never half; and what was answered must be what one sees.
 """
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,9 @@ from tests.torture.history import ACKNOWLEDGED, UNKNOWN, History
 ORG = "lab"
 """An organisation that all clients administer: repos are given to it and taken back."""
 
-_LOOKS_MAX = 50
+_LOOKS_MAX = 240
+_LOOK_PAUSE_S = 0.25
+"""A busy machine takes many seconds to bring both web processes back."""
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Own:
     refs: dict[str, str] = field(default_factory=dict)
     main: str = ""
     pulls: int = 0
+    merged: set[int] = field(default_factory=set)
 
 
 class Owner:
@@ -52,6 +56,7 @@ class Owner:
                 self._flip,
                 self._move,
                 self._propose,
+                self._merge,
                 self._squash,
             )
             + ((self._delete,) if self._chance.random() < 0.5 else ())
@@ -84,7 +89,7 @@ class Owner:
             try:
                 return happened()
             except Lost:
-                continue
+                time.sleep(_LOOK_PAUSE_S)
             except Refused as refusal:
                 self._history.violation(f"looking was refused: {refusal}")
                 return None
@@ -185,16 +190,34 @@ class Owner:
             refs = sum(ref.startswith("refs/pr/") for ref in self._api.refs(own.name))
             return {(before, before): False, (before + 1, before + 1): True}.get((rows, refs))
 
-        files: dict[str, bytes | Large] = {"proposed.txt": b"%d" % before}
+        files: dict[str, bytes | Large] = {f"proposed-{before}.txt": b"1"}
         if self._change("pull request", lambda: self._api.commit(own.name, "p", files, proposes=True), happened):
             own.pulls += 1
+
+    def _merge(self, own: Own) -> None:
+        """The status of a pull request agrees with its base (A7)."""
+        before, waiting = own.main, sorted(set(range(1, own.pulls + 1)) - own.merged)
+        if not waiting:
+            return
+        number = self._chance.choice(waiting)
+        url = f"/api/models/{own.name}/discussions/{number}"
+
+        def happened() -> bool | None:
+            found = self._api.must("GET", url).json()
+            main = self._api.refs(own.name)["refs/heads/main"]
+            now = found["status"], found["changes"].get("mergeCommitId", before) == main, main != before
+            return {("open", True, False): False, ("merged", True, True): True}.get(now)
+
+        if self._change("merge", lambda: self._api.must("POST", f"{url}/merge"), happened):
+            own.merged.add(number)
+        own.main = self._look_at_refs(own).get("refs/heads/main", "")
 
     def _look_at_refs(self, own: Own) -> dict[str, str]:
         for _ in range(_LOOKS_MAX):
             try:
                 return self._api.refs(own.name)
             except Lost:
-                continue
+                time.sleep(_LOOK_PAUSE_S)
             except Refused as refusal:
                 self._history.violation(f"the refs of {own.name} were refused: {refusal}")
                 break

@@ -127,6 +127,22 @@ def test_a2_commit(world: World, point: str, happened: bool) -> None:
     assert world.api.download(REPO, path) == b"1"
 
 
+@pytest.mark.parametrize(
+    ("point", "status"),
+    [("refs before commit", "open"), pytest.param("refs after commit", "merged", marks=pytest.mark.long)],
+)
+def test_a7_merge(world: World, point: str, status: str) -> None:
+    path = f"merged-{_title(point)}.txt"
+    world.api.commit(REPO, path, {path: b"1"}, proposes=True)
+    url = f"/api/models/{REPO}/discussions"
+    number = world.api.must("GET", url).json()["discussions"][0]["num"]
+    world.at(point, lambda: world.api.must("POST", f"{url}/{number}/merge"))
+    assert world.api.must("GET", f"{url}/{number}").json()["status"] == status
+    if status == "open":
+        world.api.must("POST", f"{url}/{number}/merge")
+    assert world.api.download(REPO, path) == b"1"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("point", ["push before adoption", "push after adoption", "refs before commit"])
 def test_a3_push(world: World, point: str) -> None:

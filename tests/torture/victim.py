@@ -136,6 +136,7 @@ class Victim(Hub):
 
 
 def _signal(processes: Mapping[int, str], number: signal.Signals) -> None:
-    for pid in processes:
+    """git last: the hub would log that it ended, in the moment that is left to it."""
+    for pid in sorted(processes, key=lambda pid: processes[pid].endswith("git")):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

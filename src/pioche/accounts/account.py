@@ -11,6 +11,11 @@ from pioche.db import schema
 from pioche.errors import BadRequest
 
 _FULLNAME_CHARACTERS_MAX = 100
+_BIO_CHARACTERS_MAX = 500
+_HOMEPAGE = re.compile(r"https?://[A-Za-z0-9.\-_~\[\]:]+(?:[/?#][^\s\"<>\\^`{|}\x00-\x20\x7f]*)?\Z")
+_HOMEPAGE_CHARACTERS_MAX = 300
+_LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
+_THEMES = ("light", "dark")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
 
@@ -36,6 +41,12 @@ class Account:
     must_change_password: bool
     suspended_at: int | None
     created_at: int
+    bio: str | None
+    homepage: str | None
+    language: str | None
+    """Of the pages; None: as the browser asks."""
+    theme: str | None
+    """`light` or `dark`; None: as the system is."""
 
     @property
     def is_user(self) -> bool:
@@ -51,6 +62,16 @@ def find(connection: sa.Connection, name: str) -> Account | None:
     if not (name.isascii() and name.isprintable()):  # no account's name, and some such texts a driver refuses
         return None
     row = connection.execute(sa.select(*COLUMNS).where(schema.accounts.c.name_key == name.lower())).first()
+    return None if row is None else from_row(row)
+
+
+def find_by_email(connection: sa.Connection, email: str) -> Account | None:
+    """The user of this address, in any case; of several the one who was first: nobody can come in between later."""
+    if not (email.isprintable() and _EMAIL.match(email)):
+        return None
+    accounts = schema.accounts
+    wanted = sa.select(*COLUMNS).where(sa.func.lower(accounts.c.email) == email.lower(), accounts.c.kind == Kind.USER)
+    row = connection.execute(wanted.order_by(accounts.c.id).limit(1)).first()
     return None if row is None else from_row(row)
 
 
@@ -76,3 +97,33 @@ def parse_email(text: str | None) -> str | None:
     if text is not None and not (text.isprintable() and _EMAIL.match(text)):
         raise BadRequest(f"{text[:100]!r} is not an email address")
     return text
+
+
+def parse_bio(text: str) -> str | None:
+    """What people say of themselves, as plain text; empty is None. Raises BadRequest."""
+    text = text.replace("\r\n", "\n").strip()
+    if len(text) > _BIO_CHARACTERS_MAX or not text.replace("\n", " ").isprintable():
+        raise BadRequest(f"A bio has at most {_BIO_CHARACTERS_MAX} printable characters")
+    return text or None
+
+
+def parse_homepage(text: str) -> str | None:
+    """An address of the web, nothing that a browser would run; empty is None. Raises BadRequest."""
+    text = text.strip()
+    if text and (len(text) > _HOMEPAGE_CHARACTERS_MAX or not _HOMEPAGE.match(text)):
+        raise BadRequest("A website's address begins with https:// or http://")
+    return text or None
+
+
+def parse_language(text: str) -> str | None:
+    """Two or three letters (ISO 639); empty is None. Raises BadRequest."""
+    if text and not _LANGUAGE.match(text):
+        raise BadRequest(f"{text[:20]!r} is not a language's code, such as fr")
+    return text or None
+
+
+def parse_theme(text: str) -> str | None:
+    """Raises BadRequest unless it is `light`, `dark` or empty, which is None."""
+    if text and text not in _THEMES:
+        raise BadRequest(f"{text[:20]!r} is not a theme: use light or dark")
+    return text or None

@@ -4,13 +4,30 @@ Names are unique without regard to case, over users and organisations together, 
 Everything here is for plain functions in worker threads.
 """
 
+import hashlib
 from typing import Any
 
 import sqlalchemy as sa
 
-from pioche.accounts import members, passwords
-from pioche.accounts.account import COLUMNS, Account, Kind, find, from_row, parse_email, parse_fullname
+from pioche.accounts import invitations, members, passwords, sessions
+from pioche.accounts.account import (
+    COLUMNS,
+    Account,
+    Kind,
+    find,
+    find_by_email,
+    from_row,
+    parse_bio,
+    parse_email,
+    parse_fullname,
+    parse_homepage,
+    parse_language,
+    parse_theme,
+)
+from pioche.accounts.failures import Failures
+from pioche.accounts.invitations import Invitations
 from pioche.accounts.members import Members, Role
+from pioche.accounts.sessions import Sessions
 from pioche.accounts.tokens import Tokens
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -27,12 +44,15 @@ _accounts = schema.accounts
 
 
 class Directory:
-    """Who there is. `members` and `tokens` are the parts of it that are about more than one account."""
+    """Who there is. `members`, `tokens`, `sessions`, `invitations` and `failures` are parts with tables of their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.members = Members(database)
         self.tokens = Tokens(database)
+        self.sessions = Sessions(database)
+        self.invitations = Invitations(database)
+        self.failures = Failures(database)
 
     # --- finding ---
 
@@ -76,6 +96,18 @@ class Directory:
             select = sa.select(*COLUMNS).where(_accounts.c.kind == kind).order_by(_accounts.c.name_key)
             return [from_row(row) for row in connection.execute(select)]
 
+    def beginning_with(self, text: str, kind: Kind, *, limit: int) -> list[Account]:
+        """Those whose name begins with the text, in any case, or whose full name does; the shortest names first."""
+        if not text or not text.isprintable():
+            return []
+        begins = _accounts.c.name_key.startswith(text.lower(), autoescape=True)
+        is_called = sa.func.lower(_accounts.c.fullname).startswith(text.lower(), autoescape=True)
+        here = (_accounts.c.kind == kind, _accounts.c.suspended_at.is_(None), sa.or_(begins, is_called))
+        order = (sa.func.length(_accounts.c.name_key), _accounts.c.name_key)
+        with self._database.read() as connection:
+            select = sa.select(*COLUMNS).where(*here).order_by(*order).limit(limit)
+            return [from_row(row) for row in connection.execute(select)]
+
     # --- creating and removing ---
 
     def create_user(
@@ -86,15 +118,21 @@ class Directory:
         email: str | None = None,
         password: str | None = None,
         is_admin: bool = False,
+        invitation: str | None = None,
     ) -> Account:
-        """Without a password the user has tokens only. Raises InvalidName, BadRequest, AlreadyExists."""
+        """Without a password the user has tokens only. An invitation is used up, and may make them an administrator.
+
+        Raises InvalidName, BadRequest, AlreadyExists, Forbidden (for an invitation that does not count).
+        """
+        name = parse_account_name(name)
+        invited = None if invitation is None else self.invitations.find(invitation)
         values = {
             "fullname": parse_fullname(fullname) or name,
             "email": parse_email(email),
             "password_hash": None if password is None else passwords.hashed(password),
-            "is_admin": is_admin,
+            "is_admin": is_admin or (invited is not None and invited.is_admin),
         }
-        return self._create(Kind.USER, parse_account_name(name), values)
+        return self._create(Kind.USER, name, values, invitation_id=invited.id if invited else None)
 
     def create_org(
         self, name: str, *, fullname: str = "", private_by_default: bool = False, creator_id: int | None = None
@@ -116,7 +154,15 @@ class Directory:
             connection.execute(_accounts.delete().where(_accounts.c.id == org.id))
             _tell(connection, "org.delete", org)
 
-    def _create(self, kind: Kind, name: str, values: dict[str, Any], *, creator_id: int | None = None) -> Account:
+    def _create(
+        self,
+        kind: Kind,
+        name: str,
+        values: dict[str, Any],
+        *,
+        creator_id: int | None = None,
+        invitation_id: int | None = None,
+    ) -> Account:
         row = {"uid": new_uid(), "kind": kind, "name": name, "name_key": name.lower(), "created_at": now_ms(), **values}
         try:
             with self._database.write() as connection:
@@ -125,6 +171,8 @@ class Directory:
                 assert account is not None  # noqa: S101 - it was written in this transaction
                 if creator_id is not None:
                     members.put(connection, account.id, creator_id, Role.ADMIN)
+                if invitation_id is not None:
+                    invitations.use(connection, invitation_id, account.id)
                 _tell(connection, f"{kind}.create", account, creator_id)
                 return account
         except sa.exc.IntegrityError:
@@ -133,9 +181,10 @@ class Directory:
     # --- signing in ---
 
     def authenticate(self, name: str, password: str) -> Account:
-        """The user that proved to be `name`. Raises Unauthenticated, the same for every reason."""
+        """The user that proved to be `name`, which may be their mail address. Raises Unauthenticated, the same for every
+        reason."""
         with self._database.read() as connection:
-            account = find(connection, name)
+            account = find_by_email(connection, name) if "@" in name else find(connection, name)
             stored = None
             if account is not None and account.is_user:
                 select = sa.select(_accounts.c.password_hash).where(_accounts.c.id == account.id)
@@ -148,9 +197,45 @@ class Directory:
         return account
 
     def set_password(self, user: Account, password: str, *, must_change: bool = False) -> None:
-        """`must_change`: somebody else knows it, so it is good for one sign-in. Raises BadRequest."""
+        """`must_change`: somebody else knows it, so it is good for one sign-in. Ends all of the user's sessions.
+
+        Raises BadRequest.
+        """
         values = {"password_hash": passwords.hashed(password), "must_change_password": must_change}
-        self._update(user, "user.change_password", **values)
+        with self._database.write() as connection:
+            connection.execute(_accounts.update().where(_accounts.c.id == user.id).values(values))
+            sessions.end_all(connection, user.id)
+            _tell(connection, "user.change_password", user)
+
+    def password_mark(self, user: Account) -> str:
+        """Another one as soon as the password is: for what may be done with this password only. Tells nothing of it."""
+        with self._database.read() as connection:
+            select = sa.select(_accounts.c.password_hash).where(_accounts.c.id == user.id)
+            stored = connection.execute(select).scalar_one()
+        return hashlib.sha256((stored or "").encode()).hexdigest()[:32]
+
+    # --- what they say of themselves ---
+
+    def change_profile(self, user: Account, *, fullname: str, email: str, bio: str, homepage: str) -> None:
+        """Empty texts stand for nothing; a full name is the name then. Raises BadRequest."""
+        values = {
+            "fullname": parse_fullname(fullname) or user.name,
+            "email": parse_email(email.strip() or None),
+            "bio": parse_bio(bio),
+            "homepage": parse_homepage(homepage),
+        }
+        self._update(user, "user.change_profile", **values)
+
+    def set_preferences(self, user_id: int, *, language: str | None = None, theme: str | None = None) -> None:
+        """Of the pages; None leaves one as it is, empty gives it back to the browser. Raises BadRequest."""
+        values: dict[str, Any] = {}
+        if language is not None:
+            values["language"] = parse_language(language)
+        if theme is not None:
+            values["theme"] = parse_theme(theme)
+        if values:
+            with self._database.write() as connection:
+                connection.execute(_accounts.update().where(_accounts.c.id == user_id).values(values))
 
     # --- suspending ---
 
@@ -161,6 +246,7 @@ class Directory:
                 raise Conflict(f"{user.name} is the last administrator of this hub")
             changed = _accounts.update().where(_accounts.c.id == user.id, _accounts.c.suspended_at.is_(None))
             connection.execute(changed.values(suspended_at=now_ms()))
+            sessions.end_all(connection, user.id)
             _tell(connection, "user.suspend", user)
 
     def reinstate(self, user: Account) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+import threading
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -13,24 +14,34 @@ CHARACTERS_MIN = 8
 CHARACTERS_MAX = 256
 
 _hasher = PasswordHasher()
+_at_once = threading.BoundedSemaphore(4)
+"""Each takes 64 MiB and a core: a flood of sign-ins must not take the machine."""
 _LETTERS = string.ascii_letters + string.digits
 _RANDOM_CHARACTERS = 16  # 95 bits
 
 
-def hashed(password: str) -> str:
-    """What is stored of a password. Raises BadRequest for one that is too short or too long."""
+def check(password: str) -> str:
+    """The password itself. Raises BadRequest for one that is too short or too long."""
     if not CHARACTERS_MIN <= len(password) <= CHARACTERS_MAX:
         raise BadRequest(f"A password has {CHARACTERS_MIN} to {CHARACTERS_MAX} characters")
+    return password
+
+
+def hashed(password: str) -> str:
+    """What is stored of a password. Raises BadRequest as `check`."""
     try:
-        return _hasher.hash(password)
+        with _at_once:
+            return _hasher.hash(check(password))
     except UnicodeEncodeError:
         raise BadRequest("The password is not valid text (UTF-8)") from None
 
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether `stored` was made of `password`. Takes as long when nothing is stored: that tells nobody who exists."""
+    stored_or_nobody = stored or _nobody()
     try:
-        return _hasher.verify(stored or _nobody(), password) and stored is not None
+        with _at_once:
+            return _hasher.verify(stored_or_nobody, password) and stored is not None
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 

@@ -82,7 +82,7 @@ class Tokens:
         value = generated() if value is None else _parse_given(value)
         row = {
             "user_id": user.id,
-            "name": _parse_name(name),
+            "name": parse_name(name),
             "role": role,
             "hash": token_hash(value),
             "created_at": now_ms(),
@@ -117,11 +117,21 @@ class Tokens:
             raise NotFound(f"{user.name} has no such token: see `pioche token list {user.name}`")
         if len(found) > 1:
             raise Conflict(f"{user.name} has {len(found)} tokens of this name: give the id, one of {_ids(found)}")
+        return self._revoke(user, found[0])
+
+    def revoke_id(self, user: Account, id_: int) -> Token:
+        """Raises NotFound for a token that is not the user's, or revoked already."""
+        found = next((token for token in self.of(user) if token.id == id_ and token.revoked_at is None), None)
+        if found is None:
+            raise NotFound("This token does not exist any more")
+        return self._revoke(user, found)
+
+    def _revoke(self, user: Account, token: Token) -> Token:
         with self._database.write() as connection:
-            revoked = _tokens.update().where(_tokens.c.id == found[0].id, _tokens.c.revoked_at.is_(None))
+            revoked = _tokens.update().where(_tokens.c.id == token.id, _tokens.c.revoked_at.is_(None))
             connection.execute(revoked.values(revoked_at=now_ms()))
-            _tell(connection, "token.revoke", user, found[0])
-            return _one(connection, found[0].id)
+            _tell(connection, "token.revoke", user, token)
+            return _one(connection, token.id)
 
     def _by_value(self, user: Account, value: str) -> list[Token]:
         with self._database.read() as connection:
@@ -130,15 +140,17 @@ class Tokens:
 
 
 class LastUsed:
-    """When tokens were last used: remembered here, written now and then. What a crash loses of it nobody misses."""
+    """When tokens, or sessions, were last used: remembered here, written now and then. What a crash loses of it nobody
+    misses. `table` has the columns `id` and `last_used_at`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, table: sa.Table = _tokens) -> None:
         self._database = database
+        self._table = table
         self._at: dict[int, int] = {}
 
-    def record(self, token_id: int) -> None:
+    def record(self, id_: int) -> None:
         """On every request: costs a dictionary entry."""
-        self._at[token_id] = now_ms()
+        self._at[id_] = now_ms()
 
     def flush(self) -> None:
         """Writes what was recorded since the last time."""
@@ -146,9 +158,10 @@ class LastUsed:
         if not taken:
             return
         # A list at once: a `record` that still holds the old dictionary may add to it meanwhile.
-        rows = [{"token": id_, "at": at} for id_, at in list(taken.items())]
-        newer = sa.or_(_tokens.c.last_used_at.is_(None), _tokens.c.last_used_at < sa.bindparam("at"))
-        update = _tokens.update().where(_tokens.c.id == sa.bindparam("token"), newer)
+        rows = [{"of": id_, "at": at} for id_, at in list(taken.items())]
+        columns = self._table.c
+        newer = sa.or_(columns.last_used_at.is_(None), columns.last_used_at < sa.bindparam("at"))
+        update = self._table.update().where(columns.id == sa.bindparam("of"), newer)
         with self._database.write() as connection:
             connection.execute(update.values(last_used_at=sa.bindparam("at")), rows)
 
@@ -188,7 +201,8 @@ def _parse_given(value: str) -> str:
     return value
 
 
-def _parse_name(name: str) -> str:
+def parse_name(name: str) -> str:
+    """What a token is called in lists. Raises BadRequest."""
     if not name or len(name) > _NAME_CHARACTERS_MAX or not name.isprintable():
         raise BadRequest(f"A token's name has 1 to {_NAME_CHARACTERS_MAX} printable characters")
     return name

@@ -3,14 +3,17 @@
 import sys
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from pioche.accounts import passwords
 from pioche.accounts.account import Account, Kind
 from pioche.accounts.directory import Directory
+from pioche.accounts.invitations import Invitation
 from pioche.accounts.members import Role
 from pioche.cli import output
 from pioche.cli.options import DEFAULT, Options
+from pioche.config import Config
+from pioche.errors import Conflict
 
 user = App(name="user", help="Users.")
 org = App(name="org", help="Organisations and their members.")
@@ -109,6 +112,85 @@ def user_reinstate(name: str, /, *, options: Options = DEFAULT) -> None:
         found = directory.get_user(name)
         directory.reinstate(found)
         output.show(_user(directory.by_id(found.id)), f"Reinstated {found.name}.", json=options.json)
+
+
+@user.command(name="invite")
+def user_invite(
+    *,
+    email: str | None = None,
+    days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=365))] = 7,
+    admin: Flag = False,
+    options: Options = DEFAULT,
+) -> None:
+    """Print a link by which one person may make an account. It cannot be shown again.
+
+    The setting sign_up has to be `invite`.
+
+    Parameters
+    ----------
+    email
+        Whom it is for: filled in for them.
+    days
+        How long the link is good for.
+    admin
+        Who uses it administers this hub.
+    """
+    settings = options.config()
+    if settings.sign_up == "closed":
+        raise Conflict("Nobody can join while the setting sign_up is closed: set it to invite, and restart the hub")
+    with options.database() as database:
+        secret, made = Directory(database).invitations.create(days=days, email=email, is_admin=admin)
+        link = f"{_address(settings)}/join?invitation={secret}"
+        output.show({"link": link, **_invitation(made)}, link, json=options.json)
+
+
+@user.command(name="invitations")
+def user_invitations(*, options: Options = DEFAULT) -> None:
+    """List the invitations that nobody used yet, without their links: the hub does not have them."""
+    with options.database() as database:
+        rows = [_invitation(found) for found in Directory(database).invitations.open()]
+        output.table(rows, ("id", "email", "admin", "created", "expires"), json=options.json)
+
+
+@user.command(name="withdraw")
+def user_withdraw(invitation: int, /, *, options: Options = DEFAULT) -> None:
+    """Refuse an invitation from now on.
+
+    Parameters
+    ----------
+    invitation
+        Its id (see: pioche user invitations).
+    """
+    with options.database() as database:
+        Directory(database).invitations.withdraw(invitation)
+        output.show({"id": invitation}, f"Withdrew the invitation {invitation}.", json=options.json)
+
+
+@user.command(name="sign-out")
+def user_sign_out(name: str, /, *, options: Options = DEFAULT) -> None:
+    """End a user's sessions in all browsers. Their password and tokens stay."""
+    with options.database() as database:
+        directory = Directory(database)
+        found = directory.get_user(name)
+        count = directory.sessions.end_others(found.id, None)
+        output.show({"name": found.name, "ended": count}, f"Ended {count} sessions of {found.name}.", json=options.json)
+
+
+def _address(settings: Config) -> str:
+    """Where people reach the hub, as far as the settings tell."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    return f"{'https' if settings.tls_cert else 'http'}://localhost:{settings.port}"
+
+
+def _invitation(found: Invitation) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "email": found.email,
+        "admin": found.is_admin,
+        "created": output.date(found.created_at),
+        "expires": output.date(found.expires_at),
+    }
 
 
 def _user(found: Account) -> dict[str, Any]:

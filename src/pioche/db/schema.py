@@ -75,6 +75,10 @@ accounts = Table(
     Column("private_by_default", Boolean, nullable=False, default=False),
     Column("suspended_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    Column("bio", Text),
+    Column("homepage", Text),  # http(s) only
+    Column("language", Text),  # of the pages; null: the browser's
+    Column("theme", Text),  # light | dark; null: the system's
     sqlite_autoincrement=True,
 )
 
@@ -104,6 +108,48 @@ tokens = Table(
     sqlite_autoincrement=True,
 )
 
+# Who is signed in, in which browser. A row is the session: removing it ends it.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("user_id", _Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of the cookie's value, which is nowhere else
+    Column("device", Text, nullable=False),  # "Firefox on Linux"; no address
+    Column("is_remembered", Boolean, nullable=False),  # the cookie outlives the browser's window
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+# How often signing in failed of late, by account and by address; both only as hashes.
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "last_at"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of what the link holds
+    Column("email", Text),  # whom it is for, where that is known
+    Column("is_admin", Boolean, nullable=False, default=False),
+    Column("creator_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("used_by_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    sqlite_autoincrement=True,
+)
+
 # --- repos ----------------------------------------------------------------------------------------------------------
 
 repos = Table(
@@ -127,8 +173,10 @@ repos = Table(
     Column("epoch", Integer, nullable=False, default=1),  # of Xet addresses
     Column("pruning_at", BigInteger),  # since then git objects may be disappearing, until the epoch is raised
     Column("last_number", Integer, nullable=False, default=0),  # of discussions and pull requests, one sequence
-    Column("downloads", BigInteger, nullable=False, default=0),
+    Column("downloads", BigInteger, nullable=False, default=0),  # of the last 30 days (repos/downloads.py)
+    Column("downloads_all", BigInteger, nullable=False, default=0, server_default="0"),  # since the beginning
     Column("likes", BigInteger, nullable=False, default=0),
+    Column("trending", BigInteger, nullable=False, default=0, server_default="0"),  # in thousandths (upkeep/ranking.py)
     Column("used_storage", BigInteger, nullable=False, default=0),
     Column("card", Text, nullable=False, default="{}"),  # the README's metadata as JSON
     Column("tags", Text, nullable=False, default="[]"),  # JSON array
@@ -146,10 +194,34 @@ facts = Table(  # what was read out of a repo's card and files, at the tip of it
     Column("pipeline_tag", Text),
     Column("library_name", Text),
     Column("parameters", BigInteger),  # how many, in all
+    Column("rows", BigInteger),  # of a dataset, as its card counts them
     Column("completeness", Integer),  # of the card, 0 to 100 (docs/reference/ranking.md)
     Column("summary", Text),  # the first sentences, as plain text
     Column("details", Text, nullable=False, default="{}"),  # JSON: safetensors, gguf, config, evaluation results ...
     Column("warnings", Text, nullable=False, default="[]"),  # JSON array of sentences
+    Column(
+        "observed", Text
+    ),  # JSON: what the facts are derived from (repos/facts/observation.py); null: never looked at
+    sqlite_with_rowid=False,
+)
+
+downloads = Table(  # a row for each day (UTC) on which there were any
+    "downloads",
+    metadata,
+    _repo_key(),
+    Column("day", Integer, primary_key=True),  # since 1970-01-01
+    Column("count", BigInteger, nullable=False),
+    Index(None, "day"),
+    sqlite_with_rowid=False,
+)
+
+# Who took files of a dataset lately: all that they take within five minutes is one download.
+dataset_readers = Table(
+    "dataset_readers",
+    metadata,
+    _repo_key(),
+    Column("reader", LargeBinary, primary_key=True),  # a keyed hash of the user or the address
+    Column("until", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -228,6 +300,7 @@ discussions = Table(
     Column("status", Text, nullable=False),  # draft | open | closed | merged
     Column("author_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("base_ref", Text),  # pull requests only
+    Column("merged_as", Text),  # the commit of the base that brought it
     Column("created_at", BigInteger, nullable=False),
 )
 

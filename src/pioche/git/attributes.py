@@ -89,13 +89,13 @@ def _split(line: str) -> tuple[str, list[str]]:
         return "", []
     quoted = _QUOTED.match(line)
     if quoted:
-        return _unquote(quoted[1]), line[quoted.end() :].split()
+        return unquote(quoted[1]), line[quoted.end() :].split()
     pattern, *attributes = line.split()
     return pattern, attributes
 
 
-def _unquote(text: str) -> str:
-    """C-style quoting; octal escapes are bytes, so the result is put together as bytes."""
+def unquote(text: str) -> str:
+    """What stands inside git's quotes: C-style; octal escapes are bytes, so the result is put together as bytes."""
 
     def plain(match: re.Match[bytes]) -> bytes:
         return bytes([int(match[1], 8)]) if len(match[1]) == 3 else _CONTROL.get(match[1], match[1])

@@ -3,6 +3,7 @@
 import heapq
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pygit2
@@ -25,6 +26,12 @@ class Objects(Reader):
         super().__init__(path, seed)
         self._scratch = scratch
         self._counts: dict[Oid, int] = {}
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Path]:
+        """A throw-away git directory over these objects, for the git program to read from; it names no ref."""
+        with Snapshot(self._scratch, self.path, self.seed, is_for_reading=True) as snapshot:
+            yield snapshot.path
 
     def log(self, oid: Oid, *, skip: int = 0, limit: int | None = None) -> Iterator[Commit]:
         """The commits reachable from `oid`, newest first; never a parent before the child that led to it."""
@@ -109,8 +116,8 @@ class Objects(Reader):
         old_tree = self.commit(old).tree if old else EMPTY_TREE
         arguments = ["diff-tree", "-p", "-r", "-M", "-l500", "--no-ext-diff", "--no-textconv", "--full-index"]
         arguments += ["--end-of-options", old_tree, self.commit(new).tree]
-        with Snapshot(self._scratch, self.path, self.seed, is_for_reading=True) as snapshot:
-            data = program.first_bytes(snapshot.path, arguments, limit_bytes, timeout_s=_PATCH_TIMEOUT_S)
+        with self.snapshot() as git_dir:
+            data = program.first_bytes(git_dir, arguments, limit_bytes, timeout_s=_PATCH_TIMEOUT_S)
         return data.decode("utf-8", "replace")
 
     def last_commits(self, tip: Oid, paths: set[str], stop: Oid | None = None) -> dict[str, Oid]:

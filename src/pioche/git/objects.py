@@ -93,6 +93,8 @@ class Commit:
     author: Signature
     committer: Signature
     message: str
+    is_signed: bool = False
+    """It carries a signature, which nobody here has checked."""
 
     @property
     def title(self) -> str:
@@ -147,6 +149,7 @@ def parse_commit(oid: Oid, data: bytes) -> Commit:
         parse_signature(fields["author"][0]),
         parse_signature(fields["committer"][0]),
         _decode(message, fields),
+        "gpgsig" in fields or "gpgsig-sha256" in fields,
     )
 
 

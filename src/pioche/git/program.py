@@ -7,6 +7,7 @@ so that neither the machine's settings nor a file inside a repo can make git run
 import contextlib
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,10 @@ _DAMAGED = (b"corrupt", b"inflate: data stream error", b"mismatch", b"bad packed
 
 class GitFailed(Failure):
     """The git program ended with an error that is not the caller's."""
+
+
+class GitTooSlow(Unavailable):
+    """The git program was stopped at its time limit: what it was asked for is too much for one request."""
 
 
 def fault(complaint: bytes, *, stored: bool = True) -> Failure | None:
@@ -123,23 +128,24 @@ def output(git_dir: Path, arguments: Sequence[str], *, stdin: bytes = b"", timeo
 
 @contextlib.contextmanager
 def lines(git_dir: Path, arguments: Sequence[str], *, timeout_s: float) -> Iterator[Iterator[bytes]]:
-    """What git writes, line by line; it is stopped when the block ends. Raises GitFailed where git breaks off."""
+    """What git writes, line by line; it is stopped when the block ends. Raises GitFailed where git breaks off,
+    GitTooSlow past `timeout_s`."""
     with _piped(git_dir, arguments, timeout_s=timeout_s) as process:
 
         def read() -> Iterator[bytes]:
             yield from process.stdout or ()
             if process.wait():
-                raise GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
+                raise _ended(process, arguments, timeout_s)
 
         yield read()
 
 
 def first_bytes(git_dir: Path, arguments: Sequence[str], limit_bytes: int, *, timeout_s: float) -> bytes:
-    """At most the first `limit_bytes` of what git writes; it is stopped there. Raises GitFailed, Unavailable."""
+    """At most the first `limit_bytes` of what git writes; it is stopped there. Raises GitFailed, GitTooSlow."""
     with _piped(git_dir, arguments, timeout_s=timeout_s) as process:
         data = process.stdout.read(limit_bytes + 1) if process.stdout else b""
         if len(data) <= limit_bytes and process.wait():
-            raise GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
+            raise _ended(process, arguments, timeout_s)
     return data[:limit_bytes]
 
 
@@ -173,6 +179,13 @@ def limit(pid: int, **limits: int) -> None:
     for name, most in limits.items():
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, _LIMITS[name], (most, most))
+
+
+def _ended(process: subprocess.Popen[bytes], arguments: Sequence[str], timeout_s: float) -> Failure:
+    """Nobody but the timer kills a git that is still being read from."""
+    if process.returncode == -signal.SIGKILL:
+        return GitTooSlow(f"git {arguments[0]} did not finish within {timeout_s:g} s")
+    return GitFailed(f"git {arguments[0]} ended with status {process.returncode}")
 
 
 @contextlib.contextmanager

@@ -92,6 +92,19 @@ def remove(packs: Sequence[Path]) -> None:
         sync_folder(folder)
 
 
+def sweep(git_dir: Path, *, modified_before: int) -> None:
+    """Removes packs without an index and the reverse, which a crash left and nobody wrote to since (Unix milliseconds): a
+    write or a removal that goes on has one without the other for a moment."""
+    folder = git_dir / "objects" / "pack"
+    for path in (*folder.glob("pack-*.pack"), *folder.glob("pack-*.idx")):
+        other = path.with_suffix(".idx" if path.suffix == ".pack" else ".pack")
+        try:
+            if not other.exists() and path.stat().st_mtime_ns // 1_000_000 < modified_before:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # its removal went on
+
+
 def _read_index(data: bytes) -> tuple[bytes, list[int]]:
     """The ids (20 bytes each) and, in the same order, where their objects begin (git's `gitformat-pack`, index version
     2). Raises GitFailed."""

@@ -15,6 +15,7 @@ from pioche.db.engine import Database
 from pioche.http.messages import Answer, Question, Response
 from pioche.http.router import Match
 from pioche.repos.access import Repo
+from pioche.repos.downloads import Download
 
 _BYTES_MAX = 32 * 2**20
 _BODY_BYTES_MAX = 64 * 1024
@@ -29,6 +30,7 @@ class Known:
     caller: Caller
     repo: Repo | None
     answer: Answer
+    download: Download | None = None
 
 
 class Answers:

@@ -48,14 +48,14 @@ class Grant:
 
 
 async def grant(request: Request, repo: Repo, use: Use) -> Grant:
-    """Raises Unauthenticated for a caller without an access token: the grant could not name it."""
+    """Raises Unauthenticated for a caller without token and session: the grant could not name it."""
     hub, caller = request.hub, request.caller
-    if not caller.is_anonymous and caller.token_id is None:
+    if not caller.is_anonymous and caller.credential is None:
         raise Unauthenticated("A Xet token is issued for an access token: send one")
     where = await place(request, repo)
     seconds = hub.config.xet_token_seconds
     # `run` tells one client's run from the next, for what is answered only so often in a run (storage.xet.dedup).
-    claims = {"at": where, "use": use.value, "by": caller.token_id, "run": secrets.token_hex(8)}
+    claims = {"at": where, "use": use.value, "by": caller.credential, "run": secrets.token_hex(8)}
     token = hub.keyring.seal(PURPOSE, claims, seconds=seconds)
     return Grant(f"{request.base_url}/cas/{where}", token, int(time.time()) + seconds)
 

@@ -1,6 +1,6 @@
 """What refusals have in common on the wire, and the plain-text dialect of files and pages."""
 
-from pioche.errors import EntryNotFound, HubError, MethodNotAllowed, RangeNotSatisfiable
+from pioche.errors import EntryNotFound, HubError, MethodNotAllowed, RangeNotSatisfiable, TooManyRequests
 from pioche.http.messages import Headers, Request, Response, text_response
 
 BEARER = 'Bearer realm="Authentication required", charset="UTF-8"'
@@ -23,6 +23,8 @@ def headers(error: HubError, *, challenge: str = BEARER) -> Headers:
         found.append(("Content-Range", f"bytes */{error.size}"))
     if isinstance(error, MethodNotAllowed):
         found.append(("Allow", ", ".join(error.allowed)))
+    if isinstance(error, TooManyRequests) and error.seconds is not None:
+        found.append(("Retry-After", str(error.seconds)))
     return found
 
 

@@ -1,6 +1,8 @@
 """The services that handlers may call, in one frozen record that `pioche.app` fills."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
@@ -9,8 +11,11 @@ from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
 from pioche.keys import Keyring
+from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
+from pioche.repos.downloads import Downloads
+from pioche.search.query import Search
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -31,6 +36,8 @@ class Hub:
     directory: Directory
     access: Access
     catalog: Catalog
+    search: Search
+    downloads: Downloads
     blobs: BlobStore
     contents: Contents
     uploads: Uploads
@@ -38,6 +45,9 @@ class Hub:
     xet: Xet
     addresses: Addresses
     doctor: Doctor
+    describe: Callable[[str], dict[str, Any]]
+    """The OpenAPI document of the hub at an address (`http.openapi`)."""
+    renderer: Renderer
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
     grants: Grants | None = None

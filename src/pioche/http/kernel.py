@@ -6,6 +6,7 @@ A refusal at any step is rendered by the route's protocol. What is not a HubErro
 the request's id and answered 500 without a detail.
 """
 
+import contextlib
 import itertools
 import re
 import secrets
@@ -27,7 +28,7 @@ from pioche.errors import (
     UriTooLong,
 )
 from pioche.git.objects import ObjectMissing
-from pioche.http import credentials
+from pioche.http import browsers, cookies, credentials
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
@@ -37,6 +38,7 @@ from pioche.http.routes import Needs, Protocol
 from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
+from pioche.repos.downloads import Download
 from pioche.storage import disk
 
 _URI_BYTES_MAX = 16 * 1024
@@ -56,7 +58,10 @@ _PREFLIGHT: Headers = [
 
 
 class Kernel:
-    """Built by `pioche.app` from the protocols' tables. The last protocol's dialect answers where no route matches."""
+    """Built by `pioche.app` from the protocols' tables.
+
+    Where no route matches, the last protocol's dialect answers, but a browser (not on `/api/`) gets the first one's: a page.
+    """
 
     def __init__(self, hub: Hub, protocols: Iterable[Protocol]) -> None:
         self.hub = hub
@@ -77,6 +82,8 @@ class Kernel:
         request = Request(scope, receive, self.hub, _summary(scope["headers"]))
         log.request_id.set(request.id)
         match, response = await self._respond(request)
+        if request.summary.has_session:
+            response = browsers.finished(request, response)
         sent = await send_response(request, response, receive, send)
         seconds = time.perf_counter() - started
         metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
@@ -93,7 +100,10 @@ class Kernel:
             known = self._find(request, question)
             if known is not None:
                 match = known.match
-                return match, await _again(known, request)
+                response = await _again(known, request)
+                if known.download is not None:
+                    self._count(request, known.download)
+                return match, response
             as_of = self._answers.as_of
             matches = self._router.find(request.method, request.raw_path)
             match = matches[0]
@@ -102,10 +112,14 @@ class Kernel:
             match = await self._open(request, matches)
             response = await match.route.handler(request)
             self._keep(request, question, as_of, match)
+            if request.download is not None:
+                self._count(request, request.download)
             return match, response
         except _Redirected as redirected:
             return redirected.match, redirected.response
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one request ends here, with its id
+            if match is None:
+                await _recognise(request)
             # Not by a variable, which would tie the error to this frame: the connection stays open until that is collected.
             return match, self._refuse(request, match, self._refusal(request, error))
 
@@ -127,8 +141,9 @@ class Kernel:
         return Failure("Something went wrong on our side; it has been logged")
 
     def _question(self, request: Request) -> Question | None:
-        """What an answer that is remembered may depend on. None for requests that change something."""
-        if request.method not in ("GET", "HEAD"):
+        """What an answer that is remembered may depend on. None for requests that change something, and for sessions:
+        whether a cookie counts depends on more than is asked here."""
+        if request.method not in ("GET", "HEAD") or request.summary.has_session:
             return None
         scope = request.scope
         is_proxied = self.hub.addresses.is_proxy(scope)
@@ -148,13 +163,25 @@ class Kernel:
         answer = request.answer_to_keep
         if question is None or answer is None or (request.summary.asks_for_range and isinstance(answer, Response)):
             return
-        self._answers.keep(question, as_of, Known(match, request.caller, request.repo_or_none, answer))
+        known = Known(match, request.caller, request.repo_or_none, answer, request.download)
+        self._answers.keep(question, as_of, known)
+
+    def _count(self, request: Request, download: Download) -> None:
+        """A file that is fetched in parts is counted with the part that it begins with."""
+        if request.summary.asks_for_range and not request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+            return
+        reader = request.caller.user_id or self.hub.addresses.client(request.scope, request.headers)
+        self.hub.downloads.record(download, reader, is_head=request.method == "HEAD")
 
     async def _identify(self, request: Request, match: Match) -> None:
-        if match.route.needs is not Needs.SIGNATURE:
-            token = credentials.token(request.headers.get("authorization"))
-            if token is not None:
-                request.caller = await self.hub.callers.by_token(token)
+        if match.route.needs in (Needs.SIGNATURE, Needs.CREDENTIALS):
+            return
+        token = credentials.token(request.headers.get("authorization"))
+        if token is not None:
+            request.caller = await self.hub.callers.by_token(token)
+        elif request.summary.has_session:
+            _limit_body(request, match)
+            await browsers.identify(request)
 
     async def _open(self, request: Request, matches: list[Match]) -> Match:
         """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""
@@ -179,8 +206,13 @@ class Kernel:
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
         if isinstance(error, Failure) and not isinstance(error, NotOffered):
             log.failure(request.method, request.raw_path, error)
-        protocol = match.protocol if match else self.protocols[-1]
-        return protocol.render_error(request, error)
+        return self._dialect(request, match).render_error(request, error)
+
+    def _dialect(self, request: Request, match: Match | None) -> Protocol:
+        if match is not None:
+            return match.protocol
+        is_browser = "text/html" in request.headers.get("accept", "") and not request.raw_path.startswith("/api/")
+        return self.protocols[0 if is_browser else -1]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         flusher = Flusher(self.hub.buffers)
@@ -191,9 +223,17 @@ class Kernel:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await flusher.stop()
+                self.hub.renderer.close()
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _recognise(request: Request) -> None:
+    """Where no route matches, the page that says so still knows who reads it."""
+    if request.summary.has_session and request.method in ("GET", "HEAD"):
+        with contextlib.suppress(HubError):
+            await browsers.identify(request)
 
 
 def _caused(failure: Failure, error: Exception) -> Failure:
@@ -212,17 +252,28 @@ class _Redirected(Exception):
 
 def _chosen(request: Request, match: Match) -> Match:
     request.params = dict(match.params)
+    _limit_body(request, match)
+    return match
+
+
+def _limit_body(request: Request, match: Match) -> None:
     if match.route.body_bytes_max is not None:
         request.body_bytes_max = match.route.body_bytes_max
-    return match
 
 
 def _check_needs(request: Request, needs: Needs) -> None:
     caller = request.caller
     if needs in (Needs.ANYONE, Needs.SIGNATURE):
         return
+    if needs is Needs.CREDENTIALS:
+        browsers.check_is_from_us(request)
+        return
     if caller.is_anonymous:
         raise Unauthenticated
+    if needs is Needs.SESSION:
+        if caller.session_id is None:
+            raise Forbidden("This is for people who signed in in a browser, not for tokens")
+        return
     if needs is Needs.ADMIN and not caller.is_admin:
         raise Forbidden("Only an administrator of this hub may do this")
     if needs is not Needs.USER and not caller.may_write:
@@ -249,6 +300,7 @@ async def _again(known: Known, request: Request) -> Response:
 def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
     """The request's id is the client's trace id, shown in its errors as Request ID, or one of ours."""
     request_id, size, deciding, asks_for_range = "", 0, list[tuple[bytes, bytes]](), False
+    has_session = False
     for header in headers:
         name, value = header
         size += len(name) + len(value)
@@ -256,11 +308,12 @@ def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
             deciding.append(header)
         elif name == b"range" or name == b"if-range":
             asks_for_range = True
+        elif name == b"cookie" and cookies.MARK in value:
+            has_session = True
         elif name == b"x-amzn-trace-id" and _TRACE_ID.match(text := value.decode("latin-1")):
             request_id = text
-    return Summary(
-        request_id or f"{_PROCESS_ID}{next(_serial):08x}", len(headers), size, tuple(deciding), asks_for_range
-    )
+    identifier = request_id or f"{_PROCESS_ID}{next(_serial):08x}"
+    return Summary(identifier, len(headers), size, tuple(deciding), asks_for_range, has_session)
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

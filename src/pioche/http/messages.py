@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from pioche.accounts.callers import Caller
+from pioche.accounts.callers import Caller, SignedIn
 from pioche.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
-from pioche.http import threads
+from pioche.http import multipart, threads
 from pioche.http.sources import Source
 from pioche.repos.access import Repo
+from pioche.repos.downloads import Download
 
 if TYPE_CHECKING:
     from pioche.http.hub import Hub
@@ -29,6 +30,8 @@ Question = tuple[object, ...]
 
 _NOBODY = Caller.nobody()
 
+_FORM = "application/x-www-form-urlencoded"
+_FORM_WITH_FILES = "multipart/form-data"
 _FORM_FIELDS_MAX = 20_000
 _STALL_BYTES = 16 * 1024  # what has to arrive within the setting body_stall_seconds
 _DISCARD_BYTES_MAX = 8 * 2**20
@@ -44,6 +47,8 @@ class Summary(NamedTuple):
     deciding: tuple[tuple[bytes, bytes], ...]
     """The headers on which answers that are remembered may depend."""
     asks_for_range: bool
+    has_session: bool
+    """Whether there is a session's cookie; it may be nobody's."""
 
 
 class ClientLeft(Exception):
@@ -51,10 +56,15 @@ class ClientLeft(Exception):
 
 
 class Request:
-    """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it."""
+    """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it.
+
+    `signed_in` is who sits in front of a browser, None for tokens and for nobody; `csrf_token` what their forms have to
+    send back (`http.browsers`), empty without a session.
+    """
 
     __slots__ = (
         "_base_url",
+        "_body",
         "_headers",
         "_query",
         "_receive",
@@ -62,6 +72,9 @@ class Request:
         "body_bytes_max",
         "body_has_ended",
         "caller",
+        "csrf_token",
+        "download",
+        "has_stale_session",
         "hub",
         "id",
         "method",
@@ -69,6 +82,7 @@ class Request:
         "raw_path",
         "repo_or_none",
         "scope",
+        "signed_in",
         "summary",
     )
 
@@ -78,10 +92,15 @@ class Request:
         self.summary = summary
         self.id = summary.request_id
         self.answer_to_keep: Answer | None = None
+        self.download: Download | None = None
+        """What answering this may count as."""
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         self.params: dict[str, str] = {}
         self.caller = _NOBODY
+        self.signed_in: SignedIn | None = None
+        self.csrf_token = ""
+        self.has_stale_session = False
         self.repo_or_none: Repo | None = None
         self.body_bytes_max = hub.config.json_bytes_max
         self.body_has_ended = False
@@ -90,6 +109,7 @@ class Request:
         self._headers: dict[str, str] | None = None
         self._query: Query | None = None
         self._base_url: str | None = None
+        self._body: bytes | None = None
 
     @property
     def repo(self) -> Repo:
@@ -195,7 +215,12 @@ class Request:
                         return
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge past the route's limit, before it is all read."""
+        """The whole body, which may be asked for again. Raises TooLarge past the route's limit, before it is all read."""
+        if self._body is None:
+            self._body = await self._read_body()
+        return self._body
+
+    async def _read_body(self) -> bytes:
         self.refuse_encoding()
         announced = self.headers.get("content-length", "0")
         limit = self.body_bytes_max
@@ -213,6 +238,29 @@ class Request:
         """The body as `shape` (a msgspec Struct or any type it knows). Raises BadRequest, naming the field."""
         return decode_json(await self.body(), shape)
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is what a page's form sends, with or without files."""
+        return self._form_kind in (_FORM, _FORM_WITH_FILES)
+
+    @property
+    def _form_kind(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def form(self) -> "Query":
+        """The fields of a page's form. Raises UnsupportedMediaType for another kind of body, BadRequest."""
+        if not self.is_form:
+            raise UnsupportedMediaType(f"A form is expected here: {_FORM}")
+        if self._form_kind == _FORM_WITH_FILES:
+            return Query(multipart.parse(self.headers["content-type"], await self.body()).fields)
+        return Query(_form_pairs(await self.body()))
+
+    async def files(self) -> "list[multipart.SentFile]":
+        """The files of a page's form, in memory: for small ones. Raises as `form`."""
+        if self._form_kind != _FORM_WITH_FILES:
+            raise UnsupportedMediaType(f"A form with files is expected here: {_FORM_WITH_FILES}")
+        return multipart.parse(self.headers["content-type"], await self.body()).files
+
     async def form_or_json(self) -> dict[str, list[str]]:
         """A form (as the Python client sends) or a flat JSON object (as the JavaScript client does): lists of texts by name."""
         body = await self.body()
@@ -221,17 +269,21 @@ class Request:
             return {
                 k: [_text(v) for v in (value if isinstance(value, list) else [value])] for k, value in found.items()
             }
-        try:
-            pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
-        except (UnicodeDecodeError, ValueError):
-            raise BadRequest("The form is not valid: at most 20,000 fields, UTF-8, percent-encoded") from None
-        return Query(pairs).lists
+        return Query(_form_pairs(body)).lists
 
     def refuse_encoding(self) -> None:
         """Before a body is read: raises UnsupportedMediaType for a compressed one, which could inflate without limit."""
         encoding = self.headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise UnsupportedMediaType(f"Content-Encoding {encoding!r} is not accepted here: send the body as it is")
+
+
+def _form_pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS_MAX)
+    except (UnicodeDecodeError, ValueError):
+        raise BadRequest("The form is not valid: at most 20,000 fields, UTF-8, percent-encoded") from None
+    return pairs
 
 
 def _text(value: object) -> str:

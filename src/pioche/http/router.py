@@ -12,12 +12,12 @@ import msgspec
 
 from pioche.errors import BadRequest, MethodNotAllowed, NotFound
 from pioche.http.routes import Protocol, Route
-from pioche.names import VERSIONED, RepoId, RepoType
+from pioche.names import RESERVED, VERSIONED, RepoId, RepoType
 
 _REMEMBERED_MAX = 4096
 _REMEMBERED_CHARACTERS_MAX = 256
 
-_REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}")
+_REPO_FORMS = ("{repo:api}", "{repo:web}", "{repo:git}", "{repo:page}")
 _BUCKET_FORM = "{repo:bucket}"
 
 
@@ -41,6 +41,8 @@ class _Leaf:
     is_git: bool
     is_legacy: bool
     """For ids without a namespace."""
+    is_model_page: bool
+    """Begins with a namespace, which no reserved word can be: `/api/absent` is nobody's page."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,8 @@ class Router:
             raise ValueError(f"{route.method} {route.pattern} is in the tables twice")
         is_git = "{repo:git}" in route.pattern
         is_legacy = repo_type is not None and span[1] - span[0] == 1
-        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git, is_legacy)
+        is_model_page = "{repo:page}" in route.pattern and repo_type is RepoType.MODEL
+        leaves[route.method] = _Leaf(protocol, route, tuple(names), repo_type, span, is_git, is_legacy, is_model_page)
 
 
 _Found = tuple[_Leaf, int, tuple[str, ...]]
@@ -143,6 +146,8 @@ class _Search:
         leaf = leaves.get(self.method) or (leaves.get("GET") if self.method == "HEAD" else None)
         if leaf is None:
             self.allowed.update(leaves)
+            return False
+        if leaf.is_model_page and self.segments[leaf.repo_span[0]] in RESERVED:
             return False
         self.found.append((leaf, depth, values))
         return not leaf.is_legacy
@@ -201,6 +206,8 @@ def _spell_out(pattern: str) -> Iterator[tuple[RepoType | None, list[str]]]:
     for repo_type in VERSIONED:
         prefix = repo_type.plural + "/" if form == "{repo:api}" else repo_type.prefix
         for ids in ("{ns}/{repo}", "{repo}"):
+            if form == "{repo:page}" and prefix + ids == "{repo}":
+                continue  # the page of a person or an organisation
             yield repo_type, _split(pattern.replace(form, prefix + ids))
 
 

@@ -2,11 +2,12 @@
 
 The tables feed the router, the matrix of rights and the compatibility table, so no route escapes any of them.
 Patterns: `{name}` is one segment, `{name*}` the rest (at least one segment). `{repo}` stands for a repo's id and comes in
-three forms, since the Hub writes it in three ways:
+four forms, since the Hub writes it in three ways:
 
     {repo:api}   models/ns/name   datasets/ns/name   spaces/ns/name        and un-namespaced legacy ids: models/gpt2
     {repo:web}   ns/name          datasets/ns/name   spaces/ns/name        and gpt2
     {repo:git}   as web, the name with or without `.git`
+    {repo:page}  as web, but not `gpt2` alone: that is the page of a person or an organisation
 
 A bucket is written in one way: `{repo:bucket}` is `buckets/ns/name`, on `/api` and elsewhere.
 """
@@ -34,11 +35,16 @@ class Needs(Enum):
     SIGNATURE = "signature"
     """The address or token proves itself; the handler verifies it. The hub's own tokens are not read."""
     USER = "user"
-    """Any valid token."""
+    """Any valid token or session."""
     USER_WRITE = "user_write"
-    """A valid token of role `write`."""
+    """A valid token of role `write`, or a session."""
     ADMIN = "admin"
-    """An administrator of this instance, with a token of role `write`."""
+    """An administrator of this instance, with a token of role `write` or a session."""
+    SESSION = "session"
+    """Somebody in front of a browser, who signed in: no token, whatever its role."""
+    CREDENTIALS = "credentials"
+    """The body proves who somebody is, as the form to sign in does. Tokens and cookies are not read; another site's page
+    may not send it."""
 
 
 @dataclass(frozen=True, slots=True)

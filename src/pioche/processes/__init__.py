@@ -4,6 +4,7 @@
     table        which processes there are
     web          answers requests (as many of them as the setting `workers` says)
     jobs         runs jobs and delivers events
+    search       the index: answers what the web processes look for
     child        what every child does first: it dies with its supervisor
     draining     how a web process stops without losing a connection
     lock         one hub a data folder

@@ -46,9 +46,10 @@ class Supervisor:
     def __init__(self, config: Config, *, held: int) -> None:
         """Takes the port. Raises ConfigError when it cannot be had."""
         self._port = listening.reserve(config)
-        self.config = replace(config, port=self._port.getsockname()[1])
         self._held = held
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
+        socket = config.search_socket or str(self._metrics_dir / "search.sock")
+        self.config = replace(config, port=self._port.getsockname()[1], search_socket=socket)
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
 
     @property

@@ -1,10 +1,10 @@
-"""Which processes a hub has. A new one (an index, a controller of inference) is one more line."""
+"""Which processes a hub has. A new one (a controller of inference) is one more line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pioche.config import Config
-from pioche.processes import jobs, web
+from pioche.processes import jobs, search, web
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +19,5 @@ class Process:
 PROCESSES = (
     Process("web", lambda config: config.worker_count, web.run),
     Process("jobs", lambda _config: 1, jobs.run),
+    Process("search", lambda _config: 1, search.run),
 )

@@ -17,6 +17,7 @@ from pioche.errors import BadCard
 
 _BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"---[ \t]*\r?\n")
+_LINE = re.compile(r"\(line (\d{1,9})\)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BLOCK_BYTES_MAX = 64 * 1024
 _DEPTH_MAX = 32
@@ -44,6 +45,8 @@ class Card:
 
     data: Json
     warnings: list[str] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
+    """Where in the file each field of the first level begins; its line 1 is the `---`."""
 
     @classmethod
     def empty(cls) -> "Card":
@@ -51,9 +54,6 @@ class Card:
 
     def as_json(self) -> str:
         return msgspec.json.encode(self.data).decode()
-
-    def tags_as_json(self) -> str:
-        return msgspec.json.encode(tags(self.data)).decode()
 
 
 def read(readme: bytes) -> Card:
@@ -71,13 +71,32 @@ def parse(readme: str) -> Card:
         return Card.empty()
     if len(block.encode(errors="replace")) > _BLOCK_BYTES_MAX:
         raise BadCard(f"The metadata block may have at most {_BLOCK_BYTES_MAX} bytes")
-    data = _load(block)
+    lines: dict[str, int] = {}
+    data = _load(block, lines)
     if data is None:
         return Card.empty()
     if not isinstance(data, dict):
         raise BadCard("The metadata block must be a mapping of names to values")
-    _check_fields(data)
-    return Card(data)
+    _check_fields(data, lines)
+    return Card(data, lines=lines)
+
+
+def load(text: str) -> object:
+    """A whole YAML file, read as safely as metadata. Raises BadCard."""
+    if len(text.encode(errors="replace")) > _BLOCK_BYTES_MAX:
+        raise BadCard(f"The file may have at most {_BLOCK_BYTES_MAX} bytes")
+    try:
+        return _load(text, {})
+    except BadCard as error:  # lines are counted as in a README, where the block begins on the second
+        raise BadCard(_LINE.sub(lambda found: f"(line {int(found[1]) - 1})", error.message)) from None
+
+
+def span(readme: str) -> tuple[int, int] | None:
+    """From where to where the metadata stand in the text, without the lines `---`; None when there is no block."""
+    text = readme.removeprefix("\ufeff").lstrip()
+    match = _BLOCK.match(text[: 2 * _BLOCK_BYTES_MAX])
+    before = len(readme) - len(text)
+    return None if match is None else (before + match.start(1), before + match.end(1))
 
 
 def _block(readme: str) -> str | None:
@@ -90,9 +109,10 @@ def _block(readme: str) -> str | None:
     return match[1]
 
 
-def _load(block: str) -> object:
+def _load(block: str, lines: dict[str, int]) -> object:
+    """`lines` is filled with where the fields of the first level begin."""
     try:
-        return _document(yaml.parse(block, Loader=_LOADER))
+        return _document(yaml.parse(block, Loader=_LOADER), lines)
     except yaml.MarkedYAMLError as error:
         where = _line(error.problem_mark)
         raise BadCard(f"The metadata is not valid YAML{where}: {error.problem or error.context}") from None
@@ -105,12 +125,13 @@ def _line(mark: _HasLine | None) -> str:
     return f" (line {mark.line + 2})" if mark is not None else ""
 
 
-def _document(events: Iterator[yaml.Event]) -> object:
+def _document(events: Iterator[yaml.Event], lines: dict[str, int]) -> object:
     """Values straight from the events: the library's composer would expand aliases and recurse without limit."""
     found: object = None
     for event in events:
         if isinstance(event, yaml.NodeEvent):
-            found = _value(events, event, 0)
+            at_top = isinstance(event, yaml.MappingStartEvent)
+            found = _mapping(events, 1, lines) if at_top else _value(events, event, 0)
         elif isinstance(event, yaml.DocumentEndEvent):
             break
     for event in events:
@@ -135,12 +156,14 @@ def _value(events: Iterator[yaml.Event], event: yaml.Event, depth: int) -> objec
     return found
 
 
-def _mapping(events: Iterator[yaml.Event], depth: int) -> Json:
+def _mapping(events: Iterator[yaml.Event], depth: int, lines: dict[str, int] | None = None) -> Json:
     found: Json = {}
     while not isinstance(key := next(events), yaml.MappingEndEvent):
         name = _text(key) if isinstance(key, yaml.ScalarEvent) else ""
         if not name or name in found:
             raise BadCard(f"Duplicate or unreadable name {name[:100]!r}{_line(key.start_mark)}")
+        if lines is not None and key.start_mark is not None:
+            lines[name] = key.start_mark.line + 2
         found[name] = _value(events, next(events), depth)
     return found
 
@@ -166,12 +189,12 @@ def _scalar(text: str) -> object:
 _LISTS_OF_TEXTS = ("tags", "language", "datasets", "metrics", "base_model", "license", "library_name", "pipeline_tag")
 
 
-def _check_fields(data: Json) -> None:
+def _check_fields(data: Json, lines: dict[str, int]) -> None:
     for name in _LISTS_OF_TEXTS:
         value = data.get(name)
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, dict | list) for item in items):
-            raise BadCard(f'"{name}" must be a string or a list of strings')
+            raise BadCard(f'"{name}" must be a string or a list of strings (line {lines.get(name, 0)})')
     if (index := data.get("model-index")) is not None:
         _check_model_index(index)
 
@@ -189,26 +212,8 @@ def _check_model_index(index: object) -> None:
                     raise BadCard(f'{where}.{field_name}" is required')
 
 
-# --- tags -----------------------------------------------------------------------------------------------------------
-
-
-def tags(data: Json) -> list[str]:
-    """The tags that clients filter by: the card's own, and one for each well-known field."""
-    return list(dict.fromkeys(_tags(data)))
-
-
-def _tags(data: Json) -> Iterator[str]:
-    for name in ("library_name", "pipeline_tag"):
-        yield from _texts(data, name)
-    yield from _texts(data, "tags")
-    yield from _texts(data, "language")
-    for name, prefix in (("datasets", "dataset"), ("base_model", "base_model"), ("license", "license")):
-        yield from (f"{prefix}:{text}" for text in _texts(data, name))
-    for name in ("task_categories", "task_ids", "size_categories", "multilinguality", "language_creators"):
-        yield from (f"{name}:{text}" for text in _texts(data, name))
-
-
-def _texts(data: Json, name: str) -> list[str]:
+def texts(data: Json, name: str) -> list[str]:
+    """A field that is a text or a list of texts, as a list. Numbers are texts too; what else it holds is left out."""
     value = data.get(name)
     items = value if isinstance(value, list) else [value]
     return [str(item) for item in items if isinstance(item, str | int) and not isinstance(item, bool)]

@@ -77,7 +77,7 @@ def insert(connection: sa.Connection, source: Repo, copied: Copy, target: RepoId
         for ref in copied.refs
     ]
     connection.execute(schema.refs.insert(), rows)
-    for table in (schema.entries, schema.pointers, schema.removed_contents):
+    for table in (schema.entries, schema.pointers, schema.removed_contents, schema.facts):
         _copy_rows(connection, table, source.id, new_id)
     _link_contents(connection, source.id, new_id, values["creator_id"], at)
     return new_id

@@ -1,10 +1,7 @@
-"""What there is to tell about a repo, and the list of repos that a caller may see."""
+"""What there is to tell about a repo, and which repos a caller may see. (Which answer a question: `pioche.search`.)"""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -12,7 +9,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database, Lookup, Row
-from pioche.errors import BadRequest, RepoNotFound
+from pioche.errors import RepoNotFound
 from pioche.git.objects import MODE_TREE
 from pioche.names import Oid, RepoId, RepoType
 from pioche.repos import listing
@@ -31,7 +28,11 @@ class RepoInfo:
     gated: str
     disabled: bool
     downloads: int
+    """Of the last 30 days."""
+    downloads_all: int
     likes: int
+    trending: int
+    """In thousandths."""
     used_storage: int
     card: msgspec.Raw
     tags: msgspec.Raw
@@ -42,7 +43,8 @@ class RepoInfo:
 
 
 _FIELDS = (
-    "id", "uid", "type", "full_name", "private", "gated", "disabled_at", "downloads", "likes", "used_storage",
+    "id", "uid", "type", "full_name", "private", "gated", "disabled_at",
+    "downloads", "downloads_all", "likes", "trending", "used_storage",
     "card", "tags", "sdk", "created_at", "updated_at",
 )  # fmt: skip
 _INFO = Lookup(
@@ -55,7 +57,11 @@ _SIBLINGS = Lookup(
        WHERE f.repo_id = :repo AND f.name = 'refs/heads/main' AND f."commit" = :commit AND e.mode <> 16384
        ORDER BY e.path LIMIT :limit"""
 )
+REGION = "region:local"
+"""The tag that every repo has: here."""
+
 _ALL = 2**31
+_BATCH = 500
 _AT_ONCE = 1000  # rows that may be fetched on the event loop
 
 Sibling = Row
@@ -65,7 +71,7 @@ Sibling = Row
 def _info(row: Row) -> RepoInfo:
     id_, uid, type_, full_name, private, gated, disabled_at, *counts, card, tags, sdk, created_at, updated_at, sha = row
     namespace, _, name = full_name.partition("/")
-    downloads, likes, used_storage = counts
+    downloads, downloads_all, likes, trending, used_storage = counts
     return RepoInfo(
         id_,
         uid,
@@ -74,7 +80,9 @@ def _info(row: Row) -> RepoInfo:
         gated,
         disabled_at is not None,
         downloads,
+        downloads_all,
         likes,
+        trending,
         used_storage,
         msgspec.Raw(card),
         msgspec.Raw(tags),
@@ -83,6 +91,11 @@ def _info(row: Row) -> RepoInfo:
         updated_at,
         sha,
     )
+
+
+def tags_of(tags: Sequence[str], sdk: str | None) -> list[str]:
+    """All tags of a repo, of which `tags` are stored: a Space also has that of its SDK."""
+    return [*dict.fromkeys((*([sdk] if sdk else ()), *tags, REGION))]
 
 
 async def get(repo: Repo) -> RepoInfo:
@@ -123,77 +136,33 @@ def siblings_of(database: Database, repo_ids: Sequence[int]) -> dict[int, list[s
     return found
 
 
-# --- listing --------------------------------------------------------------------------------------------------------
-
-_SORTS = {
-    "lastModified": schema.repos.c.updated_at,
-    "last_modified": schema.repos.c.updated_at,
-    "createdAt": schema.repos.c.created_at,
-    "created_at": schema.repos.c.created_at,
-    "downloads": schema.repos.c.downloads,
-    "likes": schema.repos.c.likes,
-    "trendingScore": schema.repos.c.likes,  # until the Search issue has its formula
-    "trending_score": schema.repos.c.likes,
-}
+# `visible` as a text: lists are asked for often, and making a statement takes longer than running it.
+_OF_IDS = f"""SELECT {", ".join("r." + name for name in _FIELDS)}, f."commit" FROM repos r
+    JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main' WHERE r.deleted_at IS NULL"""
+_READABLE = f"""AND (NOT r.private OR r.namespace_id = :user OR r.namespace_id IN (
+    SELECT org_id FROM memberships WHERE user_id = :user AND role IN ({", ".join(f"'{role}'" for role in sorted(READERS))})))"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """`cursor` is `next_cursor` of the page before. `searches` are substrings of the id, all of which must occur."""
-
-    type: RepoType
-    author: str | None = None
-    searches: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    gated: bool | None = None
-    sort: str | None = None
-    ascending: bool = False
-    cursor: str | None = None
-    limit: int = 1000
+def of_ids(database: Database, caller: Caller, repo_ids: Sequence[int]) -> list[RepoInfo]:
+    """Those of `repo_ids` (rows) that the caller may see, in the same order: whoever found them may be out of date."""
+    readable, key = ("", {}) if caller.is_admin else (_READABLE, {"user": caller.user_id})
+    found = dict[int, RepoInfo]()
+    for start in range(0, len(repo_ids), _BATCH):
+        batch = ", ".join(str(int(repo_id)) for repo_id in repo_ids[start : start + _BATCH])
+        for row in database.fetch_all_sync(Lookup(f"{_OF_IDS} AND r.id IN ({batch}) {readable}"), key):
+            found[row[0]] = _info(row)
+    return [found[repo_id] for repo_id in repo_ids if repo_id in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a listing."""
-
-    repos: list[RepoInfo]
-    next_cursor: str | None
-
-
-def list_repos(database: Database, caller: Caller, query: Query) -> Page:
-    """Public repos and those the caller may read. Raises BadRequest for an unknown sort or a bad cursor."""
-    repos, refs = schema.repos, schema.refs
-    key = _SORTS.get(query.sort or "trendingScore")
-    if key is None:
-        raise BadRequest(f'"sort" must be one of {", ".join(name for name in _SORTS if "_" not in name)}')
-    main = sa.and_(refs.c.repo_id == repos.c.id, refs.c.name == "refs/heads/main")
-    statement = sa.select(*(repos.c[name] for name in _FIELDS), refs.c.commit, key.label("sort_key")).join(refs, main)
-    statement = statement.where(repos.c.type == query.type.value, *_conditions(caller, query))
-    order = sa.tuple_(key, repos.c.id)
-    if query.cursor:
-        position = sa.tuple_(*(sa.literal(part) for part in _decode_cursor(query.cursor)))
-        statement = statement.where(order > position if query.ascending else order < position)
-    ends = (key, repos.c.id) if query.ascending else (key.desc(), repos.c.id.desc())
+def file_counts(database: Database, repo_ids: Sequence[int]) -> dict[int, int]:
+    """How many files the default branches have, by repo; one without files is left out."""
+    entries = schema.entries
+    select = sa.select(entries.c.repo_id, sa.func.count()).where(entries.c.mode != MODE_TREE)
+    found = dict[int, int]()
     with database.read() as connection:
-        rows = connection.execute(statement.order_by(*ends).limit(query.limit + 1)).all()
-    page = rows[: query.limit]
-    cursor = _encode_cursor(page[-1].sort_key, page[-1].id) if len(rows) > query.limit else None
-    return Page([_info(tuple(row)[:-1]) for row in page], cursor)
-
-
-def _conditions(caller: Caller, query: Query) -> list[sa.ColumnElement[bool]]:
-    repos = schema.repos
-    found = [*visible(caller)]
-    if query.author is not None:
-        accounts = schema.accounts
-        owner = sa.select(accounts.c.id).where(accounts.c.name_key == query.author.lower()).scalar_subquery()
-        found.append(repos.c.namespace_id == owner)
-    for text in query.searches:
-        found.append(repos.c.full_key.contains(text.lower(), autoescape=True))
-    for tag in query.tags:
-        found.append(repos.c.tags.contains(msgspec.json.encode(tag).decode(), autoescape=True))
-    if query.gated is not None:
-        found.append(repos.c.gated != "" if query.gated else repos.c.gated == "")
+        for start in range(0, len(repo_ids), _BATCH):
+            here = entries.c.repo_id.in_(repo_ids[start : start + _BATCH])
+            found.update({row[0]: row[1] for row in connection.execute(select.where(here).group_by(entries.c.repo_id))})
     return found
 
 
@@ -210,19 +179,3 @@ def visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
         alive,
         sa.or_(repos.c.private.is_(False), repos.c.namespace_id == caller.user_id, repos.c.namespace_id.in_(readable)),
     ]
-
-
-_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
-
-def _encode_cursor(key: int, row_id: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([key, row_id])).decode().rstrip("=")
-
-
-def _decode_cursor(text: str) -> tuple[int, int]:
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        position = msgspec.json.decode(raw, type=tuple[_Number, _Number])
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise BadRequest("The cursor is not valid: follow the Link header as it is") from None
-    return position

@@ -73,7 +73,8 @@ def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A row. `author` is None when the account is gone; `created_at` is Unix milliseconds."""
+    """A row. `author` is None when the account is gone; `created_at` is Unix milliseconds; `merged_as` the commit of the
+    base that brought it."""
 
     number: int
     title: str
@@ -82,6 +83,7 @@ class Pull:
     author: str | None
     base_ref: str
     created_at: int
+    merged_as: Oid | None
 
     @property
     def ref(self) -> str:
@@ -142,4 +144,4 @@ def _select(repo: Repo) -> "sa.Select[Any]":
     columns = (table.c.number, table.c.title, table.c.description, table.c.status, accounts.c.name, table.c.base_ref)
     joined = table.outerjoin(accounts, accounts.c.id == table.c.author_id)
     here = sa.and_(table.c.repo_id == repo.id, table.c.is_pull_request.is_(True))
-    return sa.select(*columns, table.c.created_at).select_from(joined).where(here)
+    return sa.select(*columns, table.c.created_at, table.c.merged_as).select_from(joined).where(here)

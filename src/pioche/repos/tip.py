@@ -12,9 +12,10 @@ from pioche.git.objects import MODE_FILE, MODE_GITLINK, MODE_TREE, object_id
 from pioche.git.pointers import Pointer
 from pioche.git.pointers import build as build_pointer
 from pioche.git.reading import Change
-from pioche.names import Oid, Sha256
-from pioche.repos import cards
+from pioche.names import Oid, RepoType, Sha256
 from pioche.repos.access import Repo
+from pioche.repos.facts import observation, records
+from pioche.repos.facts.observation import Noticed
 from pioche.repos.genesis import Genesis
 
 _BATCH = 500
@@ -26,11 +27,11 @@ _CHANGED = ("parent", "mode", "oid", "size", "sha256", "pointer_size", "xet_hash
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """`rows` are put over what is there, `gone` are removed; `card` is set when the README changed."""
+    """`rows` are put over what is there, `gone` are removed; `noticed` is what the changes mean for the repo's facts."""
 
     rows: list[dict[str, object]]
     gone: list[str]
-    card: cards.Card | None
+    noticed: Noticed
 
 
 def compute(repo: Repo, old: Oid | None, new: Oid, pointers: Mapping[Oid, Pointer]) -> Tip:
@@ -52,7 +53,10 @@ def compute(repo: Repo, old: Oid | None, new: Oid, pointers: Mapping[Oid, Pointe
         else:
             rows.append(_row(repo.id, folder, MODE_TREE, entry.oid, 0, last.get(folder, new)))
     still_there = {row["path"] for row in rows}
-    return Tip(rows, [path for path in dict.fromkeys(gone) if path not in still_there], _changed_card(repo, replaced))
+    # A new repo of models or data holds nothing of interest: what came since its first commit is all there is.
+    is_whole = old is None or (old == repo.genesis.commit and repo.repo_id.type is not RepoType.SPACE)
+    noticed = observation.notice(repo.repo_id.type, replaced, objects.blob, is_whole=is_whole)
+    return Tip(rows, [path for path in dict.fromkeys(gone) if path not in still_there], noticed)
 
 
 def store(connection: sa.Connection, repo_id: int, tip: Tip) -> None:
@@ -63,9 +67,7 @@ def store(connection: sa.Connection, repo_id: int, tip: Tip) -> None:
         connection.execute(entries.delete().where(entries.c.repo_id == repo_id, entries.c.path.in_(batch)))
     if tip.rows:
         connection.execute(upsert(connection, entries, ("repo_id", "path"), _CHANGED), tip.rows)
-    if tip.card is not None:
-        values = {"card": tip.card.as_json(), "tags": tip.card.tags_as_json()}
-        connection.execute(schema.repos.update().where(schema.repos.c.id == repo_id).values(values))
+    records.store(connection, repo_id, tip.noticed)
 
 
 def of_first_commit(repo_id: int, first: Genesis) -> Tip:
@@ -74,7 +76,7 @@ def of_first_commit(repo_id: int, first: Genesis) -> Tip:
     for path, data in first.files().items():
         rows.append(_row(repo_id, path, MODE_FILE, object_id("blob", data), len(data), first.commit))
     readme = first.files().get("README.md")
-    return Tip(rows, [], cards.read(readme) if readme is not None else None)
+    return Tip(rows, [], Noticed() if readme is None else observation.notice_readme(readme))
 
 
 def _folders_above(paths: Iterable[str]) -> set[str]:
@@ -134,11 +136,3 @@ def _known_pointers(repo: Repo, oids: list[Oid], new: Mapping[Oid, Pointer]) -> 
             for row in connection.execute(sa.select(table).where(table.c.repo_id == repo.id, table.c.oid.in_(batch))):
                 found[Oid(row.oid)] = Pointer(Sha256(row.sha256), row.size)
     return found
-
-
-def _changed_card(repo: Repo, changes: list[Change]) -> cards.Card | None:
-    for change in changes:
-        if change.path == "README.md":
-            is_file = change.new is not None and change.new.mode != MODE_GITLINK
-            return cards.read(repo.objects.blob(change.new.oid)) if change.new and is_file else cards.Card.empty()
-    return None

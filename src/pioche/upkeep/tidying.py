@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pioche.accounts import failures, invitations, sessions
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -48,6 +49,22 @@ class SweepIncoming:
             count += grants.sweep(self._database, self._blobs, untouched_seconds=_UNTOUCHED_SECONDS)
         if count:
             log.info("incoming swept", count=count)
+
+
+class SweepSessions:
+    """Removes sessions and invitations past their time, and failures to sign in that do not count any more."""
+
+    kind = "sessions.sweep"
+    attempts_max = 3
+    every_seconds: int | None = 3600
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        sessions.sweep(self._database)
+        failures.sweep(self._database)
+        invitations.sweep(self._database)
 
 
 class Collect:

@@ -1,1 +1,4 @@
-"""Pages for people, in French and English. (Here: the front page; the others are the Search issue's.)"""
+"""Pages for people, in French and English: `layout.page` makes them, `routes.py` is their table of contents.
+
+Complete HTML without JavaScript for reading; scripts only improve. Nothing comes from another host.
+"""

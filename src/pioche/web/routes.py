@@ -1,14 +1,49 @@
-"""The table of contents of the pages."""
+"""The table of contents of the pages: one tuple of routes an area."""
 
-from pioche.http import errors
-from pioche.http.routes import Needs, Protocol, Route
-from pioche.web import pages
+from dataclasses import replace
+from functools import wraps
+
+from pioche.http.messages import Request, Response
+from pioche.http.routes import Handler, Needs, Protocol, Route
+from pioche.i18n import languages
+from pioche.web import assets, crawlers, creating, docs, errors, finding, home, layout, lists, people
+from pioche.web.files import routes as files
+from pioche.web.repo import routes as repo
+from pioche.web.sessions import routes as sessions
+from pioche.web.settings import routes as settings
+
+_AREAS: tuple[tuple[Route, ...], ...] = (
+    home.ROUTES,
+    lists.ROUTES,
+    people.ROUTES,
+    finding.ROUTES,
+    creating.ROUTES,
+    docs.ROUTES,
+    crawlers.ROUTES,
+    repo.ROUTES,
+    files.ROUTES,
+    sessions.ROUTES,
+    settings.ROUTES,
+)
+
+
+def _in_their_language(handler: Handler) -> Handler:
+    """What a handler says is in the language of the reader; a choice of language or theme comes before it."""
+
+    @wraps(handler)
+    async def localised(request: Request) -> Response:
+        languages.speak(layout.language_of(request))
+        return layout.remember_choice(request) or await handler(request)
+
+    return localised
+
 
 PROTOCOL = Protocol(
     "web",
     (
-        Route("GET", "/", Needs.ANYONE, pages.home),
-        Route("GET", "/static/{name}", Needs.ANYONE, pages.static),
+        Route("GET", "/static/{digest}/{name*}", Needs.ANYONE, assets.static),
+        Route("GET", "/favicon.ico", Needs.ANYONE, assets.favicon),
+        *(replace(route, handler=_in_their_language(route.handler)) for area in _AREAS for route in area),
     ),
-    errors.render_text,
+    errors.render,
 )

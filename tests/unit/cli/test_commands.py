@@ -228,3 +228,35 @@ def test_a_new_data_folder_is_made_ready_in_a_process_of_its_own(tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["name"] == "ada"
     assert (tmp_path / "data" / "pioche.db").exists()
+
+
+# --- people in browsers ---------------------------------------------------------------------------------------------
+
+
+def test_an_invitation_is_printed_once_listed_and_withdrawn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIOCHE_SIGN_UP", "invite")
+    monkeypatch.setenv("PIOCHE_PUBLIC_URL", "https://hub.example.org/")
+    made = run("user", "invite", "--email", "eve@example.org", "--days", "3")
+    assert made["link"].startswith("https://hub.example.org/join?invitation=")
+    secret = made["link"].partition("=")[2]
+    (listed,) = run("user", "invitations")
+    assert (listed["email"], listed["admin"]) == ("eve@example.org", False)
+    assert secret not in json.dumps(listed)
+    run("user", "withdraw", str(listed["id"]))
+    assert run("user", "invitations") == []
+
+
+def test_nobody_is_invited_to_a_closed_hub(refused: Callable[..., tuple[int, str]]) -> None:
+    code, words = refused("user", "invite")
+    assert code == 1
+    assert "sign_up" in words
+
+
+def test_an_operator_signs_somebody_out(run: Run, config: Config) -> None:
+    run("user", "create", "ada")
+    database = Database(config)
+    directory = Directory(database)
+    directory.sessions.start(directory.get_user("ada"), hours=1)
+    assert run("user", "sign-out", "ada") == {"name": "ada", "ended": 1}
+    assert run("user", "sign-out", "ada")["ended"] == 0
+    database.close()

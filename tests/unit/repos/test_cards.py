@@ -140,23 +140,6 @@ def test_bytes_that_are_no_text_are_read_with_replacements() -> None:
     assert cards.read(b"---\nlicense: \xff\n---\n").data == {"license": "\ufffd"}
 
 
-def test_tags_come_from_the_well_known_fields() -> None:
-    block = """
-library_name: transformers
-pipeline_tag: fill-mask
-tags: [a, a, 1, true, null, 2.5]
-language: [en, no]
-license: mit
-datasets: [x/y]
-base_model: b/c
-task_categories: text-classification
-"""
-    assert cards.tags(card(block).data) == [
-        "transformers", "fill-mask", "a", "1", "en", "no", "dataset:x/y", "base_model:b/c", "license:mit",
-        "task_categories:text-classification",
-    ]  # fmt: skip
-
-
 @given(st.text(max_size=200))
 def test_any_text_is_a_card_or_a_bad_one(text: str) -> None:
     try:
@@ -164,7 +147,6 @@ def test_any_text_is_a_card_or_a_bad_one(text: str) -> None:
     except BadCard:
         return
     json.loads(found.as_json())
-    json.loads(found.tags_as_json())
 
 
 SCALARS = st.text(max_size=8) | st.integers() | st.booleans() | st.none() | st.floats()

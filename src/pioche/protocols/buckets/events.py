@@ -84,8 +84,8 @@ async def _may_still_read(request: Request) -> bool:
     """A stream does not outlive the right to it: the token, the membership, the bucket."""
     hub, caller = request.hub, request.caller
     try:
-        if caller.token_id is not None:
-            caller = await hub.callers.by_token_id(caller.token_id)
+        if caller.credential is not None:
+            caller = await hub.callers.by_credential(caller.credential)
         await hub.access.open_uid(caller, request.repo.uid, Action.READ)
     except HubError:
         return False

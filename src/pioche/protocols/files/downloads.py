@@ -11,7 +11,7 @@ from pioche.http.contents import check_promise, open_content
 from pioche.http.messages import Headers, Request, Response
 from pioche.names import Sha256
 from pioche.protocols.files import presentation
-from pioche.repos import files
+from pioche.repos import downloads, files
 from pioche.repos.files import Entry, Located
 
 # Larger regular files are read in a thread: inflating them would hold up the event loop.
@@ -21,6 +21,7 @@ _INLINE_BYTES_MAX = 64 * 1024
 async def resolve(request: Request) -> Response:
     """`GET|HEAD /{repo}/resolve/{rev}/{path}[?download=true]`."""
     located = await _locate(request)
+    request.download = downloads.of_file(request.repo, located.entry.path)
     headers = _headers(request, located, is_large=located.entry.sha256 is not None)
     if located.entry.sha256 is not None:
         return await _large(request, located, headers)

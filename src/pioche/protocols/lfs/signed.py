@@ -1,7 +1,7 @@
 """Signed addresses: they need no token, and give no right of their own.
 
-An address names the token it was made for (0: nobody's) and what that was allowed. Whoever comes with it is taken for that
-token's user, and whether they may is asked again: a revoked token, a removed member or a repo made private counts at once.
+An address names the token or session it was made for (0: nobody's) and what that was allowed. Whoever comes with it is taken
+for its user, and whether they may is asked again: a revoked token, a removed member or a repo made private counts at once.
 The signature binds the address to one use, repo, file and subject, so that none can be turned into another (E-LFS-5).
 """
 
@@ -33,14 +33,14 @@ class Signer:
     """Makes the addresses of one batch."""
 
     def __init__(self, request: Request, repo: Repo, action: Action) -> None:
-        """Raises Unauthenticated for a caller without an access token: an address could not name it."""
+        """Raises Unauthenticated for a caller without token and session: an address could not name it."""
         caller = request.caller
-        if not caller.is_anonymous and caller.token_id is None:
+        if not caller.is_anonymous and caller.credential is None:
             raise Unauthenticated("LFS addresses are made for an access token: send one")
         self._request = request
         self._repo = repo
         self._action = action
-        self._by = str(caller.token_id or 0)
+        self._by = caller.credential or "0"
         downloads = action is Action.CONTENT
         config = request.hub.config
         self.seconds = config.download_url_seconds if downloads else config.upload_url_seconds
@@ -67,7 +67,7 @@ class Claim:
     async def open(self, request: Request) -> Repo:
         """The repo, and `request.caller`. Raises InvalidToken, RepoNotFound, Forbidden: as things are now."""
         nobody = self.by == "0"
-        request.caller = Caller.nobody() if nobody else await request.hub.callers.by_token_id(int(self.by))
+        request.caller = Caller.nobody() if nobody else await request.hub.callers.by_credential(self.by)
         return await request.hub.access.open_uid(request.caller, self.uid, self.action)
 
 

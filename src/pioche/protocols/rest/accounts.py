@@ -11,6 +11,7 @@ import msgspec
 from pioche.accounts import overviews
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
+from pioche.accounts.directory import Directory
 from pioche.accounts.members import Member, Role
 from pioche.errors import Forbidden, NotFound
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
@@ -32,8 +33,7 @@ async def whoami(request: Request) -> Response:
 
 def _identity(request: Request) -> Json:
     directory, caller = request.hub.directory, request.caller
-    assert caller.token_id is not None  # noqa: S101 - the route needs a user, and users come by tokens
-    user, token = directory.by_id(caller.user_id), directory.tokens.get(caller.token_id)
+    user = directory.by_id(caller.user_id)
     return {
         "type": "user",
         "id": user.uid,
@@ -45,10 +45,18 @@ def _identity(request: Request) -> Json:
         "isPro": False,
         "avatarUrl": _avatar_url(user),
         "orgs": [_org_of_mine(member) for member in directory.members.orgs_of(user.id)],
-        "auth": {
-            "type": "access_token",
-            "accessToken": {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)},
-        },
+        "auth": _proof(directory, caller),
+    }
+
+
+def _proof(directory: Directory, caller: Caller) -> Json:
+    """By what they are known: a token, or the session of a browser."""
+    if caller.token_id is None:
+        return {"type": "session", **({"expiresAt": date(caller.expires_at)} if caller.expires_at else {})}
+    token = directory.tokens.get(caller.token_id)
+    return {
+        "type": "access_token",
+        "accessToken": {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)},
     }
 
 

@@ -11,11 +11,12 @@ from pioche.errors import BadCard, BadRequest, EntryNotFound
 from pioche.git import attributes
 from pioche.http import threads
 from pioche.http.messages import Request, Response, json_response
-from pioche.names import Sha256, parse_path
+from pioche.names import RepoType, Sha256, parse_path
 from pioche.protocols.rest import ndjson
 from pioche.repos import cards, commits, files, pulls, revisions
 from pioche.repos.access import Action, Repo
 from pioche.repos.commits import AddLargeFile, Committed
+from pioche.repos.facts import checks
 from pioche.repos.revisions import Revision
 
 _FILES_MAX = 1000
@@ -34,7 +35,8 @@ async def validate_yaml(request: Request) -> Response:
     except BadCard as error:
         content = {"errors": [{"message": error.message}], "warnings": [], "error": error.message}
         return json_response(content, status=400)
-    return json_response({"errors": [], "warnings": [{"message": text} for text in card.warnings]})
+    warnings = [*card.warnings, *checks.warnings(card.data, RepoType.parse(body.repoType), card.lines)]
+    return json_response({"errors": [], "warnings": [{"message": text} for text in warnings]})
 
 
 # --- preupload ------------------------------------------------------------------------------------------------------

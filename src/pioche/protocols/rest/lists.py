@@ -1,31 +1,39 @@
-"""Listing repos. (The search engine is the Search issue; here: author, search, tags, sort, paging.)"""
+"""The lists of repos (hub-api.md section 10), and what the caller's storage is filled with.
 
+What is asked is read by `search.parameters`; here is what the rows show: the Hub's short rows, `full`, or `expand`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pioche.accounts.callers import Caller
+from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached_json, next_page
 from pioche.names import VERSIONED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
+from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
+from pioche.search import parameters
+from pioche.search.query import Query, Sort
 
-_PAGE = 1000
+_PAGE = parameters.LIMIT_MAX
+_PATHS_MAX = 200_000
+"""Of files, in the rows of one page: a page with more is cut short, and `Link` leads on."""
 
 # What the short rows of the Hub have; `full` and `expand` add to it.
 _SHORT = {
-    RepoType.MODEL: {"_id", "id", "likes", "trendingScore", "private", "downloads", "tags", "createdAt", "modelId"}
-    | {"pipeline_tag", "library_name"},
-    RepoType.DATASET: {
-        "_id",
-        "id",
-        "author",
-        "sha",
-        "lastModified",
-        "private",
-        "gated",
-        "disabled",
-        "tags",
-        "downloads",
-    }
-    | {"likes", "trendingScore", "description", "createdAt"},
-    RepoType.SPACE: {"_id", "id", "likes", "trendingScore", "private", "sdk", "tags", "createdAt"},
+    RepoType.MODEL: """_id id likes trendingScore private downloads tags createdAt modelId pipeline_tag
+        library_name""".split(),
+    RepoType.DATASET: """_id id author sha lastModified private gated disabled tags downloads likes trendingScore
+        description createdAt paperswithcode_id""".split(),
+    RepoType.SPACE: "_id id likes trendingScore private sdk tags createdAt".split(),
+}
+_FULL = {
+    RepoType.MODEL: "author gated disabled lastModified sha siblings cardData".split(),
+    RepoType.DATASET: "citation siblings cardData".split(),
+    RepoType.SPACE: """author gated disabled lastModified sha siblings cardData subdomain host runtime models
+        datasets""".split(),
 }
 
 
@@ -45,44 +53,64 @@ async def spaces(request: Request) -> Response:
 
 
 async def _list(request: Request, repo_type: RepoType) -> Response:
-    query = _query(request, repo_type)
-    expand = shapes.parse_expand(repo_type, request.query.all("expand"))
-    full = request.query.flag("full")
-    with_card = full or request.query.flag("cardData")
-    page = await request.run(info.list_repos, request.hub.database, request.caller, query)
-    rows = [_row(request, found, expand, full=full, with_card=with_card) for found in page.repos]
-    if full or "siblings" in expand:
-        files = await request.run(info.siblings_of, request.hub.database, [found.id for found in page.repos])
-        for row, found in zip(rows, page.repos, strict=True):
+    query = parameters.parse(repo_type, request.query.lists)
+    expand = shapes.parse_expand(repo_type, request.query.all("expand"), listed=True)
+    has_files = request.query.flag("full") if not expand else "siblings" in expand
+    kept = {"_id", "id", *expand} if expand else _kept(request, query)
+    return await request.run(_answer, request, query, kept, has_files=has_files)
+
+
+def _answer(request: Request, query: Query, kept: set[str], *, has_files: bool) -> Response:
+    """In a thread, once: each change of threads costs more than a look-up."""
+    repos, cursor = _found(request.hub, request.caller, query, has_files=has_files)
+    rows = _rows(request, repos, kept, has_files=has_files)
+    return cached_json(request, rows, headers=next_page(request, cursor))
+
+
+def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_files: bool) -> list[shapes.Json]:
+    """One for each repo, with the fields `kept`."""
+    database, ids = request.hub.database, [found.id for found in repos]
+    told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
+    files = info.siblings_of(database, ids) if has_files else {}
+    rows = list[shapes.Json]()
+    for found in repos:
+        whole = shapes.repo(request, found, told[found.id])
+        row = {name: value for name, value in whole.items() if name in kept}
+        if has_files:
             row["siblings"] = [{"rfilename": path} for path in files[found.id]]
-    return cached_json(request, rows, headers=next_page(request, page.next_cursor))
+        rows.append(row)
+    return rows
 
 
-def _query(request: Request, repo_type: RepoType) -> info.Query:
-    query = request.query
-    tags = [tag for text in query.all("filter") for tag in text.split(",") if tag]
-    tags += [text for text in query.all("pipeline_tag") if text]
-    return info.Query(
-        type=repo_type,
-        author=query.get("author"),
-        searches=tuple(word for text in query.all("search") for word in text.split()),
-        tags=tuple(tags),
-        gated=query.flag("gated") if query.get("gated") is not None else None,
-        sort=query.get("sort"),
-        ascending=query.get("direction") == "1",
-        cursor=query.get("cursor"),
-        limit=max(1, query.number("limit", default=_PAGE, most=_PAGE)),
-    )
+def _kept(request: Request, query: Query) -> set[str]:
+    """The names of what a row has, when `expand` does not say. Flags: see hub-api.md section 10."""
+    asked = request.query
+    kept = set(_SHORT[query.type])
+    if asked.flag("full"):
+        kept.update(_FULL[query.type])
+    kept.update(name for name in ("cardData", "config") if asked.flag(name))
+    if query.linked or query.models or query.datasets:
+        kept |= {"models", "datasets"}
+    return kept
 
 
-def _row(request: Request, found: RepoInfo, expand: list[str], *, full: bool, with_card: bool) -> shapes.Json:
-    row = shapes.repo(request, found)
-    if expand:
-        return shapes.expanded(row, expand)
-    kept = set(row) if full else _SHORT[found.repo_id.type] | {"cardData"}
-    if not with_card:
-        kept.discard("cardData")
-    return {name: value for name, value in row.items() if name in kept}
+def _found(hub: Hub, caller: Caller, query: Query, *, has_files: bool) -> tuple[list[RepoInfo], str | None]:
+    found = hub.search.find(caller, query)
+    if has_files:
+        fitting = _fitting(found.ids, info.file_counts(hub.database, found.ids))
+        if fitting < len(found.ids):
+            found = hub.search.find(caller, replace(query, limit=fitting))
+    return info.of_ids(hub.database, caller, found.ids), found.next_cursor
+
+
+def _fitting(ids: Sequence[int], counts: dict[int, int]) -> int:
+    """How many of the repos, one at least, have no more than `_PATHS_MAX` files together."""
+    total = 0
+    for position, repo_id in enumerate(ids):
+        total += counts.get(repo_id, 0)
+        if total > _PATHS_MAX:
+            return max(position, 1)
+    return len(ids)
 
 
 async def storage_of_caller(request: Request) -> Response:
@@ -101,12 +129,12 @@ async def _storage(request: Request, owner: str) -> Response:
     types = list(VERSIONED)
     name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
     repo_type = RepoType.parse(name)
-    query = info.Query(type=repo_type, author=owner, sort="createdAt", cursor=inside or None, limit=_PAGE)
-    page = await request.run(info.list_repos, request.hub.database, request.caller, query)
-    following = f"{repo_type}.{page.next_cursor}" if page.next_cursor else None
+    query = Query(type=repo_type, author=owner.lower(), sort=Sort.CREATED, cursor=inside or None, limit=_PAGE)
+    repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=False)
+    following = f"{repo_type}.{cursor}" if cursor else None
     if following is None and repo_type is not types[-1]:
         following = types[types.index(repo_type) + 1].value
-    return cached_json(request, [_held(found) for found in page.repos], headers=next_page(request, following))
+    return cached_json(request, [_held(found) for found in repos], headers=next_page(request, following))
 
 
 def _held(found: RepoInfo) -> shapes.Json:

@@ -1,6 +1,7 @@
 """Pull requests as far as uploads need them: open a draft, read it, list. (Threads are the People issue.)"""
 
 from html import escape
+from typing import Literal
 
 import msgspec
 
@@ -8,7 +9,7 @@ from pioche.errors import BadRequest, NotOffered
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, Oid
 from pioche.protocols.rest import shapes
-from pioche.repos import pulls, refs
+from pioche.repos import merging, pulls, refs
 from pioche.repos.access import Action, Repo
 from pioche.repos.pulls import Opening, Pull
 
@@ -54,22 +55,50 @@ async def listing(request: Request) -> Response:
     return cached_json(request, {"discussions": rows, "count": total, "start": start})
 
 
-async def details(request: Request) -> Response:
-    """GET /api/{type}s/{repo}/discussions/{number}[?diff=1]."""
+def _number(request: Request) -> int:
     number = request.params["number"]
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise BadRequest("The number of a pull request is expected")
+    return int(number)
+
+
+class _Status(msgspec.Struct):
+    status: Literal["open", "closed"]
+
+
+async def status(request: Request) -> Response:
+    """POST /api/{type}s/{repo}/discussions/{number}/status: whoever may write, or opened it."""
+    body = await request.json(_Status)
+    repo, number = request.repo, _number(request)
+    opener = await request.run(pulls.author_of, repo, f"refs/pr/{number}")
+    if opener != request.caller.user_id:
+        await request.hub.access.open_uid(request.caller, repo.uid, Action.WRITE)
+    changed = await request.run(merging.change_status, repo, number, body.status)
+    event = {"id": f"{number:012x}{changed.at:012x}", "type": "status-change", "createdAt": shapes.date(changed.at)}
+    author = {"name": request.caller.name, "type": "user"}
+    return json_response({"newStatus": {**event, "author": author, "data": {"status": changed.status}}})
+
+
+async def merge(request: Request) -> Response:
+    """POST /api/{type}s/{repo}/discussions/{number}/merge. The body, a comment, may be left out."""
+    oid = await request.run(merging.merge, request.repo, request.caller, _number(request))
+    return json_response({"mergeCommitId": oid})
+
+
+async def details(request: Request) -> Response:
+    """GET /api/{type}s/{repo}/discussions/{number}[?diff=1]."""
+    number = _number(request)
     with_diff = request.query.flag("diff")
     if with_diff:  # a diff is bytes of files, which a gate guards
         await request.hub.access.open_uid(request.caller, request.repo.uid, Action.CONTENT)
-    return cached_json(request, await request.run(_details, request, int(number), with_diff=with_diff))
+    return cached_json(request, await request.run(_details, request, number, with_diff=with_diff))
 
 
 def _details(request: Request, number: int, *, with_diff: bool) -> shapes.Json:
     repo = request.repo
     pull = pulls.get(repo, number)
     found = _summary(repo, pull)
-    found["changes"] = {"base": pull.base_ref}
+    found["changes"] = {"base": pull.base_ref} | ({"mergeCommitId": pull.merged_as} if pull.merged_as else {})
     found["filesWithConflicts"] = pulls.conflicts(repo, pull) or False
     found["events"] = [_comment(pull), *_commits(repo, pull)]
     if with_diff:

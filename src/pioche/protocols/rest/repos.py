@@ -8,10 +8,11 @@ import msgspec
 from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, RepoId, RepoType
-from pioche.protocols.rest import shapes
+from pioche.protocols.rest import related, shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
+from pioche.repos.facts import telling
 
 
 class _File(msgspec.Struct):
@@ -159,13 +160,18 @@ async def info(request: Request) -> Response:
         revision = revisions.Revision("main", facts.sha, DEFAULT_REF, is_tip=True)
     else:
         revision = await revisions.resolve(repo, text)
-    found: dict[str, Any] = shapes.repo(request, facts, sha=revision.commit)
+    told = await telling.get(repo)
+    found: dict[str, Any] = shapes.repo(request, facts, told, sha=revision.commit)
     if not expand or "siblings" in expand:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+    others = related.NAMES & set(expand)
+    if others:
+        found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)
     response = cached_json(request, shapes.expanded(found, expand))
-    request.remember(response)
+    if not others:  # which may change without a commit to any repo: the index follows a moment later
+        request.remember(response)
     return response
 
 

@@ -4,6 +4,7 @@ from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     accounts,
     commits,
+    discovery,
     errors,
     history,
     large_files,
@@ -11,6 +12,8 @@ from pioche.protocols.rest import (
     pulls,
     repos,
     resource_groups,
+    tags,
+    tensors,
     trees,
     undo,
     unoffered,
@@ -47,6 +50,7 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:bucket}/lfs-files/duplicate", Action.CONTENT, large_files.duplicate),
     Route("GET", "/api/{repo:api}/tree/{rev}", _READ, trees.tree),
     Route("GET", "/api/{repo:api}/tree/{rev}/{path*}", _READ, trees.tree),
+    Route("GET", "/api/{repo:api}/safetensors-metadata/{path*}", Action.CONTENT, tensors.safetensors_metadata),
     Route("POST", "/api/{repo:api}/paths-info/{rev}", _READ, trees.paths_info),
     Route("GET", "/api/{repo:api}/treesize/{rev}", _READ, trees.tree_size),
     Route("GET", "/api/{repo:api}/treesize/{rev}/{path*}", _READ, trees.tree_size),
@@ -62,9 +66,13 @@ ROUTES_REPOS = (
     Route("GET", "/api/{repo:api}/discussions", _READ, pulls.listing),
     Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, pulls.open_),
     Route("GET", "/api/{repo:api}/discussions/{number}", _READ, pulls.details),
+    Route("POST", "/api/{repo:api}/discussions/{number}/status", Action.PROPOSE, pulls.status),
+    Route("POST", "/api/{repo:api}/discussions/{number}/merge", _WRITE, pulls.merge),
     Route("GET", "/api/{repo:api}/compare/{range*}", Action.CONTENT, history.compare),
     Route("POST", "/api/{repo:api}/preupload/{rev}", Action.PROPOSE, commits.preupload, body_bytes_max=4 * 2**20),
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-PROTOCOL = Protocol("rest", (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *unoffered.ROUTES), errors.render)
+_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+
+PROTOCOL = Protocol("rest", _ROUTES, errors.render)

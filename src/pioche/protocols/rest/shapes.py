@@ -9,8 +9,9 @@ from pioche.git.objects import MODE_TREE
 from pioche.http.dates import date as date
 from pioche.http.messages import Request
 from pioche.names import Oid, RepoType
+from pioche.repos.facts.telling import Told
 from pioche.repos.files import Entry
-from pioche.repos.info import RepoInfo, Sibling
+from pioche.repos.info import RepoInfo, Sibling, tags_of
 
 Json = dict[str, Any]
 
@@ -27,9 +28,15 @@ _EXPANDABLE = {
 }
 
 
-def parse_expand(repo_type: RepoType, names: list[str]) -> list[str]:
-    """Raises BadRequest with the Hub's text, which the client's own tests parse."""
-    known = _EXPANDABLE[repo_type]
+_NOT_LISTED = ("baseModels", "childrenModelCount", "usedStorage")
+"""What the Hub tells of one model and not in lists (huggingface_hub pull request 3182)."""
+
+
+def parse_expand(repo_type: RepoType, names: list[str], *, listed: bool = False) -> list[str]:
+    """Raises BadRequest with the Hub's text, which the client's own tests parse. `listed`: of a list."""
+    known = [
+        name for name in _EXPANDABLE[repo_type] if not (listed and repo_type is RepoType.MODEL and name in _NOT_LISTED)
+    ]
     if any(name not in known for name in names):
         raise BadRequest(f'"expand" must be one of [{", ".join(known)}]')
     return names
@@ -42,7 +49,7 @@ def expanded(found: Json, names: list[str]) -> Json:
     return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
 
 
-def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
+def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None) -> Json:
     """The full object, without `siblings`."""
     card: Json = msgspec.json.decode(info.card)
     found: Json = {
@@ -54,32 +61,47 @@ def repo(request: Request, info: RepoInfo, *, sha: Oid | None = None) -> Json:
         "lastModified": date(info.updated_at),
         "gated": info.gated or False,
         "disabled": info.disabled,
-        "tags": [*msgspec.json.decode(info.tags), "region:local"],
+        "tags": tags_of(msgspec.json.decode(info.tags), info.sdk),
         "downloads": info.downloads,
-        "downloadsAllTime": info.downloads,
+        "downloadsAllTime": info.downloads_all,
         "likes": info.likes,
-        "trendingScore": 0,
+        "trendingScore": trending(info.trending),
         "cardData": card or None,
         "createdAt": date(info.created_at),
         "usedStorage": info.used_storage,
+        "resourceGroup": None,
         "xetEnabled": True,
     }
     match info.repo_id.type:
         case RepoType.MODEL:
-            found |= _model(info, card)
+            found |= _model(info, card, told)
         case RepoType.DATASET:
-            found |= {"description": "", "citation": None, "paperswithcode_id": card.get("paperswithcode_id")}
+            details = told.read()
+            found |= {"description": told.summary or "", "citation": details.get("citation")}
+            found |= {"paperswithcode_id": card.get("paperswithcode_id"), "mainSize": details.get("rows")}
         case RepoType.SPACE:
             found |= _space(request, info, card)
     return found
 
 
-def _model(info: RepoInfo, card: Json) -> Json:
+def trending(thousandths: int) -> int | float:
+    """The score as the Hub writes it: a whole number without a point."""
+    return thousandths / 1000 if thousandths % 1000 else thousandths // 1000
+
+
+_OF_FILES = ("config", "safetensors", "gguf", "transformersInfo", "mask_token", "widgetData", "evalResults")
+OF_DETAILS = frozenset((*_OF_FILES, "citation", "mainSize"))
+"""Fields for which the facts are needed with their details."""
+
+
+def _model(info: RepoInfo, card: Json, told: Told) -> Json:
+    """Fields that a model may lack are left out, as on the Hub."""
+    details = told.read()
     found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
-    for name in ("pipeline_tag", "library_name"):
-        if isinstance(card.get(name), str):
-            found[name] = card[name]
-    return found
+    for name, value in (("pipeline_tag", told.pipeline_tag), ("library_name", told.library_name)):
+        if value is not None:
+            found[name] = value
+    return found | {name: details[name] for name in _OF_FILES if name in details}
 
 
 def _space(request: Request, info: RepoInfo, card: Json) -> Json:
@@ -87,6 +109,7 @@ def _space(request: Request, info: RepoInfo, card: Json) -> Json:
     hardware = {"current": None, "requested": None}
     return {
         "sdk": info.sdk,
+        "region": "local",
         "subdomain": subdomain,
         "host": f"{request.base_url}{info.repo_id.web_path}",
         "models": _list(card, "models"),

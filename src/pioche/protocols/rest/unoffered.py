@@ -18,7 +18,6 @@ _PATTERNS = """
 /api/{repo:api}/notebook/{any*}
 /api/{repo:api}/sql-console/{any*}
 /api/{repo:api}/leaderboard
-/api/{repo:api}/safetensors-metadata/{any*}
 /api/{repo:api}/runtime               /api/{repo:api}/hardware
 /api/{repo:api}/sleeptime             /api/{repo:api}/storage
 /api/{repo:api}/pause                 /api/{repo:api}/restart
@@ -29,9 +28,7 @@ _PATTERNS = """
 /api/{repo:api}/metrics
 /{repo:web}/ask-access                /{repo:web}/user-access-report
 /api/spaces/hardware                  /api/spaces/templates
-/api/spaces/semantic-search           /api/spaces/zero-gpu/{any*}
-/api/models-tags-by-type              /api/datasets-tags-by-type
-/api/quicksearch                      /api/trending
+/api/spaces/zero-gpu/{any*}
 /api/kernels                          /api/kernels/{any*}
 /buckets/{any*}
 /api/collections                      /api/collections/{any*}

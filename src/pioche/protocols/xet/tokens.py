@@ -95,7 +95,7 @@ def _claims(request: Request) -> dict[str, str]:
 
 async def _session(request: Request, claims: dict[str, str], action: Action) -> Session:
     hub = request.hub
-    caller = Caller.nobody() if claims["by"] is None else await hub.callers.by_token_id(int(claims["by"]))
+    caller = Caller.nobody() if claims["by"] is None else await hub.callers.by_credential(claims["by"])
     uid = request.params["store"].partition("-")[0]
     try:
         return Session(caller, await hub.access.open_uid(caller, uid, action), claims.get("run", ""))

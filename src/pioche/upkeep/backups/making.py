@@ -24,8 +24,8 @@ from pioche.upkeep.backups.known import Known
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.progress import SILENT, Progress, each
 
-LEFT_OUT = frozenset({"leases", "uploads", "quarantine"})
-"""What means nothing without the processes and the unfinished files of this moment."""
+LEFT_OUT = frozenset({"leases", "uploads", "quarantine", "sessions", "sign_in_failures"})
+"""What means nothing without the processes, the unfinished files and the browsers of this moment."""
 
 FOLDERS = ("blobs", "xet/xorbs", "xet/shards", "git")
 """Where files lie, in a hub and in a backup."""

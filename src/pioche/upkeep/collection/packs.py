@@ -24,6 +24,7 @@ from pioche.upkeep.collection.xorbs import raise_epochs
 from pioche.upkeep.progress import each
 
 _repos = schema.repos
+_HALF_MS_MIN = 3_600_000
 _DEAD_SHARE_MIN = 0.25
 _DEAD_BYTES_MIN = 64 * 1024
 
@@ -57,6 +58,9 @@ def _collect(run: Context, repo: "sa.Row[int, str, str, int | None]") -> None:
         for pack in pruning.survey(path, reached, modified_before=run.times.young_after)
         if not pack.live or (pack.dead_bytes > max(_DEAD_BYTES_MIN, _DEAD_SHARE_MIN * pack.bytes) and _fits(run, pack))
     ]
+    if not run.options.dry_run:
+        # Everything that is reachable was just found without them.
+        pruning.sweep(path, modified_before=run.times.started - _HALF_MS_MIN)
     if run.options.dry_run:
         _note(run, repo, doomed)
     elif doomed:

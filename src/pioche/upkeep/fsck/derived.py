@@ -13,12 +13,13 @@ from pioche.db.dialect import insert_if_absent, upsert
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import Corrupt
-from pioche.git.objects import MODE_GITLINK, ObjectMissing
+from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.git.pointers import build as build_pointer
 from pioche.names import DEFAULT_REF, VERSIONED, Oid, Sha256
-from pioche.repos import cards, files, refs, tip
+from pioche.repos import files, refs, tip
 from pioche.repos.access import Repo
+from pioche.repos.facts import records, whole
 from pioche.storage.blobs import blob_key
 from pioche.upkeep.fsck import contents, git, kinds
 from pioche.upkeep.fsck.findings import CannotMend, Problem
@@ -192,29 +193,25 @@ def _list_anew(repo: Repo) -> str:
 
 
 def card(scene: Scene, repo: Repo) -> Iterator[Problem]:
-    """The metadata in the repo's row is that of the README at the tip."""
+    """The metadata and the tags in the repo's row are those of the files at the tip."""
+    if repo.repo_id.type not in VERSIONED:
+        return
     commit, _ = _listed(repo)
     if commit is None:
         return
     try:
-        real = _real_card(repo, commit)
+        noticed = whole.look(repo, commit)
     except (ObjectMissing, Corrupt):
         return
-    repos = schema.repos
     with repo.database.read() as connection:
-        row = connection.execute(sa.select(repos.c.card, repos.c.tags).where(repos.c.id == repo.id)).first()
-    if row is not None and (row.card, row.tags) != (real.as_json(), real.tags_as_json()):
-        values = {"card": real.as_json(), "tags": real.tags_as_json()}
-        yield Problem(
-            kinds.CARD, repo_name(repo), "", partial(_set, repo.database, repo.id, values, "It was read again")
-        )
+        if records.is_right(connection, repo.id, noticed):
+            return
+    yield Problem(kinds.CARD, repo_name(repo), "", partial(_derive_anew, repo))
 
 
-def _real_card(repo: Repo, commit: Oid) -> cards.Card:
-    entry = repo.objects.find(repo.objects.commit(commit).tree, "README.md")
-    if entry is None or entry.is_tree or entry.mode == MODE_GITLINK:
-        return cards.Card.empty()
-    return cards.read(repo.objects.blob(entry.oid))
+def _derive_anew(repo: Repo) -> str:
+    whole.derive(repo)
+    return "It was read again"
 
 
 def used_storage(scene: Scene, repo: Repo) -> Iterator[Problem]:

@@ -74,14 +74,19 @@ def _needs_no_file(scene: Scene, repo: Repo) -> bool:
 
 def _indexes(scene: Scene, repo: Repo, folder: Path, name: str) -> Iterator[Problem]:
     absent = [index for pack in checking.packs(folder) if not (index := pack.with_suffix(".idx")).exists()]
-    if absent and _is_connected(scene, repo):
-        # A crash left them; or somebody is about to put the index there.
-        old = [pack for index in absent if _age_seconds(pack := index.with_suffix(".pack")) > _LEFTOVER_SECONDS]
+    alone = [index for index in checking.indexes(folder) if not index.with_suffix(".pack").exists()]
+    if (absent or alone) and _is_connected(scene, repo):
+        # A crash left them; or somebody is about to put the other one there.
+        halves = [*alone, *(index.with_suffix(".pack") for index in absent)]
+        old = [path for path in halves if _age_seconds(path) > _LEFTOVER_SECONDS]
         if old:
-            detail = f"{len(old)} packs whose index was never written, such as {old[0].name}"
+            detail = f"{len(old)} packs without their index, or the reverse, such as {old[0].name}"
             yield Problem(kinds.GIT_LEFTOVER, _place(scene, folder), detail, partial(_remove, old))
         absent = []
-    faults = [(index, fault) for index in checking.indexes(folder) if (fault := checking.index_fault(index))]
+    else:
+        alone = []
+    whole = (index for index in checking.indexes(folder) if index not in alone)
+    faults = [(index, fault) for index in whole if (fault := checking.index_fault(index))]
     for index, fault in [*((index, "it is missing") for index in absent), *faults]:
         yield Problem(kinds.GIT_INDEX, _place(scene, index), f"{name}: {fault}", partial(_index_anew, index))
 
@@ -89,10 +94,21 @@ def _indexes(scene: Scene, repo: Repo, folder: Path, name: str) -> Iterator[Prob
 def _is_connected(scene: Scene, repo: Repo) -> bool:
     """Everything that refs lead to is there without the packs that have no index: nobody was told of what is in them."""
     refs, undo = roots(scene, repo)
-    names = [Ref(f"refs/heads/{oid}", oid) for oid in sorted(refs | undo)]
+    names = [Ref(f"refs/heads/{oid}", oid) for oid in sorted(refs | (undo - _collected(scene, repo, undo)))]
     with Snapshot(scene.config.data_dir / "incoming", folder_of(repo), repo.genesis.objects(), names) as snapshot:
         arguments = ["rev-list", "--objects", "--all", "--quiet"]
         return program.run(snapshot.path, arguments, timeout_s=_INDEX_TIMEOUT_S).returncode == 0
+
+
+def _collected(scene: Scene, repo: Repo, undo: set[Oid]) -> set[Oid]:
+    """Those of `undo` that `gc --now` took, which waits for no grace: where it may have been, what is absent is no damage."""
+    table = schema.repos
+    with scene.database.read() as connection:
+        row = connection.execute(sa.select(table.c.epoch, table.c.pruning_at).where(table.c.id == repo.id)).one()
+    if row.epoch == 1 and row.pruning_at is None:
+        return set()
+    objects = Reader(folder_of(repo), repo.genesis.objects())
+    return {oid for oid in undo if oid not in objects}
 
 
 def _packs(scene: Scene, repo: Repo, *, deep: bool) -> Iterator[Problem]:

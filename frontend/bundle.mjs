@@ -1,0 +1,48 @@
+// node bundle.mjs OUT: bundles each module of src/ into OUT, and writes the tables of @huggingface/tasks to OUT/tasks.json.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as tasks from "@huggingface/tasks";
+import { build } from "esbuild";
+
+const out = process.argv[2];
+
+const bundled = await build({
+  entryPoints: readdirSync("src").map((name) => join("src", name)),
+  outdir: out,
+  bundle: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  minify: true,
+  legalComments: "none", // THIRD_PARTY.txt has all licences
+  metafile: true,
+  logLevel: "warning",
+  // Its entry for browsers, which its "exports" do not name.
+  alias: { "@huggingface/hub": "./node_modules/@huggingface/hub/dist/browser/index.mjs" },
+});
+
+// What the server knows of tasks, libraries and programs (pioche.search.tasks): names and links, no code.
+const table = {
+  tasks: Object.fromEntries(Object.entries(tasks.PIPELINE_DATA).map(([id, task]) => [id, {
+    id, label: task.name, modality: task.modality,
+    subtasks: (task.subtasks ?? []).map(({ type, name }) => ({ id: type, label: name })),
+    libraries: tasks.TASKS_MODEL_LIBRARIES[id] ?? [],
+    summary: tasks.TASKS_DATA[id]?.summary ?? "",
+    datasets: tasks.TASKS_DATA[id]?.datasets ?? [],
+    metrics: tasks.TASKS_DATA[id]?.metrics ?? [],
+    models: tasks.TASKS_DATA[id]?.models ?? [],
+    spaces: tasks.TASKS_DATA[id]?.spaces ?? [],
+    widgetModels: tasks.TASKS_DATA[id]?.widgetModels ?? [],
+  }])),
+  libraries: Object.fromEntries(Object.entries(tasks.MODEL_LIBRARIES_UI_ELEMENTS).map(([id, library]) => [id, {
+    label: library.prettyLabel, repo: library.repoUrl, docs: library.docsUrl ?? null, listed: library.filter ?? false,
+  }])),
+  apps: Object.fromEntries(Object.entries(tasks.LOCAL_APPS).map(([id, app]) => [id, {
+    label: app.prettyLabel, docs: app.docsUrl, task: app.mainTask,
+  }])),
+  datasetLibraries: Object.fromEntries(Object.entries(tasks.DATASET_LIBRARIES_UI_ELEMENTS).map(([id, library]) => [id, {
+    label: library.prettyLabel, repo: library.repoUrl,
+  }])),
+};
+writeFileSync(join(out, "tasks.json"), JSON.stringify(table));
+writeFileSync(join(out, "inputs.json"), JSON.stringify(Object.keys(bundled.metafile.inputs)));

@@ -1,0 +1,50 @@
+"""What a worker is asked: one small struct a kind, all of it data."""
+
+import msgspec
+
+
+class Links(msgspec.Struct, frozen=True):
+    """Where the relative addresses in a file lead.
+
+    `repo` is the repo's path on this host (`/ada/model`, `/datasets/ada/set`), `revision` as addresses have it (a slash in a
+    branch's name is `%2F`), `path` the file in the repo. `host` is this hub's public address: links to it are kept as paths.
+    """
+
+    repo: str
+    revision: str
+    path: str = "README.md"
+    host: str = ""
+
+
+class MarkdownJob(msgspec.Struct, frozen=True, tag="markdown"):
+    source: bytes
+    links: Links
+
+
+class CodeJob(msgspec.Struct, frozen=True, tag="code"):
+    source: bytes
+    name: str
+
+
+class NotebookJob(msgspec.Struct, frozen=True, tag="notebook"):
+    source: bytes
+    links: Links
+
+
+class TableJob(msgspec.Struct, frozen=True, tag="table"):
+    """`is_whole`: `source` is all of the file, not only its beginning."""
+
+    source: bytes
+    name: str
+    is_whole: bool
+    rows_max: int
+
+
+class DiffJob(msgspec.Struct, frozen=True, tag="diff"):
+    old: bytes
+    new: bytes
+    context: int
+    ignores_space: bool
+
+
+Job = MarkdownJob | CodeJob | NotebookJob | TableJob | DiffJob

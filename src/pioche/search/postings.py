@@ -1,0 +1,211 @@
+"""Which repos have which term: bitmaps of row ids for common terms, slices of one array for the many rare ones."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+Ids = NDArray[np.uint32]
+
+_KEPT_FROM = 128
+"""Terms with so many repos have their bitmap made at once; of others it is made when it is asked for."""
+_FEW = 300
+"""So many bitmaps are united one by one; more, over an array of flags."""
+
+
+def bitmap_of(ids: Ids) -> BitMap:
+    """From ascending ids: by way of `array`, which the library takes over in one piece."""
+    found = array("I")
+    found.frombytes(np.ascontiguousarray(ids, dtype=np.uint32).tobytes())
+    return BitMap(found)
+
+
+def ids_of(bitmap: BitMap) -> Ids:
+    """Ascending."""
+    return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
+
+
+class _Numbers(dict[str, int]):
+    """The number of a term, the next one for a term that is new."""
+
+    def __missing__(self, term: str) -> int:
+        number = self[term] = len(self)
+        return number
+
+
+class Postings:
+    """Filled by `put` ... and `seal`; from then on changed by `add` and `discard`."""
+
+    def __init__(self, *, forward: bool = False) -> None:
+        """`forward`: it is also kept which terms a repo has (`numbers_of`), and `replace` may be used."""
+        self.terms: list[str] = []
+        """By number. A term keeps its number, and may have no repos left."""
+        self._numbers = _Numbers()
+        self._changed: dict[int, BitMap] = {}
+        self._touched = set[int]()
+        self._starts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+        self._ids: Ids = np.zeros(0, dtype=np.uint32)
+        self._is_forward = forward
+        self._replaced: dict[int, list[int]] = {}
+        # As they were put: the repos, where the terms of each end, and the terms.
+        self._put_repos = array("I")
+        self._put_ends = array("I")
+        self._put_numbers = array("I")
+
+    # --- filling ---
+
+    def put(self, repo_id: int, terms: Iterable[str]) -> None:
+        """Before `seal`; ids ascend."""
+        numbers = self._numbers
+        self._put_numbers.extend([numbers[term] for term in terms])
+        self._put_repos.append(repo_id)
+        self._put_ends.append(len(self._put_numbers))
+
+    def seal(self) -> None:
+        """Sorts what was put: by term, then by repo."""
+        self._name()
+        ends = np.concatenate((np.zeros(1, dtype=np.int64), _array(self._put_ends).astype(np.int64)))
+        pairs = _array(self._put_numbers).astype(np.uint64)
+        pairs <<= np.uint64(32)
+        pairs |= np.repeat(_array(self._put_repos), ends[1:] - ends[:-1])
+        if not self._is_forward:
+            self._put_numbers, self._put_repos, self._put_ends = array("I"), array("I"), array("I")
+        pairs.sort()
+        self._ids = pairs.astype(np.uint32)  # the lower half
+        pairs >>= np.uint64(32)
+        counts = np.bincount(pairs.astype(np.int64), minlength=len(self.terms))
+        self._starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)))
+        for number in np.flatnonzero(counts >= _KEPT_FROM).tolist():
+            self._changed[number] = bitmap_of(self._slice(number))
+
+    @property
+    def repo_count(self) -> int:
+        """How many repos were put, where that is kept (`forward`)."""
+        return len(self._put_repos)
+
+    def _name(self) -> None:
+        """The terms that are new since."""
+        more = len(self._numbers) - len(self.terms)
+        if more:  # the order of a dictionary is that in which its keys came
+            self.terms += list(islice(reversed(self._numbers), more))[::-1]
+
+    # --- reading ---
+
+    def of(self, term: str) -> BitMap:
+        """The repos that have the term. Not to be changed."""
+        number = self._numbers.get(term)
+        return self.at(number) if number is not None else BitMap()
+
+    def at(self, number: int) -> BitMap:
+        """As `of`, by the term's number."""
+        found = self._changed.get(number)
+        return found if found is not None else bitmap_of(self._slice(number))
+
+    def count(self, number: int) -> int:
+        found = self._changed.get(number)
+        return len(found) if found is not None else len(self._slice(number))
+
+    def union(self, numbers: Sequence[int], capacity: int) -> BitMap:
+        """The repos that have any of the terms: a bitmap of its own. `capacity` is above all ids."""
+        if not numbers:
+            return BitMap()
+        if len(numbers) == 1:
+            return self.at(numbers[0]).copy()
+        if len(numbers) <= _FEW:
+            return BitMap.union(*map(self.at, numbers))
+        flags = np.zeros(capacity, dtype=np.bool_)
+        wanted = np.zeros(len(self._starts) - 1, dtype=np.bool_)
+        for number in self._touched.intersection(numbers):
+            flags[ids_of(self._changed[number])] = True
+        known = np.array(numbers, dtype=np.int64)
+        wanted[known[known < len(wanted)]] = True
+        wanted[[number for number in self._touched if number < len(wanted)]] = False
+        flags[self._pairs_of(wanted)] = True
+        return bitmap_of(np.flatnonzero(flags).astype(np.uint32))
+
+    def _pairs_of(self, wanted: NDArray[np.bool_]) -> Ids:
+        """The repos of all wanted terms, as they were when sealed."""
+        counts = np.diff(self._starts)
+        if int(counts[wanted].sum()) * 8 > len(self._ids):
+            every: Ids = self._ids[np.repeat(wanted, counts)]
+            return every
+        starts, lengths = self._starts[:-1][wanted], counts[wanted]
+        into = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        found: Ids = self._ids[np.repeat(starts, lengths) + into]
+        return found
+
+    def _slice(self, number: int) -> Ids:
+        if number + 1 >= len(self._starts):
+            return self._ids[:0]
+        return self._ids[self._starts[number] : self._starts[number + 1]]
+
+    # --- reading forward ---
+
+    def numbers_of(self, repo_id: int) -> list[int]:
+        """The terms of one repo."""
+        found = self._replaced.get(repo_id)
+        if found is not None:
+            return found
+        repos = _array(self._put_repos)
+        at = int(np.searchsorted(repos, np.uint32(repo_id)))  # another type, and all are converted
+        if at >= len(repos) or repos[at] != repo_id:
+            return []
+        return list(self._put_numbers[self._put_ends[at - 1] if at else 0 : self._put_ends[at]])
+
+    def numbers_of_all(self, repos: BitMap) -> NDArray[np.int64]:
+        """The terms of several, in a row, in any order."""
+        replaced = [one for one in self._replaced if one in repos]
+        found = self._flat(ids_of(repos - BitMap(replaced) if replaced else repos))
+        more = [number for one in replaced for number in self._replaced[one]]
+        return np.concatenate((found, np.array(more, dtype=np.int64))) if more else found
+
+    def _flat(self, ids: Ids) -> NDArray[np.int64]:
+        known = _array(self._put_repos)
+        places = np.searchsorted(known, ids)
+        places = places[known[np.minimum(places, len(known) - 1)] == ids] if len(known) else places[:0]
+        ends = _array(self._put_ends).astype(np.int64) if len(places) > len(known) // 8 else _array(self._put_ends)
+        end = ends[places].astype(np.int64)
+        lengths = end - np.where(places > 0, ends[places - 1], 0).astype(np.int64)
+        total = int(lengths.sum())
+        if not total:
+            return np.zeros(0, dtype=np.int64)
+        into = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        numbers: NDArray[np.int64] = _array(self._put_numbers)[np.repeat(end - lengths, lengths) + into].astype(
+            np.int64
+        )
+        return numbers
+
+    # --- changing ---
+
+    def add(self, repo_id: int, terms: Iterable[str]) -> list[int]:
+        """Returns the terms' numbers."""
+        found = [self._numbers[term] for term in terms]
+        self._name()
+        for number in found:
+            self._own(number).add(repo_id)
+        return found
+
+    def discard_terms(self, repo_id: int, terms: Iterable[str]) -> None:
+        for term in terms:
+            if term in self._numbers:
+                self._own(self._numbers[term]).discard(repo_id)
+
+    def replace(self, repo_id: int, terms: Iterable[str]) -> None:
+        """The repo has these terms and no others. Needs `forward`."""
+        for number in self.numbers_of(repo_id):
+            self._own(number).discard(repo_id)
+        self._replaced[repo_id] = self.add(repo_id, terms)
+
+    def _own(self, number: int) -> BitMap:
+        self._touched.add(number)
+        found = self._changed.get(number)
+        if found is None:
+            found = self._changed[number] = bitmap_of(self._slice(number))
+        return found
+
+
+def _array(numbers: "array[int]") -> Ids:
+    return np.frombuffer(numbers, dtype=np.uint32) if len(numbers) else np.zeros(0, dtype=np.uint32)

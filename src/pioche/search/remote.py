@@ -1,0 +1,147 @@
+"""Search as the index process answers it; where there is none, as the database does.
+
+The index process may be starting, or dead for a moment. On a small hub the database answers meanwhile, as exactly; on a large
+one that would take minutes, and the question is refused with 503 instead. Nothing is ever answered from a part of the index.
+"""
+
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from pioche.accounts.callers import Caller
+from pioche.db.engine import Database, Lookup
+from pioche.errors import BadRequest, Unavailable
+from pioche.repos.access import READERS
+from pioche.search.messages import LENGTH, Ask, Reply, framed, reply_decoder
+from pioche.search.query import Facets, Found, Query, Search
+
+T = TypeVar("T")
+
+_CONNECT_SECONDS = 1.0
+_ANSWER_SECONDS = 10.0
+_SMALL_HUB = 20_000
+"""Row ids up to which the database answers in the index's stead."""
+
+_NAMESPACES = Lookup(
+    f"""SELECT org_id FROM memberships WHERE user_id = :user
+        AND role IN ({", ".join(f"'{role}'" for role in sorted(READERS))})"""
+)
+_LARGEST = Lookup("SELECT max(id) FROM repos")
+
+
+Snippets = dict[int, list[tuple[str, bool]]]
+"""By row id: the parts of a text, and which of them are what was looked for."""
+
+
+class NoIndex(Exception):
+    """Nobody listens, or the index is being built."""
+
+
+class IndexSearch:
+    """A `query.Search`. Each thread has a connection of its own."""
+
+    def __init__(self, database: Database, path: Path, fallback: Search) -> None:
+        self._database = database
+        self._path = str(path)
+        self._fallback = fallback
+        self._local = threading.local()
+        self._opened = set[socket.socket]()
+
+    def close(self) -> None:
+        """No thread may be asking any more."""
+        while self._opened:
+            self._opened.pop().close()
+
+    def find(self, caller: Caller, query: Query) -> Found:
+        """See `query.Search`. Raises Unavailable while a large hub has no index."""
+        try:
+            return self._ask("find", caller, query, Found)
+        except NoIndex as reason:
+            return self._instead(reason).find(caller, query)
+
+    def facets(self, caller: Caller, query: Query, *, each: int = 100) -> Facets:
+        """As `find`."""
+        try:
+            return self._ask("facets", caller, query, dict[str, list[tuple[str, int]]], each=each)
+        except NoIndex as reason:
+            return self._instead(reason).facets(caller, query, each=each)
+
+    def snippets(self, caller: Caller, query: Query, repo_ids: Sequence[int]) -> Snippets:
+        """Of those that the caller may see, the place in the card where the words of `query` are. Empty without the index."""
+        try:
+            return self._ask("snippets", caller, query, dict[int, list[tuple[str, bool]]], ids=tuple(repo_ids))
+        except NoIndex:
+            return {}
+
+    def _instead(self, reason: NoIndex) -> Search:
+        row = self._database.fetch_one_sync(_LARGEST, {})
+        if row is not None and (row[0] or 0) > _SMALL_HUB:
+            raise Unavailable(f"The search index is being built{reason}: try again in a moment")
+        return self._fallback
+
+    def _ask(
+        self, what: str, caller: Caller, query: Query, kind: type[T], *, each: int = 0, ids: tuple[int, ...] = ()
+    ) -> T:
+        namespaces = () if caller.is_admin or caller.is_anonymous else self._namespaces(caller)
+        reply = self._exchange(framed(Ask(what, query, caller.is_admin, namespaces, each, ids)))
+        if reply.kind == "bad":
+            raise BadRequest(str(reply.value))
+        if reply.kind == "failed":
+            raise Unavailable("The search index cannot answer: try again")
+        if reply.kind == "busy":
+            raise NoIndex(f" ({reply.value} %)" if reply.value else "")
+        return msgspec.convert(reply.value, kind)
+
+    def _namespaces(self, caller: Caller) -> tuple[int, ...]:
+        rows = self._database.fetch_all_sync(_NAMESPACES, {"user": caller.user_id})
+        return tuple(sorted({caller.user_id, *(row[0] for row in rows)}))
+
+    def _exchange(self, message: bytes) -> Reply:
+        """Once more when the connection is one of a process that has ended since."""
+        for attempt in range(2):
+            connection: socket.socket | None = getattr(self._local, "connection", None)
+            is_new = connection is None
+            try:
+                if connection is None:
+                    connection = self._local.connection = self._connect()
+                connection.sendall(message)
+                return reply_decoder.decode(_receive(connection))
+            except OSError:
+                self._local.connection = None
+                if connection is not None:
+                    self._opened.discard(connection)
+                    connection.close()
+                if is_new or attempt:
+                    raise NoIndex from None
+        raise NoIndex
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(_CONNECT_SECONDS)
+            connection.connect(self._path)
+            connection.settimeout(_ANSWER_SECONDS)
+        except OSError:
+            connection.close()
+            raise
+        self._opened.add(connection)
+        return connection
+
+
+def _receive(connection: socket.socket) -> Any:
+    (length,) = LENGTH.unpack(_exactly(connection, LENGTH.size))
+    return _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    found = bytearray()
+    while len(found) < size:
+        piece = connection.recv(min(size - len(found), 1 << 20))
+        if not piece:
+            raise ConnectionResetError
+        found += piece
+    return bytes(found)

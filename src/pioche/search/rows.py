@@ -1,0 +1,104 @@
+"""The rows that are searched, read from the database: what `plain` evaluates, and what an index is built from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pioche.accounts.callers import Caller
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.names import VERSIONED, RepoType
+from pioche.repos.access import READERS
+from pioche.repos.info import tags_of
+from pioche.search.plain import Row, Scope
+
+_repos, _facts, _members = schema.repos, schema.facts, schema.memberships
+_COLUMNS = (
+    "id", "type", "full_name", "namespace_id", "private", "gated", "tags", "sdk", "card", "downloads", "likes", "trending",
+    "created_at", "updated_at",
+)  # fmt: skip
+_READ = ("pipeline_tag", "parameters", "summary")
+_AT_ONCE = 1000
+
+
+def scope(database: Database, caller: Caller) -> Scope:
+    """What the caller may see (invariant I7), as of now."""
+    if caller.is_admin:
+        return Scope(everything=True)
+    if caller.is_anonymous:
+        return Scope()
+    select = sa.select(_members.c.org_id).where(_members.c.user_id == caller.user_id, _members.c.role.in_(READERS))
+    with database.read() as connection:
+        return Scope(frozenset((caller.user_id, *connection.execute(select).scalars())))
+
+
+def load(database: Database) -> Iterator[Row]:
+    """Every repo that is searched, in the order of the rows' ids."""
+    with database.read() as connection:
+        options = {"stream_results": True, "yield_per": _AT_ONCE}
+        for row in connection.execute(_SEARCHED.order_by(_repos.c.id), execution_options=options):
+            yield _row(row)
+
+
+def of(database: Database, repo_ids: Sequence[int]) -> list[Row]:
+    """Those of `repo_ids` that there are, as they are now."""
+    found = list[Row]()
+    with database.read() as connection:
+        for start in range(0, len(repo_ids), _AT_ONCE):
+            here = _repos.c.id.in_(repo_ids[start : start + _AT_ONCE])
+            found += [_row(row) for row in connection.execute(_SEARCHED.where(here))]
+    return found
+
+
+_SEARCHED = (
+    sa.select(
+        *(_repos.c[name] for name in _COLUMNS),
+        _facts.c.repo_id.label("facts_of"),
+        *(_facts.c[name] for name in _READ),
+    )
+    .select_from(_repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id))
+    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in VERSIONED]))
+)
+
+
+def _row(row: Any) -> Row:
+    """A tuple of `_SEARCHED`: taken apart at once, since there are millions."""
+    repo_id, type_, full_name, namespace_id, private, gated, tags, sdk, card, *numbers, facts_of = row[:15]
+    pipeline_tag, parameters, summary = row[15:]
+    repo_type, has_facts = _TYPES[type_], facts_of is not None
+    told: dict[str, Any] = {} if has_facts and repo_type is not RepoType.SPACE else msgspec.json.decode(card)
+    downloads, likes, trending, created_at, updated_at = numbers
+    return Row(
+        id=repo_id,
+        type=repo_type,
+        full_name=full_name,
+        namespace_id=namespace_id,
+        private=bool(private),
+        gated=gated,
+        tags=frozenset(tags_of(_tags.decode(tags), sdk)),
+        pipeline_tag=pipeline_tag if has_facts else _name(told.get("pipeline_tag")),
+        models=frozenset(_names(told.get("models"))) if told else _NO_NAMES,
+        datasets=frozenset(_names(told.get("datasets"))) if told else _NO_NAMES,
+        parameters=parameters,
+        downloads=downloads,
+        likes=likes,
+        trending=trending,
+        created_at=created_at,
+        updated_at=updated_at,
+        summary=summary or "",
+    )
+
+
+_TYPES = {repo_type.value: repo_type for repo_type in RepoType}
+_NO_NAMES = frozenset[str]()
+_tags = msgspec.json.Decoder(list[str])
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _names(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []

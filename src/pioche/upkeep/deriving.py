@@ -1,0 +1,158 @@
+"""Jobs that derive what repos tell of themselves, and the command that does it for all: after an upgrade, say.
+
+A migration that changes what facts are puts the row `facts.place` into the table `instance`: then all repos are gone through
+in the background, a slice at a time, and the row says how far. When all are done it is removed.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from pioche.accounts.callers import Caller
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.errors import Corrupt, Unavailable
+from pioche.git.objects import ObjectMissing
+from pioche.jobs import queue
+from pioche.names import VERSIONED
+from pioche.observe import log
+from pioche.repos.access import Access, Action, Repo
+from pioche.repos.facts import headers, records, whole
+from pioche.upkeep.progress import SILENT, Progress, each
+
+_PLACE = "facts.place"
+_BATCH = 200
+_SLICE_SECONDS = 20.0
+
+_repos, _instance = schema.repos, schema.instance
+
+
+class ReadHeaders:
+    """Reads the headers of a repo's weights. The key is the repo's row id."""
+
+    kind = records.READ_HEADERS
+    attempts_max = 5
+    every_seconds: int | None = None
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        """Raises Unavailable, to be tried again."""
+        for repo in _opened(self._access, [int(key)]):
+            if not headers.read_missing(repo):
+                raise Unavailable("The header of a file could not be read")
+
+
+class Derive:
+    """Looks at all files of a repo. The key is the repo's row id."""
+
+    kind = records.DERIVE
+    attempts_max = 5
+    every_seconds: int | None = None
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        """Raises Unavailable, to be tried again."""
+        for repo in _opened(self._access, [int(key)]):
+            if not whole.derive(repo):
+                raise Unavailable("The branch moved while it was looked at")
+
+
+class DeriveAll:
+    """Derives the facts of all repos when an upgrade wants it (see the module), in the order of their rows."""
+
+    kind = "facts.upgrade"
+    attempts_max = 3
+    every_seconds: int | None = 60
+
+    def __init__(self, database: Database, access: Access) -> None:
+        self._database = database
+        self._access = access
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        """A slice; what is left is the next job's."""
+        until = time.monotonic() + _SLICE_SECONDS
+        place = self._place()
+        while place is not None and time.monotonic() < until:
+            place = self._step(place)
+        if place is not None:
+            with self._database.write() as connection:
+                queue.enqueue(connection, self.kind)
+
+    def _place(self) -> int | None:
+        query = sa.select(_instance.c.value).where(_instance.c.key == _PLACE)
+        with self._database.read() as connection:
+            found = connection.execute(query).scalar()
+        return int(found) if found is not None else None
+
+    def _step(self, place: int) -> int | None:
+        """A batch; returns where the next one begins, None when there is none."""
+        ids = _ids_after(self._database, place)
+        for repo in _opened(self._access, ids):
+            _derive(repo)
+        here = _instance.c.key == _PLACE
+        with self._database.write() as connection:
+            if ids:
+                connection.execute(_instance.update().where(here).values(value=str(ids[-1])))
+            else:
+                connection.execute(_instance.delete().where(here))
+        return ids[-1] if ids else None
+
+
+def derive_all(database: Database, access: Access, *, progress: Progress = SILENT, headers_too: bool = False) -> int:
+    """Derives the facts of every repo anew and returns how many; `headers_too` reads the weights' headers at once, instead
+    of leaving them to jobs. What was done stays done when it is broken off."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(_repos)
+        .where(_repos.c.type.in_(VERSIONED), _repos.c.deleted_at.is_(None))
+    )
+    with database.read() as connection:
+        total = int(connection.execute(query).scalar_one())
+    progress.begin("Deriving facts", total)
+    count = 0
+    for repo in each(progress, _all(database, access)):
+        count += _derive(repo)
+        if headers_too:
+            headers.read_missing(repo)
+    return count
+
+
+def derive(repo: Repo) -> bool:
+    """One repo, headers and all. False when it could not be done: its objects are damaged, or it is being written to."""
+    if not _derive(repo):
+        return False
+    return headers.read_missing(repo)
+
+
+def _all(database: Database, access: Access) -> Iterator[Repo]:
+    place = 0
+    while ids := _ids_after(database, place):
+        yield from _opened(access, ids)
+        place = ids[-1]
+
+
+def _derive(repo: Repo) -> bool:
+    """One that is damaged must not keep the others from it: fsck tells of it."""
+    try:
+        return whole.derive(repo)
+    except (Corrupt, ObjectMissing) as error:
+        log.fault("facts not derived", error, repo_id=repo.id)
+        return False
+
+
+def _ids_after(database: Database, place: int) -> list[int]:
+    query = sa.select(_repos.c.id).where(
+        _repos.c.id > place, _repos.c.type.in_(VERSIONED), _repos.c.deleted_at.is_(None)
+    )
+    with database.read() as connection:
+        return list(connection.execute(query.order_by(_repos.c.id).limit(_BATCH)).scalars())
+
+
+def _opened(access: Access, ids: list[int]) -> list[Repo]:
+    return access.open_all_sync(Caller.operator(), ids, Action.READ)

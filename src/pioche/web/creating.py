@@ -1,0 +1,219 @@
+"""New repositories (ui.md W1): /new, /new-dataset, /new-space, and what to do with one that was just made."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pioche.accounts.callers import Caller
+from pioche.accounts.members import Role
+from pioche.errors import AlreadyExists, Forbidden, HubError, InvalidName
+from pioche.http.hub import Hub
+from pioche.http.messages import Request, Response, redirect
+from pioche.http.routes import Needs, Route
+from pioche.i18n.texts import gettext as _
+from pioche.names import RepoId, RepoType, parse_path, parse_repo_name
+from pioche.repos import commits
+from pioche.repos.access import Action, Repo
+from pioche.repos.catalog import SDKS, NewRepo, Settings
+from pioche.repos.commits import AddFile, Plan
+from pioche.web import layout, vocabulary
+
+_FORM_BYTES_MAX: Final = 64 * 1024
+_DESCRIPTION_CHARACTERS_MAX: Final = 2000
+_FIELDS: Final = ("owner", "name", "license", "visibility", "gated", "description", "sdk", "card")
+_CREATORS = (Role.ADMIN, Role.WRITE, Role.CONTRIBUTOR)
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The form as it was filled in, and what is wrong with it, by field."""
+
+    values: dict[str, str]
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "")
+
+
+async def new_model(request: Request) -> Response:
+    """GET /new."""
+    return await _form(request, RepoType.MODEL)
+
+
+async def new_dataset(request: Request) -> Response:
+    """GET /new-dataset."""
+    return await _form(request, RepoType.DATASET)
+
+
+async def new_space(request: Request) -> Response:
+    """GET /new-space."""
+    return await _form(request, RepoType.SPACE)
+
+
+async def create_model(request: Request) -> Response:
+    """POST /new."""
+    return await _create(request, RepoType.MODEL)
+
+
+async def create_dataset(request: Request) -> Response:
+    """POST /new-dataset."""
+    return await _create(request, RepoType.DATASET)
+
+
+async def create_space(request: Request) -> Response:
+    """POST /new-space."""
+    return await _create(request, RepoType.SPACE)
+
+
+async def name_check(request: Request) -> Response:
+    """GET /new/name-check?type=&owner=&name=: what is wrong with a name, in a sentence; nothing when it can be had."""
+    asked = request.query
+    kind = RepoType.parse(asked.get("type"))
+    problem = await request.run(_problem, request.hub, request.caller, kind, asked.get("owner"), asked.get("name"))
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "private, no-store")]
+    return Response(200, headers, problem.encode())
+
+
+async def ready(request: Request) -> Response:
+    """GET /new/ready/{repo}: the commands that fill a repo."""
+    return layout.page(request, "creating/ready.html", repo_id=request.repo.repo_id)
+
+
+# --- the form -------------------------------------------------------------------------------------------------------
+
+
+async def _form(request: Request, kind: RepoType) -> Response:
+    asked = request.query
+    wanted = Wanted(
+        {"owner": asked.get("owner") or request.caller.name, "name": asked.get("name") or "", "card": "yes"}
+    )
+    return await _page(request, kind, wanted)
+
+
+async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int = 200) -> Response:
+    owners = await request.run(_owners, request.hub, request.caller)
+    licenses = [(id_, vocabulary.license_name(id_)) for id_ in vocabulary.LICENSE_IDS]
+    return layout.page(
+        request,
+        "creating/form.html",
+        status=status,
+        kind=kind.value,
+        wanted=wanted,
+        owners=owners,
+        licenses=licenses,
+        sdks=SDKS,
+    )
+
+
+def _owners(hub: Hub, caller: Caller) -> list[str]:
+    """Where the caller may create: their own name first."""
+    orgs = hub.directory.members.orgs_of(caller.user_id)
+    return [caller.name, *(member.account.name for member in orgs if member.role in _CREATORS)]
+
+
+async def _create(request: Request, kind: RepoType) -> Response:
+    sent = await request.form()
+    wanted = Wanted({name: (sent.get(name) or "").strip() for name in _FIELDS})
+    _check(wanted, kind)
+    if wanted.errors:
+        return await _page(request, kind, wanted, status=422)
+    try:
+        repo = await request.run(make, request.hub, request.caller, kind, wanted)
+    except AlreadyExists:
+        wanted.errors["name"] = _("This name is taken: choose another one.")
+    except InvalidName:
+        wanted.errors["name"] = _rules()
+    except Forbidden as error:
+        wanted.errors["owner"] = error.message
+    else:
+        return redirect(f"/new/ready{repo.repo_id.web_path}", status=303)
+    return await _page(request, kind, wanted, status=422)
+
+
+def _check(wanted: Wanted, kind: RepoType) -> None:
+    try:
+        parse_repo_name(wanted["name"])
+    except InvalidName:
+        wanted.errors["name"] = _rules()
+    if wanted["license"] and wanted["license"] not in vocabulary.LICENSE_IDS:
+        wanted.errors["license"] = _("Choose a licence of the list, or none.")
+    if len(wanted["description"]) > _DESCRIPTION_CHARACTERS_MAX:
+        wanted.errors["description"] = _("A description has at most 2,000 characters.")
+    if kind is RepoType.SPACE and wanted["sdk"] not in SDKS:
+        wanted.errors["sdk"] = _("Choose how the Space runs.")
+    if wanted["gated"] not in ("", "auto", "manual"):
+        wanted.errors["gated"] = _("Choose one of these.")
+
+
+def _rules() -> str:
+    return _("Use 1 to 96 letters, digits, “-”, “_” and “.”; no “--” or “..”, and no “-” or “.” at either end.")
+
+
+def _problem(hub: Hub, caller: Caller, kind: RepoType, owner: str | None, name: str | None) -> str:
+    """In the language of the reader. A name in a namespace that is not the caller's tells nothing."""
+    if not name:
+        return ""
+    try:
+        parse_repo_name(name)
+    except InvalidName:
+        return _rules()
+    if owner not in _owners(hub, caller):
+        return ""
+    try:
+        taken = hub.access.open_sync(caller, RepoId(kind, owner or caller.name, name), Action.READ)
+    except HubError:
+        return ""
+    is_same = taken.repo_id.key == f"{owner}/{name}".lower()  # an old name that leads elsewhere can be taken again
+    return _("This name is taken: choose another one.") if is_same else ""
+
+
+# --- making it ------------------------------------------------------------------------------------------------------
+
+
+def make(hub: Hub, caller: Caller, kind: RepoType, wanted: Wanted) -> Repo:
+    """For a worker thread. Raises InvalidName, AlreadyExists, Forbidden, AccountNotFound."""
+    new = NewRepo(
+        type=kind,
+        namespace=wanted["owner"],
+        name=wanted["name"],
+        private=wanted["visibility"] == "private",
+        sdk=wanted["sdk"] or None,
+    )
+    repo = hub.catalog.create(caller, new)
+    if wanted["gated"] and kind is not RepoType.SPACE:
+        hub.catalog.change(
+            caller, hub.access.open_sync(caller, repo.repo_id, Action.MANAGE), Settings(gated=wanted["gated"])
+        )
+    if wanted["card"]:
+        writable = hub.access.open_sync(caller, repo.repo_id, Action.WRITE)
+        file = AddFile(parse_path("README.md"), card(kind, wanted).encode())
+        commits.create(writable, caller, "main", Plan("Add a card", operations=(file,)))
+    return repo
+
+
+def card(kind: RepoType, wanted: Wanted) -> str:
+    """The README that a new repo begins with. Every value in its metadata is of a list, or a name that passed."""
+    fields = [f"license: {wanted['license']}"] if wanted["license"] else []
+    if kind is RepoType.SPACE:
+        fields = [f"title: {wanted['name']}", "colorFrom: blue", "colorTo: indigo", f"sdk: {wanted['sdk']}", *fields]
+        if wanted["sdk"] in ("gradio", "streamlit"):
+            fields.append("app_file: app.py")
+    head = ["---", *fields, "---"] if fields else []
+    parts = {
+        RepoType.MODEL: (_("Intended use"), _("Training data"), _("Evaluation"), _("Limitations")),
+        RepoType.DATASET: (_("Contents"), _("Where the data come from"), _("Intended use"), _("Limitations")),
+        RepoType.SPACE: (),
+    }[kind]
+    body = [f"# {wanted['name']}", wanted["description"], *(f"## {title}" for title in parts)]
+    return "\n".join(head) + "\n\n" * bool(head) + "\n\n".join(text for text in body if text) + "\n"
+
+
+ROUTES = (
+    Route("GET", "/new", Needs.USER, new_model),
+    Route("GET", "/new-dataset", Needs.USER, new_dataset),
+    Route("GET", "/new-space", Needs.USER, new_space),
+    Route("POST", "/new", Needs.USER_WRITE, create_model, _FORM_BYTES_MAX),
+    Route("POST", "/new-dataset", Needs.USER_WRITE, create_dataset, _FORM_BYTES_MAX),
+    Route("POST", "/new-space", Needs.USER_WRITE, create_space, _FORM_BYTES_MAX),
+    Route("GET", "/new/name-check", Needs.USER, name_check),
+    Route("GET", "/new/ready/{repo:page}", Action.READ, ready),
+)

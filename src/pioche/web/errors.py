@@ -1,0 +1,61 @@
+"""How pages say no: the status, what happened in a sentence, what to do next, and the request's id for whoever is asked."""
+
+from typing import Final
+from urllib.parse import quote
+
+from pioche.errors import CrossSite, HubError, RepoNotFound, Unauthenticated
+from pioche.http import errors
+from pioche.http.messages import Request, Response, redirect
+from pioche.i18n.texts import lazy as _
+from pioche.web import layout
+
+# Title and advice by status. What the hub says itself (`error.message`) is shown below, where it says more.
+_WORDS: Final[dict[int, tuple[str, str]]] = {
+    400: (_("This address cannot be read"), _("Check the address, or go back and try again.")),
+    401: (_("Sign in to see this page"), _("What you are looking for is private, or it does not exist.")),
+    403: (_("You may not do this"), _("Ask the owner for access, or sign in with another account.")),
+    404: (_("There is nothing here"), _("It may have been moved, deleted, or be visible to others only.")),
+    405: (_("This page cannot do that"), _("Go back and try again.")),
+    408: (_("That took too long"), _("The request arrived too slowly. Try again.")),
+    409: (_("Somebody was faster"), _("Things have changed meanwhile. Go back, look again, and repeat your change.")),
+    410: (_("This is gone"), _("It was removed, and will not come back.")),
+    412: (_("The branch has moved on"), _("Reload the page to see the latest version, then repeat your change.")),
+    413: (_("That is too large"), _("Send less at once.")),
+    422: (_("This cannot be accepted"), _("Mend what is named below, and send it again.")),
+    429: (_("Too many requests"), _("Wait a little, then try again.")),
+    451: (_("This is not available"), _("It was withdrawn for legal reasons.")),
+    500: (_("Something broke on our side"), _("It has been logged. Try again; if it lasts, tell your administrator.")),
+    501: (_("Not in this version"), _("This hub does not offer what you asked for.")),
+    503: (_("The hub is not ready"), _("A part that it needs does not answer. Try again in a minute.")),
+    507: (_("The hub is full"), _("Your administrator has to make room first.")),
+}
+
+_FROM_ELSEWHERE: Final = (
+    _("This was not sent from a page of this hub"),
+    _("Nothing was changed. Open the page again and repeat your change: you may have signed in again meanwhile."),
+)
+
+
+def render(request: Request, error: HubError) -> Response:
+    """The page of an error. A repo that is private looks exactly as one that is not there; a page for people who are signed
+    in leads to the one where they do that, and back."""
+    choice = layout.remember_choice(request)
+    if choice is not None:
+        return choice
+    if type(error) is Unauthenticated and request.method in ("GET", "HEAD"):
+        here = quote(layout.site(request).here, safe="/")
+        return redirect(f"/login?next={here}", status=303, headers=[("Cache-Control", "no-store"), ("Vary", "Cookie")])
+    title, advice = _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
+    if isinstance(error, CrossSite):
+        title, advice = _FROM_ELSEWHERE
+    says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
+    return layout.page(
+        request,
+        "error.html",
+        status=error.status,
+        headers=errors.headers(error),
+        error_status=error.status,
+        error_title=title,
+        error_advice=advice,
+        error_detail=error.message if says_more and not isinstance(error, CrossSite) else "",
+    )

@@ -1,0 +1,164 @@
+"""A text file written in a page: a new one, or another text for one that is there. The text is never lost: whatever goes
+wrong, the form comes back with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pioche.errors import AlreadyExists, BadRequest, EntryNotFound, HubError, StaleParent, TooLarge
+from pioche.http.messages import Request, Response
+from pioche.names import EntryPath, Oid, parse_path
+from pioche.render.renderer import Source
+from pioche.repos import files
+from pioche.repos.access import Repo
+from pioche.repos.commits import AddFile, CopyFile, DeleteFile, Operation
+from pioche.repos.files import Entry
+from pioche.repos.preview import kinds
+from pioche.repos.revisions import Revision
+from pioche.web.files import frame, shown, writing
+from pioche.web.files.frame import Frame
+from pioche.web.files.writing import Change, Message
+
+BODY_BYTES_MAX = 4 * kinds.TEXT_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is in the form. `parent` is the commit that the writer looked at, `old_path` empty for a new file."""
+
+    path: str
+    content: str
+    parent: Oid
+    old_path: str = ""
+
+
+async def new(request: Request) -> Response:
+    """GET /{repo}/new/{rev}[/{folder}][?name=]."""
+    revision = await writing.branch(request)
+    folder = request.params.get("path", "").strip("/")
+    page = await frame.frame(request, revision, folder)
+    name = request.query.get("name") or ""
+    draft = _Draft(f"{folder}/{name}" if folder else name, "", revision.commit)
+    return await _show(request, page, draft)
+
+
+async def edit(request: Request) -> Response:
+    """GET /{repo}/edit/{rev}/{path}."""
+    revision = await writing.branch(request)
+    path = request.params["path"].strip("/")
+    page = await frame.frame(request, revision, path)
+    entry = (await files.locate(request.repo, revision.text, path)).entry
+    text = await request.run(_text, request.repo, entry)
+    return await _show(request, page, _Draft(path, text, revision.commit, path))
+
+
+async def save(request: Request) -> Response:
+    """POST to the same addresses: fields `path`, `content`, `parent`, `old_path`, `action` (preview or commit), and the
+    message's."""
+    form = await request.form()
+    revision = await writing.branch(request)
+    page = await frame.frame(request, revision, request.params.get("path", "").strip("/"))
+    content = (form.get("content") or "").replace("\r\n", "\n").replace("\r", "\n")
+    draft = _Draft(form.get("path") or "", content, Oid(form.get("parent") or ""), form.get("old_path") or "")
+    message = Message()
+    try:
+        message = Message.of(form)
+        if form.get("action") == "preview":
+            return await _preview(request, page, draft, message)
+        change = await request.run(_change, request, draft, revision)
+        return await writing.commit(request, page, message, change)
+    except HubError as error:
+        if error.status >= 500 or error.status == 401:
+            raise
+        return await _refused(request, page, draft, message, error)
+
+
+async def _preview(request: Request, page: Frame, draft: _Draft, message: Message) -> Response:
+    found = await request.run(_difference, request, draft, page.revision)
+    return await _show(request, page, draft, message=message, preview=found)
+
+
+async def _refused(request: Request, page: Frame, draft: _Draft, message: Message, error: HubError) -> Response:
+    """With the text. After a conflict the form stands on the branch as it is now: sending it again overwrites."""
+    if not isinstance(error, StaleParent):
+        return await _show(request, page, draft, message=message, error=error)
+    newer = _Draft(draft.path, draft.content, page.revision.commit, draft.old_path)
+    found = await request.run(_difference, request, newer, page.revision)
+    return await _show(request, page, newer, message=message, error=error, preview=found, seen=draft.parent)
+
+
+async def _show(
+    request: Request,
+    page: Frame,
+    draft: _Draft,
+    *,
+    message: Message | None = None,
+    error: HubError | None = None,
+    preview: Any = None,
+    seen: Oid | None = None,
+) -> Response:
+    values = {"draft": draft, "message": message or Message(), "error": error, "preview": preview, "seen": seen}
+    targets = await writing.targets(request, page, message)
+    return await frame.show(
+        request, "edit.html", page, status=error.status if error else 200, targets=targets, **values
+    )
+
+
+def _text(repo: Repo, entry: Entry) -> str:
+    if not entry.is_file:
+        raise EntryNotFound("Only files can be edited")
+    text = shown.text_of(repo, entry)
+    if text is None:
+        raise TooLarge(
+            f"Only text of at most {kinds.TEXT_BYTES_MAX // 2**20} MiB can be edited here: upload a new version instead"
+        )
+    return text
+
+
+def _change(request: Request, draft: _Draft, revision: Revision) -> Change:
+    """What is committed. Raises StaleParent when the file itself was changed by somebody else meanwhile."""
+    repo = request.repo
+    path = parse_path(draft.path.strip("/ "), backslashes=request.hub.config.backslash_names == "keep")
+    standing = _find(repo, revision.commit, path)
+    if not draft.old_path:
+        if standing is not None:
+            raise AlreadyExists(f"{path[:200]!r} is there already: choose another name, or edit it")
+        return Change([AddFile(path, draft.content.encode())], f"Create {path}", revision.commit)
+    before = _find(repo, draft.parent, draft.old_path)
+    now = _find(repo, revision.commit, draft.old_path)
+    if before is None or now is None or before.oid != now.oid:
+        raise StaleParent
+    if path != draft.old_path and standing is not None:
+        raise AlreadyExists(f"{path[:200]!r} is there already: choose another name")
+    content = _with_line_ends(draft.content, files.read_blob(repo, now.oid)).encode()
+    return _replacing(path, draft.old_path, content, files.read_blob(repo, now.oid), revision.commit)
+
+
+def _replacing(path: EntryPath, old_path: str, content: bytes, before: bytes, parent: Oid) -> Change:
+    if path == old_path:
+        if content == before:
+            raise BadRequest("Nothing was changed")
+        return Change([AddFile(path, content)], f"Update {path}", parent)
+    moved: Operation = CopyFile(path, EntryPath(old_path), None) if content == before else AddFile(path, content)
+    return Change([DeleteFile(EntryPath(old_path)), moved], f"Rename {old_path} to {path}", parent)
+
+
+def _with_line_ends(text: str, before: bytes) -> str:
+    """Browsers send every line end as CRLF, so that what the file had counts."""
+    is_of_windows = b"\r\n" in before and before.count(b"\n") == before.count(b"\r\n")
+    return text.replace("\n", "\r\n") if is_of_windows else text
+
+
+def _difference(request: Request, draft: _Draft, revision: Revision) -> object:
+    """From the file as it is now on the branch to the text of the form."""
+    repo = request.repo
+    now = _find(repo, revision.commit, draft.old_path) if draft.old_path else None
+    before = files.read_blob(repo, now.oid) if now is not None and now.is_file and now.sha256 is None else b""
+    after = _with_line_ends(draft.content, before).encode()
+    return request.hub.renderer.diff(Source.of(before) if before else Source.empty(), Source.of(after))
+
+
+def _find(repo: Repo, commit: str, path: str) -> Entry | None:
+    try:
+        return files.locate_sync(repo, commit, path).entry if path else None
+    except EntryNotFound:
+        return None

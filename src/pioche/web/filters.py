@@ -1,0 +1,226 @@
+"""The filters of a list page, out of its address and back into it.
+
+An address is the whole state of a list: each facet is a link to the address with one value more or less, always from the
+first page on. Values carry no prefix (`license=mit`); `search.parameters` puts it in front.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from pioche.i18n.texts import gettext
+from pioche.i18n.texts import lazy as _
+from pioche.names import RepoType
+from pioche.search.query import Facets
+from pioche.web import vocabulary
+
+_PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view")
+
+# Facets of each list, in the order of the panel: parameter, title.
+_PANELS: Final = {
+    RepoType.MODEL: (
+        ("pipeline_tag", _("Tasks")),
+        ("library", _("Libraries")),
+        ("language", _("Languages")),
+        ("license", _("Licences")),
+        ("dataset", _("Trained on")),
+        ("other", _("Other tags")),
+    ),
+    RepoType.DATASET: (
+        ("task_categories", _("Tasks")),
+        ("modality", _("Modalities")),
+        ("size_categories", _("Size")),
+        ("format", _("Formats")),
+        ("language", _("Languages")),
+        ("license", _("Licences")),
+        ("library", _("Libraries")),
+        ("other", _("Other tags")),
+    ),
+    RepoType.SPACE: (
+        ("sdk", _("SDK")),
+        ("pipeline_tag", _("Tasks")),
+        ("language", _("Languages")),
+        ("license", _("Licences")),
+        ("other", _("Other tags")),
+    ),
+}
+_PARAMETER_OF = {RepoType.SPACE: {"pipeline_tag": "other"}}
+
+_SHOWN_ALWAYS = 6
+
+_SORTS: Final = {
+    "trending": _("Trending"),
+    "downloads": _("Most downloads"),
+    "likes": _("Most likes"),
+    "created": _("Recently created"),
+    "modified": _("Recently updated"),
+    "relevance": _("Best match"),
+    "most_params": _("Most parameters"),
+    "least_params": _("Fewest parameters"),
+    "most_rows": _("Most rows"),
+}
+_SORTS_OF = {
+    RepoType.MODEL: ("trending", "downloads", "likes", "created", "modified", "most_params", "least_params"),
+    RepoType.DATASET: ("trending", "downloads", "likes", "created", "modified", "most_rows"),
+    RepoType.SPACE: ("trending", "likes", "created", "modified"),
+}
+
+# How large models are, in steps that mean something to who runs them.
+_SIZES: Final = ("max:1B", "min:1B,max:4B", "min:4B,max:10B", "min:10B,max:40B", "min:40B,max:130B", "min:130B")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One link of the panel."""
+
+    label: str
+    href: str
+    count: int | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One facet: `first` are always shown, `rest` on demand."""
+
+    name: str
+    title: str
+    first: list[Choice]
+    rest: list[Choice]
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A condition that holds now; `href` is the list without it."""
+
+    label: str
+    href: str
+
+
+class Filters:
+    """The conditions of one address."""
+
+    def __init__(self, repo_type: RepoType, path: str, parameters: Mapping[str, Sequence[str]]) -> None:
+        self.type = repo_type
+        self._path = path
+        self.words = "text" if "text" in parameters else "search"
+        """The parameter of what is typed: words of names, or of cards too."""
+        self._pairs = [
+            (name, value)
+            for name, values in parameters.items()
+            if name not in _PAGE_PARAMETERS
+            for value in values
+            if value.strip()
+        ]
+
+    def pairs(self, *but: str) -> list[tuple[str, str]]:
+        """What a form has to send along, without the parameters `but`."""
+        return [(name, value) for name, value in self._pairs if name not in but]
+
+    def address(self, pairs: Sequence[tuple[str, str]]) -> str:
+        return f"{self._path}?{urlencode(pairs)}" if pairs else self._path
+
+    def toggled(self, name: str, value: str) -> str:
+        """With the condition, or without it when it holds."""
+        pair = (name, value)
+        if pair in self._pairs:
+            return self.address([other for other in self._pairs if other != pair])
+        single = name in ("pipeline_tag", "num_parameters", "sort", "gated", "inference")
+        return self.address([*(self.pairs(name) if single else self._pairs), pair])
+
+    @property
+    def with_other_words(self) -> str:
+        """The same, typed words included, looked for in the other place."""
+        other = "search" if self.words == "text" else "text"
+        typed = self.last(self.words) or self.last("q")
+        return self.address([*self.pairs("search", "q", "text"), (other, typed)])
+
+    def is_active(self, name: str, value: str) -> bool:
+        return (name, value) in self._pairs
+
+    def last(self, name: str) -> str:
+        return next((value for other, value in reversed(self._pairs) if other == name), "")
+
+    # --- what the panel shows ---
+
+    def groups(self, facets: Facets) -> list[Group]:
+        found = []
+        for facet, title in _PANELS[self.type]:
+            parameter = _PARAMETER_OF.get(self.type, {}).get(facet, facet)
+            choices = [self._choice(facet, parameter, tag, count) for tag, count in facets.get(facet, [])]
+            if not choices:
+                continue
+            choices.sort(key=lambda choice: not choice.is_active)
+            is_active = choices[0].is_active
+            first, rest = choices[:_SHOWN_ALWAYS], choices[_SHOWN_ALWAYS:]
+            found.append(Group(facet, gettext(title), first, rest, is_active))
+        return found
+
+    def _choice(self, facet: str, parameter: str, tag: str, count: int) -> Choice:
+        id_ = tag.removeprefix(facet + ":")
+        label = vocabulary.name_of(facet, id_)
+        return Choice(label, self.toggled(parameter, id_), count, self.is_active(parameter, id_))
+
+    def sizes(self) -> list[Choice]:
+        """How many parameters a model has."""
+        if self.type is not RepoType.MODEL:
+            return []
+        name = "num_parameters"
+        return [Choice(_size(text), self.toggled(name, text), None, self.is_active(name, text)) for text in _SIZES]
+
+    def sorts(self) -> list[Choice]:
+        names = _SORTS_OF[self.type]
+        if self.last("search") or self.last("text"):
+            names = ("relevance", *names)
+        return [
+            Choice(
+                gettext(_SORTS[name]),
+                self.address([*self.pairs("sort", "direction"), ("sort", name)]),
+                None,
+                name == self.sort,
+            )
+            for name in names
+        ]
+
+    @property
+    def sort(self) -> str:
+        """The order that holds: the one of the address, in the spelling of the pages."""
+        given = self.last("sort") or "trending"
+        spelled = {"trendingScore": "trending", "createdAt": "created", "lastModified": "modified"}.get(given, given)
+        return spelled if spelled in _SORTS else "trending"
+
+    @property
+    def sort_label(self) -> str:
+        return gettext(_SORTS[self.sort])
+
+    def chips(self) -> list[Chip]:
+        return [
+            Chip(self._label(name, value), self.address([pair for pair in self._pairs if pair != (name, value)]))
+            for name, value in self._pairs
+            if name not in ("sort", "direction", "full", "expand")
+        ]
+
+    def _label(self, name: str, value: str) -> str:
+        match name:
+            case "search" | "q" | "text":
+                return gettext(_("“%(words)s”")) % {"words": value}
+            case "author":
+                return gettext(_("of %(owner)s")) % {"owner": value}
+            case "num_parameters":
+                return _size(value)
+            case "gated":
+                return gettext(_("Gated")) if value == "true" else gettext(_("Not gated"))
+        return vocabulary.name_of(name, value.removeprefix(name + ":"))
+
+
+def _size(text: str) -> str:
+    """`min:1B,max:4B` as `1B – 4B`."""
+    bounds = dict(part.split(":", 1) for part in text.split(",") if ":" in part)
+    least, most = (
+        bounds.get(name, "").replace("B", "\N{NARROW NO-BREAK SPACE}" + gettext(_("B"))) for name in ("min", "max")
+    )
+    if least and most:
+        return f"{least} – {most}"
+    return f"> {least}" if least else f"< {most}"

@@ -1,0 +1,210 @@
+"""Every page goes through `page`: language, theme, who is asking, policies.
+
+    return layout.page(request, "repo/tree.html", repo=..., entries=...)
+
+A template extends `base.html` (blocks `title`, `description`, `head`, `main`, `scripts`) and takes its parts from
+`components.html`. In every template there are `_`, `ngettext`, the filters of `i18n.formats` (`number`, `compact`, `size`,
+`day`, `moment`, `relative`, `iso`), `asset("js/x.js")`, and `site`: a `Site`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import pioche
+from pioche.accounts.callers import Caller
+from pioche.errors import BadRequest
+from pioche.http import cookies
+from pioche.http.messages import Headers, Request, Response
+from pioche.i18n import formats, languages, texts
+from pioche.web import assets, vocabulary
+
+LANGUAGE_COOKIE: Final = "pioche-language"
+THEME_COOKIE: Final = "pioche-theme"
+VIEW_COOKIE: Final = "pioche-view"
+THEMES: Final = ("system", "light", "dark")
+VIEWS: Final = ("full", "compact")
+"""How much a list tells of each repo."""
+_YEAR_SECONDS = 365 * 86_400
+
+_LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+"""Where nobody listens in, which browsers trust as they do https."""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the frame of a page shows, whatever the page."""
+
+    language: str
+    theme: str
+    caller: Caller
+    csrf: str
+    """What forms send back in the field `csrf` (macro `csrf_field`); empty for who has no session."""
+    address: str
+    """`https://host`, for commands that readers copy."""
+    is_insecure: bool
+    path: str
+    here: str
+    """The path with its query: where to come back to."""
+    query: dict[str, list[str]]
+    assets_are_complete: bool
+    request_id: str
+    version: str = pioche.__version__
+
+    @property
+    def languages(self) -> dict[str, str]:
+        return languages.NAMES
+
+    def with_(self, **changes: str | None) -> str:
+        """This address with other query parameters; None takes one away."""
+        kept = [(name, value) for name, values in self.query.items() if name not in changes for value in values]
+        added = [(name, value) for name, value in changes.items() if value is not None]
+        query = urlencode([*kept, *added])
+        return f"{self.path}?{query}" if query else self.path
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("pioche.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
+        made.filters[name] = getattr(formats, name)
+    made.globals["asset"] = assets.url
+    made.globals["task_name"] = vocabulary.task
+    return made
+
+
+_templates = _environment()
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Sequence[tuple[str, str]] = (),
+    may_use_wasm: bool = False,
+    **values: object,
+) -> Response:
+    """A whole page. It shows who is asking, so that no cache may keep it, and going back asks again after signing out."""
+    languages.speak(language_of(request))
+    text = _templates.get_template(template).render(site=site(request), **values)
+    policy = _POLICY.format(script=" 'wasm-unsafe-eval'" if may_use_wasm else "")
+    found: Headers = [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Language", languages.spoken() if languages.spoken() in languages.NAMES else languages.DEFAULT),
+        ("Content-Security-Policy", policy),
+        ("Permissions-Policy", _PERMISSIONS),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cache-Control", "private, no-store" if not request.caller.is_anonymous else "private, no-cache"),
+        ("Vary", "Accept-Language, Cookie, Authorization, Origin"),
+        *headers,
+    ]
+    return Response(status, found, text.encode())
+
+
+def render(template: str, **values: object) -> str:
+    """A part of a page, for the cases where the page is put together elsewhere."""
+    return _templates.get_template(template).render(**values)
+
+
+def site(request: Request) -> Site:
+    """Never raises, since pages of errors need it too: an address that we do not answer for shows as localhost."""
+    raw_query = f"?{request.raw_query}" if request.raw_query else ""
+    address = _address(request)
+    return Site(
+        language=language_of(request),
+        theme=theme_of(request),
+        caller=request.caller,
+        csrf=request.csrf_token,
+        address=address,
+        is_insecure=address.startswith("http://") and not _LOOPBACK.match(address),
+        path=request.raw_path,
+        here=request.raw_path + raw_query,
+        query=_query(request),
+        assets_are_complete=assets.load().are_complete,
+        request_id=request.id,
+    )
+
+
+def language_of(request: Request) -> str:
+    """What was chosen in this browser (signing in puts the account's setting there), else the account's setting, else what
+    the browser asks for."""
+    chosen = cookies.named(request, LANGUAGE_COOKIE)
+    if not languages.is_known(chosen) and request.signed_in is not None:
+        chosen = request.signed_in.language
+    return languages.choose(chosen, request.headers.get("accept-language", ""))
+
+
+def theme_of(request: Request) -> str:
+    """As `language_of`."""
+    chosen = cookies.named(request, THEME_COOKIE)
+    if chosen not in THEMES and request.signed_in is not None:
+        chosen = request.signed_in.theme
+    return chosen if chosen in THEMES else THEMES[0]
+
+
+def view_of(request: Request) -> str:
+    found = cookies.named(request, VIEW_COOKIE)
+    return found if found in VIEWS else VIEWS[0]
+
+
+def remember_choice(request: Request) -> Response | None:
+    """`?lang=fr`, `?theme=dark`, `?view=compact` on any page: kept in a cookie, then the same page without. None: no choice.
+
+    A link does it, so that it works without JavaScript and on every page.
+    """
+    frame = site(request)
+    language, theme, view = (frame.query.get(name, [""])[-1] for name in ("lang", "theme", "view"))
+    chosen = choice_cookies(request, language, theme, view)
+    if request.method != "GET" or not chosen:
+        return None
+    back = frame.with_(lang=None, theme=None, view=None)
+    # A path that begins with two slashes would lead to another host.
+    return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
+
+
+def choice_cookies(request: Request, language: str | None, theme: str | None, view: str | None = None) -> Headers:
+    """Keeps the choices that there are in this browser."""
+    chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
+    chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
+    chosen += [(VIEW_COOKIE, view)] if view in VIEWS else []
+    end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
+    end += "; Secure" if _address(request).startswith("https://") else ""
+    return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
+
+
+def forget_language() -> tuple[str, str]:
+    """The header that takes the choice back: the browser's own language counts again."""
+    return "Set-Cookie", f"{LANGUAGE_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"
+
+
+def _address(request: Request) -> str:
+    try:
+        return request.base_url
+    except BadRequest:
+        return "http://localhost"
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    try:
+        return request.query.lists
+    except BadRequest:
+        return {}

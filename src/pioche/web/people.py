@@ -1,0 +1,100 @@
+"""The pages of people and organisations (ui.md U1, U2): who they are, and what they publish."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pioche.accounts import overviews
+from pioche.accounts.account import Account
+from pioche.accounts.callers import Caller
+from pioche.accounts.members import Member, Role
+from pioche.accounts.overviews import Overview
+from pioche.errors import AccountNotFound, RepoNotFound
+from pioche.http.hub import Hub
+from pioche.http.messages import Query as Sent
+from pioche.http.messages import Request, Response, redirect
+from pioche.http.routes import Needs, Route
+from pioche.names import VERSIONED, RepoId, RepoType
+from pioche.repos.access import Action, Moved
+from pioche.search import parameters
+from pioche.web import layout, rows
+from pioche.web.filters import Filters
+from pioche.web.rows import Row
+
+_PAGE_SIZE: Final = 30
+_MEMBERS_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`others`: the members of an organisation, or the organisations of a user. `role` is the caller's in it."""
+
+    account: Account
+    overview: Overview
+    others: list[Member]
+    role: Role | None
+    tab: RepoType
+    rows: list[Row]
+    total: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"model": self.overview.models, "dataset": self.overview.datasets, "space": self.overview.spaces}
+
+
+async def profile(request: Request) -> Response:
+    """GET /{name}. A model's legacy id, which has no namespace, leads to the model."""
+    name = request.params["name"]
+    try:
+        found = await request.run(find, request.hub, request.caller, name, request.query)
+    except AccountNotFound:
+        return await _legacy(request, name)
+    return layout.page(
+        request,
+        "people/profile.html",
+        profile=found,
+        account=found.account,
+        filters=Filters(found.tab, request.raw_path, request.query.lists),
+        page_number=request.query.number("p", default=0, most=10**9),
+        page_count=-(-found.total // _PAGE_SIZE),
+        view=layout.view_of(request),
+    )
+
+
+def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
+    """For a worker thread. Raises AccountNotFound, BadRequest."""
+    account = hub.directory.get(name)
+    if account.is_user and account.is_suspended and not caller.is_admin:
+        raise AccountNotFound("This user does not exist")
+    overview = overviews.overview(hub.database, account, caller)
+    tab = _tab(asked.get("tab"), overview)
+    chosen = {key: values for key, values in asked.lists.items() if key in ("search", "sort", "p")}
+    query = replace(parameters.parse(tab, chosen, limit=_PAGE_SIZE), author=account.name.lower())
+    found = hub.search.find(caller, query)
+    if account.is_user:
+        others, role = hub.directory.members.orgs_of(account.id), None
+    else:
+        others = hub.directory.members.of(account, limit=_MEMBERS_SHOWN)
+        role = hub.directory.members.role(account.id, caller.user_id) if caller.user_id else None
+    return Profile(account, overview, others, role, tab, rows.of_ids(hub, caller, found.ids), found.total)
+
+
+def _tab(asked: str | None, overview: Overview) -> RepoType:
+    """What was asked for, else the first of which there are any."""
+    if asked in VERSIONED:
+        return RepoType(asked)
+    counts = (overview.models, overview.datasets, overview.spaces)
+    return next((kind for kind, count in zip(VERSIONED, counts, strict=True) if count), RepoType.MODEL)
+
+
+async def _legacy(request: Request, name: str) -> Response:
+    """Raises AccountNotFound, for what the caller may not see too."""
+    try:
+        await request.hub.access.open(request.caller, RepoId(RepoType.MODEL, "", name), Action.READ)
+    except Moved as moved:
+        return redirect(moved.target.web_path)
+    except RepoNotFound:
+        pass  # whether it is private or not there at all
+    raise AccountNotFound("There is nobody of this name")
+
+
+ROUTES = (Route("GET", "/{name}", Needs.ANYONE, profile),)

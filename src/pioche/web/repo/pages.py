@@ -1,0 +1,149 @@
+"""The card page of models, datasets and Spaces: GET /ns/name, /datasets/ns/name, /spaces/ns/name."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from pioche.errors import Corrupt, EntryNotFound, Unprocessable
+from pioche.http.messages import Request, Response
+from pioche.http.routes import Route
+from pioche.names import RepoId, RepoType
+from pioche.render.jobs import Links
+from pioche.render.renderer import MARKDOWN_BYTES_MAX, Source
+from pioche.render.results import Markdown, Problem
+from pioche.repos import files, info, overviews, revisions
+from pioche.repos.access import Action
+from pioche.repos.overviews import Overview
+from pioche.web import layout
+from pioche.web.repo import heads, labels, relatives, results, snippets, tensors, weights
+
+_TEMPLATES = {
+    RepoType.MODEL: "repo/model.html",
+    RepoType.DATASET: "repo/dataset.html",
+    RepoType.SPACE: "repo/space.html",
+}
+_USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors")
+_DATA_LISTS = ("modalities", "formats", "libraries", "configs")
+_SENSITIVE = "not-for-all-audiences"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What the card names of other repos: those that are here are links."""
+
+    base_models: list[tuple[str, RepoId | None]]
+    datasets: list[tuple[str, RepoId | None]]
+    models: list[tuple[str, RepoId | None]]
+    newest: RepoId | None
+    result_datasets: dict[str, RepoId]
+
+
+async def card(request: Request) -> Response:
+    """GET /{repo}: what the repo is, its card, what its files tell."""
+    overview = await request.run(overviews.read, request.repo)
+    head = await heads.of(request, overview)
+    may_read_files = await heads.may(request, Action.CONTENT)
+    is_hidden = _SENSITIVE in overview.tags and request.query.get("show") != "1"
+    return await request.run(_page, request, overview, head, may_read_files, is_hidden)
+
+
+def _page(request: Request, overview: Overview, head: heads.Head, may_read_files: bool, is_hidden: bool) -> Response:
+    rows = results.of(overview)
+    tensors_of = (request.query.get("show_tensors") or "")[:1000] if may_read_files else ""
+    is_model = overview.repo_id.type is RepoType.MODEL
+    return layout.page(
+        request,
+        _TEMPLATES[overview.repo_id.type],
+        repo_id=overview.repo_id,
+        tab="card",
+        head=head,
+        overview=overview,
+        labels=labels,
+        listing=heads.listing,
+        readme=None if is_hidden else _readme(request),
+        is_hidden=is_hidden,
+        may_read_files=may_read_files,
+        around=_around(request, overview, rows),
+        tensors_file=tensors.file_of(request.repo) if is_model and may_read_files else "",
+        tensors_of=tensors_of,
+        tensors=_tensors(request, tensors_of) if tensors_of else [],
+        papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
+        data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
+        relatives=relatives.of(request, overview.repo_id),
+        use_facts=_use_facts(overview),
+        snippets=snippets.of(overview),
+        results=rows,
+        weights=weights.weights(overview) if is_model else None,
+        precisions=_precisions(request, overview) if is_model else [],
+        chat_template=weights.template(overview) if is_model else "",
+        special_tokens=weights.special_tokens(overview) if is_model else [],
+    )
+
+
+def _readme(request: Request) -> Markdown | None:
+    """None when there is none."""
+    repo = request.repo
+    entry = overviews.readme(repo)
+    if entry is None:
+        return None
+    if entry.size > MARKDOWN_BYTES_MAX:
+        return Markdown("", problem=Problem.TOO_LARGE)
+    links = Links(repo.repo_id.web_path, "main", "README.md", request.base_url)
+    source = Source(entry.sha256 or entry.oid, lambda: files.read_all(repo, entry))
+    try:
+        return request.hub.renderer.markdown(source, links)
+    except (Corrupt, EntryNotFound):  # of a card in LFS whose bytes are gone: the rest of the page is whole
+        return Markdown("", problem=Problem.UNREADABLE)
+
+
+def _tensors(request: Request, path: str) -> list[tensors.Tensor]:
+    """Of `?show_tensors=file`, as links on the public Hub have it; none where there is no such header."""
+    try:
+        return tensors.of_file(request.repo, path)
+    except (EntryNotFound, Unprocessable, Corrupt, msgspec.MsgspecError):
+        return []
+
+
+def _around(request: Request, overview: Overview, rows: list[results.Result]) -> _Around:
+    database, caller = request.hub.database, request.caller
+    bases = snippets.base_models(overview)
+    used = overviews.texts(overview.card.get("datasets"))[:50]
+    models = overviews.texts(overview.card.get("models"))[:50] if overview.repo_id.type is RepoType.SPACE else []
+    named = {*used, *(row.dataset_id for row in rows)}
+    data = overviews.present(database, caller, RepoType.DATASET, named)
+    here = overviews.present(database, caller, RepoType.MODEL, [*bases, *models])
+    return _Around(
+        base_models=[(name, here.get(name)) for name in bases],
+        datasets=[(name, data.get(name)) for name in used],
+        models=[(name, here.get(name)) for name in models],
+        newest=overviews.newest(database, caller, overview),
+        result_datasets=data,
+    )
+
+
+def _use_facts(overview: Overview) -> str:
+    """What @huggingface/tasks wants to know of a model, as JSON, by its names (`ModelData`)."""
+    facts = {
+        "id": str(overview.repo_id),
+        "tags": overview.tags,
+        "pipeline_tag": overview.pipeline_tag,
+        "library_name": overview.library_name,
+        "private": overview.private,
+        "gated": overview.gated or False,
+        **{name: overview.details[name] for name in _USED_DETAILS if name in overview.details},
+    }
+    config = facts.get("config")
+    if isinstance(config, dict):  # templates are long, and no snippet shows them
+        facts["config"] = {name: value for name, value in config.items() if name != "tokenizer_config"}
+    return msgspec.json.encode(facts).decode()
+
+
+def _precisions(request: Request, overview: Overview) -> list[weights.Precision]:
+    """The GGUF files of a repo that has some."""
+    if not overview.details.get("gguf") and "gguf" not in overview.tags:
+        return []
+    revision = revisions.resolve_sync(request.repo, "main")
+    return weights.precisions(info.siblings(request.repo, revision))
+
+
+ROUTES = (Route("GET", "/{repo:page}", Action.READ, card),)

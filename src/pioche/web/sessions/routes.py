@@ -1,0 +1,15 @@
+"""The routes of signing in, signing out and joining."""
+
+from pioche.http.routes import Needs, Route
+from pioche.web.sessions import joining, passwords, signing_in
+
+_FORM_BYTES_MAX = 64 * 1024
+
+ROUTES = (
+    Route("GET", "/login", Needs.ANYONE, signing_in.page),
+    Route("POST", "/login", Needs.CREDENTIALS, signing_in.sign_in, _FORM_BYTES_MAX),
+    Route("POST", "/login/password", Needs.CREDENTIALS, passwords.choose, _FORM_BYTES_MAX),
+    Route("POST", "/logout", Needs.ANYONE, signing_in.sign_out, _FORM_BYTES_MAX),
+    Route("GET", "/join", Needs.ANYONE, joining.page),
+    Route("POST", "/join", Needs.CREDENTIALS, joining.join, _FORM_BYTES_MAX),
+)

@@ -1,0 +1,7 @@
+"""One's own settings: for people who signed in in a browser, each form one post (ui.md T1, T2, T3).
+
+profile         what others see of somebody
+account         language and theme
+authentication  password; in which browsers somebody is signed in
+tokens          what programs prove themselves with
+"""

@@ -1,0 +1,67 @@
+"""/settings/profile and /settings/account."""
+
+from pioche.accounts.account import parse_bio, parse_email, parse_fullname, parse_homepage
+from pioche.http.messages import Request, Response
+from pioche.http.routes import Needs, Route
+from pioche.i18n import languages
+from pioche.i18n.texts import gettext as _
+from pioche.web import layout
+from pioche.web.forms import Form
+from pioche.web.settings import frame
+
+_FORM_BYTES_MAX = 64 * 1024
+_FIELDS = ("fullname", "email", "bio", "homepage")
+
+
+async def profile(request: Request) -> Response:
+    """GET /settings/profile."""
+    user = await request.run(frame.account, request)
+    values = {"fullname": user.fullname, "email": user.email, "bio": user.bio, "homepage": user.homepage}
+    form = Form({name: value or "" for name, value in values.items()})
+    return frame.page(request, "profile.html", "profile", form=form)
+
+
+async def change_profile(request: Request) -> Response:
+    """POST /settings/profile."""
+    form = Form.of(await request.form(), *_FIELDS)
+    form.check("fullname", parse_fullname, _("A full name has at most 100 printable characters."))
+    form.check("email", lambda text: parse_email(text.strip() or None), _("This is not an email address."))
+    form.check("bio", parse_bio, _("A bio has at most 500 printable characters."))
+    form.check("homepage", parse_homepage, _("An address of the web begins with https:// or http://."))
+    if form.is_wrong:
+        return frame.page(request, "profile.html", "profile", status=422, form=form)
+    await request.run(_change_profile, request, form)
+    return frame.saved("profile")
+
+
+def _change_profile(request: Request, form: Form) -> None:
+    values = {name: form[name] for name in _FIELDS}
+    request.hub.directory.change_profile(frame.account(request), **values)
+
+
+async def account(request: Request) -> Response:
+    """GET /settings/account: the name, the language and the theme."""
+    user = await request.run(frame.account, request)
+    form = Form({"language": user.language or "", "theme": user.theme or ""})
+    return frame.page(request, "account.html", "account", form=form, user=user)
+
+
+async def change_account(request: Request) -> Response:
+    """POST /settings/account: language and theme, for every browser where one signs in, and for this one now."""
+    form = Form.of(await request.form(), "language", "theme")
+    language = form["language"] if form["language"] in languages.NAMES else ""
+    theme = form["theme"] if form["theme"] in ("light", "dark") else ""
+    await request.run(request.hub.directory.set_preferences, request.caller.user_id, language=language, theme=theme)
+    answer = frame.saved("account")
+    answer.headers += layout.choice_cookies(request, language, theme or "system")
+    if not language:
+        answer.headers.append(layout.forget_language())
+    return answer
+
+
+ROUTES = (
+    Route("GET", "/settings/profile", Needs.SESSION, profile),
+    Route("POST", "/settings/profile", Needs.SESSION, change_profile, _FORM_BYTES_MAX),
+    Route("GET", "/settings/account", Needs.SESSION, account),
+    Route("POST", "/settings/account", Needs.SESSION, change_account, _FORM_BYTES_MAX),
+)

@@ -1,0 +1,6 @@
+// What every page needs. Each module defines one custom element, and works on what the server has sent complete.
+import "./copy-button.js";
+import "./kbd-nav.js";
+import "./menus.js";
+import "./search-box.js";
+import "./theme-toggle.js";

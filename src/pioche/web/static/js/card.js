@@ -1,0 +1,32 @@
+// The card page. Everything here improves what the server has sent complete.
+import { copy } from "./copy-button.js";
+import { toast } from "./toast.js";
+import "./filter-rows.js";
+import "./sort-table.js";
+import "./use-this.js";
+
+// A button that copies each block of code of a card.
+for (const article of document.querySelectorAll(".prose[data-copy]")) {
+  for (const block of article.querySelectorAll("pre.md-code")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "code-copy";
+    button.textContent = article.dataset.copy;
+    button.addEventListener("click", async () => {
+      await copy(block.querySelector("code").textContent);
+      toast(document.getElementById("toasts")?.dataset.copied ?? "");
+    });
+    const frame = document.createElement("div");
+    frame.className = "code-frame";
+    block.replaceWith(frame);
+    frame.append(block, button);
+  }
+}
+
+// Links made on the public Hub name headings without our prefix.
+function goToHeading() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  if (name && !document.getElementById(name)) document.getElementById(`md-${name}`)?.scrollIntoView();
+}
+addEventListener("hashchange", goToHeading);
+goToHeading();

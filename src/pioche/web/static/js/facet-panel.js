@@ -1,0 +1,27 @@
+// <facet-panel>: open beside the list where there is room; each long facet gets a box that narrows it.
+const WIDE = window.matchMedia("(min-width: 60.01rem)");
+
+class FacetPanel extends HTMLElement {
+  connectedCallback() {
+    const sheet = this.querySelector(".facet-sheet");
+    const fit = () => { sheet.open = WIDE.matches; };
+    fit();
+    WIDE.addEventListener("change", fit);
+    for (const input of this.querySelectorAll(".facet-filter")) {
+      input.hidden = false;
+      const items = [...input.parentElement.querySelectorAll("li")];
+      input.addEventListener("input", () => narrow(items, input.value));
+    }
+  }
+}
+
+function narrow(items, text) {
+  const wanted = plain(text);
+  for (const item of items) item.hidden = !plain(item.textContent).includes(wanted);
+}
+
+function plain(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
+}
+
+customElements.define("facet-panel", FacetPanel);

@@ -1,0 +1,94 @@
+"""What all pages share (ui.md G): theme, language, keyboard, accessibility, errors."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.visits import Visits
+
+
+def test_g2_theme_is_remembered_and_there_from_the_first_paint(visit: Visits) -> None:
+    page = visit("/")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("link", name="Dark").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert light != dark
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    assert page.url.endswith("/")
+
+
+def test_g2_theme_of_the_system_is_followed(visit: Visits) -> None:
+    backgrounds = {
+        visit("/", theme=theme).evaluate("getComputedStyle(document.body).backgroundColor")
+        for theme in ("light", "dark")
+    }
+    assert len(backgrounds) == 2
+
+
+def test_g3_language_switch_keeps_the_page(visit: Visits) -> None:
+    page = visit("/nothing/at/all?q=1", status=404)
+    visit.guard.expected.add(page.url + "&lang=fr")
+    page.get_by_role("link", name="Français").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Il n’y a rien ici")
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    assert page.url.endswith("/nothing/at/all?q=1")
+
+
+def test_g4_keys_lead_to_search_and_lists_and_are_off_while_typing(visit: Visits) -> None:
+    page = visit("/")
+    page.keyboard.press("/")
+    expect(page.locator("#site-search")).to_be_focused()
+    page.keyboard.type("g m")
+    expect(page.locator("#site-search")).to_have_value("g m")
+
+
+def test_g4_the_list_of_keys_opens_closes_and_switches_them_off(visit: Visits) -> None:
+    page = visit("/")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.locator("#keys-on").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.locator("#site-search")).not_to_be_focused()
+
+
+def test_g4_the_first_stop_of_the_tab_key_skips_to_the_content(visit: Visits) -> None:
+    page = visit("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_g5_axe_finds_nothing_serious(visit: Visits, accessible: Callable[[Page], None], lang: str, theme: str) -> None:
+    accessible(visit("/", lang=lang, theme=theme))
+    accessible(visit("/nothing/at/all", lang=lang, theme=theme, status=404))
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_g6_nothing_scrolls_sideways(visit: Visits, width: int) -> None:
+    for lang in ("en", "fr"):
+        page = visit("/", width=width, lang=lang)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_g9_copy_works_without_https_too(visit: Visits) -> None:
+    page = visit("/")
+    page.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.locator("copy-button button").first.click()
+    expect(page.locator("#toasts")).to_have_text("Copied")
+
+
+def test_g13_without_scripts_theme_and_language_work(visit: Visits) -> None:
+    page = visit("/", scripts=False)
+    page.get_by_role("link", name="Dark").click()
+    page.get_by_role("link", name="Français").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.locator("html").get_attribute("lang") == "fr"

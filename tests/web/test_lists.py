@@ -1,0 +1,139 @@
+"""The lists of models, datasets and Spaces (ui.md L), and the front page (H)."""
+
+from collections.abc import Callable
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.web.town import Town
+from tests.web.visits import Visits
+
+
+def test_h1_an_empty_start_shows_commands_for_this_host(visit: Visits, town: Town) -> None:
+    page = visit("/")
+    expect(page.locator("main")).to_contain_text(f"export HF_ENDPOINT={town.hub.endpoint}")
+    expect(page.locator("main")).to_contain_text("hf upload me/my-model")
+
+
+def test_h2_what_is_private_trends_for_nobody(visit: Visits, town: Town) -> None:
+    for who in (None, town.ada):
+        expect(visit("/", who=who).locator(".kinds")).not_to_contain_text("secret")
+
+
+def test_h4_new_is_for_who_is_signed_in(visit: Visits, town: Town) -> None:
+    assert visit("/").get_by_role("link", name="New model").count() == 0
+    page = visit("/", who=town.ada)
+    page.locator("details.menu summary").first.click()
+    expect(page.get_by_role("link", name="New model")).to_be_visible()
+
+
+def test_l1_the_name_filter_updates_list_and_address_and_keeps_the_focus(visit: Visits) -> None:
+    page = visit("/models")
+    page.locator("#list-words").press_sequentially("emotion", delay=20)
+    expect(page.locator(".row")).to_have_count(1)
+    expect(page.locator("#list-words")).to_be_focused()
+    expect(page.locator("#results-count")).to_have_text("1 model")
+    assert "search=emotion" in page.url
+    page.go_back()
+    expect(page.locator(".row")).to_have_count(30)
+
+
+def test_l1_without_scripts_the_filter_has_a_button(visit: Visits) -> None:
+    page = visit("/models", scripts=False)
+    page.locator("#list-words").fill("emotion")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(".row")).to_have_count(1)
+
+
+def test_l2_facets_are_chips_that_come_off(visit: Visits) -> None:
+    page = visit("/models")
+    page.get_by_role("link", name="Apache 2.0").click()
+    page.get_by_role("link", name="s1", exact=False).first.click()
+    expect(page.locator("#chips .chip")).to_have_count(2)
+    expect(page.locator(".row")).to_have_count(7)
+    page.get_by_role("link", name="Remove: s1").click()
+    expect(page.locator("#results-count")).to_have_text("35 models")
+    page.get_by_role("link", name="Remove: Apache 2.0").click()
+    expect(page.locator("#chips .chip")).to_have_count(0)
+
+
+def test_l3_counts_are_those_of_the_results_and_of_who_asks(visit: Visits, town: Town) -> None:
+    for who, count in ((None, "1"), (town.eve, "1"), (town.bob, "2"), (town.ada, "2")):
+        page = visit("/models", who=who)
+        link = page.locator('[data-facet="license"] a', has_text="MIT")
+        expect(link.locator(".count")).to_have_text(count)
+        link.click()
+        expect(page.locator(".row")).to_have_count(int(count))
+
+
+def test_l4_sorts_are_links_and_the_order_is_stable(visit: Visits) -> None:
+    page = visit("/models")
+    page.locator(".sort-menu summary").click()
+    page.get_by_role("link", name="Recently created").click()
+    first = page.locator(".row-name").first.inner_text()
+    page.reload()
+    assert page.locator(".row-name").first.inner_text() == first == "lab/series-34"
+
+
+def test_l5_pages_of_thirty_answer_as_the_api_does(visit: Visits, town: Town) -> None:
+    page = visit("/models?sort=created&p=1")
+    shown = page.locator(".row-name a").evaluate_all("links => links.map(a => a.getAttribute('href').slice(1))")
+    answer = httpx.get(f"{town.hub.endpoint}/api/models?sort=createdAt&limit=100").json()
+    assert shown == [row["id"] for row in answer][30:]
+    expect(page.get_by_role("link", name="Previous")).to_be_visible()
+    expect(visit("/models?p=99").locator("main")).to_contain_text("The list is not that long")
+
+
+def test_l6_the_texts_of_cards_are_searched(visit: Visits) -> None:
+    page = visit("/models")
+    page.get_by_role("link", name="In the cards").click()
+    expect(page.locator("#list-words")).to_have_attribute("name", "text")
+    page.locator("#list-words").fill("reconnait")
+    expect(page.locator(".row")).to_have_count(1)
+
+
+def test_l7_an_empty_result_offers_to_relax(visit: Visits) -> None:
+    page = visit("/models?license=mit&search=series")
+    page.get_by_role("link", name="without MIT").click()
+    expect(page.locator("#results-count")).to_have_text("35 models")
+
+
+def test_l8_the_compact_view_is_remembered(visit: Visits) -> None:
+    page = visit("/models?license=mit")
+    page.get_by_role("link", name="Compact").click()
+    assert page.url.endswith("/models?license=mit")
+    expect(page.locator('.rows[data-view="compact"]')).to_be_visible()
+    page.goto("/datasets")
+    expect(page.locator('.rows[data-view="compact"]')).to_be_visible()
+
+
+def test_l8_on_a_phone_the_filters_are_a_sheet(visit: Visits) -> None:
+    page = visit("/models", width=360)
+    expect(page.get_by_role("link", name="Apache 2.0")).to_be_hidden()
+    page.locator(".facet-sheet > summary").click()
+    expect(page.get_by_role("link", name="Apache 2.0")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_l10_names_are_in_the_readers_language_and_ids_in_the_address(visit: Visits) -> None:
+    page = visit("/models", lang="fr")
+    page.get_by_role("link", name="Classification de textes").first.click()
+    assert "pipeline_tag=text-classification" in page.url
+    expect(page.locator('[data-facet="language"]')).to_contain_text("français")
+
+
+def test_l_lists_are_accessible(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
+    for path, theme in (
+        ("/models", "light"),
+        ("/datasets", "dark"),
+        ("/spaces", "light"),
+        ("/spaces", "dark"),
+        ("/models?search=nil", "dark"),
+    ):
+        accessible(visit(path, theme=theme, lang="fr", who=town.ada))
+
+
+def test_unknown_values_of_filters_are_an_empty_list_or_a_page_that_says_so(visit: Visits) -> None:
+    expect(visit("/models?license=nothing&other=%F0%9F%98%80").locator("#results-count")).to_have_text("0 models")
+    page = visit("/models?sort=nothing", status=400)
+    expect(page.locator(".error-detail")).to_contain_text('"sort" must be one of')
