@@ -63,7 +63,7 @@ class Bench:
 
     @cached_property
     def bare(self) -> Server:
-        return self._stack.enter_context(bare_asgi(self.workers))
+        return self._stack.enter_context(bare_asgi(self.workers, self.file))
 
     # --- what is in them ---------------------------------------------------------------------------------------------
 

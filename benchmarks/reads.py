@@ -20,6 +20,11 @@ _COPIES = (
 )
 
 
+_LISTED = (
+    "the cost grows with the entries, 6 us each from the row to the JSON; which part of it could go was not measured"
+)
+
+
 def downloads(bench: Bench) -> list[Row]:
     """Of a large file, beside nginx with `sendfile`."""
     ours, theirs, token = bench.resolve("file.bin"), f"{bench.nginx.url}/file", bench.token
@@ -42,17 +47,37 @@ def downloads(bench: Bench) -> list[Row]:
         lambda: loads.small_ranges(ours, token, hub, size=size),
         lambda: loads.small_ranges(theirs, None, web, size=size),
     )
+    bare, alone = f"{bench.bare.url}/file", bench.bare.pid
+    cost = f"{seen(small)}, {small.cpu_each * 1e6:.0f} us of CPU each"
     return [
-        Row(whole.name, seen(whole), [ratio(whole.ratio, 1.0), Goal(cpu_per_gb(whole), 0.5, "CPU s/GB")], _COPIES),
-        Row(ranged.name, seen(ranged), [ratio(ranged.ratio, 1.0), Goal(cpu_per_gb(ranged), 0.5, "CPU s/GB")], _COPIES),
+        _download(whole, 0.5, _bound(whole, lambda: loads.whole_file(bare, None, alone))),
+        _download(ranged, 0.5, _bound(ranged, lambda: loads.parallel_ranges(bare, None, alone, size=size))),
         Row(
             small.name,
-            f"{seen(small)}, {small.cpu_each * 1e6:.0f} us of CPU each",
+            cost,
             [ratio(small.ratio, 0.5)],
-            "a request costs the server's own 60 us with these bytes, half of it copying, before the hub does anything;"
-            " nginx needs 20 to 40",
+            _bound(small, lambda: loads.small_ranges(bare, None, alone, size=size)),
         ),
     ]
+
+
+def _download(pair: Pair, cpu_goal: float, limits: str) -> Row:
+    goals = [ratio(pair.ratio, 1.0), Goal(cpu_per_gb(pair), cpu_goal, "CPU s/GB")]
+    return Row(pair.name, seen(pair), goals, f"{limits}; {_COPIES}")
+
+
+def _bound(pair: Pair, load: Callable[[], Sample]) -> str:
+    """What the server reaches without the hub: an application that reads the file and sends it, and knows no callers."""
+    load()
+    runs = [load() for _ in pair.reference]
+    theirs = statistics.median(sample.rate for sample in pair.reference)
+    rate, each = statistics.median(run.rate for run in runs), statistics.median(run.cpu_each for run in runs)
+    cost = f"{each * 1e9:.2f} CPU s/GB" if runs[0].p99_ms is None else f"{each * 1e6:.0f} us of CPU each"
+    return (
+        "the bound is what an application of ten lines reaches on the same server, which only reads and sends these bytes:"
+        f" {rate / theirs:.2f} x nginx in this run, with {cost}; what the hub takes beyond it goes into the caller, the"
+        " rights, the range, the headers and watching whether the client is still there"
+    )
 
 
 def look_ups(bench: Bench) -> list[Row]:
@@ -151,7 +176,7 @@ def listings(bench: Bench) -> list[Row]:
     expanded = _cost_ms(bench, f"{base}/{wide}/tree/main/f?expand=true&limit=1000")
     recursive = _cost_ms(bench, f"{base}/{deep}/tree/main?recursive=true&limit=1000")
     return [
-        Row("tree with expand=true, 1,000 entries", "a GET", [Goal(expanded, 5, "ms of CPU")]),
+        Row("tree with expand=true, 1,000 entries", "a GET", [Goal(expanded, 5, "ms of CPU")], _LISTED),
         Row("first recursive page of 100,000 files", "a GET of 1,000 entries", [Goal(recursive, 30, "ms of CPU")]),
     ]
 

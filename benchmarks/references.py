@@ -56,10 +56,10 @@ http {{
 
 
 @contextmanager
-def bare_asgi(workers: int) -> Iterator[Server]:
-    """benchmarks.bare on the server that the hub runs on, with the same settings."""
+def bare_asgi(workers: int, file: Path) -> Iterator[Server]:
+    """benchmarks.bare on the server that the hub runs on, with the same settings; `/file` is the file."""
     port = free_port()
-    with running([sys.executable, "-m", "benchmarks.bare", str(port), str(workers)], port) as server:
+    with running([sys.executable, "-m", "benchmarks.bare", str(port), str(workers), str(file)], port) as server:
         yield server
 
 

@@ -24,7 +24,8 @@ Position = tuple[int, int]
 """(txid, id) of an event."""
 
 _START: Position = (-1, 0)
-_BATCH = 200
+BATCH = 200
+"""The most that a consumer is given at once."""
 KEPT_MS = 7 * 86_400_000
 """For how long at least an event can be read again."""
 
@@ -112,7 +113,7 @@ def _after(position: Position) -> sa.ColumnElement[bool]:
 
 
 def _waiting(connection: sa.Connection, start: Position) -> "sa.Select[Any]":
-    query = sa.select(_events).where(_after(start)).order_by(_events.c.txid, _events.c.id).limit(_BATCH)
+    query = sa.select(_events).where(_after(start)).order_by(_events.c.txid, _events.c.id).limit(BATCH)
     if connection.dialect.name == "postgresql":
         horizon = sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", sa.BigInteger)
         query = query.where(_events.c.txid < horizon)

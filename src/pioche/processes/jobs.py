@@ -6,7 +6,7 @@ import threading
 from pioche import app
 from pioche.config import Config
 from pioche.errors import Failure
-from pioche.jobs.outbox import Dispatcher
+from pioche.jobs.outbox import BATCH, Dispatcher
 from pioche.observe import log
 from pioche.processes import child
 
@@ -22,14 +22,15 @@ def run(config: Config) -> None:
     work = app.build_work(config)
     work.worker.start()
     while not stopping.is_set():
-        if not _delivered(work.dispatcher):
+        # Events that come one after another are delivered together: each delivery ends in a transaction that is synced.
+        if _delivered(work.dispatcher) < BATCH:
             stopping.wait(_POLL_SECONDS)
     work.worker.stop(seconds=config.drain_seconds)
 
 
-def _delivered(dispatcher: Dispatcher) -> bool:
+def _delivered(dispatcher: Dispatcher) -> int:
     try:
-        return dispatcher.step() > 0
+        return dispatcher.step()
     except Failure as error:
         log.fault("events not delivered", error)
-        return False
+        return 0

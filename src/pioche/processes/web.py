@@ -23,7 +23,9 @@ _COLLECTED_EVERY = 20_000  # new containers; Python's own 700 are a dozen reques
 _BACKLOG = 2048
 _CONNECTIONS_MAX = 8192
 _DESCRIPTORS_KEPT = 40  # database, logs, git repos being opened
-_HEADER_BUFFER_BYTES = 128 * 1024  # hyper answers 431 past it; the kernel's own limit is lower and says more
+# The most that a connection's body is read by at once: each piece costs several switches between threads. Also of headers,
+# past which hyper answers 431; the kernel's own limit is lower and says more.
+_READ_BUFFER_BYTES = 512 * 1024
 
 # Granian's own handlers print to standard output; its lines go where ours go instead.
 _LOGGERS = {name: {"handlers": [], "level": "WARNING", "propagate": True} for name in ("_granian", "granian.access")}
@@ -67,7 +69,7 @@ def granian_settings(config: Config) -> dict[str, Any]:
         "backlog": _BACKLOG,
         "backpressure": _connections_max(),
         "http1_settings": HTTP1Settings(
-            header_read_timeout=config.header_seconds * 1000, max_buffer_size=_HEADER_BUFFER_BYTES
+            header_read_timeout=config.header_seconds * 1000, max_buffer_size=_READ_BUFFER_BYTES
         ),
         "ssl_cert": Path(config.tls_cert) if config.tls_cert else None,
         "ssl_key": Path(config.tls_key) if config.tls_key else None,

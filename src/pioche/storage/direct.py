@@ -18,7 +18,7 @@ BYTES_MIN = 4 * 2**20
 ALIGNMENT = 4096
 """Where and how long a direct write may be, on the disks there are; one that wants more is written through the cache."""
 
-_BLOCK_BYTES = 2**20
+_BLOCK_BYTES = 2**19
 
 
 class DirectWriter:
@@ -35,7 +35,7 @@ class DirectWriter:
         with suppress(OSError):
             self._switch(is_direct=True)
 
-    def write(self, pieces: Sequence[bytes]) -> None:
+    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         for piece in pieces:
             view = memoryview(piece)
             while view:
