@@ -214,7 +214,6 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
     ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
-    ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(422,))],
     ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
     ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/new/{rev}"): [_form(statuses=(422,))],

@@ -1,4 +1,4 @@
-"""Keeping an index true: it is built from the rows, then reads events as they are written (decision 18).
+"""Keeping an index true: it is built from the rows, then reads events as they are written (decision 17).
 
 An event only says which repo to look at again; what it is now is read from the tables. So it does not matter when one is
 seen before the horizon of its transaction (`jobs.outbox`): it is acted on at once, and remembered until the horizon has

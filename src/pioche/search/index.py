@@ -1,4 +1,4 @@
-"""The index: every repo's name, tags and numbers in memory, as bitmaps and sort orders (decision 18).
+"""The index: every repo's name, tags and numbers in memory, as bitmaps and sort orders (decision 17).
 
 For one thread. `put` ... and `seal` fill it; then `replace` keeps it true, one repo at a time, and every answer is exact for
 what it was told. Row ids are the numbers of the bitmaps, so that places in an order mean the same here and in SQL.
