@@ -170,3 +170,13 @@ def test_d_fmt_headers_of_liars_are_refused(inside: Inside) -> None:
     }
     for path, status in expected.items():
         assert_refused(inside.client.get(f"{base}/{path}"), statuses=(status, 422))
+
+
+def test_datasets_are_sorted_by_their_rows(inside: Inside) -> None:
+    ada = inside.user("ada")
+    for name, count in (("small", 5), ("large", 10**9), ("unknown", None), ("middle", 700)):
+        repo = inside.repo(ada, f"ada/{name}", type=RepoType.DATASET)
+        info = "" if count is None else f"dataset_info: {{splits: [{{name: train, num_examples: {count}}}]}}\n"
+        inside.commit(repo, ada, {"README.md": f"---\n{info}license: mit\n---\n".encode()})
+    rows = inside.client.get("/api/datasets?sort=most_rows").json()
+    assert [row["id"] for row in rows] == ["ada/large", "ada/middle", "ada/small", "ada/unknown"]

@@ -19,7 +19,7 @@ _COLUMNS = (
     "id", "type", "full_name", "namespace_id", "private", "gated", "tags", "sdk", "card", "downloads", "likes", "trending",
     "created_at", "updated_at",
 )  # fmt: skip
-_READ = ("pipeline_tag", "parameters", "summary")
+_READ = ("pipeline_tag", "parameters", "rows", "summary")
 _AT_ONCE = 1000
 
 
@@ -66,7 +66,7 @@ _SEARCHED = (
 def _row(row: Any) -> Row:
     """A tuple of `_SEARCHED`: taken apart at once, since there are millions."""
     repo_id, type_, full_name, namespace_id, private, gated, tags, sdk, card, *numbers, facts_of = row[:15]
-    pipeline_tag, parameters, summary = row[15:]
+    pipeline_tag, parameters, rows, summary = row[15:]
     repo_type, has_facts = _TYPES[type_], facts_of is not None
     told: dict[str, Any] = {} if has_facts and repo_type is not RepoType.SPACE else msgspec.json.decode(card)
     downloads, likes, trending, created_at, updated_at = numbers
@@ -82,6 +82,7 @@ def _row(row: Any) -> Row:
         models=frozenset(_names(told.get("models"))) if told else _NO_NAMES,
         datasets=frozenset(_names(told.get("datasets"))) if told else _NO_NAMES,
         parameters=parameters,
+        rows=rows,
         downloads=downloads,
         likes=likes,
         trending=trending,

@@ -83,7 +83,7 @@ def _key(query: Query) -> sa.ColumnElement[int]:
     if query.sort is Sort.PARAMETERS:
         return sa.func.coalesce(_facts.c.parameters, unknown)
     if query.sort is Sort.ROWS:
-        return sa.cast(sa.literal(unknown), sa.BigInteger)
+        return sa.func.coalesce(_facts.c.rows, unknown)
     return _KEYS[query.sort]
 
 
