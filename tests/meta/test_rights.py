@@ -171,7 +171,6 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
     ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(404,))],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
-    ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(422,))],  # it is a text
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
     ("POST", "/api/{repo:api}/discussions/{number}/status"): [Call(Action.WRITE, json={"status": "open"}, statuses=())],
     ("POST", "/api/{repo:api}/discussions/{number}/merge"): [Call(statuses=())],
