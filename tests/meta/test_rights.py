@@ -169,7 +169,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:api}/super-squash/{rev}"): [Call(json={"message": "one"})],
     ("POST", "/api/{repo:api}/restore-ref"): [Call(json={"move": 10**9}, statuses=(404,))],
     ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
-    ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(404,))],
+    ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(422,))],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
     ("POST", "/api/{repo:api}/discussions/{number}/status"): [Call(Action.WRITE, json={"status": "open"}, statuses=())],
