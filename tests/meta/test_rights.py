@@ -452,13 +452,7 @@ def _without_names(answer: Answer, repo_id: RepoId) -> bytes:
     headers = {key: value for key, value in answer.pairs if key not in ("x-request-id", "date", "content-length")}
     text = f"{answer.status}\n{headers}\n".encode() + answer.body
     text = text.replace(answer.headers["x-request-id"].encode(), b"REQUEST")
-<<<<<<< HEAD
     text = re.sub(rb'(name="csrf(?:-token)?" (?:content|value)=")[^"]*', rb"\1TOKEN", text)  # each session has its own
-=======
-    text = re.sub(
-        rb'(csrf(?:-token)?" (?:content|value)=")[^"]+', rb"\1CSRF", text
-    )  # of the session: tests begin new ones
->>>>>>> render
     return text.replace(str(repo_id).encode(), b"ID").replace(repo_id.name.encode(), b"NAME")
 
 
