@@ -45,7 +45,7 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_RATE_LIMITS": "on"}, "rate_limits"),
     ({"PIOCHE_RATE_LIMITS": "maybe"}, "PIOCHE_RATE_LIMITS"),
     ({"PIOCHE_XET_DEDUP_SCOPE": "all"}, "PIOCHE_XET_DEDUP_SCOPE"),
-    ({"PIOCHE_SIGN_UP": "open"}, "PIOCHE_SIGN_UP"),
+    ({"PIOCHE_SIGN_UP": "anybody"}, "PIOCHE_SIGN_UP"),
     ({"PIOCHE_PUBLIC_URL": "hub.example.org"}, "public_url"),
     ({"PIOCHE_PUBLIC_URL": "https://hub.example.org/hub"}, "public_url"),
     ({"PIOCHE_PUBLIC_URL": "https://hub.example.org?x"}, "public_url"),

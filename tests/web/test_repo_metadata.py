@@ -86,7 +86,8 @@ def test_a_stranger_proposes_and_nobody_is_refused(local: LocalHub, ada: User) -
     assert _send(local, eve, {"license": "cc0-1.0", "target": "pull"}).status == 303
     assert "license: mit" in _readme(local)
     assert "license: cc0-1.0" in _readme(local, "refs%2Fpr%2F1")
-    assert local.client.get("/ada/model/card").status == 401
+    asked = local.client.get("/ada/model/card")
+    assert (asked.status, asked.headers["location"]) == (303, "/login?next=/ada/model/card")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def _check(edited: str, wanted: Mapping[str, Any]) -> None:
 def _edited(lines: list[str], card: cards.Card, changes: Mapping[str, Any], carriage: str) -> list[str]:
     """The lines of the block with the changes made."""
     starts = sorted((line - 2, name) for name, line in card.lines.items())
+    if len({line for line, _ in starts}) < len(starts):
+        raise BadCard("Several fields of the metadata stand on one line: edit README.md as text")
     ends = [*(start for start, _ in starts), len(lines)][1:]
     done = lines[: starts[0][0]] if starts else list(lines)
     for (start, name), end in zip(starts, ends, strict=False):
