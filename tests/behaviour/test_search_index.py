@@ -148,6 +148,10 @@ class Running:
         self._service = Service(database, path, Reader(database, GitStore(folder / "git"), folder / "cache"))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+        while (
+            not path.exists() or path.stat().st_mode & 0o777 != 0o600
+        ):  # cancelled earlier, it would leave its socket open
+            time.sleep(0.01)
 
     def _run(self) -> None:
         self._task = self._loop.create_task(self._service.run())
@@ -156,8 +160,16 @@ class Running:
         except asyncio.CancelledError:
             pass
         finally:
+            self._loop.run_until_complete(self._left())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
+
+    async def _left(self) -> None:
+        """A connection that was accepted in the last moment; with its process it would end by itself."""
+        await asyncio.sleep(0.1)
+        for writer in list(self._service._connections):
+            writer.close()
+        await asyncio.sleep(0.1)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)

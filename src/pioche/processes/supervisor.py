@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 from pioche.config import CONFIG_FILE, Config, child_environment
 from pioche.observe import log, metrics
@@ -47,6 +48,7 @@ class Supervisor:
         """Takes the port. Raises ConfigError when it cannot be had."""
         self._port = listening.reserve(config)
         self._held = held
+        self._noted: int | None = None
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         socket = config.search_socket or str(self._metrics_dir / "search.sock")
         self.config = replace(config, port=self._port.getsockname()[1], search_socket=socket)
@@ -66,14 +68,17 @@ class Supervisor:
         A process that gives up before that has found something that no restart mends: it ends the hub, with status 1.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, child.SIGNALS)
+        # Libraries have threads of their own (numpy's begin with its import), which do not block it: while this one does not
+        # wait, one of them would get the signal, and it would end us at once.
+        for number in _ASKED_TO_END:
+            signal.signal(number, self._note)
         self._prepare_metrics()
         is_ready = False
         try:
             while True:
                 self._start_due()
                 pause = _IDLE_SECONDS if is_ready else _POLL_SECONDS
-                received = signal.sigtimedwait(child.SIGNALS, min(pause, self._next_start()))
-                if received is not None and received.si_signo in _ASKED_TO_END:
+                if self._asked(min(pause, self._next_start())) in _ASKED_TO_END:
                     return 0
                 if any(status > 0 for status in self._reap()) and not is_ready:
                     return 1
@@ -83,6 +88,16 @@ class Supervisor:
         finally:
             self._end()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, child.SIGNALS)
+
+    def _asked(self, seconds: float) -> int | None:
+        """The next signal within so many seconds."""
+        if self._noted is None and (received := signal.sigtimedwait(child.SIGNALS, seconds)) is not None:
+            return received.si_signo
+        noted, self._noted = self._noted, None
+        return noted
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._noted = number
 
     # --- children ---
 
@@ -134,8 +149,7 @@ class Supervisor:
             running.terminate()
         deadline = time.monotonic() + self.config.drain_seconds
         while any(running.poll() is None for running in alive) and time.monotonic() < deadline:
-            received = signal.sigtimedwait(child.SIGNALS, _POLL_SECONDS)
-            if received is not None and received.si_signo == signal.SIGINT:
+            if self._asked(_POLL_SECONDS) == signal.SIGINT:
                 break
         for running in alive:
             if running.poll() is None:

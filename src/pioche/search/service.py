@@ -8,6 +8,7 @@ import contextlib
 import struct
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from pioche.search.query import Found, Sort
 from pioche.search.reading import Reader
 
 _PAUSE_SECONDS = 0.1
+_CLOSING_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FACETS_KEPT = 400
 _FACETS_SECONDS = 2.0
@@ -82,8 +84,7 @@ class Service:
         finally:
             server.close()
             self._reader.stop()
-            for writer in self._connections:
-                writer.close()
+            await _closed(list(self._connections))
             with contextlib.suppress(FileNotFoundError):
                 self._socket.unlink()
 
@@ -221,3 +222,12 @@ class Texts:
         looked_for = cards.words(words)
         texts = {repo_id: cards.text(repo_id) for repo_id in repo_ids}
         return {repo_id: cards.snippet(text, looked_for) for repo_id, text in texts.items() if text}
+
+
+async def _closed(connections: Sequence[asyncio.StreamWriter]) -> None:
+    """Answers that are on their way are sent, if they can be at once."""
+    for writer in connections:
+        writer.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            await asyncio.gather(*(writer.wait_closed() for writer in connections), return_exceptions=True)
