@@ -184,7 +184,7 @@ class Catalogue:
             found = self._rows_of_first[kind] = tip.of_first_commit(0, self._firsts[kind][1]).rows
         return [{**row, "repo_id": repo_id} for row in found]
 
-    _rows_of_first: dict[RepoType, list[dict[str, object]]] = {}  # noqa: RUF012 - the same for all catalogues
+    _rows_of_first: dict[RepoType, list[dict[str, object]]] = {}  # noqa: RUF012 - meant to be shared: the same for all catalogues
 
     def _name(self, kind: RepoType) -> str:
         rng = self._rng

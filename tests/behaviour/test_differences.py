@@ -1,5 +1,7 @@
 """What the pages about changes say: commits, comparisons, lines with their authors, the trail of a file."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -15,9 +17,9 @@ from tests.core import Core, main, older_view
 TEXT = b"".join(b"this is line %d\n" % n for n in range(50))
 
 
-def _difference(repo: Repo, oid: str, **options: object) -> differences.Difference:
-    commit = repo.objects.commit(oid)  # type: ignore[arg-type]
-    return differences.of_commit(repo, commit, showing=Showing(), **options)  # type: ignore[arg-type]
+def _difference(repo: Repo, oid: Oid, **options: Any) -> differences.Difference:
+    commit = repo.objects.commit(oid)
+    return differences.of_commit(repo, commit, showing=Showing(), **options)
 
 
 def test_a_commit_with_text_and_a_large_file(core: Core, ada: Caller, repo: Repo) -> None:
@@ -65,14 +67,14 @@ def test_two_revisions(core: Core, ada: Caller, repo: Repo) -> None:
     history.create_branch(repo, ada, "side", None)
     on_side = core.commit(repo, ada, {"s": b"1\n"}, revision="side")
     core.commit(repo, ada, {"m": b"2\n"})
-    parted = differences.compare(repo, "main...side")
+    parted = differences.compare(repo, "main...side", showing=Showing())
     assert [change.delta.path for change in parted.difference.files] == ["s"]
     assert [commit.oid for commit in parted.commits] == [on_side.oid]
-    plain = differences.compare(repo, "main..side")
+    plain = differences.compare(repo, "main..side", showing=Showing())
     assert [(change.delta.status, change.delta.path) for change in plain.difference.files] == [("D", "m"), ("A", "s")]
     for wrong in ("main", "main..", "..main", "main...absent"):
         with pytest.raises(RevisionNotFound):
-            differences.compare(repo, wrong)
+            differences.compare(repo, wrong, showing=Showing())
 
 
 def test_the_trail_of_a_file(core: Core, ada: Caller, repo: Repo) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,9 +38,9 @@ def follower(core: Core) -> Follower:
     return Follower(core.hub.database)
 
 
-def names(core: Core, index: Index, caller: Caller, **asked: object) -> list[str]:
+def names(core: Core, index: Index, caller: Caller, **asked: Any) -> list[str]:
     seen = rows.scope(core.hub.database, caller)
-    found = index.find(seen, Query(type=MODEL, sort=Sort.CREATED, **asked))  # type: ignore[arg-type]
+    found = index.find(seen, Query(type=MODEL, sort=Sort.CREATED, **asked))
     known = {row.id: row.full_name for row in rows.load(core.hub.database)}
     assert found.total >= len(found.ids)
     return [known[repo_id] for repo_id in found.ids]
@@ -248,9 +249,9 @@ def test_cards_are_found_by_their_words_and_shown_with_a_snippet(
     assert isinstance(asked, IndexSearch)
     monkeypatch.setattr(remote, "_SMALL_HUB", 0)  # no answer but the index's
 
-    def found(caller: Caller, text: str, **more: object) -> list[int]:
+    def found(caller: Caller, text: str, **more: Any) -> list[int]:
         try:
-            return asked.find(caller, Query(type=MODEL, text=text, **more)).ids  # type: ignore[arg-type]
+            return asked.find(caller, Query(type=MODEL, text=text, **more)).ids
         except Unavailable:
             return [-1]
 

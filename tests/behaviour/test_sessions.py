@@ -1,6 +1,7 @@
 """Sessions, invitations, guesses at passwords and profiles, over both databases."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -44,8 +45,8 @@ def ada(hub: Hub) -> Account:
     return hub.directory.create_user("ada", fullname="Ada", email="Ada@example.org", password="correct horse")
 
 
-def start(hub: Hub, user: Account, **options: object) -> tuple[str, sessions.Session]:
-    return hub.directory.sessions.start(user, hours=1, **options)  # type: ignore[arg-type]
+def start(hub: Hub, user: Account, **options: Any) -> tuple[str, sessions.Session]:
+    return hub.directory.sessions.start(user, hours=1, **options)
 
 
 def found(hub: Hub, secret: str) -> SignedIn | None:

@@ -20,9 +20,9 @@ CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrom
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """One hub with people and repos, for all tests of pages; see town.py."""
+    """One hub with people and repos for the tests of a file, whatever those of others wrote; see town.py."""
     directory: Path = tmp_path_factory.mktemp("town")
     with Hub(directory) as hub:
         yield Town.found(hub)

@@ -112,7 +112,7 @@ def test_m2_tensors_of_a_file(local: LocalHub, ada: User) -> None:
     assert local.client.get("/ada/large?show_tensors=README.md").status == 200
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pair(town: Town) -> Town:
     if "ada/large" not in town.repos:
         town.repo(

@@ -33,7 +33,7 @@ def _card(text: str) -> str:
     return f"---\n{json.dumps(fields)}\n---\n# {text}\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hostile(town: Town) -> Town:
     if "ada/hostile" not in town.repos:
         town.repo("ada/hostile", {"README.md": "\n\n".join(TEXTS)})

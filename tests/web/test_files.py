@@ -3,7 +3,7 @@
 import base64
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -36,19 +36,18 @@ def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Chan
 
 
 @pytest.fixture(scope="module")
-def oid(town: Town) -> Iterator[str]:
+def oid(town: Town) -> str:
     """The repo of these tests; gives its second commit."""
     town.repo(REPO, {"README.md": "---\nlicense: mit\n---\n# Files\n", "src/main.py": PYTHON})
     _commit(
         town, REPO, {"picture.png": _png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
     )
-    yield _commit(
+    return _commit(
         town,
         REPO,
         {"picture.png": _png(40, 30, b"\0\0\xff"), "src/main.py": PYTHON.replace("+ 7 ", "+ 700 ").encode()},
         "Add 700 instead of 7",
     )
-    town.forget(REPO)
 
 
 PAGES = ["tree/main", "blob/main/src/main.py", "blob/main/picture.png", "blob/main/t.csv", "blob/main/README.md",

@@ -71,7 +71,7 @@ graph TD; A-->B
 ADULT = "---\ntags: [not-for-all-audiences]\n---\n# Grim\n\nDetails.\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rich(town: Town) -> Town:
     """More repos in the town."""
     config = {"model_type": "bert", "architectures": ["BertForSequenceClassification"]}

@@ -59,14 +59,6 @@ class Town:
             )
         return town
 
-    def forget(self, name: str) -> None:
-        """Deletes a model that one module of tests had to itself: the others count."""
-        namespace, _, short = name.partition("/")
-        body = {"name": short, "organization": namespace, "type": "model"}
-        with httpx.Client(base_url=self.hub.endpoint, headers=self.ada.bearer) as client:
-            client.request("DELETE", "/api/repos/delete", json=body).raise_for_status()
-        self.repos.remove(name)
-
     def repo(self, name: str, files: dict[str, str], *, kind: str = "model", private: bool = False) -> None:
         """Creates a repo of ada's and commits `files` to it."""
         namespace, _, short = name.partition("/")

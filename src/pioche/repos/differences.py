@@ -146,7 +146,7 @@ def compare(
     *,
     page: int = 0,
     only: str | None = None,
-    showing: Showing = Showing(),  # noqa: B008
+    showing: Showing,
 ) -> Comparison:
     """`a..b` compares the two as they are, `a...b` from where they parted. Raises RevisionNotFound."""
     first, dots, second = _parts(text)

@@ -152,7 +152,8 @@ def first(ids: Ids, numbers: Keys, count: int, *, ascending: bool, after: Place 
     if len(ids) > count:
         ids, numbers = _foremost(ids, numbers, count, ascending)
     found = np.lexsort((ids, numbers))
-    return ids[found if ascending else found[::-1]].tolist()  # type: ignore[no-any-return]
+    ordered: list[int] = ids[found if ascending else found[::-1]].tolist()
+    return ordered
 
 
 def _foremost(ids: Ids, numbers: Keys, count: int, ascending: bool) -> tuple[Ids, Keys]:

@@ -104,12 +104,12 @@ class Reader:
 
     def _keep(self) -> None:
         folder = self._folder()
-        self.cards = CardIndex(folder)
-        state = self._state(folder)
+        self.cards = cards = CardIndex(folder)
+        state = self._state(folder, cards)
         stream = Stream(self._database, (state.txid, state.event_id))
-        self._read_all(folder, state)
+        self._read_all(folder, cards, state)
         while not self._stopping.is_set():
-            self._follow(folder, state, stream)
+            self._follow(folder, cards, state, stream)
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _folder(self) -> Path:
@@ -126,7 +126,7 @@ class Reader:
             return folder / f"v{_FORMAT}"
         raise Unavailable("Too many processes have an index of cards in this data folder")
 
-    def _state(self, folder: Path) -> State:
+    def _state(self, folder: Path, cards: CardIndex) -> State:
         """Where to go on, or a new beginning: of another database, or when events that are missing were pruned."""
         now = following.end(self._database)
         identity = f"{instance.identity(self._database)}:{instance.epoch(self._database)}"
@@ -136,8 +136,7 @@ class Reader:
                 return state
         except (FileNotFoundError, msgspec.MsgspecError):
             pass
-        assert self.cards is not None  # noqa: S101 - made before
-        self.cards.clear()
+        cards.clear()
         return State(_FORMAT, identity, *now)
 
     def _remembers(self, event_id: int, now: following.Position) -> bool:
@@ -145,16 +144,15 @@ class Reader:
             oldest = connection.execute(sa.select(sa.func.min(schema.events.c.id))).scalar()
         return event_id == now[1] or (oldest is not None and oldest <= event_id + 1 <= now[1] + 1)
 
-    def _save(self, folder: Path, state: State) -> None:
+    def _save(self, folder: Path, cards: CardIndex, state: State) -> None:
         """After the index is on disk: what is read twice does no harm, what is passed over does."""
-        assert self.cards is not None  # noqa: S101 - made before
-        self.cards.commit()
+        cards.commit()
         self.generation += 1
         draft = folder / "state.json.new"
         draft.write_bytes(msgspec.json.encode(state))
         draft.replace(folder / "state.json")
 
-    def _read_all(self, folder: Path, state: State) -> None:
+    def _read_all(self, folder: Path, cards: CardIndex, state: State) -> None:
         """Half of the time it rests: whoever asks comes first."""
         with self._database.read() as connection:
             largest = connection.execute(sa.select(sa.func.max(_repos.c.id))).scalar() or 0
@@ -162,35 +160,29 @@ class Reader:
         while not state.whole and not self._stopping.is_set():
             began = time.monotonic()
             found = self._cards(_CARDS.where(_repos.c.id > state.last).order_by(_repos.c.id).limit(_BATCH))
-            self._put(found)
+            _put(cards, found)
             state.whole = len(found) < _BATCH
             state.last = found[-1].id if found else state.last
             read += len(found)
             if state.whole or read >= _COMMITTED_EVERY:
                 read = 0
-                self._save(folder, state)
+                self._save(folder, cards, state)
             self.progress = Progress(min(0.99, state.last / max(1, largest)))
             self._stopping.wait(min(0.1, time.monotonic() - began))
         if state.whole:
             self.progress = Progress(1.0)
 
-    def _follow(self, folder: Path, state: State, stream: Stream) -> None:
+    def _follow(self, folder: Path, cards: CardIndex, state: State, stream: Stream) -> None:
         news = stream.take()
         if news.repos:
-            assert self.cards is not None  # noqa: S101 - made before
             found = self._cards(_CARDS.where(_repos.c.id.in_(news.repos)))
-            self._put(found)
+            _put(cards, found)
             for repo_id in set(news.repos) - {card.id for card in found}:
-                self.cards.remove(repo_id)
+                cards.remove(repo_id)
         stream.passed()
         if news.repos:
             state.txid, state.event_id = stream.position
-            self._save(folder, state)
-
-    def _put(self, found: Sequence[CardText]) -> None:
-        assert self.cards is not None  # noqa: S101 - made before
-        for card in found:
-            self.cards.put(card)
+            self._save(folder, cards, state)
 
     def _cards(self, query: "sa.Select[tuple[object, ...]]") -> list[CardText]:
         with self._database.read() as connection:
@@ -212,3 +204,8 @@ class Reader:
             return cardtext.of_readme(self._git.open(row.uid, generation=row.epoch).blob(row.oid))
         except ObjectMissing:  # it has changed since: its event is yet to come
             return ""
+
+
+def _put(cards: CardIndex, found: Sequence[CardText]) -> None:
+    for card in found:
+        cards.put(card)

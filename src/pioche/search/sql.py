@@ -19,6 +19,7 @@ from pioche.db.engine import Database
 from pioche.names import RepoType
 from pioche.repos import info
 from pioche.search.facets import grouped
+from pioche.search.plain import UNKNOWN
 from pioche.search.query import (
     NUMBER_MAX,
     Facets,
@@ -33,7 +34,6 @@ from pioche.search.query import (
 
 _repos, _facts, _accounts = schema.repos, schema.facts, schema.accounts
 _SOURCE = _repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id)
-_UNKNOWN = -1
 
 _Condition = sa.ColumnElement[bool]
 
@@ -79,7 +79,7 @@ class SqlSearch:
 
 
 def _key(query: Query) -> sa.ColumnElement[int]:
-    unknown = NUMBER_MAX if query.ascending else _UNKNOWN
+    unknown = NUMBER_MAX if query.ascending else UNKNOWN
     if query.sort is Sort.PARAMETERS:
         return sa.func.coalesce(_facts.c.parameters, unknown)
     if query.sort is Sort.ROWS:

@@ -83,7 +83,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # by its i18n extension
     for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
         made.filters[name] = getattr(formats, name)
     made.globals["asset"] = assets.url

@@ -18,7 +18,9 @@ def _patches(store: GitStore, old: Oid | None, new: Oid, showing: Showing | None
 
 
 def _changed(patch: Patch) -> list[tuple[str, int, int, str]]:
-    return [tuple(line) for hunk in patch.hunks for line in hunk.lines if line.kind != " "]  # type: ignore[misc]
+    return [
+        (line.kind, line.old, line.new, line.text) for hunk in patch.hunks for line in hunk.lines if line.kind != " "
+    ]
 
 
 def test_files_that_differ(store: GitStore, commit: Make) -> None:

@@ -1,6 +1,7 @@
 """The index against the plain meaning of queries: the same answers, pages, counts and facets, for every caller."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -117,8 +118,8 @@ def test_words_are_found_by_how_well_they_fit() -> None:
     }
     index = filled(known)
 
-    def found(*words: str, **more: object) -> list[str]:
-        asked = Query(type=RepoType.MODEL, words=words, sort=Sort.RELEVANCE, **more)  # type: ignore[arg-type]
+    def found(*words: str, **more: Any) -> list[str]:
+        asked = Query(type=RepoType.MODEL, words=words, sort=Sort.RELEVANCE, **more)
         return [names[repo_id - 1] for repo_id in index.find(Scope(), asked).ids]
 
     everything = ["bob/bert", "ada/bert-base", "eve/bertha", "bob/my-bert-large", "x/roberta", "ada/camembert"]

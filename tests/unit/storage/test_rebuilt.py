@@ -60,7 +60,7 @@ def test_a_file_is_there_once_it_was_built(cache: Rebuilt, folder: Path) -> None
 
 def test_bytes_that_are_not_the_files_are_never_there(cache: Rebuilt, folder: Path) -> None:
     data = os.urandom(5000)
-    for wrong in (data[:-1] + b"?", data[:-1], data + b"?"):
+    for wrong in (data[:-1] + bytes([data[-1] ^ 1]), data[:-1], data + b"?"):
         with pytest.raises(Corrupt):
             cache.build(named(data), len(data), pieces(wrong))
         assert cache.open(named(data), len(data)) is None

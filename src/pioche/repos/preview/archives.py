@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pioche.errors import EntryNotFound
-from pioche.repos.preview.spans import Span, Unreadable
+from pioche.repos.preview.spans import BAD_ZIP, Span, Unreadable
 
 MEMBERS_SHOWN = 1000
 MEMBER_BYTES_MAX = 256 * 1024
 _INFLATED_BYTES_MAX = 32 * 2**20
 _DIRECTORY_BYTES_MAX = 4 * 2**20
 _END_BYTES = 22 + 65_535  # the record at the end of a zip, and the longest comment after it
+_UNREADABLE = (*BAD_ZIP, tarfile.TarError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,7 @@ def head(span: Span, name: str, member: str) -> bytes:
                 if info.name == member and info.isreg():
                     file = archive.extractfile(info)
                     return file.read(MEMBER_BYTES_MAX) if file else b""
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        OSError,
-        EOFError,
-        ValueError,
-        NotImplementedError,
-    ) as error:
+    except _UNREADABLE as error:
         raise _unreadable(error) from None
     raise EntryNotFound(f"{member[:200]!r} is not in this archive")
 
@@ -84,15 +77,7 @@ def head(span: Span, name: str, member: str) -> bytes:
 def _members(span: Span, name: str) -> Iterator[Member]:
     try:
         yield from _zip_members(span) if name.lower().endswith(".zip") else _tar_members(span, name)
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        OSError,
-        EOFError,
-        ValueError,
-        NotImplementedError,
-    ) as error:
+    except _UNREADABLE as error:
         raise _unreadable(error) from None
 
 

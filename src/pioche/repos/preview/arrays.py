@@ -2,12 +2,11 @@
 
 import ast
 import struct
-import zipfile
 from dataclasses import dataclass
 from itertools import islice
 
 from pioche.repos.preview.archives import open_zip, zip_member_head
-from pioche.repos.preview.spans import Span, Unreadable
+from pioche.repos.preview.spans import BAD_ZIP, Span, Unreadable
 
 _HEADER_BYTES_MAX = 10_000  # numpy refuses longer ones too, unless it is told to trust the file
 _ARRAYS_SHOWN = 200
@@ -34,7 +33,7 @@ def read(span: Span, name: str) -> list[Array]:
                 _array(info.filename.removesuffix(".npy"), zip_member_head(archive, info, _HEADER_BYTES_MAX + 12))
                 for info in islice(members, _ARRAYS_SHOWN)
             ]
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    except BAD_ZIP as error:
         raise Unreadable(str(error)[:200]) from None
 
 

@@ -5,12 +5,11 @@ is unknown (reliability.md section 3: "no issues" is not "safe").
 """
 
 import pickletools
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pioche.repos.preview.archives import open_zip, zip_member_head
-from pioche.repos.preview.spans import Span, Unreadable
+from pioche.repos.preview.spans import BAD_ZIP, Span, Unreadable
 
 _PICKLE_BYTES_MAX = 2 * 2**20
 _OPCODES_MAX = 200_000
@@ -67,7 +66,7 @@ def _pickles(span: Span) -> Iterator[bytes]:
             infos = [info for info in archive.infolist() if info.filename.endswith(".pkl")]
             for info in infos[:20]:
                 yield zip_member_head(archive, info, _PICKLE_BYTES_MAX)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    except BAD_ZIP as error:
         raise Unreadable(str(error)[:200]) from None
 
 

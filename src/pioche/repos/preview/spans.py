@@ -1,17 +1,26 @@
 """A stored file as something to seek in, with a budget: parsers of untrusted bytes ask for no more than it allows."""
 
 import io
+import zipfile
+import zlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.facts.ranges import Unreadable
 from pioche.repos.files import Entry
 
-__all__ = ["Span", "Unreadable", "of_bytes", "of_entry"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["BAD_ZIP", "Span", "Unreadable", "of_bytes", "of_entry"]
 
 _BLOCK = 64 * 1024
 _BLOCKS_KEPT = 64
+
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError)
+"""What zipfile says of bytes that are no sound zip; the last one where a member is compressed in a way that it cannot read."""
 
 
 class Span(io.RawIOBase):
@@ -53,8 +62,8 @@ class Span(io.RawIOBase):
     def readall(self) -> bytes:
         return self.read()
 
-    def readinto(self, buffer: object, /) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        view = memoryview(buffer)
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
