@@ -1,5 +1,7 @@
 """tree, paths-info, treesize: what files a revision holds."""
 
+import msgspec
+
 from pioche.errors import BadRequest, EntryNotFound
 from pioche.http import cursors
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page
@@ -36,13 +38,13 @@ async def tree(request: Request) -> Response:
 
 def _tree(
     repo: Repo, revision: Revision, folder: str, *, recursive: bool, expand: bool, after: str, limit: int
-) -> tuple[list[shapes.Json], str | None]:
+) -> tuple[list[shapes.EntryRow], str | None]:
     list_ = listing.everything if recursive else listing.folder
     page = list_(repo, revision, folder, after=after, limit=limit)
     return _rows(repo, revision, page.entries, expand=expand), page.next_after
 
 
-def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool) -> list[shapes.Json]:
+def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool) -> list[shapes.EntryRow]:
     if not expand:
         return [shapes.entry(entry, None) for entry in entries]
     entries = listing.with_last_commits(repo, revision, entries)
@@ -50,9 +52,11 @@ def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool)
     return [shapes.entry(entry, commits) for entry in entries]
 
 
-def _commit(repo: Repo, oid: Oid) -> shapes.Json:
+def _commit(repo: Repo, oid: Oid) -> msgspec.Raw:
+    """Encoded: most entries of a page share a few."""
     found = repo.objects.commit(oid)
-    return {"id": oid, "title": found.title, "date": shapes.date(found.author.at * 1000)}
+    shown = {"id": oid, "title": found.title, "date": shapes.date(found.author.at * 1000)}
+    return msgspec.Raw(msgspec.json.encode(shown))
 
 
 async def paths_info(request: Request) -> Response:
@@ -67,7 +71,7 @@ async def paths_info(request: Request) -> Response:
     return json_response(rows, headers=[("X-Repo-Commit", revision.commit)])
 
 
-def _paths_info(repo: Repo, revision: Revision, paths: list[str], *, expand: bool) -> list[shapes.Json]:
+def _paths_info(repo: Repo, revision: Revision, paths: list[str], *, expand: bool) -> list[shapes.EntryRow]:
     return _rows(repo, revision, listing.at_paths(repo, revision, paths), expand=expand)
 
 
