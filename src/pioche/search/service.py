@@ -27,6 +27,7 @@ from pioche.search.query import Found, Sort
 from pioche.search.reading import Reader
 
 _PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS_SQLITE = 0.3  # whoever asks reads first what there is: changes one after another are read together
 _CLOSING_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FACETS_KEPT = 400
@@ -115,7 +116,8 @@ class Service:
                 log.fault("search index not updated", error)
                 more = False
             await self._sort_anew(self._index)
-            await asyncio.sleep(0 if more else _PAUSE_SECONDS)
+            pause = _PAUSE_SECONDS_SQLITE if self._database.is_sqlite else _PAUSE_SECONDS
+            await asyncio.sleep(0 if more else pause)
 
     def _tell(self, count: int) -> None:
         self._built = count
