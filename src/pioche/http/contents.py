@@ -82,7 +82,7 @@ async def _opened(request: Request, content: Content) -> OpenFile | None:
     file = contents.open(content)
     if file is not None and not contents.is_known_whole(content, file):
         await threads.run_long(contents.verify, content, file)
-    if file is not None and request.summary.asks_for_range:
+    if file is not None and request.summary.lone_range is not None:
         contents.opened.keep(content.sha256, file)
     if file is None and content.kind == "xet" and "range" not in request.headers:
         await request.run(contents.check, content)  # or damage to its last chunk would show when most of it is sent
