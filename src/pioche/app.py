@@ -51,7 +51,7 @@ from pioche.storage.xet.service import Xet
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
-from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
+from pioche.upkeep.deriving import DeriveAll, look_at_files, read_headers
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
@@ -252,8 +252,8 @@ def build_work(config: Config) -> Work:
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
-        ReadHeaders(access),
-        Derive(access),
+        read_headers(access),
+        look_at_files(access),
         DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

@@ -10,7 +10,7 @@ import threading
 
 import msgspec
 
-from pioche.render import frames
+from pioche import frames
 from pioche.render.jobs import Job
 
 _STALLED_FACTOR = 10  # by the clock a job may take so many times what it may take of the processor, and then some

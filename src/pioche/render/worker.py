@@ -12,7 +12,8 @@ import time
 
 import msgspec
 
-from pioche.render import diffs, frames, highlighting, markdown, notebooks, tables
+from pioche import frames
+from pioche.render import diffs, highlighting, markdown, notebooks, tables
 from pioche.render.jobs import CodeJob, DiffJob, Job, MarkdownJob, NotebookJob, TableJob
 from pioche.render.results import Code, Diff, Markdown, Notebook, Table
 

@@ -5,7 +5,7 @@ in the background, a slice at a time, and the row says how far. When all are don
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,38 +29,33 @@ _SLICE_SECONDS = 20.0
 _repos, _instance = schema.repos, schema.instance
 
 
-class ReadHeaders:
-    """Reads the headers of a repo's weights. The key is the repo's row id."""
+class OfRepo:
+    """A job on one repo, whose row id is the key: `work` says whether it could be done, `missed` why it could not."""
 
-    kind = records.READ_HEADERS
     attempts_max = 5
     every_seconds: int | None = None
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, kind: str, access: Access, work: Callable[[Repo], bool], missed: str) -> None:
+        self.kind = kind
         self._access = access
+        self._work = work
+        self._missed = missed
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
         """Raises Unavailable, to be tried again."""
         for repo in _opened(self._access, [int(key)]):
-            if not headers.read_missing(repo):
-                raise Unavailable("The header of a file could not be read")
+            if not self._work(repo):
+                raise Unavailable(self._missed)
 
 
-class Derive:
-    """Looks at all files of a repo. The key is the repo's row id."""
+def read_headers(access: Access) -> OfRepo:
+    """The job that reads the headers of a repo's weights."""
+    return OfRepo(records.READ_HEADERS, access, headers.read_missing, "The header of a file could not be read")
 
-    kind = records.DERIVE
-    attempts_max = 5
-    every_seconds: int | None = None
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def run(self, key: str, payload: dict[str, Any]) -> None:
-        """Raises Unavailable, to be tried again."""
-        for repo in _opened(self._access, [int(key)]):
-            if not whole.derive(repo):
-                raise Unavailable("The branch moved while it was looked at")
+def look_at_files(access: Access) -> OfRepo:
+    """The job that looks at all files of a repo."""
+    return OfRepo(records.DERIVE, access, whole.derive, "The branch moved while it was looked at")
 
 
 class DeriveAll:
