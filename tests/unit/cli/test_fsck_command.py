@@ -12,8 +12,9 @@ from pioche.cli import main
 from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.repos import refs
-from tests.damage import WHOLE, World, age
+from tests.damage import WHOLE, World
 from tests.databases import SqliteTemplate
+from tests.stored import age
 
 
 @pytest.fixture
