@@ -10,7 +10,7 @@ from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached_json, next_page
 from pioche.names import VERSIONED, RepoType
-from pioche.protocols.rest import shapes
+from pioche.protocols.rest import related, shapes
 from pioche.repos import info
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
@@ -74,11 +74,14 @@ def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_fi
     files = info.siblings_of(database, ids) if has_files else {}
     rows = list[shapes.Json]()
     for found in repos:
-        whole = shapes.repo(request, found, told[found.id])
-        row = {name: value for name, value in whole.items() if name in kept}
+        row = shapes.repo(request, found, told[found.id], kept=kept)
         if has_files:
             row["siblings"] = [{"rfilename": path} for path in files[found.id]]
         rows.append(row)
+    if "baseModels" in kept:
+        bases = related.bases(request.hub, request.caller, [told[found.id].read() for found in repos])
+        for row, base in zip(rows, bases, strict=True):
+            row["baseModels"] = base
     return rows
 
 
