@@ -208,6 +208,24 @@ def test_f12_a_branch_is_made_and_deleted(visit: Visits, town: Town, oid: str) -
     expect(page.get_by_role("row", name="made-here")).to_have_count(0)
 
 
+def test_f12_a_branch_is_protected(visit: Visits, town: Town) -> None:
+    """Whoever is no owner is offered a pull request in place of a commit."""
+    wim = town.hub.user("wim")
+    town.hub.org("guild", {"ada": "admin", "wim": "write"})
+    town.repo("guild/shared", {"a.txt": "1\n"})
+    page = visit("/guild/shared/branches", who=town.ada)
+    page.get_by_role("button", name="Protect main").click()
+    expect(page.get_by_role("row", name="main").locator(".mark")).to_have_text("protected")
+    other = visit("/guild/shared/branches", who=wim)
+    expect(other.get_by_role("row", name="main").get_by_text("protected")).to_be_visible()
+    expect(other.get_by_role("button", name="Take the protection off")).to_have_count(0)
+    other = visit("/guild/shared/edit/main/a.txt", who=wim)
+    expect(other.get_by_label("Commit to main")).to_have_count(0)
+    expect(other.get_by_label("Open as a pull request")).to_be_checked()
+    page.get_by_role("button", name="Take the protection off").click()
+    expect(page.get_by_role("button", name="Protect main")).to_be_visible()
+
+
 def test_f13_a_hostile_name_is_only_a_name(visit: Visits, town: Town, oid: str) -> None:
     page = visit(f"/{REPO}/tree/main")
     page.get_by_role("link", name=HOSTILE, exact=True).click()

@@ -259,6 +259,16 @@ reflog = Table(
     sqlite_autoincrement=True,
 )
 
+# Branches that only owners change, and nobody deletes or turns back. The rows are few: most repos have none.
+protections = Table(
+    "protections",
+    metadata,
+    _repo_key(),
+    Column("ref", Text, primary_key=True),  # refs/heads/main
+    Column("actor_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("at", BigInteger, nullable=False),
+)
+
 # The files and folders of the default branch's tip, and of nothing else.
 entries = Table(
     "entries",

@@ -32,7 +32,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
-from pioche.repos import reachability, tip
+from pioche.repos import protection, reachability, tip
 from pioche.repos.access import Repo
 from pioche.storage import collection, contents
 
@@ -83,7 +83,7 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     """All changes or none. Durable when it returns.
 
     Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
-    with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
+    with another, Forbidden for what a protected branch does not take, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
     for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
     """
     new_tip = _new_tip(repo, change)
@@ -92,8 +92,11 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         collected = _lock(connection, repo)
         _check_pointers(connection, repo, change.pointers.values())
         changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
+        protected = protection.refs_of(connection, repo.id)
         for item in changes:
             _check_ref(item)
+            if item.ref in protected:
+                protection.check(connection, repo, caller, item)
             _move(connection, repo, caller, item)
         if collected:
             reachability.check_whole(connection, repo, [item.new for item in changes if item.new is not None])
