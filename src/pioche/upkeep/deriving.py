@@ -18,6 +18,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.jobs import queue
 from pioche.names import VERSIONED
 from pioche.observe import log
+from pioche.repos import scanning
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.facts import headers, records, whole
 from pioche.upkeep.progress import SILENT, Progress, each
@@ -30,7 +31,7 @@ _repos, _instance = schema.repos, schema.instance
 
 
 class ReadHeaders:
-    """Reads the headers of a repo's weights. The key is the repo's row id."""
+    """Reads the headers of a repo's weights and the imports of its pickles. The key is the repo's row id."""
 
     kind = records.READ_HEADERS
     attempts_max = 5
@@ -42,8 +43,8 @@ class ReadHeaders:
     def run(self, key: str, payload: dict[str, Any]) -> None:
         """Raises Unavailable, to be tried again."""
         for repo in _opened(self._access, [int(key)]):
-            if not headers.read_missing(repo):
-                raise Unavailable("The header of a file could not be read")
+            if not _read(repo):
+                raise Unavailable("A file of weights could not be read")
 
 
 class Derive:
@@ -119,7 +120,7 @@ def derive_all(database: Database, access: Access, *, progress: Progress = SILEN
     for repo in each(progress, _all(database, access)):
         count += _derive(repo)
         if headers_too:
-            headers.read_missing(repo)
+            _read(repo)
     return count
 
 
@@ -127,7 +128,13 @@ def derive(repo: Repo) -> bool:
     """One repo, headers and all. False when it could not be done: its objects are damaged, or it is being written to."""
     if not _derive(repo):
         return False
-    return headers.read_missing(repo)
+    return _read(repo)
+
+
+def _read(repo: Repo) -> bool:
+    """False when something could not be read."""
+    are_read = headers.read_missing(repo)
+    return scanning.scan_missing(repo) and are_read
 
 
 def _all(database: Database, access: Access) -> Iterator[Repo]:
