@@ -1,8 +1,8 @@
 """How often a repo was downloaded: the last 30 days, and week by week as long as days are kept (ui.md M7)."""
 
+import time
 from dataclasses import dataclass
 
-from pioche.db import instance
 from pioche.names import RepoType
 from pioche.repos import downloads, query_files
 from pioche.repos.access import Repo
@@ -32,7 +32,7 @@ def of(repo: Repo, overview: Overview) -> Uses | None:
     if overview.repo_id.type is RepoType.SPACE:
         return None
     counts = downloads.by_day(repo.database, repo.id, days=_WEEKS * _WEEK_DAYS)
-    first = (instance.now_ms() // DAY_MS - len(counts) + 1) * DAY_MS
+    first = (int(time.time() * 1000) // DAY_MS - len(counts) + 1) * DAY_MS
     bars = [(first + place * DAY_MS, count) for place, count in enumerate(counts)]
     weeks = [
         (bars[start][0], sum(count for _, count in bars[start : start + _WEEK_DAYS]))
