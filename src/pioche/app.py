@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
@@ -48,6 +49,7 @@ from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.conversion import Converter
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
@@ -150,6 +152,8 @@ def build_hub(config: Config) -> Hub:
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
+    announcements = Announcements(database)
+    redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
         database=database,
@@ -166,7 +170,7 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, sessions_used, downloads, metrics.TALLY),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY, announcements),
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
@@ -174,9 +178,19 @@ def build_hub(config: Config) -> Hub:
             cache_bytes_max=config.render_cache_bytes_max,
             workers=config.render_workers,
         ),
-        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        announcements=announcements,
+        signed_downloads=redirects_to,
+        store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _origin(store: HasSignedUrls | None) -> str:
+    """Of the addresses that a store signs: `https://host`."""
+    if store is None:
+        return ""
+    parts = urlsplit(store.signed_get("x", seconds=1))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _search(config: Config, database: Database) -> Search:

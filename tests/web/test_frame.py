@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.town import Town
 from tests.web.visits import Visits
 
 
@@ -92,3 +93,27 @@ def test_g13_without_scripts_theme_and_language_work(visit: Visits) -> None:
     page.get_by_role("link", name="Français").click()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_g17_an_announcement_is_shown_in_the_readers_language_until_it_is_dismissed(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    town.hub.cli("announce", "Down on Sunday", "--french", "Arrêt dimanche", "--link", "/docs")
+    page = visit("/models", scripts=False)
+    banner = page.get_by_role("complementary", name="Announcement")
+    for _ in range(60):  # processes look every ten seconds
+        if banner.count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    expect(banner).to_contain_text("Down on Sunday")
+    french = visit("/models?sort=likes", lang="fr", theme="dark", width=360)
+    expect(french.get_by_role("complementary", name="Annonce")).to_contain_text("Arrêt dimanche")
+    assert french.evaluate("document.documentElement.scrollWidth") <= 360
+    accessible(french)
+    french.get_by_role("link", name="Masquer l’annonce").click()
+    expect(french.get_by_role("complementary", name="Annonce")).to_have_count(0)
+    assert french.url.endswith("/models?sort=likes")
+    french.goto("/")
+    expect(french.get_by_role("complementary", name="Annonce")).to_have_count(0)
+    town.hub.cli("announce", "--clear")

@@ -15,7 +15,7 @@ from pioche.repos import files, info, overviews, revisions
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, relatives, results, snippets, tensors, weights
+from pioche.web.repo import heads, labels, relatives, results, snippets, tensors, uses, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -70,6 +70,7 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
         relatives=relatives.of(request, overview.repo_id),
+        uses=uses.of(request.repo, overview),
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
         results=rows,
