@@ -26,9 +26,7 @@ _SECONDS = 20
 _PAUSE_S = 0.02  # between two reads of one reader: it is their patience that is measured, not their rate
 _SLOWED = "fdatasync,fsync,pwrite64,pwritev,rename"
 _READ = ("HEAD", "resolve/main/a.txt"), ("GET", "resolve/main/a.txt"), ("GET", "resolve/main/large.bin")
-_LIMITS = (
-    "clients, readers and the hub share the machine; a read waits for no writer, so look at the same figure without writers"
-)
+_LIMITS = "clients, readers and the hub share the machine; a read waits for no writer, so look at the same figure without writers"
 
 
 def disks(bench: Bench) -> list[Row]:
