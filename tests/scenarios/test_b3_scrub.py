@@ -14,7 +14,8 @@ from tests.stored import Stored, cut, flip, remove, zero
 
 _RATE = 2**40
 
-both = pytest.mark.parametrize("sound_world", ["disk", "cluster"], indirect=True)
+_LONG = pytest.param("cluster", marks=pytest.mark.long)
+both = pytest.mark.parametrize("sound_world", ["disk", _LONG], indirect=True)
 """Over SQLite and a disk, and over PostgreSQL and an object store."""
 
 
