@@ -1,7 +1,7 @@
 """The services that handlers may call, in one frozen record that `pioche.app` fills."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pioche.accounts.callers import Callers
@@ -10,6 +10,7 @@ from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
+from pioche.http.encoded import EncodedRows
 from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
@@ -58,3 +59,5 @@ class Hub:
     """When clients are to send to the store by themselves (`storage_direct_uploads`)."""
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""
+    encoded_rows: EncodedRows = field(default_factory=EncodedRows)
+    """What lists have shown."""
