@@ -35,6 +35,7 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.repos.preview.looking import PARSES
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
@@ -173,6 +174,7 @@ def build_hub(config: Config) -> Hub:
             config.data_dir / "cache" / "render",
             cache_bytes_max=config.render_cache_bytes_max,
             workers=config.render_workers,
+            parser=PARSES,
         ),
         signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
         grants=_grants(config, database, uploads, blobs),

@@ -4,11 +4,10 @@ import pytest
 
 from pioche.accounts.callers import Caller
 from pioche.errors import Forbidden, InvalidReference, RevisionNotFound
-from pioche.names import DEFAULT_REF, Oid
+from pioche.names import DEFAULT_REF, EntryPath, Oid
 from pioche.repos import commits, history, merging, protection, refs
 from pioche.repos.access import Repo
 from pioche.repos.commits import AddFile, Plan
-from pioche.names import EntryPath
 from tests.core import Core, main
 
 

@@ -1,9 +1,16 @@
-"""Messages over a stream socket: four bytes of length, then so many bytes."""
+"""Messages over a stream socket: four bytes of length, then so many bytes.
+
+What a worker sends begins with one byte more: RESULT, and the encoded result (nothing where the job failed); or WANTS, and
+the RANGE of the file that it asks for, which is answered with those bytes.
+"""
 
 import socket
 import struct
 
 _LENGTH = struct.Struct(">I")
+RESULT = b"\0"
+WANTS = b"\1"
+RANGE = struct.Struct(">QQ")
 
 
 def send(wire: socket.socket, data: bytes) -> None:

@@ -81,7 +81,9 @@ def check(connection: sa.Connection, repo: Repo, caller: Caller, change: Change)
     """In the transaction that would make `change` to a protected branch. Raises Forbidden, naming the branch and who may."""
     name = change.ref.removeprefix("refs/heads/")
     if change.new is None:
-        raise Forbidden(f"The branch {name} is protected: it cannot be deleted before an owner takes the protection off")
+        raise Forbidden(
+            f"The branch {name} is protected: it cannot be deleted before an owner takes the protection off"
+        )
     if not _owns(connection, repo, caller):
         raise Forbidden(
             f"The branch {name} is protected: only {_owners(repo)} may change it. Open a pull request instead"

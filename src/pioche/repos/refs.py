@@ -83,8 +83,9 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     """All changes or none. Durable when it returns.
 
     Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
-    with another, Forbidden for what a protected branch does not take, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
-    for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
+    with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden for what a protected
+    branch does not take, Forbidden and InvalidReference for names that no ref may have and for the default branch's deletion,
+    RepoNotFound when the repo is gone.
     """
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:

@@ -15,7 +15,9 @@ def upgrade() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("actor_id", id_, nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["actor_id"], ["accounts.id"], name=op.f("fk_protections_actor_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["actor_id"], ["accounts.id"], name=op.f("fk_protections_actor_id"), ondelete="SET NULL"
+        ),
         sa.ForeignKeyConstraint(["repo_id"], ["repos.id"], name=op.f("fk_protections_repo_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("repo_id", "ref", name=op.f("pk_protections")),
     )
