@@ -36,6 +36,7 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.repos.preview.looking import PARSES
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
@@ -177,6 +178,7 @@ def build_hub(config: Config) -> Hub:
             config.data_dir / "cache" / "render",
             cache_bytes_max=config.render_cache_bytes_max,
             workers=config.render_workers,
+            parser=PARSES,
         ),
         announcements=announcements,
         signed_downloads=redirects_to,

@@ -1,7 +1,10 @@
 """The file pages in Chromium (ui.md F), over what a hub of three people has."""
 
 import base64
+import io
+import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from tests.binary_files import onnx, parquet
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -27,12 +31,12 @@ def _png(width: int, height: int, colour: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Change") -> str:
+def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Change", *, kind: str = "model") -> str:
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi(town.hub.endpoint, token=town.ada.token)
     operations = [CommitOperationAdd(path, data) for path, data in files.items()]
-    return str(api.create_commit(repo, operations, commit_message=summary).oid)
+    return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +130,107 @@ def test_f3_a_picture_has_its_size_and_is_enlarged(visit: Visits, oid: str) -> N
     assert page.evaluate("document.querySelector('image-zoom img').naturalWidth") == 40
 
 
+PWNED = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def inside(town: Town) -> None:
+    """A repo with files of the kinds that are looked into; names and texts in them are hostile."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("in/picture.png", _png(8, 8, b"\xff\0\0"))
+        archive.writestr(f"in/{PWNED}.txt", PWNED)
+    tokenizer = {
+        "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+        "normalizer": {"type": PWNED},
+        "added_tokens": [{"id": 1, "content": PWNED, "special": True}],
+    }
+    town.repo("ada/inside", {"README.md": "# Inside\n"}, kind="dataset")
+    _commit(
+        town,
+        "ada/inside",
+        {
+            "t.parquet": parquet({"n": ("int64", [1, 2]), PWNED: ("text", [PWNED, "é"])}),
+            "m.onnx": onnx(operators=["Conv", PWNED]),
+            "tokenizer.json": json.dumps(tokenizer).encode(),
+            "config.json": json.dumps({"model_type": "bert", "hidden_size": 768, "x": PWNED}).encode(),
+            "a.pdf": b"%PDF-1.7\n<</Type /Pages /Count 2>> <</S /JavaScript /JS (app.alert(1))>>",
+            "z.zip": packed.getvalue(),
+            "w.pkl": b"\x80\x02cos\nsystem\nccollections\nOrderedDict\ncmine\nthing\n.",
+        },
+        kind="dataset",
+    )
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("fr", "dark")])
+def test_f3_files_with_an_inside(
+    visit: Visits, town: Town, inside: None, accessible: Callable[[Page], None], lang: str, theme: str
+) -> None:
+    page = visit("/datasets/ada/inside/tree/main", lang=lang, theme=theme)
+    shown = {
+        "t.parquet": PWNED, "m.onnx": PWNED, "tokenizer.json": PWNED, "config.json": "hidden_size", "a.pdf": "PDF 1.7",
+        "z.zip": PWNED, "w.pkl": "os.system",
+    }  # fmt: skip
+    for path, text in shown.items():
+        page.goto(f"/datasets/ada/inside/blob/main/{path}")
+        expect(page.get_by_text(text).first).to_be_visible()
+        assert page.locator("img[src=x]").count() == 0
+        accessible(page)
+
+
+def test_f3_parquet_has_its_schema_and_first_rows(visit: Visits, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/t.parquet")
+    expect(page.get_by_role("region", name="First rows").get_by_role("row")).to_have_count(3)
+    expect(page.get_by_role("region", name="Schema").get_by_role("row")).to_have_count(3)
+    page.get_by_label("Filter columns by name").fill("img")
+    expect(page.get_by_role("region", name="Schema").locator("tbody tr:visible")).to_have_count(1)
+
+
+def test_f3_onnx_says_what_it_takes_and_gives(visit: Visits, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/m.onnx")
+    expect(page.get_by_role("region", name="Inputs").get_by_role("row", name="x float32 batch × 3")).to_be_visible()
+    expect(page.get_by_role("region", name="Outputs").get_by_role("row", name="y float16")).to_be_visible()
+    expect(page.get_by_text("pytorch 2.4")).to_be_visible()
+
+
+def test_f3_a_tokenizer_in_three_views(visit: Visits, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/tokenizer.json")
+    expect(page.get_by_role("region", name="Added tokens")).to_contain_text("special")
+    page.get_by_role("link", name="Tree").click()
+    page.locator(".json-tree summary").first.click()
+    expect(page.locator(".json-tree > ul > li > details")).not_to_have_attribute("open", "")
+    page.get_by_role("link", name="Code", exact=True).click()
+    expect(page.locator("code-view")).to_contain_text('"added_tokens"')
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("region", name="Overview")).to_contain_text("BPE")
+
+
+def test_f3_members_of_an_archive_are_shown(visit: Visits, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/z.zip")
+    page.get_by_role("link", name="in/picture.png").click()
+    page.wait_for_function("document.querySelector('image-zoom img')?.naturalWidth === 8")
+    page.get_by_role("link", name="All members of the archive").click()
+    page.get_by_role("link", name=PWNED).click()
+    expect(page.locator("code-view")).to_have_text(PWNED)
+
+
+def test_f3_imports_of_a_pickle_have_colours(visit: Visits, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/w.pkl")
+    kinds = page.locator(".imports tbody tr").evaluate_all("rows => rows.map(row => row.dataset.import)")
+    assert kinds == ["dangerous", "harmless", "unknown"]
+    colours = page.locator(".imports .mark").evaluate_all("marks => marks.map(mark => getComputedStyle(mark).color)")
+    assert len(set(colours)) == 3
+
+
+def test_f3_f_raw_a_pdf_is_told_about_and_downloaded_never_opened(visit: Visits, town: Town, inside: None) -> None:
+    page = visit("/datasets/ada/inside/blob/main/a.pdf")
+    expect(page.locator("dl.facts").first).to_contain_text("yes")
+    assert page.locator("iframe, embed, object").count() == 0
+    with page.expect_download() as download:
+        page.get_by_role("main").get_by_role("link", name="Download").last.click()
+    assert download.value.suggested_filename == "a.pdf"
+
+
 def test_f6_a_commit_in_two_forms(visit: Visits, oid: str) -> None:
     page = visit(f"/{REPO}/commit/{oid}")
     expect(page.locator(".diff .add")).to_have_count(1)
@@ -171,6 +276,63 @@ def test_f9_leaving_with_a_text_asks_first(visit: Visits, town: Town, oid: str) 
     page.on("dialog", leave)
     page.goto(f"/{REPO}/tree/main")
     assert asked == ["beforeunload"]
+
+
+def test_f9_a_session_that_ended_loses_no_text(
+    visit: Visits, town: Town, oid: str, accessible: Callable[[Page], None]
+) -> None:
+    """Signed out while writing: the text is in the answer, and is committed after signing in again in another window."""
+    name = town.hub.name("rose")
+    town.hub.cli("user", "create", name, "--password", "a sentence to keep", "--email", f"{name}@example.org")
+    page = visit("/login?next=/new")
+    visit.guard.expected.add(f"{town.hub.endpoint}/{name}/notes/new/main")
+
+    def sign_in(page: Page) -> None:
+        page.locator("#field-username").fill(name)
+        page.locator("#field-password").fill("a sentence to keep")
+        page.locator("form[action='/login'] button.button").click()
+
+    sign_in(page)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("#field-name").fill("notes")
+    page.locator("main form button.button").last.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("notes")
+    page.goto(f"/{name}/notes/new/main")
+    page.get_by_label("Path").fill("long.md")
+    page.locator(".editor-host .cm-content").press_sequentially("hours of work")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_role("heading", name="Your text is kept")).to_be_visible()
+    expect(page.get_by_label("Content")).to_have_value("hours of work")
+    accessible(page)
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="in another window").click()
+    sign_in(popup.value)
+    expect(popup.value.get_by_label("Path")).to_be_visible()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("signed in anew")).to_be_visible()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator(".change h3")).to_contain_text("long.md")
+
+
+def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(
+    visit: Visits, town: Town, oid: str
+) -> None:
+    _commit(town, REPO, {"shared.txt": b"one\n"})
+    page = visit(f"/{REPO}/edit/main/shared.txt", who=town.ada)
+    page.locator(".editor-host .cm-content").press("Control+End")
+    page.keyboard.type("mine")
+    _commit(town, REPO, {"shared.txt": b"theirs\n"})
+    visit.guard.expected.add(page.url)
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text("Somebody else changed this file")).to_be_visible()
+    expect(page.locator(".editor-host .cm-content")).to_contain_text("mine")
+    expect(page.locator("#preview .del")).to_contain_text("theirs")
+    page.get_by_label("Open as a pull request").check()
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.locator(".change h3")).to_contain_text("shared.txt")
+    pulls = httpx.get(f"{town.hub.endpoint}/api/models/{REPO}/refs?include_prs=1").json()["pullRequests"]
+    assert len(pulls) == 1
 
 
 def test_f10_files_are_uploaded_with_progress(visit: Visits, town: Town, oid: str, tmp_path: Path) -> None:

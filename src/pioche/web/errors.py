@@ -45,9 +45,7 @@ def render(request: Request, error: HubError) -> Response:
         return choice
     if type(error) is Unauthenticated and (request.method in ("GET", "HEAD") or _is_sent_form(request)):
         return _to_sign_in(request)
-    title, advice = _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
-    if isinstance(error, CrossSite):
-        title, advice = _FROM_ELSEWHERE
+    title, advice = words(error)
     says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
     return layout.page(
         request,
@@ -59,6 +57,13 @@ def render(request: Request, error: HubError) -> Response:
         error_advice=advice,
         error_detail=error.message if says_more and not isinstance(error, CrossSite) else "",
     )
+
+
+def words(error: HubError) -> tuple[str, str]:
+    """What happened, and what to do next; texts to be translated."""
+    if isinstance(error, CrossSite):
+        return _FROM_ELSEWHERE
+    return _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
 
 
 def _is_sent_form(request: Request) -> bool:
