@@ -68,6 +68,7 @@ from pioche.upkeep.tidying import (
     SweepIncoming,
     SweepSessions,
 )
+from pioche.web import assets
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
@@ -238,6 +239,7 @@ def moving_place(config: Config, storage_url: str) -> Place:
 
 def build_app(config: Config) -> Kernel:
     """The ASGI application of one web process."""
+    assets.load()  # compared to what was built, before the first page
     return Kernel(build_hub(config), PROTOCOLS)
 
 

@@ -117,3 +117,23 @@ def test_g17_an_announcement_is_shown_in_the_readers_language_until_it_is_dismis
     french.goto("/")
     expect(french.get_by_role("complementary", name="Annonce")).to_have_count(0)
     town.hub.cli("announce", "--clear")
+
+
+def test_g12_scripts_that_were_changed_on_the_way_do_not_run(visit: Visits, town: Town) -> None:
+    page = visit("/")
+    for pattern in ("**/js/card.js", "**/vendor/tasks.js"):
+        page.route(pattern, lambda route: route.fulfill(body="window.changed = 1;", content_type="text/javascript"))
+    refused = list[str]()
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto("/ada/emotions")
+    page.locator("use-this").scroll_into_view_if_needed()
+    for _ in range(40):
+        if sum("integrity" in text for text in refused) >= 2:
+            break
+        page.wait_for_timeout(250)
+    assert sum("integrity" in text for text in refused) == 2, refused
+    assert page.evaluate("window.changed") is None
+    visit.guard.faults.clear()  # which those refusals are
+    page = visit("/ada/emotions")
+    page.locator("use-this").scroll_into_view_if_needed()
+    page.wait_for_selector("use-this[data-filled]")  # unchanged, it runs

@@ -65,6 +65,8 @@ class Site:
     """The path with its query: where to come back to."""
     query: dict[str, list[str]]
     assets_are_complete: bool
+    import_map: str
+    """The hashes of third-party modules (`assets.Assets.import_map`), as the one inline script that the policy allows."""
     request_id: str
     has_session: bool
     announcement: Announcement | None
@@ -101,6 +103,8 @@ def _environment() -> Environment:
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # by its i18n extension
     for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
         made.filters[name] = getattr(formats, name)
+    made.globals["script"] = assets.script
+    made.globals["stylesheet"] = assets.stylesheet
     made.globals["asset"] = assets.url
     made.globals["task_name"] = vocabulary.task
     return made
@@ -122,7 +126,9 @@ def page(
     languages.speak(language_of(request))
     text = _templates.get_template(template).render(site=site(request), **values)
     store = request.hub.store_origin
-    policy = _POLICY.format(script=" 'wasm-unsafe-eval'" if may_use_wasm else "", store=store and f" {store}")
+    script = f" {assets.load().import_map_source}" if assets.load().import_map else ""
+    script += " 'wasm-unsafe-eval'" if may_use_wasm else ""
+    policy = _POLICY.format(script=script, store=store and f" {store}")
     found: Headers = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Language", languages.spoken() if languages.spoken() in languages.NAMES else languages.DEFAULT),
@@ -156,6 +162,7 @@ def site(request: Request) -> Site:
         here=request.raw_path + raw_query,
         query=_query(request),
         assets_are_complete=assets.load().are_complete,
+        import_map=assets.load().import_map,
         request_id=request.id,
         has_session=request.signed_in is not None,
         announcement=_announcement(request),

@@ -1,4 +1,6 @@
 // <facet-panel>: open beside the list where there is room; each long facet gets a box that narrows it.
+import "./size-slider.js";
+
 const WIDE = window.matchMedia("(min-width: 60.01rem)");
 
 class FacetPanel extends HTMLElement {
