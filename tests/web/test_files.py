@@ -150,7 +150,7 @@ def inside(town: Town) -> None:
         town,
         "ada/inside",
         {
-            "t.parquet": parquet({"n": ("int64", [1, 2]), PWNED: ("text", [PWNED, "é"])}),
+            "t.parquet": parquet({"n": [1, 2], PWNED: [PWNED, "é"]}),
             "m.onnx": onnx(operators=["Conv", PWNED]),
             "tokenizer.json": json.dumps(tokenizer).encode(),
             "config.json": json.dumps({"model_type": "bert", "hidden_size": 768, "x": PWNED}).encode(),
@@ -315,9 +315,7 @@ def test_f9_a_session_that_ended_loses_no_text(
     expect(page.locator(".change h3")).to_contain_text("long.md")
 
 
-def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(
-    visit: Visits, town: Town, oid: str
-) -> None:
+def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(visit: Visits, town: Town, oid: str) -> None:
     _commit(town, REPO, {"shared.txt": b"one\n"})
     page = visit(f"/{REPO}/edit/main/shared.txt", who=town.ada)
     page.locator(".editor-host .cm-content").press("Control+End")

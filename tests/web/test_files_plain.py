@@ -126,7 +126,13 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
         ada,
         repo,
         {"a.py": b"import os\n", "t.csv": b"a;b\n1;2\n", "r.md": b"# Hi <script>alert(1)</script>", "x.svg": b"<svg/>"},
-        large={"z.zip": packed.getvalue(), "blob.bin": b"\0\1\2" * 99, "s.mp3": b"\0", "v.mp4": b"\0", "p.pdf": b"%PDF-1.4"},
+        large={
+            "z.zip": packed.getvalue(),
+            "blob.bin": b"\0\1\2" * 99,
+            "s.mp3": b"\0",
+            "v.mp4": b"\0",
+            "p.pdf": b"%PDF-1.4",
+        },
     )
     hub.commit(ada, repo, {"c.json": b'{"a": [1]}'})
     assert "<details open>" in get(hub, f"/{repo}/blob/main/c.json?tree=1")

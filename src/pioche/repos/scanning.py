@@ -12,7 +12,7 @@ from pioche.repos.access import Repo
 from pioche.repos.facts import records
 from pioche.repos.facts.observation import Scan
 from pioche.repos.facts.whole import UPDATED
-from pioche.repos.preview import kinds, pickles, spans
+from pioche.repos.preview import kinds, pickles, stored
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.spans import Span, Unreadable
 
@@ -54,7 +54,7 @@ def _scan(repo: Repo, path: str, oid: str) -> Scan | None:
         entry = files.locate_sync(repo, "main", path).entry
         if entry.oid != oid:
             return None
-        return Scan(oid, dangerous(path, spans.of_entry(repo, entry)))
+        return Scan(oid, dangerous(path, stored.span(repo, entry)))
     except (Corrupt, EntryNotFound):
         return None
 
