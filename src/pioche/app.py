@@ -172,7 +172,7 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, sessions_used, downloads, metrics.TALLY, announcements),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY, contents.opened, announcements),
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
