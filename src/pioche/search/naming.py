@@ -5,10 +5,12 @@ separators itself, in the repos whose pieces fit, name by name.
 """
 
 import re
+import string
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ _REMEMBERED = 200
 _APPENDED_MAX = 2000
 _JOINED = 20_000
 _HITS_MAX = 500
+_LETTERS = string.ascii_lowercase + string.digits
 
 
 def pieces(name: str) -> list[str]:
@@ -53,6 +56,7 @@ class Names:
         self._places: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._dictionary = Dictionary()
         self._remembered: OrderedDict[str, BitMap] = OrderedDict()
+        self._short: dict[str, BitMap] = {}
         self.capacity = 1
 
     # --- filling ---
@@ -96,6 +100,13 @@ class Names:
         self._vocabulary = b"".join(terms) + b"\n"
         self._dictionary.extend(self._pieces.terms[len(self._dictionary) :])
 
+    def warm(self) -> Iterator[None]:
+        """Step by step, finds what has each word of one and two letters, and keeps it: those are in so many names that it
+        takes longest, and everybody who types begins with one."""
+        for word in (*_LETTERS, *(first + second for first in _LETTERS for second in _LETTERS)):
+            self._short[word], self._short["^" + word] = self._having(word), self._beginning(word)
+            yield
+
     # --- reading ---
 
     def name(self, repo_id: int) -> str | None:
@@ -107,6 +118,9 @@ class Names:
 
     def containing(self, word: str) -> BitMap:
         """The repos whose name has `word` somewhere. Not to be changed."""
+        found = self._short.get(word)
+        if found is not None:
+            return found
         found = self._remembered.get(word)
         if found is None:
             found = self._remember(word, self._look(word))
@@ -122,7 +136,7 @@ class Names:
     def starting(self, word: str) -> BitMap:
         """The repos with a piece that begins with `word`; all that have it, when it has separators itself."""
         key = "^" + word  # no name has this letter
-        found = self._remembered.get(key)
+        found = self._short.get(key) or self._remembered.get(key)
         if found is None:
             if _SEPARATORS.search(word):
                 return self.containing(word)
@@ -227,20 +241,38 @@ class Names:
             self._pieces.add(repo_id, pieces(name))
         self._changed[repo_id] = name
         self.capacity = max(self.capacity, repo_id + 1)
-        parts = pieces(name) if name is not None else []
+        self._correct(repo_id, before or "", name or "")
+        if len(self._pieces.terms) - len(self._places) > _APPENDED_MAX:
+            self._gather()
+
+    def _correct(self, repo_id: int, before: str, name: str) -> None:
+        """What is remembered of words, for a repo whose name was `before`. Neither: it was, or is, not there."""
+        parts = pieces(name)
+        for key in _short_words(pieces(before)) & self._short.keys():
+            self._short[key].discard(repo_id)
+        for key in _short_words(parts) & self._short.keys():
+            self._short[key].add(repo_id)
         for word, repos in self._remembered.items():
             is_start = word.startswith("^")
-            if any(part.startswith(word[1:]) for part in parts) if is_start else name is not None and word in name:
+            if any(part.startswith(word[1:]) for part in parts) if is_start else word in name:
                 repos.add(repo_id)
             else:
                 repos.discard(repo_id)
-        if len(self._pieces.terms) - len(self._places) > _APPENDED_MAX:
-            self._gather()
 
     def _catch_up(self) -> None:
         missing = self._pieces.terms[len(self._dictionary) :]
         if missing:
             self._dictionary.extend(missing)
+
+
+def _short_words(parts: Iterable[str]) -> set[str]:
+    """The words of one and two letters that are in the parts, and `^` with those that one of them begins with."""
+    found = set[str]()
+    for part in parts:
+        found.update(part)
+        found.update(first + second for first, second in pairwise(part))
+        found |= {"^" + part[:1], "^" + part[:2]}
+    return found
 
 
 def _occurrences(text: bytes, part: bytes) -> NDArray[np.int64]:
