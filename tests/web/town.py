@@ -76,3 +76,11 @@ class Town:
                 headers = {"content-type": "application/x-ndjson"}
                 client.post(f"/api/{kind}s/{name}/commit/main", content=payload, headers=headers).raise_for_status()
         self.repos.append(name)
+
+    def commit(self, repo: str, files: dict[str, bytes], summary: str = "Change", *, kind: str = "model") -> str:
+        """A commit of ada's by the client, large files included; gives its id."""
+        from huggingface_hub import CommitOperationAdd, HfApi
+
+        api = HfApi(self.hub.endpoint, token=self.ada.token)
+        operations = [CommitOperationAdd(path, data) for path, data in files.items()]
+        return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
