@@ -151,9 +151,10 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
 
 
 def test_f3_a_file_that_lies_is_shown_with_a_warning(hub: LocalHub, ada: User, repo: str) -> None:
-    names = ["a.safetensors", "a.gguf", "a.zip", "a.npy", "a.tar"]
-    hub.commit(ada, repo, {"n.ipynb": b"{", "t.jsonl": b"{"}, large=dict.fromkeys(names, b"\xff" * 300))
-    for name in [*names, "n.ipynb", "t.jsonl"]:
+    names = ["a.safetensors", "a.gguf", "a.zip", "a.npy", "a.tar", "a.parquet", "a.onnx", "a.pdf"]
+    texts = {"n.ipynb": b"{", "t.jsonl": b"{", "config.json": b"[" * 200_000, "tokenizer.json": b"[]"}
+    hub.commit(ada, repo, texts, large=dict.fromkeys(names, b"\xff" * 300))
+    for name in [*names, *texts]:
         assert "cannot be shown as what its name says" in get(hub, f"/{repo}/blob/main/{name}"), name
 
 
