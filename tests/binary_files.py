@@ -1,6 +1,8 @@
 """Small files of the formats that pages look into."""
 
 import io
+import struct
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,3 +51,17 @@ def onnx(*, weights: int = 100, external: str = "", operators: Iterable[str] = (
     graph = message(*nodes, (2, "net"), (5, tensor), (11, put), (11, message((1, "w"))), (12, given))
     opset = message((1, ""), (2, 17))
     return message((1, 9), (2, "pytorch"), (3, "2.4"), (7, graph), (8, opset), (14, message((1, "a"), (2, "b"))))
+
+
+# --- PNG --------------------------------------------------------------------------------------------------------------
+
+
+def png(width: int, height: int, colour: bytes) -> bytes:
+    """A picture of one colour (three bytes)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + colour * width) * height
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,19 +1,13 @@
 """The file pages in Chromium (ui.md F), over what a hub of three people has."""
 
 import base64
-import io
-import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.binary_files import onnx, parquet
+from tests.binary_files import png
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -22,34 +16,16 @@ PYTHON = "".join(f"def function_{n}(x):\n    return x + {n}  # a comment\n\n" fo
 HOSTILE = "<img src=x onerror=alert(1)> #?%.py"
 
 
-def _png(width: int, height: int, colour: bytes) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + colour * width) * height
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Change", *, kind: str = "model") -> str:
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    api = HfApi(town.hub.endpoint, token=town.ada.token)
-    operations = [CommitOperationAdd(path, data) for path, data in files.items()]
-    return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
-
-
 @pytest.fixture(scope="module")
 def oid(town: Town) -> str:
     """The repo of these tests; gives its second commit."""
     town.repo(REPO, {"README.md": "---\nlicense: mit\n---\n# Files\n", "src/main.py": PYTHON})
-    _commit(
-        town, REPO, {"picture.png": _png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
+    town.commit(
+        REPO, {"picture.png": png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
     )
-    return _commit(
-        town,
+    return town.commit(
         REPO,
-        {"picture.png": _png(40, 30, b"\0\0\xff"), "src/main.py": PYTHON.replace("+ 7 ", "+ 700 ").encode()},
+        {"picture.png": png(40, 30, b"\0\0\xff"), "src/main.py": PYTHON.replace("+ 7 ", "+ 700 ").encode()},
         "Add 700 instead of 7",
     )
 
@@ -86,6 +62,28 @@ def test_f1_branches_are_filtered_and_chosen(visit: Visits, town: Town, oid: str
     page.get_by_role("link", name="other/one").click()
     assert page.url.endswith(f"/{REPO}/tree/other%2Fone/src")
     expect(page.locator(".revisions summary")).to_contain_text("other/one")
+
+
+def test_f1_the_selector_finds_branches_that_it_does_not_list(visit: Visits, town: Town) -> None:
+    town.repo("ada/branchy", {"a.txt": "1\n"})
+    with httpx.Client(base_url=town.hub.endpoint, headers=town.ada.bearer) as client:
+        for number in range(33):
+            client.post(f"/api/models/ada/branchy/branch/topic%2F{number:02}").raise_for_status()
+    page = visit("/ada/branchy/blob/main/a.txt")
+    page.locator(".revisions summary").click()
+    expect(page.locator(".revisions li", has_text="topic/32")).to_have_count(0)
+    page.get_by_label("Filter branches and tags").fill("PIC/32")
+    page.locator(".revisions .found").get_by_role("link", name="topic/32").click()
+    page.wait_for_url("**/ada/branchy/blob/topic%2F32/a.txt")
+
+
+def test_f1_a_folder_has_its_last_commit_its_people_and_its_size(visit: Visits, town: Town, oid: str) -> None:
+    page = visit(f"/{REPO}/tree/main")
+    expect(page.locator(".latest .sha")).to_be_visible()
+    expect(page.locator(".contributors")).to_contain_text("ada")
+    expect(page.get_by_text("Total size:")).to_be_visible()
+    expect(page.locator("tr[data-path='src'] .message")).to_contain_text("Add 700 instead of 7")
+    expect(page.locator("tr[data-path='src'] time")).to_be_visible()
 
 
 def test_f2_keys_find_files_and_make_permalinks(visit: Visits, oid: str) -> None:
@@ -128,119 +126,6 @@ def test_f3_a_picture_has_its_size_and_is_enlarged(visit: Visits, oid: str) -> N
     page.locator("image-zoom button").click()
     expect(page.locator("image-zoom.zoomed")).to_have_count(1)
     assert page.evaluate("document.querySelector('image-zoom img').naturalWidth") == 40
-
-
-PWNED = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def inside(town: Town) -> None:
-    """A repo with files of the kinds that are looked into; names and texts in them are hostile."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("in/picture.png", _png(8, 8, b"\xff\0\0"))
-        archive.writestr(f"in/{PWNED}.txt", PWNED)
-    tokenizer = {
-        "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
-        "normalizer": {"type": PWNED},
-        "added_tokens": [{"id": 1, "content": PWNED, "special": True}],
-    }
-    town.repo("ada/inside", {"README.md": "# Inside\n"}, kind="dataset")
-    _commit(
-        town,
-        "ada/inside",
-        {
-            "t.parquet": parquet({"n": [1, 2], PWNED: [PWNED, "é"]}),
-            "m.onnx": onnx(operators=["Conv", PWNED]),
-            "tokenizer.json": json.dumps(tokenizer).encode(),
-            "config.json": json.dumps({"model_type": "bert", "hidden_size": 768, "x": PWNED}).encode(),
-            "a.pdf": b"%PDF-1.7\n<</Type /Pages /Count 2>> <</S /JavaScript /JS (app.alert(1))>>",
-            "z.zip": packed.getvalue(),
-            "w.pkl": b"\x80\x02cos\nsystem\nccollections\nOrderedDict\ncmine\nthing\n.",
-        },
-        kind="dataset",
-    )
-
-
-@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("fr", "dark")])
-def test_f3_files_with_an_inside(
-    visit: Visits, town: Town, inside: None, accessible: Callable[[Page], None], lang: str, theme: str
-) -> None:
-    page = visit("/datasets/ada/inside/tree/main", lang=lang, theme=theme)
-    shown = {
-        "t.parquet": PWNED, "m.onnx": PWNED, "tokenizer.json": PWNED, "config.json": "hidden_size", "a.pdf": "PDF 1.7",
-        "z.zip": PWNED, "w.pkl": "os.system",
-    }  # fmt: skip
-    for path, text in shown.items():
-        page.goto(f"/datasets/ada/inside/blob/main/{path}")
-        expect(page.get_by_text(text).first).to_be_visible()
-        assert page.locator("img[src=x]").count() == 0
-        accessible(page)
-
-
-def test_f3_parquet_has_its_schema_and_first_rows(visit: Visits, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/t.parquet")
-    expect(page.get_by_role("region", name="First rows").get_by_role("row")).to_have_count(3)
-    expect(page.get_by_role("region", name="Schema").get_by_role("row")).to_have_count(3)
-    page.get_by_label("Filter columns by name").fill("img")
-    expect(page.get_by_role("region", name="Schema").locator("tbody tr:visible")).to_have_count(1)
-
-
-def test_f3_onnx_says_what_it_takes_and_gives(visit: Visits, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/m.onnx")
-    expect(page.get_by_role("region", name="Inputs").get_by_role("row", name="x float32 batch × 3")).to_be_visible()
-    expect(page.get_by_role("region", name="Outputs").get_by_role("row", name="y float16")).to_be_visible()
-    expect(page.get_by_text("pytorch 2.4")).to_be_visible()
-
-
-def test_f3_a_tokenizer_in_three_views(visit: Visits, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/tokenizer.json")
-    expect(page.get_by_role("region", name="Added tokens")).to_contain_text("special")
-    page.get_by_role("link", name="Tree").click()
-    page.locator(".json-tree summary").first.click()
-    expect(page.locator(".json-tree > ul > li > details")).not_to_have_attribute("open", "")
-    page.get_by_role("link", name="Code", exact=True).click()
-    expect(page.locator("code-view")).to_contain_text('"added_tokens"')
-    page.get_by_role("link", name="Overview").click()
-    expect(page.get_by_role("region", name="Overview")).to_contain_text("BPE")
-
-
-def test_f3_members_of_an_archive_are_shown(visit: Visits, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/z.zip")
-    page.get_by_role("link", name="in/picture.png").click()
-    page.wait_for_function("document.querySelector('image-zoom img')?.naturalWidth === 8")
-    page.get_by_role("link", name="All members of the archive").click()
-    page.get_by_role("link", name=PWNED).click()
-    expect(page.locator("code-view")).to_have_text(PWNED)
-
-
-def test_f3_imports_of_a_pickle_have_colours(visit: Visits, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/w.pkl")
-    kinds = page.locator(".imports tbody tr").evaluate_all("rows => rows.map(row => row.dataset.import)")
-    assert kinds == ["dangerous", "harmless", "unknown"]
-    colours = page.locator(".imports .mark").evaluate_all("marks => marks.map(mark => getComputedStyle(mark).color)")
-    assert len(set(colours)) == 3
-
-
-def test_f3_f_raw_a_pdf_is_told_about_and_downloaded_never_opened(visit: Visits, town: Town, inside: None) -> None:
-    page = visit("/datasets/ada/inside/blob/main/a.pdf")
-    expect(page.locator("dl.facts").first).to_contain_text("yes")
-    assert page.locator("iframe, embed, object").count() == 0
-    with page.expect_download() as download:
-        page.get_by_role("main").get_by_role("link", name="Download").last.click()
-    assert download.value.suggested_filename == "a.pdf"
-
-
-def test_f6_a_commit_in_two_forms(visit: Visits, oid: str) -> None:
-    page = visit(f"/{REPO}/commit/{oid}")
-    expect(page.locator(".diff .add")).to_have_count(1)
-    expect(page.locator(".diff .add mark")).to_have_text("700")
-    page.locator(".swipe input").fill("20")
-    expect(page.locator("image-diff.swiping")).to_have_count(1)
-    page.get_by_role("link", name="More lines around the changes").click()
-    expect(page.locator(".diff tr:not(.hunk)")).not_to_have_count(8)
-    page.get_by_role("link", name="Side by side").click()
-    expect(page.locator(".diff.split")).to_have_count(1)
 
 
 def test_f9_a_file_is_edited_in_the_editor(visit: Visits, town: Town, oid: str) -> None:
@@ -316,11 +201,11 @@ def test_f9_a_session_that_ended_loses_no_text(
 
 
 def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(visit: Visits, town: Town, oid: str) -> None:
-    _commit(town, REPO, {"shared.txt": b"one\n"})
+    town.commit(REPO, {"shared.txt": b"one\n"})
     page = visit(f"/{REPO}/edit/main/shared.txt", who=town.ada)
     page.locator(".editor-host .cm-content").press("Control+End")
     page.keyboard.type("mine")
-    _commit(town, REPO, {"shared.txt": b"theirs\n"})
+    town.commit(REPO, {"shared.txt": b"theirs\n"})
     visit.guard.expected.add(page.url)
     page.get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_text("Somebody else changed this file")).to_be_visible()
@@ -333,28 +218,27 @@ def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(visit:
     assert len(pulls) == 1
 
 
-def test_f10_files_are_uploaded_with_progress(visit: Visits, town: Town, oid: str, tmp_path: Path) -> None:
-    (tmp_path / "small.txt").write_text("small")
-    (tmp_path / "large.bin").write_bytes(bytes(range(256)) * 20_000)
-    page = visit(f"/{REPO}/upload/main", who=town.ada)
-    page.locator("input[type=file]").set_input_files([tmp_path / "small.txt", tmp_path / "large.bin"])
-    page.get_by_label("Folder").fill("sent")
-    page.get_by_label("Path in the repo").first.fill("renamed.txt")
-    page.get_by_role("button", name="Commit", exact=True).click()
-    page.wait_for_url(f"**/{REPO}/tree/main", timeout=30_000)
-    with httpx.Client(base_url=town.hub.endpoint) as client:
-        assert client.get(f"/{REPO}/resolve/main/sent/renamed.txt").text == "small"
-        assert client.get(f"/{REPO}/resolve/main/sent/large.bin").content == bytes(range(256)) * 20_000
-
-
 def test_f11_chosen_files_are_deleted(visit: Visits, town: Town, oid: str) -> None:
-    _commit(town, REPO, {"gone/a": b"1", "gone/b": b"2", "gone/c": b"3"})
+    town.commit(REPO, {"gone/a": b"1", "gone/b": b"2", "gone/c": b"3"})
     page = visit(f"/{REPO}/tree/main/gone", who=town.ada)
     page.get_by_label("Choose a").check()
     page.get_by_label("Choose b").check()
     page.get_by_role("button", name="Delete what is chosen …").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".change")).to_have_count(2)
+
+
+def test_f11_chosen_files_are_moved(visit: Visits, town: Town, oid: str, accessible: Callable[[Page], None]) -> None:
+    town.commit(REPO, {"from/a": b"1", "from/b": b"2", "from/c": b"3"})
+    page = visit(f"/{REPO}/tree/main/from", who=town.ada)
+    page.get_by_label("Choose a").check()
+    page.get_by_label("Choose b").check()
+    page.get_by_role("button", name="Move what is chosen …").click()
+    accessible(page)
+    page.get_by_label("Into the folder").fill("put/here")
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator(".change[data-status=R]")).to_have_count(2)
+    expect(page.locator(".change h3").first).to_contain_text("put/here/a")
 
 
 def test_f12_a_branch_is_made_and_deleted(visit: Visits, town: Town, oid: str) -> None:

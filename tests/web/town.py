@@ -67,10 +67,19 @@ class Town:
                 publishing.commit(client, name, files, kind=kind)
         self.repos.append(name)
 
-    def commit(self, name: str, files: Mapping[str, str | bytes], *, kind: str = "model", delete: str = "") -> None:
-        """One more commit of ada's, with another path deleted where one is given."""
-        with self.client(self.ada) as client:
-            publishing.commit(client, name, files, kind=kind, delete=(delete,) if delete else (), summary="Change")
+    def commit(
+        self, repo: str, files: Mapping[str, str | bytes], summary: str = "Change", *, kind: str = "model", delete: str = ""
+    ) -> str:
+        """A commit of ada's by the client, large files included, with another path deleted where one is given; gives its id."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+        api = HfApi(self.hub.endpoint, token=self.ada.token)
+        given = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+        operations = [
+            *(CommitOperationAdd(path, data) for path, data in given.items()),
+            *([CommitOperationDelete(delete)] if delete else []),
+        ]
+        return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
 
     def client(self, who: Account) -> httpx.Client:
         """The hub as this account asks it."""

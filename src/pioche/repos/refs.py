@@ -293,10 +293,14 @@ def all_refs(repo: Repo) -> list[Ref]:
     return sorted(found, key=lambda ref: ref.name.encode())
 
 
-def named(repo: Repo, prefix: str, *, after: str = "", limit: int = 100) -> list[Ref]:
-    """The refs below `prefix` (`refs/heads/`), by name, those that come after `after`: a repo may have very many."""
+def named(repo: Repo, prefix: str, *, after: str = "", limit: int = 100, part: str = "") -> list[Ref]:
+    """The refs below `prefix` (`refs/heads/`) with `part` in the rest of their name, by name, those that come after `after`: a
+    repo may have very many."""
     refs = schema.refs
     here = (refs.c.repo_id == repo.id) & refs.c.name.startswith(prefix, autoescape=True) & (refs.c.name > after)
+    if part:
+        rest = sa.func.lower(sa.func.substr(refs.c.name, len(prefix) + 1))
+        here &= rest.contains(part.lower(), autoescape=True)
     with repo.database.read() as connection:
         rows = connection.execute(sa.select(refs).where(here).order_by(refs.c.name).limit(limit))
         return [Ref(row.name, row.target, row.commit) for row in rows]

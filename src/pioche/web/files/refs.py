@@ -35,7 +35,7 @@ class _List:
 
 
 async def branches(request: Request) -> Response:
-    """GET /{repo}/branches[?after=&kind=]."""
+    """GET /{repo}/branches[?after=&kind=&q=]: with `q`, those that have it in their name."""
     return await _show(request)
 
 
@@ -61,16 +61,17 @@ async def _show(request: Request, *, fields: dict[str, str] | None = None, error
     after = cursors.decode(request.query.get("after"))
     kind = request.query.get("kind")
     wanted = [kind] if kind in _PREFIXES else list(_PREFIXES)
-    lists = {name: await request.run(_list, request.repo, _PREFIXES[name], after) for name in wanted}
-    values = {"lists": lists, "fields": fields or {}, "error": error, "kind": kind}
+    part = (request.query.get("q") or "").strip()[:200]
+    lists = {name: await request.run(_list, request.repo, _PREFIXES[name], after, part) for name in wanted}
+    values = {"lists": lists, "part": part, "fields": fields or {}, "error": error, "kind": kind}
     is_owner = page.may_write and await request.run(protection.is_owner, request.repo, request.caller)
     status = error.status if error else 200
     return await frame.show(request, "branches.html", page, status=status, is_owner=is_owner, **values)
 
 
-def _list(repo: Repo, prefix: str, after: str) -> _List:
+def _list(repo: Repo, prefix: str, after: str, part: str) -> _List:
     start = after if after.startswith(prefix) else ""
-    found = repo_refs.named(repo, prefix, after=start, limit=_PAGE + 1)
+    found = repo_refs.named(repo, prefix, after=start, limit=_PAGE + 1, part=part)
     protected = protection.protected(repo)
     rows = [_row(repo, prefix, ref, is_protected=ref.name in protected) for ref in found[:_PAGE]]
     return _List(rows, cursors.encode(found[_PAGE - 1].name) if len(found) > _PAGE else None)

@@ -2,7 +2,7 @@
 
 from pioche.http.routes import Route
 from pioche.repos.access import Action
-from pioche.web.files import blob, changes, edit, log, refs, removal, tree, upload
+from pioche.web.files import blob, changes, edit, log, moving, refs, removal, tree, upload
 
 ROUTES = (
     Route("GET", "/{repo:web}/tree/{rev}", Action.READ, tree.tree),
@@ -28,6 +28,8 @@ ROUTES = (
     Route("POST", "/{repo:web}/delete/{rev}", Action.PROPOSE, removal.delete),
     Route("GET", "/{repo:web}/delete/{rev}/{path*}", Action.PROPOSE, removal.confirm),
     Route("POST", "/{repo:web}/delete/{rev}/{path*}", Action.PROPOSE, removal.delete),
+    Route("GET", "/{repo:web}/move/{rev}", Action.PROPOSE, moving.ask),
+    Route("POST", "/{repo:web}/move/{rev}", Action.PROPOSE, moving.move),
     Route("GET", "/{repo:web}/rename/{rev}/{path*}", Action.PROPOSE, removal.ask),
     Route("POST", "/{repo:web}/rename/{rev}/{path*}", Action.PROPOSE, removal.rename),
     Route("GET", "/{repo:web}/upload/{rev}", Action.PROPOSE, upload.ask),
