@@ -27,6 +27,7 @@ def varint(number: int) -> bytes:
         number >>= 7
     return out + bytes([number])
 
+
 def message(*pairs: tuple[int, int | str | bytes]) -> bytes:
     """Fields by number: numbers, texts, messages."""
     out = b""

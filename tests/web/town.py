@@ -68,7 +68,13 @@ class Town:
         self.repos.append(name)
 
     def commit(
-        self, repo: str, files: Mapping[str, str | bytes], summary: str = "Change", *, kind: str = "model", delete: str = ""
+        self,
+        repo: str,
+        files: Mapping[str, str | bytes],
+        summary: str = "Change",
+        *,
+        kind: str = "model",
+        delete: str = "",
     ) -> str:
         """A commit of ada's by the client, large files included, with another path deleted where one is given; gives its id."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi

@@ -62,3 +62,15 @@ def test_g8_robots_and_a_sitemap_of_what_is_public(local: LocalHub) -> None:
     assert "<loc>http://localhost:8000/ada/open</loc>" in found
     assert "closed" not in found
     assert 'rel="canonical" href="http://localhost:8000/models"' in local.client.get("/models?sort=likes").text
+
+
+def test_g8_a_card_says_once_what_others_show_of_it(local: LocalHub) -> None:
+    ada = local.user("ada")
+    local.create_repo(ada, "ada/open")
+    page = local.client.get("/ada/open?show=1").text
+    assert re.findall(r'rel="canonical" href="([^"]+)"', page) == ["http://localhost:8000/ada/open"]
+    found = dict(re.findall(r'property="(og:\w+)" content="([^"]+)"', page))
+    assert found["og:title"] == "ada/open · Pioche"
+    assert found["og:url"] == "http://localhost:8000/ada/open"
+    assert found["og:image"].endswith("/icon.svg")
+    assert page.count('property="og:title"') == 1

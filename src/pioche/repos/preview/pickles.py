@@ -21,7 +21,8 @@ _PICKLES_MAX = 20
 _HARMLESS = frozenset(
     """
     collections.OrderedDict collections.defaultdict collections.Counter builtins.set builtins.frozenset builtins.dict
-    builtins.list builtins.tuple builtins.bytearray builtins.complex builtins.slice __builtin__.set _codecs.encode
+    builtins.list builtins.tuple builtins.bytearray builtins.complex builtins.slice builtins.int
+    builtins.float builtins.bool builtins.str builtins.bytes builtins.range __builtin__.set _codecs.encode
     copyreg._reconstructor copy_reg._reconstructor builtins.object datetime.datetime datetime.date datetime.timedelta
     torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_parameter
     torch._utils._rebuild_qtensor torch.Size torch.device torch.FloatStorage torch.HalfStorage torch.BFloat16Storage
