@@ -121,7 +121,7 @@ class Kernel:
             if match is None:
                 await _recognise(request)
             # Not by a variable, which would tie the error to this frame: the connection stays open until that is collected.
-            return match, self._refuse(request, match, self._refusal(request, error))
+            return match, await self._say_no(request, match, self._refusal(request, error))
 
     def _refusal(self, request: Request, error: Exception) -> HubError:
         """What ended a request, in our words."""
@@ -207,6 +207,13 @@ class Kernel:
                     return _chosen(request, match)
         assert refusal is not None, "a table gave an Action to a route without a repo"  # noqa: S101
         raise refusal
+
+    async def _say_no(self, request: Request, match: Match | None, error: HubError) -> Response:
+        if match is not None and match.route.rescue is not None and browsers.is_from_us(request):
+            _limit_body(request, match)
+            with contextlib.suppress(HubError, ClientLeft):  # the body itself is what is wrong: said as ever
+                return await match.route.rescue(request, error)
+        return self._refuse(request, match, error)
 
     def _refuse(self, request: Request, match: Match | None, error: HubError) -> Response:
         if isinstance(error, Failure) and not isinstance(error, NotOffered):
