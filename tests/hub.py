@@ -164,7 +164,7 @@ class Hub:
         rest = {key: value for key, value in os.environ.items() if not key.startswith(("PIOCHE_", "HF_"))}
         return {**rest, **code, **place, **own}
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, seconds: float = COMMAND_S_MAX) -> subprocess.CompletedProcess[str]:
         """Runs `pioche ARGUMENTS...` on the same data directory; the caller looks at the exit code."""
         return subprocess.run(
             [*self.program, *arguments],
@@ -173,7 +173,7 @@ class Hub:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=COMMAND_S_MAX,
+            timeout=seconds,
             check=False,
         )
 
