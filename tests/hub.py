@@ -27,9 +27,9 @@ from typing import Any, Self
 
 import pioche
 
-START_S_MAX = 60
+START_S_MAX = 180
 STOP_S_MAX = 30
-COMMAND_S_MAX = 60
+COMMAND_S_MAX = 180
 
 _serial = itertools.count(1)
 
