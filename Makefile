@@ -78,7 +78,7 @@ torture: $(ENV) ## Kill a hub under load again and again, then prove that nothin
 	@$(BIN)/python -m tests.torture $(ARGS)
 
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
-	@scripts/need git nginx wrk
+	@scripts/need git nginx wrk chromium
 	$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)
