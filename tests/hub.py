@@ -27,9 +27,9 @@ from typing import Any, Self
 
 import pioche
 
-START_S_MAX = 60
+START_S_MAX = 180
 STOP_S_MAX = 30
-COMMAND_S_MAX = 60
+COMMAND_S_MAX = 180
 
 _serial = itertools.count(1)
 
@@ -164,7 +164,7 @@ class Hub:
         rest = {key: value for key, value in os.environ.items() if not key.startswith(("PIOCHE_", "HF_"))}
         return {**rest, **code, **place, **own}
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, seconds: float = COMMAND_S_MAX) -> subprocess.CompletedProcess[str]:
         """Runs `pioche ARGUMENTS...` on the same data directory; the caller looks at the exit code."""
         return subprocess.run(
             [*self.program, *arguments],
@@ -173,7 +173,7 @@ class Hub:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=COMMAND_S_MAX,
+            timeout=seconds,
             check=False,
         )
 

@@ -91,7 +91,8 @@ def test_c10_a_node_that_starts_again_leaves_what_the_other_receives(nodes: Node
 # --- commits --------------------------------------------------------------------------------------------------------
 
 
-def test_c1_commits_with_a_parent_form_one_chain(nodes: Nodes) -> None:
+@pytest.mark.parametrize("clients", [8, pytest.param(100, marks=pytest.mark.long)])
+def test_c1_commits_with_a_parent_form_one_chain(nodes: Nodes, clients: int) -> None:
     repo = nodes.repo()
 
     def client(number: int) -> list[tuple[str, str]]:
@@ -105,7 +106,7 @@ def test_c1_commits_with_a_parent_form_one_chain(nodes: Nodes) -> None:
                     done.append((parent, answer.json()["commitOid"]))
         return done
 
-    acknowledged = [pair for pairs in at_once(8, client) for pair in pairs]
+    acknowledged = [pair for pairs in at_once(clients, client) for pair in pairs]
     assert acknowledged
     assert len({parent for parent, _ in acknowledged}) == len(acknowledged), "no parent was used twice"
     with nodes.sender(repo) as sender:
@@ -115,17 +116,18 @@ def test_c1_commits_with_a_parent_form_one_chain(nodes: Nodes) -> None:
     assert {(old, new) for old, new in itertools.pairwise(chain)} == set(acknowledged)
 
 
-def test_c2_commits_without_a_parent_all_succeed(nodes: Nodes) -> None:
+@pytest.mark.parametrize("clients", [12, pytest.param(100, marks=pytest.mark.long)])
+def test_c2_commits_without_a_parent_all_succeed(nodes: Nodes, clients: int) -> None:
     repo = nodes.repo()
 
     def client(number: int) -> int:
         with nodes.sender(repo, number) as sender:
             return sender.commit({f"{number}.txt": f"{number}".encode()}).status_code
 
-    assert at_once(12, client) == [200] * 12
+    assert at_once(clients, client) == [200] * clients
     with nodes.sender(repo, 1) as sender:
         tree = sender.http.get(f"/api/models/{repo}/tree/main").json()
-        assert {entry["path"] for entry in tree} >= {f"{number}.txt" for number in range(12)}
+        assert {entry["path"] for entry in tree} >= {f"{number}.txt" for number in range(clients)}
 
 
 def pushes(nodes: Nodes, folder: Path, repos: Sequence[str]) -> None:
@@ -299,9 +301,10 @@ def test_c7_a_lost_right_counts_for_the_next_range(nodes: Nodes) -> None:
         assert reader.get("x.bin", headers=first).status_code == 401
 
 
-def test_c8_what_many_repos_hold_is_stored_once_and_outlives_all_but_one(nodes: Nodes) -> None:
-    repos = [nodes.repo() for _ in range(6)]
-    data = random.Random(8).randbytes(400_000)
+@pytest.mark.parametrize("clients", [6, pytest.param(50, marks=pytest.mark.long)])
+def test_c8_what_many_repos_hold_is_stored_once_and_outlives_all_but_one(nodes: Nodes, clients: int) -> None:
+    repos = [nodes.repo() for _ in range(clients)]
+    data = random.Random(clients).randbytes(400_000)
     oid = hashlib.sha256(data).hexdigest()
 
     def client(number: int) -> int:
@@ -309,7 +312,7 @@ def test_c8_what_many_repos_hold_is_stored_once_and_outlives_all_but_one(nodes: 
             assert sender.lfs(data).status_code == 200
             return sender.commit(large={"x.bin": (oid, len(data))}).status_code
 
-    assert at_once(6, client) == [200] * 6
+    assert at_once(clients, client) == [200] * clients
     found = list((nodes.hubs[0].data_dir / "blobs").rglob(oid))
     assert len(found) == 1
     for number, repo in enumerate(repos[1:]):
@@ -322,7 +325,8 @@ def test_c8_what_many_repos_hold_is_stored_once_and_outlives_all_but_one(nodes: 
             assert sender.get("x.bin").content == data
 
 
-def test_c11_a_name_is_given_once(nodes: Nodes) -> None:
+@pytest.mark.parametrize("clients", [12, pytest.param(50, marks=pytest.mark.long)])
+def test_c11_a_name_is_given_once(nodes: Nodes, clients: int) -> None:
     name = f"Model-{next(_serial)}"
 
     def client(number: int) -> httpx.Response:
@@ -330,6 +334,7 @@ def test_c11_a_name_is_given_once(nodes: Nodes) -> None:
         with nodes.sender(f"ada/{variant}", number) as sender:
             return sender.create()
 
-    assert statuses(at_once(12, client)) == [200] + [409] * 11
-    codes = at_once(4, lambda n: nodes.hubs[n % 2].command(*(("user", "org")[n // 2], "create", "Somebody")).returncode)
+    assert statuses(at_once(clients, client)) == [200] + [409] * (clients - 1)
+    somebody = f"Somebody-{next(_serial)}"
+    codes = at_once(4, lambda n: nodes.hubs[n % 2].command(*(("user", "org")[n // 2], "create", somebody)).returncode)
     assert sorted(codes) == [0, 1, 1, 1]

@@ -19,6 +19,7 @@ from tests.torture.owner import ORG
 from tests.torture.victim import WAYS, Victim
 
 _DRAIN_S = 240
+_FSCK_S_MAX = 1800  # every byte of an object store, on a machine that does other things too
 _PART_BYTES = "131072"  # so that a file of more than a mebibyte goes in parts: they are no smaller
 
 
@@ -118,7 +119,7 @@ def _finish(clients: list[Client]) -> Iterator[str]:
 
 def _fsck(victim: Victim) -> Iterator[str]:
     """The hub's own check of everything, all bytes read."""
-    done = victim.command("fsck", "--deep", "--json")
+    done = victim.command("fsck", "--deep", "--json", seconds=_FSCK_S_MAX)
     if done.returncode:
         yield f"pioche fsck ended with {done.returncode}: {done.stdout[:3000]} {done.stderr[-500:]}"
 

@@ -17,7 +17,11 @@ from tests.torture.stories import STORIES, Story, opened
 
 _STEPS_MAX = 400
 _STRIDE = 4
-_VARIATIONS = {"a1_lfs_in_parts", "a2_commit_of_50", "a3_first_push", "a6_rename", "a7_squash"}
+_VARIATIONS = {
+    "a1_lfs_in_parts", "a2_commit_of_50", "a2_commit_of_2000", "a3_first_push", "a3_push_of_500_refs", "a6_rename",
+    "a7_squash",
+}  # fmt: skip
+"""With the long form only."""
 
 
 @pytest.fixture(scope="session")
