@@ -22,8 +22,8 @@ from pioche.accounts.callers import Caller
 from pioche.names import RepoType, Sha256
 from pioche.repos.catalog import NewRepo
 from pioche.storage.xet import chunking
+from pioche.storage.xet.codec import Scheme
 from pioche.storage.xet.conversion import Converter
-from pioche.storage.xet.xorbs import Scheme
 from tests.hub import Hub
 
 _FILE_BYTES = 200_000_000
