@@ -40,6 +40,9 @@ def test_d_fmt_a_lie_is_a_warning(inside: Inside) -> None:
         page = inside.client.get(f"/ada/m{number}")
         assert page.status in (200, 404), name  # 404: a page that there is not yet
         assert b"<img src=x>" not in page.body
+        file = inside.client.get(f"/ada/m{number}/blob/main/{path}")
+        assert file.status == 200, name
+        assert b"<img src=x>" not in file.body
     rows = inside.client.get("/api/models?expand=safetensors&expand=gguf&expand=config&expand=tags").json()
     assert len(rows) == len(LIES)
 

@@ -108,7 +108,9 @@ class Service:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 log.info("search index built", repos=len(self._index), seconds=round(time.monotonic() - began, 2))
+        warming = self._index.warm()
         while True:
+            next(warming, None)
             try:
                 more = self._follower.catch_up(self._index)
             except Failure as error:

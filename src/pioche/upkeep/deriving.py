@@ -18,6 +18,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.jobs import queue
 from pioche.names import VERSIONED
 from pioche.observe import log
+from pioche.repos import scanning
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.facts import headers, records, whole
 from pioche.upkeep.progress import SILENT, Progress, each
@@ -49,8 +50,8 @@ class OfRepo:
 
 
 def read_headers(access: Access) -> OfRepo:
-    """The job that reads the headers of a repo's weights."""
-    return OfRepo(records.READ_HEADERS, access, headers.read_missing, "The header of a file could not be read")
+    """The job that reads the headers of a repo's weights and the imports of its pickles."""
+    return OfRepo(records.READ_HEADERS, access, _read, "A file of weights could not be read")
 
 
 def look_at_files(access: Access) -> OfRepo:
@@ -114,7 +115,7 @@ def derive_all(database: Database, access: Access, *, progress: Progress = SILEN
     for repo in each(progress, _all(database, access)):
         count += _derive(repo)
         if headers_too:
-            headers.read_missing(repo)
+            _read(repo)
     return count
 
 
@@ -122,7 +123,13 @@ def derive(repo: Repo) -> bool:
     """One repo, headers and all. False when it could not be done: its objects are damaged, or it is being written to."""
     if not _derive(repo):
         return False
-    return headers.read_missing(repo)
+    return _read(repo)
+
+
+def _read(repo: Repo) -> bool:
+    """False when something could not be read."""
+    are_read = headers.read_missing(repo)
+    return scanning.scan_missing(repo) and are_read
 
 
 def _all(database: Database, access: Access) -> Iterator[Repo]:
