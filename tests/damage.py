@@ -32,7 +32,7 @@ from pioche.upkeep.fsck.scene import Scene
 from tests import xet_client
 from tests.core import Core, main
 from tests.stored import InBucket, Stored, age, cut, flip
-from tests.xet_client import File, Xorb, make, shard_of
+from tests.xet_client import File, Xorb, drafted, make, shard_of
 
 CARD = b"---\nlicense: mit\ntags:\n- words\n---\n# Words\n"
 WHOLE = b"whole " * 5000
@@ -96,9 +96,8 @@ class World:
     def upload_chunks(self, repo: Repo, data: bytes) -> File:
         """As a Xet client does."""
         file, xorb = file_of(data)
-        draft = self.config.data_dir / "incoming" / "draft"
-        draft.write_bytes(xorb.body)
         uploads = self.core.hub.xet.uploads
+        draft = drafted(self.config.data_dir / "incoming", xorb.body)
         uploads.put_xorb(repo.id, self.ada.user_id, xorb.name, draft)
         uploads.register(repo.id, self.ada.user_id, shard_of([file], [xorb]), lambda ids: set(ids))
         return file

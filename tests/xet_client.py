@@ -7,9 +7,11 @@ write the wire forms. It shares no code with the hub except the keyed hashes, wh
 import hashlib
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lz4.frame import BLOCKSIZE_MAX64KB, compress
 
+from pioche.storage.xet.drafts import XorbDraft
 from pioche.storage.xet.hashing import Tree, chunk_hash, file_hash, range_hash, record_of_sha256, xorb_hash
 
 CHUNK_MIN, CHUNK_MAX, MASK = 8192, 131072, 0xFFFF000000000000
@@ -60,6 +62,13 @@ fb3d6fb6ab2fdd8d 60305eed8e160a8d cbbf4b14e9946ce8 00004f63381b10c3 07d5b7816fcc
 18f346f7abc9d394 636dc655d61ad33d cc8bab4939f7f3f6 63c7a906c1dd187b
 """.split()
 ]
+
+
+def drafted(folder: Path, body: bytes) -> XorbDraft:
+    """A xorb as the hub has it when all of its bytes have come."""
+    draft = XorbDraft(folder, size=len(body))
+    draft.write([body])
+    return draft
 
 
 def make(label: str, size: int) -> bytes:

@@ -27,7 +27,7 @@ from pioche.upkeep.collection.run import Collector
 from tests.core import Core, text
 from tests.databases import SqliteTemplate
 from tests.objectstore import ObjectStore
-from tests.xet_client import File, file_of, make, shard_of
+from tests.xet_client import File, drafted, file_of, make, shard_of
 
 ROUNDS = 12
 
@@ -109,8 +109,7 @@ def _work(
 
 def send(core: Core, repo: Repo, who: Caller, data: bytes) -> File:
     file, xorb = file_of(data)
-    draft = core.hub.config.data_dir / "incoming" / f"x-{threading.get_ident()}"
-    draft.write_bytes(xorb.body)
+    draft = drafted(core.hub.config.data_dir / "incoming", xorb.body)
     core.hub.xet.uploads.put_xorb(repo.id, who.user_id, xorb.name, draft)
     core.hub.xet.uploads.register(repo.id, who.user_id, shard_of([file], [xorb]), lambda ids: set(ids))
     return file
@@ -202,8 +201,8 @@ class Mortal:
     def size(self, key: str) -> int | None:
         return self.inner.size(key)
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        return self.inner.read(key, start, end)
+    def read(self, key: str, start: int = 0, end: int | None = None, *, once: bool = False) -> Iterator[bytes]:
+        return self.inner.read(key, start, end, once=once)
 
     def delete(self, key: str) -> None:
         self._step()

@@ -26,7 +26,7 @@ from pioche.storage.xet.service import Xet
 from pioche.storage.xet.uploads import XetUploads
 from pioche.upkeep.converting import ConvertFiles
 from tests.behaviour import rows
-from tests.xet_client import file_of, make, shard_of
+from tests.xet_client import drafted, file_of, make, shard_of
 
 pytest.importorskip("numba")
 
@@ -107,9 +107,7 @@ def test_what_chunks_of_the_repo_already_hold_is_not_stored_again(world: World) 
     old = make("old", 1_500_000)
     file, xorb = file_of(old)
     world.blobs.put_bytes(xorb_key(to_text(xorb.name)), xorb.body)
-    draft = world.folder / "incoming" / "xorb"
-    draft.write_bytes(xorb.body)
-    world.xet.uploads.put_xorb(REPO, 1, xorb.name, draft)
+    world.xet.uploads.put_xorb(REPO, 1, xorb.name, drafted(world.folder / "incoming", xorb.body))
     world.xet.uploads.register(REPO, 1, shard_of([file], [xorb]), lambda ids: set(ids))
     before = world.stored()
     new = old[:1_000_000] + make("inserted", 100_000) + old[1_000_000:]
@@ -172,7 +170,7 @@ def _breaks(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     target, name = {
         "put": (world.blobs, "put"),
         "row": (XetUploads, "_record_made"),
-        "verify": (world.xet.files, "read_terms"),
+        "verify": (world.xet.files, "sha256"),
         "switch": (Converter, "_switch"),
         "commit": (Converter, "_switching"),
     }[step]

@@ -13,7 +13,7 @@ from pioche.upkeep.collection.options import Options
 from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
 from tests.core import Core, text
-from tests.xet_client import File, Term, Xorb, chunk, make, shard_of
+from tests.xet_client import File, Term, Xorb, chunk, drafted, make, shard_of
 
 
 def collect(core: Core, **options: bool) -> Report:
@@ -22,9 +22,8 @@ def collect(core: Core, **options: bool) -> Report:
 
 
 def send(core: Core, repo: Repo, who: Caller, files: list[File], xorbs: list[Xorb]) -> None:
-    for number, xorb in enumerate(xorbs):
-        draft = core.hub.config.data_dir / "incoming" / f"x-{number}"
-        draft.write_bytes(xorb.body)
+    for xorb in xorbs:
+        draft = drafted(core.hub.config.data_dir / "incoming", xorb.body)
         core.hub.xet.uploads.put_xorb(repo.id, who.user_id, xorb.name, draft)
     core.hub.xet.uploads.register(repo.id, who.user_id, shard_of(files, xorbs), lambda ids: set(ids))
 
@@ -82,7 +81,7 @@ def test_living_chunks_move_and_files_stay_the_same(
     (new,) = set(stored(core)) - {to_text(xorb.name) for xorb in xorbs}
     assert_whole(core, ada, kept)
     with (core.hub.config.data_dir / xorb_key(new)).open("rb") as body:
-        verify(body, from_text(new))
+        verify([body.read()], from_text(new))
     with core.hub.database.read() as connection:
         assert set(connection.execute(sa.select(schema.xet_file_xorbs.c.xorb)).scalars()) == {new}
         holders = sa.select(schema.repo_xorbs.c.repo_id).where(schema.repo_xorbs.c.hash == new)

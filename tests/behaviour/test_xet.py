@@ -32,7 +32,19 @@ from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
 from pioche.storage.xet.service import Xet
 from tests.behaviour.stores import STORES, open_store
-from tests.xet_client import File, Term, Xorb, chunk, file_of, file_records, make, shard_body, shard_of, xorb_records
+from tests.xet_client import (
+    File,
+    Term,
+    Xorb,
+    chunk,
+    drafted,
+    file_of,
+    file_records,
+    make,
+    shard_body,
+    shard_of,
+    xorb_records,
+)
 
 ANN, BOB = 1, 2  # users; each owns the repos of their tens
 ANNS, ANNS_OTHER, BOBS = 11, 12, 21
@@ -51,9 +63,8 @@ class World:
     def send_xorb(
         self, xorb: Xorb, user: int = ANN, *, repo: int = ANNS, body: bytes | None = None, name: bytes | None = None
     ) -> bool:
-        draft = self.folder / "incoming" / "draft"
-        draft.write_bytes(xorb.body if body is None else body)
-        return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
+        with drafted(self.folder / "incoming", xorb.body if body is None else body) as draft:
+            return self.xet.uploads.put_xorb(repo, user, name or xorb.name, draft)
 
     def register(self, body: bytes, user: int = ANN, repo: int = ANNS) -> None:
         self.xet.uploads.register(repo, user, body, lambda ids: self.readers[user] & set(ids))

@@ -16,7 +16,7 @@ from pioche.storage.drafts import write_all
 
 Opened = TypeVar("Opened", bound=AbstractContextManager[object])
 
-_BATCH_BYTES = 2**20
+_BATCH_BYTES = 2**19
 _BATCH_PIECES = 512
 
 

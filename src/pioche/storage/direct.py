@@ -1,15 +1,16 @@
-"""Writing large files past the page cache: their bytes go from our memory to the disk, and push nothing out of the cache.
+"""Large files past the page cache: their bytes go from our memory to the disk or come from it, and push nothing out of the
+cache.
 
 What is uploaded is rarely read at once and need not be kept in memory for it; a page of the cache that has to be found, and
 in a virtual machine fetched from its host, costs several times the copy into it; and what has reached the disk needs no
-long sync at the end. Whether it is durable only a sync says, as ever.
+long sync at the end. Whether it is durable only a sync says, as ever. The same holds for what is read once, to be hashed.
 """
 
 import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 BYTES_MIN = 4 * 2**20
@@ -19,6 +20,7 @@ ALIGNMENT = 4096
 """Where and how long a direct write may be, on the disks there are; one that wants more is written through the cache."""
 
 _BLOCK_BYTES = 2**19
+_READ_BYTES = 2**20
 
 
 class DirectWriter:
@@ -33,7 +35,8 @@ class DirectWriter:
         self._filled = 0
         self._is_direct = False
         with suppress(OSError):
-            self._switch(is_direct=True)
+            _switch(descriptor, is_direct=True)
+            self._is_direct = True
 
     def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         for piece in pieces:
@@ -48,8 +51,7 @@ class DirectWriter:
 
     def flush(self) -> None:
         """What is left, less than a block: through the cache, since its length need not suit the disk. The last call."""
-        if self._is_direct:
-            self._switch(is_direct=False)
+        self._end_direct()
         self._put()
 
     def _put(self) -> None:
@@ -61,13 +63,44 @@ class DirectWriter:
                 except OSError as error:
                     if error.errno != errno.EINVAL or not self._is_direct:
                         raise
-                    self._switch(is_direct=False)
+                    self._end_direct()
                     continue
                 start += count
                 self._position += count
         self._filled = 0
 
-    def _switch(self, *, is_direct: bool) -> None:
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if is_direct else flags & ~os.O_DIRECT)
-        self._is_direct = is_direct
+    def _end_direct(self) -> None:
+        if self._is_direct:
+            _switch(self._descriptor, is_direct=False)
+            self._is_direct = False
+
+
+def read(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    """Bytes [start, end) of an open file that nobody else reads by this descriptor, in pieces of at most 1 MiB; less where
+    the file ends. Through the cache where the file system cannot do otherwise. Raises OSError."""
+    with suppress(OSError):
+        _switch(descriptor, is_direct=True)
+    block = mmap.mmap(-1, _READ_BYTES)
+    while start < end:
+        skipped = start % ALIGNMENT
+        count = _fill(descriptor, block, start - skipped)
+        if count <= skipped:
+            return
+        piece = block[skipped : min(count, skipped + end - start)]
+        start += len(piece)
+        yield piece
+
+
+def _fill(descriptor: int, block: mmap.mmap, position: int) -> int:
+    try:
+        return os.preadv(descriptor, [block], position)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        _switch(descriptor, is_direct=False)
+        return os.preadv(descriptor, [block], position)
+
+
+def _switch(descriptor: int, *, is_direct: bool) -> None:
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if is_direct else flags & ~os.O_DIRECT)

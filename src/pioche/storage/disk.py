@@ -12,6 +12,7 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _FAILING = frozenset(
     (errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV)
 )
+_PIECE = 2**20
 _RESERVE_SHARE = 20
 """The reserve is at most one part in so many of the disk: a small disk must not be all reserve."""
 
@@ -67,6 +68,18 @@ def open_file(path: Path) -> OpenFile | None:
         return None
     except OSError as error:
         raise translate(error) from error
+
+
+def pieces(file: OpenFile) -> Iterator[bytes]:
+    """All of its bytes. Raises Unavailable."""
+    position = 0
+    while True:
+        with translated():
+            piece = os.pread(file.descriptor, _PIECE, position)
+        if not piece:
+            return
+        yield piece
+        position += len(piece)
 
 
 @contextmanager

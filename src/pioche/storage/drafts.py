@@ -18,20 +18,18 @@ from pioche.storage.disk import translated
 _VECTORS_MAX = 1024  # IOV_MAX on Linux
 
 
-class Draft:
-    """One file under `folder`, made at the first write. A context manager: what nobody took over is gone at its end.
+class DraftFile:
+    """One new file under `folder`, made at the first write. A context manager: what nobody took over is gone at its end.
 
     Not safe for two threads at once. Methods raise OutOfSpace and Unavailable when the disk fails.
     """
 
     def __init__(self, folder: Path, *, size: int) -> None:
-        """`size` is what was announced: not a byte more is written."""
+        """`size` in bytes is about what will come: what is large goes past the page cache."""
         self.path = folder / f"draft-{secrets.token_hex(12)}"
-        self._announced = size
-        self._received = 0
+        self._is_large = size >= direct.BYTES_MIN
         self._descriptor = -1
         self._direct: DirectWriter | None = None
-        self._hash = hashlib.sha256()
 
     def __enter__(self) -> Self:
         return self
@@ -43,11 +41,7 @@ class Draft:
         with translated():
             self.path.unlink(missing_ok=True)
 
-    def write(self, pieces: Sequence[bytes]) -> None:
-        """Appends. Raises ContentMismatch past the announced size."""
-        self._received += sum(map(len, pieces))
-        if self._received > self._announced:
-            raise ContentMismatch(f"More than the announced {self._announced} bytes were sent")
+    def append(self, pieces: Sequence[bytes | memoryview]) -> None:
         with translated():
             if self._descriptor < 0:
                 self._open()
@@ -55,6 +49,42 @@ class Draft:
                 write_all(self._descriptor, pieces)
             else:
                 self._direct.write(pieces)
+
+    def close(self) -> None:
+        """All that was appended is in the file, which exists even if that is nothing."""
+        self.append(())
+        with translated():
+            if self._direct is not None:
+                self._direct.flush()
+        self._close()
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        if self._is_large:
+            self._direct = DirectWriter(self._descriptor)
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Draft(DraftFile):
+    """A file that is hashed while it comes."""
+
+    def __init__(self, folder: Path, *, size: int) -> None:
+        """`size` is what was announced: not a byte more is written."""
+        super().__init__(folder, size=size)
+        self._announced = size
+        self._received = 0
+        self._hash = hashlib.sha256()
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Appends. Raises ContentMismatch past the announced size."""
+        self._received += sum(map(len, pieces))
+        if self._received > self._announced:
+            raise ContentMismatch(f"More than the announced {self._announced} bytes were sent")
+        self.append(pieces)
         for piece in pieces:
             self._hash.update(piece)
 
@@ -62,22 +92,8 @@ class Draft:
         """The sha256 of what came. Raises ContentMismatch unless it is as long as announced."""
         if self._received != self._announced:
             raise ContentMismatch(f"{self._received} bytes were sent where {self._announced} were announced")
-        self.write(())  # an empty file exists too
-        if self._direct is not None:
-            with translated():
-                self._direct.flush()
-        self._close()
+        self.close()
         return Sha256(self._hash.hexdigest())
-
-    def _open(self) -> None:
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        if self._announced >= direct.BYTES_MIN:
-            self._direct = DirectWriter(self._descriptor)
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 class Spool:

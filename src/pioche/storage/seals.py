@@ -16,12 +16,11 @@ from pathlib import Path
 
 from pioche.errors import Corrupt
 from pioche.observe import log
-from pioche.storage.disk import OpenFile, translated
+from pioche.storage.disk import OpenFile, pieces
 
 _SECOND = 1_000_000_000
 _MILLISECOND = 1_000_000
 _REMEMBERED_MAX = 100_000
-_PIECE = 2**20
 
 _Identity = tuple[int, int, int, int, int]
 
@@ -91,14 +90,10 @@ class Verdicts:
 
 def has_sha256(file: OpenFile, name: str) -> bool:
     """Whether the bytes are those of the blob `name`. Raises Unavailable."""
-    digest, position = hashlib.sha256(), 0
-    while True:
-        with translated():
-            piece = os.pread(file.descriptor, _PIECE, position)
-        if not piece:
-            return digest.hexdigest() == name
+    digest = hashlib.sha256()
+    for piece in pieces(file):
         digest.update(piece)
-        position += len(piece)
+    return digest.hexdigest() == name
 
 
 def _identity(status: os.stat_result) -> _Identity:

@@ -4,7 +4,6 @@ Each function gives a sentence that says what is wrong, or None; it changes noth
 """
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 
 from pioche.errors import BadRequest, ContentMismatch, Corrupt, TooLarge
@@ -30,7 +29,7 @@ def size_fault(stored: int | None, expected: int) -> str | None:
 def blob_fault(blobs: BlobStore, sha256: str, size: int, pace: Pace = at_full_speed) -> str | None:
     """Reads a whole file. Raises Unavailable when the store does not answer."""
     fault = size_fault(blobs.size(blob_key(sha256)), size)
-    return fault or _sha256_fault(blobs.read(blob_key(sha256), 0, size), sha256, pace)
+    return fault or _sha256_fault(blobs.read(blob_key(sha256), 0, size, once=True), sha256, pace)
 
 
 def shard_fault(blobs: BlobStore, name: str, pace: Pace = at_full_speed) -> str | None:
@@ -40,14 +39,17 @@ def shard_fault(blobs: BlobStore, name: str, pace: Pace = at_full_speed) -> str 
 
 def xorb_table(blobs: BlobStore, hash_text: str, pace: Pace = at_full_speed) -> ChunkTable:
     """Decodes every chunk of a stored xorb and computes its name. Raises Corrupt when it is not what it is named."""
-    data = io.BytesIO()
-    for piece in blobs.read(xorb_key(hash_text)):
-        data.write(piece)
-        pace(len(piece))
-    size = data.tell()
-    data.seek(0)
+    size = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal size
+        for piece in blobs.read(xorb_key(hash_text), once=True):
+            yield piece
+            size += len(piece)
+            pace(len(piece))
+
     try:
-        table = verify(data, from_text(hash_text))
+        table = verify(pieces(), from_text(hash_text))
     except (BadRequest, ContentMismatch, TooLarge) as error:
         raise Corrupt(f"its chunks are not those that it is named after: {error.message}") from error
     if table.stored_bytes != size:

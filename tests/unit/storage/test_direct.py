@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pioche.storage import direct
 from pioche.storage.direct import ALIGNMENT, DirectWriter
 
 MIB = 2**20
@@ -82,6 +83,39 @@ def test_a_full_disk_says_so(descriptor: int, monkeypatch: pytest.MonkeyPatch) -
     writer = DirectWriter(descriptor)
     with pytest.raises(OSError, match="No space left"):
         writer.write([bytes(MIB)])
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, 0), (0, 3 * MIB + 5), (1, 2), (ALIGNMENT, 2 * ALIGNMENT), (MIB - 1, 2 * MIB + 1), (3 * MIB, 3 * MIB + 5)],
+)
+def test_what_is_read_is_what_was_written(descriptor: int, start: int, end: int) -> None:
+    data = os.urandom(3 * MIB + 5)
+    os.pwrite(descriptor, data, 0)
+    assert b"".join(direct.read(descriptor, start, end)) == data[start:end]
+
+
+def test_a_file_that_ends_early_is_read_to_its_end(descriptor: int) -> None:
+    data = os.urandom(2 * MIB + 77)
+    os.pwrite(descriptor, data, 0)
+    assert b"".join(direct.read(descriptor, MIB + 1, 5 * MIB)) == data[MIB + 1 :]
+    assert list(direct.read(descriptor, 3 * MIB + 1, 5 * MIB)) == []
+
+
+def test_reading_where_there_always_is_a_cache(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, flags = os.preadv, []
+
+    def refuse(fd: int, blocks: Any, position: int) -> int:
+        flags.append(bool(_flags(fd) & os.O_DIRECT))
+        if flags[-1]:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return whole(fd, blocks, position)
+
+    data = os.urandom(2 * MIB + 1)
+    os.pwrite(descriptor, data, 0)
+    monkeypatch.setattr(os, "preadv", refuse)
+    assert b"".join(direct.read(descriptor, 7, len(data))) == data[7:]
+    assert flags[1:] == [False] * (len(flags) - 1), "it is asked once"
 
 
 def _flags(descriptor: int) -> int:

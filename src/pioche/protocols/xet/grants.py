@@ -1,7 +1,6 @@
 """Grants: a xorb goes from the client straight to the object store, and is verified here afterwards (xet.md section 8.3)."""
 
 import secrets
-from pathlib import Path
 
 import msgspec
 
@@ -9,9 +8,8 @@ from pioche.errors import BadRequest, ContentNotFound, TooLarge
 from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.xet import tokens
 from pioche.protocols.xet.tokens import Session
-from pioche.protocols.xet.uploads import XORB_BODY_BYTES_MAX
-from pioche.storage.disk import translated
 from pioche.storage.grants import Grants
+from pioche.storage.xet.drafts import BODY_BYTES_MAX, XorbDraft
 from pioche.storage.xet.hashing import from_text, to_text
 
 _PURPOSE = "xet-grant"
@@ -30,8 +28,7 @@ async def grant(request: Request) -> Response:
     grants = _offered(request)
     session = await tokens.writer(request)
     name, body = to_text(from_text(request.params["hash"])), await request.json(Asked)
-    if body.length > XORB_BODY_BYTES_MAX:
-        raise TooLarge(f"A xorb may have at most {XORB_BODY_BYTES_MAX} bytes")
+    _check_length(body.length)
     if body.length <= 0:
         raise BadRequest("The length of the xorb is missing")
     place = secrets.token_hex(_NAME_LENGTH // 2)
@@ -55,24 +52,19 @@ async def commit(request: Request) -> Response:
 
 
 def _take(request: Request, grants: Grants, session: Session, name: bytes, place: str) -> bool:
-    draft = request.hub.config.data_dir / "incoming" / f"draft-{secrets.token_hex(8)}"
     with grants.sealed(place) as stored:
-        try:
-            _fetch(request, stored, draft)
+        size = request.hub.blobs.size(stored) or 0
+        _check_length(size)
+        with XorbDraft(request.hub.config.data_dir / "incoming", size=size) as draft:
+            for piece in request.hub.blobs.read(stored, 0, size):
+                draft.write([piece])
             put = request.hub.xet.uploads.put_xorb
             return put(session.repo.id, session.caller.user_id, name, draft, stored=stored)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
-def _fetch(request: Request, stored: str, draft: Path) -> None:
-    """What is verified is read once, and not from where it may be slow."""
-    size = request.hub.blobs.size(stored) or 0
-    if size > XORB_BODY_BYTES_MAX:
-        raise TooLarge(f"A xorb may have at most {XORB_BODY_BYTES_MAX} bytes")
-    with translated(), draft.open("xb") as file:
-        for piece in request.hub.blobs.read(stored, 0, size):
-            file.write(piece)
+def _check_length(size: int) -> None:
+    if size > BODY_BYTES_MAX:
+        raise TooLarge(f"A xorb may have at most {BODY_BYTES_MAX} bytes")
 
 
 def _bound(session: Session, name: str, place: str) -> tuple[str, ...]:

@@ -7,21 +7,19 @@ from pathlib import Path
 
 import msgspec
 
-from pioche.errors import Failure, HubError
+from pioche.errors import Failure, HubError, TooLarge
 from pioche.http import threads
-from pioche.http.drafts import draft
+from pioche.http.drafts import draft, ended_in_a_thread, pour
 from pioche.http.messages import Request, Response, json_response
 from pioche.http.sources import StreamSource
 from pioche.protocols.xet import tokens
 from pioche.protocols.xet.tokens import Session
 from pioche.repos.access import Action
 from pioche.storage.xet.dedup import Scope
+from pioche.storage.xet.drafts import BODY_BYTES_MAX, XorbDraft
 from pioche.storage.xet.hashing import from_text
 from pioche.storage.xet.shards import SHARD_BYTES_MAX
-from pioche.storage.xet.xorbs import XORB_STORED_BYTES_MAX
 
-# Footers of other tools list the chunks once more; they are received, and dropped.
-XORB_BODY_BYTES_MAX = XORB_STORED_BYTES_MAX + (1 << 20)
 # A refusal found this quickly is a plain status; after that the answer has begun and only its last line can tell.
 _QUIET_SECONDS = 10
 # The clients give up reading after 300 s without a byte.
@@ -41,10 +39,21 @@ async def put_xorb(request: Request) -> Response:
     """`POST /v1/xorbs/default/{hash}`. Verified before 200: no client checks what it downloads."""
     session = await tokens.writer(request)
     name = from_text(request.params["hash"])
-    async with draft(request, XORB_BODY_BYTES_MAX) as path:
+    size = _announced(request)
+    async with ended_in_a_thread(XorbDraft(request.hub.config.data_dir / "incoming", size=size)) as received:
+        await pour(request, received.write)
         put = request.hub.xet.uploads.put_xorb
-        inserted = await request.run(put, session.repo.id, session.caller.user_id, name, path)
+        inserted = await request.run(put, session.repo.id, session.caller.user_id, name, received)
     return json_response({"was_inserted": inserted})
+
+
+def _announced(request: Request) -> int:
+    """How large a xorb will be, or may be where its length is not told. Raises TooLarge."""
+    told = request.headers.get("content-length", "")
+    size = int(told) if told.isdigit() else BODY_BYTES_MAX
+    if size > BODY_BYTES_MAX:
+        raise TooLarge(f"A xorb may have at most {BODY_BYTES_MAX} bytes")
+    return size
 
 
 async def put_shard(request: Request) -> Response:

@@ -37,8 +37,9 @@ class BlobStore(Protocol):
         """Bytes stored under `key`; None when there is nothing."""
         ...
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Bytes [start, end) in pieces of at most 1 MiB. Raises Corrupt when the key is absent or ends early: whoever
+    def read(self, key: str, start: int = 0, end: int | None = None, *, once: bool = False) -> Iterator[bytes]:
+        """Bytes [start, end) in pieces of at most 1 MiB; `once` says that they need not be kept in memory for whoever reads
+        them next. Raises Corrupt when the key is absent or ends early: whoever
         asks knows from the database that it should be there."""
         ...
 

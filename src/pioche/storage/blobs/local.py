@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pioche.errors import Corrupt
+from pioche.storage import direct
 from pioche.storage.blobs import Stored
 from pioche.storage.disk import sync_file, sync_folder, translate, translated
 from pioche.storage.seals import is_sealed, seal
@@ -54,7 +55,7 @@ class LocalBlobs:
         found = _status(self.path(key))
         return None if found is None else found.st_size
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None, *, once: bool = False) -> Iterator[bytes]:
         try:
             descriptor = os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -62,7 +63,14 @@ class LocalBlobs:
         except OSError as error:
             raise translate(error) from error
         try:
-            yield from _pieces(descriptor, start, os.fstat(descriptor).st_size if end is None else end)
+            stop = os.fstat(descriptor).st_size if end is None else end
+            read = direct.read if once and stop - start >= direct.BYTES_MIN else _read
+            with translated():
+                for piece in read(descriptor, start, stop):
+                    yield piece
+                    start += len(piece)
+            if start < stop:
+                raise Corrupt(f"A stored file ended {stop - start} bytes early")
         finally:
             os.close(descriptor)
 
@@ -122,12 +130,9 @@ def _status(path: Path) -> os.stat_result | None:
         raise translate(error) from error
 
 
-def _pieces(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    while start < end:
-        with translated():
-            piece = os.pread(descriptor, min(_PIECE, end - start), start)
-        if not piece:
-            raise Corrupt(f"A stored file ended {end - start} bytes early")
+def _read(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    """Less than asked for where the file ends. Raises OSError."""
+    while start < end and (piece := os.pread(descriptor, min(_PIECE, end - start), start)):
         start += len(piece)
         yield piece
 

@@ -29,7 +29,7 @@ class MemoryBlobs:
         data = self._blobs.get(key)
         return None if data is None else len(data)
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None, *, once: bool = False) -> Iterator[bytes]:
         data = self._blobs.get(key)
         if data is None or len(data) < (end or 0):
             raise Corrupt("A stored file is missing or too short")

@@ -118,7 +118,7 @@ class RemoteBlobs:
             return None
         return found
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None, *, once: bool = False) -> Iterator[bytes]:
         if end is None:
             end = self.size(key)
             if end is None:

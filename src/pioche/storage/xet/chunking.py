@@ -12,7 +12,7 @@ from typing import Any
 
 CHUNK_BYTES_MIN = 8192
 CHUNK_BYTES_MAX = 131_072
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 2 << 20
 
 # The table of rust-gearhash (MIT/Apache-2.0), which every client uses.
 _GEAR = """
@@ -89,7 +89,7 @@ class _Block:
 
 
 def _blocks(pieces: Iterable[bytes]) -> Iterator[tuple[_Block, bool]]:
-    """Buffers of about 8 MiB; the flag is set on the last."""
+    """Buffers of about 2 MiB; the flag is set on the last."""
     held, size = list[bytes](), 0
     for piece in pieces:
         held.append(piece)

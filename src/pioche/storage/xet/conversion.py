@@ -6,7 +6,6 @@ A crash before it leaves xorbs that nothing refers to, one after it a whole file
 both, after their grace. The whole file is not touched here: who is reading it reads on.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,13 +23,13 @@ from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, blob_key
 from pioche.storage.contents import insert_xorb_links
 from pioche.storage.xet import chunking
-from pioche.storage.xet.files import XetFile, XetFiles
+from pioche.storage.xet.codec import Scheme, encode
+from pioche.storage.xet.files import XetFiles
 from pioche.storage.xet.hashing import HASH_BYTES, chunk_hash, to_text
 from pioche.storage.xet.packing import Packing, Place
 from pioche.storage.xet.reconstruction import parse_terms
 from pioche.storage.xet.shards import CheckedFile
 from pioche.storage.xet.uploads import XetUploads, file_row
-from pioche.storage.xet.xorbs import Scheme, encode
 
 BYTES_MIN = 1 << 20
 """What is smaller costs more rows than it could save bytes."""
@@ -168,7 +167,7 @@ class Converter:
     def convert(self, sha256: Sha256, size: int, scheme: Scheme) -> bool:
         """Raises as `improve`. False when the content was collected, or converted by somebody else, meanwhile."""
         with Packing(self._uploads.keep_xorb, self._scratch, scheme, self._known(sha256)) as packing:
-            for data in chunking.chunks(self._blobs.read(blob_key(sha256))):
+            for data in chunking.chunks(self._blobs.read(blob_key(sha256), once=True)):
                 packing.add(data)
             file = packing.finish(sha256)
         if file.size != size:
@@ -178,10 +177,7 @@ class Converter:
 
     def _verify(self, file: CheckedFile, sha256: Sha256) -> None:
         """Out of the store, as every reader will: what is wrong here was wrong in the whole file, or went wrong since."""
-        digest = hashlib.sha256()
-        for piece in self._files.read_terms(XetFile(file.size, parse_terms(file.terms)), 0, file.size):
-            digest.update(piece)
-        if digest.hexdigest() != sha256:
+        if self._files.sha256(parse_terms(file.terms)) != sha256:
             raise Corrupt(f"The whole file {sha256} does not have its hash: it is left as it is")
 
     def _switch(self, file: CheckedFile, sha256: Sha256) -> bool:

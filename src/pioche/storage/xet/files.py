@@ -3,7 +3,7 @@
 A stored file's `terms` are packed as `shards.TERM`: 44 bytes each, in file order.
 """
 
-import os
+import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import BadRequest, ContentNotFound, Corrupt
+from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, HasPaths, xorb_key
-from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.disk import OpenFile, open_file, pieces
 from pioche.storage.seals import Verdicts
+from pioche.storage.xet.codec import Decoder, Part
 from pioche.storage.xet.hashing import chunk_hash, from_text, to_text
 from pioche.storage.xet.reconstruction import Reconstruction, Term, parse_terms, plan
 from pioche.storage.xet.tables import ChunkTables
-from pioche.storage.xet.xorbs import ChunkTable, decode, is_true
+from pioche.storage.xet.xorbs import is_true
 
-Piece = bytes | memoryview
 _BATCH = 500  # bound parameters in one statement
 _XORB = Lookup("SELECT size FROM xorbs WHERE hash = :hash")
 _BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
@@ -122,42 +123,48 @@ class XetFiles:
         planned = plan(file.terms, file.size, self.tables, start, end)
         skip, left = planned.skip, end - start
         for term in planned.terms:
-            for piece in self._pieces(term):
+            for chunks in self._chunks(term):
+                piece = b"".join(chunks)
                 wanted = piece[skip : skip + left]
                 skip = max(skip - len(piece), 0)
                 left -= len(wanted)
                 if wanted:
                     yield wanted
 
-    def _pieces(self, term: Term) -> Iterator[bytes]:
-        """The raw bytes of a term; each piece is as many whole chunks as one read of the store completed."""
+    def sha256(self, terms: Iterable[Term]) -> Sha256:
+        """Of the bytes that these terms make, as they lie in the store. Raises Corrupt."""
+        digest = hashlib.sha256()
+        for term in terms:
+            for chunks in self._chunks(term, once=True):
+                for data in chunks:
+                    digest.update(data)
+        return Sha256(digest.hexdigest())
+
+    def _chunks(self, term: Term, *, once: bool = False) -> Iterator[list[Part]]:
+        """The raw bytes of the chunks of a term: as many at a time as one read of the store completed."""
         table = self.tables(term.xorb)
-        stored_end = table.stored_start(term.end)
-        at, held = term.start, b""
-        for part in self._blobs.read(xorb_key(to_text(term.xorb)), table.stored_start(at), stored_end):
-            held = held + part if held else part
-            complete = table.stored_index_at(table.stored_start(at) + len(held))
-            ready = table.stored_start(complete) - table.stored_start(at)
-            if ready:
-                yield b"".join(_checked(table, at, decode(memoryview(held)[:ready])))
-                at, held = complete, held[ready:]
-
-
-def _checked(table: ChunkTable, start: int, chunks: Iterable[Piece]) -> Iterator[Piece]:
-    """Passes chunks on whose hash is the one in the table."""
-    try:
-        for index, data in enumerate(chunks, start):
-            if chunk_hash(data) != table.hashes(index, index + 1):
+        stored = table.stored_start(term.start), table.stored_start(term.end)
+        decoder, index = Decoder(), term.start
+        for piece in self._blobs.read(xorb_key(to_text(term.xorb)), *stored, once=once):
+            chunks = _decoded(decoder, piece)
+            names = b"".join(map(chunk_hash, chunks))
+            if names != table.hashes(index, index + len(chunks)):
                 raise Corrupt("A stored chunk does not match its hash")
-            yield data
+            index += len(chunks)
+            yield chunks
+        if index != term.end:
+            raise Corrupt("A stored chunk cannot be decoded")
+
+
+def _decoded(decoder: Decoder, piece: bytes) -> list[Part]:
+    try:
+        return [chunk.data for chunk in decoder.add(piece)]
     except BadRequest as error:
         raise Corrupt("A stored chunk cannot be decoded") from error
 
 
 def _is_xorb(file: OpenFile, name: str) -> bool:
-    with os.fdopen(os.dup(file.descriptor), "rb") as body, translated():
-        body.seek(0)
-        return is_true(body, from_text(name), file.size)
+    return is_true(pieces(file), from_text(name), file.size)
 
 
 def _file(row: Row) -> XetFile:

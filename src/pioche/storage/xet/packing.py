@@ -1,7 +1,5 @@
 """Chunks into xorbs, and the terms of the file that they make. What is stored already is referred to, not stored again."""
 
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +7,13 @@ from types import TracebackType
 from typing import Self
 
 from pioche.names import Sha256
-from pioche.storage.disk import translated
-from pioche.storage.drafts import write_all
+from pioche.storage.drafts import DraftFile
+from pioche.storage.xet.codec import Scheme, encode
 from pioche.storage.xet.hashing import Tree, chunk_hash, file_hash, xorb_hash
 from pioche.storage.xet.shards import TERM, CheckedFile
-from pioche.storage.xet.xorbs import XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX, ChunkTable, Scheme, encode
+from pioche.storage.xet.xorbs import XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX, ChunkTable
 
 _REMEMBERED_MAX = 200_000  # chunks of the file itself, 12 GB of it: where it repeats itself it is stored once
-
-_WRITTEN_AT_ONCE = 32  # headers and payloads, some megabytes together
 
 Place = tuple[bytes, int]
 """A xorb (raw hash) and the index of a chunk in it."""
@@ -60,7 +56,7 @@ class Packing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._xorb is not None:
-            self._xorb.discard()
+            self._xorb.file.__exit__(kind, error, trace)
 
     def add(self, data: memoryview) -> None:
         """The next chunk."""
@@ -98,7 +94,7 @@ class Packing:
     def _keep_xorb(self) -> None:
         if self._xorb is not None:
             name, table = self._xorb.finish()
-            self._keep(name, table, self._xorb.path)
+            self._keep(name, table, self._xorb.file.path)
             self._kept.append(name)
             self._xorb = None
 
@@ -107,10 +103,7 @@ class _Xorb:
     """One that is being filled, in a file."""
 
     def __init__(self, scratch: Path) -> None:
-        self.path = scratch / f"xorb-{secrets.token_hex(12)}"
-        with translated():
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        self._waiting = list[bytes | memoryview]()
+        self.file = DraftFile(scratch, size=XORB_RAW_BYTES_MAX)
         self._hashes = bytearray()
         self._lengths = list[int]()
         self._stored_ends = [0]
@@ -125,32 +118,14 @@ class _Xorb:
 
     def add(self, name: bytes, data: memoryview, scheme: Scheme) -> None:
         stored = encode(data, scheme)
-        self._waiting += stored
+        self.file.append(stored)
         self._hashes += name
         self._lengths.append(len(data))
         self._stored_ends.append(self._stored_ends[-1] + sum(map(len, stored)))
         self._raw_ends.append(self._raw_ends[-1] + len(data))
-        if len(self._waiting) >= _WRITTEN_AT_ONCE:
-            self._write()
-
-    def _write(self) -> None:
-        with translated():
-            write_all(self._descriptor, self._waiting)
-        self._waiting.clear()
 
     def finish(self) -> tuple[bytes, ChunkTable]:
         """Its hash and its table."""
-        self._write()
-        self._close()
+        self.file.close()
         hashes = bytes(self._hashes)
         return xorb_hash(hashes, self._lengths), ChunkTable.of(hashes, self._stored_ends[1:], self._raw_ends[1:])
-
-    def discard(self) -> None:
-        self._close()
-        with translated():
-            self.path.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1

@@ -23,13 +23,15 @@ from pioche.names import Sha256
 from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
 from pioche.storage.contents import LOST, Content, check_alive, insert_content, insert_links
+from pioche.storage.disk import translated
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
-from pioche.storage.xet.files import XetFile, XetFiles
+from pioche.storage.xet.drafts import XorbDraft
+from pioche.storage.xet.files import XetFiles
 from pioche.storage.xet.hashing import to_text
 from pioche.storage.xet.reconstruction import parse_terms
 from pioche.storage.xet.shards import CheckedFile
-from pioche.storage.xet.xorbs import ChunkTable, Stream, verify
+from pioche.storage.xet.xorbs import ChunkTable, verify
 
 _BATCH = 500  # bound parameters in one statement
 _WAIT_SECONDS = 120.0  # for another upload of the same xorb; longer than the lease of one that died
@@ -61,22 +63,21 @@ class XetUploads:
         self._files = files
         self._file_bytes_max = file_bytes_max
 
-    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: Path, *, stored: str | None = None) -> bool:
-        """Takes over a xorb received for a repo: verified, durable and remembered as this user's. False if this user sent it
-        before: whether others did is not told.
+    def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: XorbDraft, *, stored: str | None = None) -> bool:
+        """Takes over a xorb received for a repo: durable and remembered as this user's. False if this user sent it before:
+        whether others did is not told.
 
         The bytes are verified even then: having sent them is what allows the user to name the xorb in a shard, and what
-        mends a stored xorb that is lost or damaged. Raises ContentMismatch, BadRequest, TooLarge; then the draft is still
-        there. With `stored`, the draft's bytes lie in the store under that key as well, where nobody else can write, and are
-        moved from there. Raises Corrupt when the stored one is damaged and these chunks, packed otherwise, cannot stand in
-        for it; RepoNotFound.
+        mends a stored xorb that is lost or damaged. With `stored`, the draft's bytes lie in the store under that key as
+        well, where nobody else can write, and are moved from there. Raises ContentMismatch, BadRequest; Corrupt when the
+        stored one is damaged and these chunks, packed otherwise, cannot stand in for it; RepoNotFound.
         """
-        with draft.open("rb") as body:
-            table = verify(body, name)
-        if draft.stat().st_size > table.stored_bytes:
-            os.truncate(draft, table.stored_bytes)
-            stored = None
-        received = _Received(table, draft, stored)
+        table = draft.finish(name)
+        with translated():
+            if draft.path.stat().st_size > table.stored_bytes:
+                os.truncate(draft.path, table.stored_bytes)
+                stored = None
+        received = _Received(table, draft.path, stored)
         return self._take_in(name, received, lambda kept: self._record_sent(repo_id, user_id, to_text(name), kept))
 
     def keep_xorb(self, name: bytes, table: ChunkTable, draft: Path) -> None:
@@ -161,7 +162,7 @@ class XetUploads:
             raise TooLarge(
                 f"A file may have at most {self._file_bytes_max} bytes; {to_text(file.hash)} has {file.size}"
             )
-        actual = self._known_sha256(file.hash) or self._compute_sha256(file)
+        actual = self._known_sha256(file.hash) or self._files.sha256(parse_terms(file.terms))
         if file.sha256 is not None and file.sha256 != actual:
             raise ContentMismatch(f"The shard says sha256 {file.sha256} of a file that has sha256 {actual}")
         return _Proved(file, actual)
@@ -176,12 +177,6 @@ class XetUploads:
         with self._database.read() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else Sha256(found)
-
-    def _compute_sha256(self, file: CheckedFile) -> Sha256:
-        digest = hashlib.sha256()
-        for piece in self._files.read_terms(XetFile(file.size, parse_terms(file.terms)), 0, file.size):
-            digest.update(piece)
-        return Sha256(digest.hexdigest())
 
     # --- rows ---
 
@@ -277,7 +272,7 @@ def _is_whole(blobs: BlobStore, key: str, name: bytes, table: ChunkTable) -> boo
     if blobs.size(key) != table.stored_bytes:
         return False
     try:
-        return verify(Stream(blobs.read(key)), name) == table
+        return verify(blobs.read(key, once=True), name) == table
     except (Corrupt, BadRequest, ContentMismatch, TooLarge):
         return False
 

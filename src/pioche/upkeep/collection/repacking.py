@@ -20,11 +20,12 @@ from pioche.jobs import leases
 from pioche.storage import collection
 from pioche.storage.blobs import xorb_key
 from pioche.storage.disk import translated
+from pioche.storage.xet.codec import decode
 from pioche.storage.xet.hashing import chunk_hash, from_text, to_text, xorb_hash
 from pioche.storage.xet.reconstruction import Term, parse_terms
 from pioche.storage.xet.shards import TERM
 from pioche.storage.xet.tables import ChunkTables
-from pioche.storage.xet.xorbs import XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX, ChunkTable, decode
+from pioche.storage.xet.xorbs import XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX, ChunkTable
 from pioche.upkeep.collection.context import BATCH, Context, batches
 from pioche.upkeep.collection.xorbs import memories, raise_epochs
 from pioche.upkeep.progress import each

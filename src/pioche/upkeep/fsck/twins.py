@@ -1,20 +1,17 @@
 """A xorb made anew from files that are also kept whole: its chunks are pieces of them."""
 
-import io
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from lz4.frame import compress
 
 from pioche.db import schema
 from pioche.errors import BadRequest, ContentMismatch, Corrupt, TooLarge
 from pioche.storage.blobs import blob_key
+from pioche.storage.xet.codec import Scheme, encode
 from pioche.storage.xet.hashing import chunk_hash, from_text
 from pioche.storage.xet.reconstruction import parse_terms
-from pioche.storage.xet.xorbs import CHUNK_RAW_BYTES_MAX, ChunkTable, verify
+from pioche.storage.xet.xorbs import ChunkTable, verify
 from pioche.upkeep.fsck.scene import Scene
-
-_SCHEME_NONE, _SCHEME_LZ4 = 0, 1
 
 
 def rebuild(scene: Scene, name: str) -> bytes | None:
@@ -32,7 +29,7 @@ def rebuild(scene: Scene, name: str) -> bytes | None:
         if end <= table.count:
             chunks.update(_chunks(scene, table, sha256, place, start, end))
         if len(chunks) == table.count:
-            data = b"".join(_stored(chunks[at]) for at in range(table.count))
+            data = b"".join(part for at in range(table.count) for part in encode(chunks[at], Scheme.LZ4))
             return data if table_of(data, name) is not None else None
     return None
 
@@ -40,7 +37,7 @@ def rebuild(scene: Scene, name: str) -> bytes | None:
 def table_of(data: bytes, name: str) -> ChunkTable | None:
     """The table of a xorb in memory; None when it is not the one of this name."""
     try:
-        table = verify(io.BytesIO(data), from_text(name))
+        table = verify([data], from_text(name))
     except (BadRequest, ContentMismatch, TooLarge):
         return None
     return table if table.stored_bytes == len(data) else None
@@ -74,12 +71,3 @@ def _chunks(
         at += length
         if chunk_hash(piece) == table.hashes(number, number + 1):
             yield number, piece
-
-
-def _stored(chunk: bytes) -> bytes:
-    """With its header (xet.md section 6)."""
-    payload: bytes = compress(chunk, store_size=False)
-    scheme = _SCHEME_LZ4
-    if len(payload) >= len(chunk) or len(chunk) > CHUNK_RAW_BYTES_MAX:
-        payload, scheme = chunk, _SCHEME_NONE
-    return b"\0" + len(payload).to_bytes(3, "little") + bytes([scheme]) + len(chunk).to_bytes(3, "little") + payload

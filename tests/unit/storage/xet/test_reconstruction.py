@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pioche.errors import RangeNotSatisfiable
-from pioche.storage.xet import hashing, shards, xorbs
+from pioche.storage.xet import codec, hashing, shards
 from pioche.storage.xet.reconstruction import Fetch, Reconstruction, Term, parse_terms, plan
 from pioche.storage.xet.xorbs import ChunkTable
 from tests.unit.storage.xet.test_shards import lookup, table_of
@@ -41,7 +41,7 @@ def rebuilt(answer: Reconstruction, length: int) -> bytes:
         ]
         stored = BODIES[hashing.from_text(term["hash"])][held["bytes"]["start"] : held["bytes"]["end"] + 1]
         first = held["chunks"]["start"]
-        parts = list(xorbs.decode(stored))[term["range"]["start"] - first : term["range"]["end"] - first]
+        parts = list(codec.decode(stored))[term["range"]["start"] - first : term["range"]["end"] - first]
         assert sum(map(len, parts)) == term["unpacked_length"]
         out += b"".join(parts)
     skip = json["offset_into_first_range"]
