@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench docs clients torture conformance format clean
+.PHONY: help run test check assets screenshots bench docs clients faults torture conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -68,6 +68,10 @@ docs: $(ENV) ## Write the tables of docs/reference from the code, and print the 
 clients: $(ENV) ## Run the long tests: every client version, large uploads, the libraries on top (half an hour)
 	@scripts/need git git-lfs
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+faults: $(ENV) ## Run the fault suites in full: every kind of damage on both storages, kills at every step (an hour; ARGS='-k j6')
+	@scripts/need git git-lfs
+	$(BIN)/python -m pytest -m long tests/scenarios tests/torture $(ARGS)
 
 torture: $(ENV) ## Kill a hub under load again and again, then prove that nothing acknowledged is lost (ARGS='--seconds 600 --database postgresql')
 	@scripts/need git

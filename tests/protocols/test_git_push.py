@@ -6,6 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
 
 from pioche.git import pointers, wire
 from pioche.names import NULL_OID, Sha256
@@ -262,3 +264,30 @@ def test_metadata_that_cannot_be_read(remote: Remote, work: Path) -> None:
     commit(work, {"README.md": b"---\ntags: [a]\n---\nText\n"})
     must(work, "push", "-q", "origin", "main")
     assert "a" in remote.get("").json()["tags"]
+
+
+def test_f12_a_protected_branch_refuses_whoever_is_no_owner(hub: Hub, ada: Account, tmp_path: Path) -> None:
+    """And forced pushes and deletions of everybody. The refusal names the branch, and says who may."""
+    wim = hub.user(hub.name("wim"))
+    org = hub.org(hub.name("lab"), {ada.name: "admin", wim.name: "write"})
+    name = create(hub, ada, organization=org).repo_id.partition("/")[2]
+    remote = Remote(hub, ada, f"{org}/{name}")
+    page, form = f"{remote.bare_url}/branches", {"action": "protect", "kind": "branch", "name": "main"}
+    refused = httpx.post(page, data=form, headers={**wim.bearer, "accept": "text/html"})
+    assert refused.status_code == 403
+    assert "Only the owner of" in refused.text
+    assert httpx.post(page, data=form, headers=ada.bearer).status_code == 303
+    theirs = Remote(hub, wim, remote.repo_id).clone(tmp_path / "wim")
+    commit(theirs, {"a": b"1"})
+    said = git(theirs, "push", "origin", "main")
+    assert not said.ok
+    assert "branch main is protected" in said.text
+    must(theirs, "push", "-q", "origin", "main:refs/heads/mine")
+    ours = remote.clone(tmp_path / "ada")
+    commit(ours, {"b": b"1"})
+    must(ours, "push", "-q", "origin", "main")
+    must(ours, "commit", "-q", "--amend", "-m", "Other")
+    assert "commits cannot be taken away" in git(ours, "push", "--force", "origin", "main").text
+    client = HfApi(hub.endpoint, token=wim.token)
+    with pytest.raises(HfHubHTTPError, match="branch main is protected"):
+        client.upload_file(path_or_fileobj=b"1", path_in_repo="c", repo_id=remote.repo_id)

@@ -1,15 +1,13 @@
 """The file pages in Chromium (ui.md F), over what a hub of three people has."""
 
 import base64
-import struct
-import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from tests.binary_files import png
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -18,34 +16,16 @@ PYTHON = "".join(f"def function_{n}(x):\n    return x + {n}  # a comment\n\n" fo
 HOSTILE = "<img src=x onerror=alert(1)> #?%.py"
 
 
-def _png(width: int, height: int, colour: bytes) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + colour * width) * height
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def _commit(town: Town, repo: str, files: dict[str, bytes], summary: str = "Change") -> str:
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-    api = HfApi(town.hub.endpoint, token=town.ada.token)
-    operations = [CommitOperationAdd(path, data) for path, data in files.items()]
-    return str(api.create_commit(repo, operations, commit_message=summary).oid)
-
-
 @pytest.fixture(scope="module")
 def oid(town: Town) -> str:
     """The repo of these tests; gives its second commit."""
     town.repo(REPO, {"README.md": "---\nlicense: mit\n---\n# Files\n", "src/main.py": PYTHON})
-    _commit(
-        town, REPO, {"picture.png": _png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
+    town.commit(
+        REPO, {"picture.png": png(40, 30, b"\xff\0\0"), "t.csv": b"name,value\na,1\nb,2\n", HOSTILE: b"x = 1\n"}
     )
-    return _commit(
-        town,
+    return town.commit(
         REPO,
-        {"picture.png": _png(40, 30, b"\0\0\xff"), "src/main.py": PYTHON.replace("+ 7 ", "+ 700 ").encode()},
+        {"picture.png": png(40, 30, b"\0\0\xff"), "src/main.py": PYTHON.replace("+ 7 ", "+ 700 ").encode()},
         "Add 700 instead of 7",
     )
 
@@ -82,6 +62,28 @@ def test_f1_branches_are_filtered_and_chosen(visit: Visits, town: Town, oid: str
     page.get_by_role("link", name="other/one").click()
     assert page.url.endswith(f"/{REPO}/tree/other%2Fone/src")
     expect(page.locator(".revisions summary")).to_contain_text("other/one")
+
+
+def test_f1_the_selector_finds_branches_that_it_does_not_list(visit: Visits, town: Town) -> None:
+    town.repo("ada/branchy", {"a.txt": "1\n"})
+    with httpx.Client(base_url=town.hub.endpoint, headers=town.ada.bearer) as client:
+        for number in range(33):
+            client.post(f"/api/models/ada/branchy/branch/topic%2F{number:02}").raise_for_status()
+    page = visit("/ada/branchy/blob/main/a.txt")
+    page.locator(".revisions summary").click()
+    expect(page.locator(".revisions li", has_text="topic/32")).to_have_count(0)
+    page.get_by_label("Filter branches and tags").fill("PIC/32")
+    page.locator(".revisions .found").get_by_role("link", name="topic/32").click()
+    page.wait_for_url("**/ada/branchy/blob/topic%2F32/a.txt")
+
+
+def test_f1_a_folder_has_its_last_commit_its_people_and_its_size(visit: Visits, town: Town, oid: str) -> None:
+    page = visit(f"/{REPO}/tree/main")
+    expect(page.locator(".latest .sha")).to_be_visible()
+    expect(page.locator(".contributors")).to_contain_text("ada")
+    expect(page.get_by_text("Total size:")).to_be_visible()
+    expect(page.locator("tr[data-path='src'] .message")).to_contain_text("Add 700 instead of 7")
+    expect(page.locator("tr[data-path='src'] time")).to_be_visible()
 
 
 def test_f2_keys_find_files_and_make_permalinks(visit: Visits, oid: str) -> None:
@@ -126,18 +128,6 @@ def test_f3_a_picture_has_its_size_and_is_enlarged(visit: Visits, oid: str) -> N
     assert page.evaluate("document.querySelector('image-zoom img').naturalWidth") == 40
 
 
-def test_f6_a_commit_in_two_forms(visit: Visits, oid: str) -> None:
-    page = visit(f"/{REPO}/commit/{oid}")
-    expect(page.locator(".diff .add")).to_have_count(1)
-    expect(page.locator(".diff .add mark")).to_have_text("700")
-    page.locator(".swipe input").fill("20")
-    expect(page.locator("image-diff.swiping")).to_have_count(1)
-    page.get_by_role("link", name="More lines around the changes").click()
-    expect(page.locator(".diff tr:not(.hunk)")).not_to_have_count(8)
-    page.get_by_role("link", name="Side by side").click()
-    expect(page.locator(".diff.split")).to_have_count(1)
-
-
 def test_f9_a_file_is_edited_in_the_editor(visit: Visits, town: Town, oid: str) -> None:
     page = visit(f"/{REPO}/edit/main/t.csv", who=town.ada)
     editor = page.locator(".editor-host .cm-content")
@@ -173,28 +163,82 @@ def test_f9_leaving_with_a_text_asks_first(visit: Visits, town: Town, oid: str) 
     assert asked == ["beforeunload"]
 
 
-def test_f10_files_are_uploaded_with_progress(visit: Visits, town: Town, oid: str, tmp_path: Path) -> None:
-    (tmp_path / "small.txt").write_text("small")
-    (tmp_path / "large.bin").write_bytes(bytes(range(256)) * 20_000)
-    page = visit(f"/{REPO}/upload/main", who=town.ada)
-    page.locator("input[type=file]").set_input_files([tmp_path / "small.txt", tmp_path / "large.bin"])
-    page.get_by_label("Folder").fill("sent")
-    page.get_by_label("Path in the repo").first.fill("renamed.txt")
+def test_f9_a_session_that_ended_loses_no_text(
+    visit: Visits, town: Town, oid: str, accessible: Callable[[Page], None]
+) -> None:
+    """Signed out while writing: the text is in the answer, and is committed after signing in again in another window."""
+    name = town.hub.name("rose")
+    town.hub.cli("user", "create", name, "--password", "a sentence to keep", "--email", f"{name}@example.org")
+    page = visit("/login?next=/new")
+    visit.guard.expected.add(f"{town.hub.endpoint}/{name}/notes/new/main")
+
+    def sign_in(page: Page) -> None:
+        page.locator("#field-username").fill(name)
+        page.locator("#field-password").fill("a sentence to keep")
+        page.locator("form[action='/login'] button.button").click()
+
+    sign_in(page)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("#field-name").fill("notes")
+    page.locator("main form button.button").last.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("notes")
+    page.goto(f"/{name}/notes/new/main")
+    page.get_by_label("Path").fill("long.md")
+    page.locator(".editor-host .cm-content").press_sequentially("hours of work")
+    page.context.clear_cookies()
     page.get_by_role("button", name="Commit", exact=True).click()
-    page.wait_for_url(f"**/{REPO}/tree/main", timeout=30_000)
-    with httpx.Client(base_url=town.hub.endpoint) as client:
-        assert client.get(f"/{REPO}/resolve/main/sent/renamed.txt").text == "small"
-        assert client.get(f"/{REPO}/resolve/main/sent/large.bin").content == bytes(range(256)) * 20_000
+    expect(page.get_by_role("heading", name="Your text is kept")).to_be_visible()
+    expect(page.get_by_label("Content")).to_have_value("hours of work")
+    accessible(page)
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="in another window").click()
+    sign_in(popup.value)
+    expect(popup.value.get_by_label("Path")).to_be_visible()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("signed in anew")).to_be_visible()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator(".change h3")).to_contain_text("long.md")
+
+
+def test_f9_a_head_that_moved_keeps_the_text_and_a_pull_request_is_opened(visit: Visits, town: Town, oid: str) -> None:
+    town.commit(REPO, {"shared.txt": b"one\n"})
+    page = visit(f"/{REPO}/edit/main/shared.txt", who=town.ada)
+    page.locator(".editor-host .cm-content").press("Control+End")
+    page.keyboard.type("mine")
+    town.commit(REPO, {"shared.txt": b"theirs\n"})
+    visit.guard.expected.add(page.url)
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text("Somebody else changed this file")).to_be_visible()
+    expect(page.locator(".editor-host .cm-content")).to_contain_text("mine")
+    expect(page.locator("#preview .del")).to_contain_text("theirs")
+    page.get_by_label("Open as a pull request").check()
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.locator(".change h3")).to_contain_text("shared.txt")
+    pulls = httpx.get(f"{town.hub.endpoint}/api/models/{REPO}/refs?include_prs=1").json()["pullRequests"]
+    assert len(pulls) == 1
 
 
 def test_f11_chosen_files_are_deleted(visit: Visits, town: Town, oid: str) -> None:
-    _commit(town, REPO, {"gone/a": b"1", "gone/b": b"2", "gone/c": b"3"})
+    town.commit(REPO, {"gone/a": b"1", "gone/b": b"2", "gone/c": b"3"})
     page = visit(f"/{REPO}/tree/main/gone", who=town.ada)
     page.get_by_label("Choose a").check()
     page.get_by_label("Choose b").check()
     page.get_by_role("button", name="Delete what is chosen …").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".change")).to_have_count(2)
+
+
+def test_f11_chosen_files_are_moved(visit: Visits, town: Town, oid: str, accessible: Callable[[Page], None]) -> None:
+    town.commit(REPO, {"from/a": b"1", "from/b": b"2", "from/c": b"3"})
+    page = visit(f"/{REPO}/tree/main/from", who=town.ada)
+    page.get_by_label("Choose a").check()
+    page.get_by_label("Choose b").check()
+    page.get_by_role("button", name="Move what is chosen …").click()
+    accessible(page)
+    page.get_by_label("Into the folder").fill("put/here")
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator(".change[data-status=R]")).to_have_count(2)
+    expect(page.locator(".change h3").first).to_contain_text("put/here/a")
 
 
 def test_f12_a_branch_is_made_and_deleted(visit: Visits, town: Town, oid: str) -> None:
@@ -206,6 +250,24 @@ def test_f12_a_branch_is_made_and_deleted(visit: Visits, town: Town, oid: str) -
     row.locator("summary").click()
     row.get_by_role("button", name="Yes, delete").click()
     expect(page.get_by_role("row", name="made-here")).to_have_count(0)
+
+
+def test_f12_a_branch_is_protected(visit: Visits, town: Town) -> None:
+    """Whoever is no owner is offered a pull request in place of a commit."""
+    wim = town.hub.user("wim")
+    town.hub.org("guild", {"ada": "admin", "wim": "write"})
+    town.repo("guild/shared", {"a.txt": "1\n"})
+    page = visit("/guild/shared/branches", who=town.ada)
+    page.get_by_role("button", name="Protect main").click()
+    expect(page.get_by_role("row", name="main").locator(".mark")).to_have_text("protected")
+    other = visit("/guild/shared/branches", who=wim)
+    expect(other.get_by_role("row", name="main").get_by_text("protected")).to_be_visible()
+    expect(other.get_by_role("button", name="Take the protection off")).to_have_count(0)
+    other = visit("/guild/shared/edit/main/a.txt", who=wim)
+    expect(other.get_by_label("Commit to main")).to_have_count(0)
+    expect(other.get_by_label("Open as a pull request")).to_be_checked()
+    page.get_by_role("button", name="Take the protection off").click()
+    expect(page.get_by_role("button", name="Protect main")).to_be_visible()
 
 
 def test_f13_a_hostile_name_is_only_a_name(visit: Visits, town: Town, oid: str) -> None:

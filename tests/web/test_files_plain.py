@@ -126,7 +126,13 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
         ada,
         repo,
         {"a.py": b"import os\n", "t.csv": b"a;b\n1;2\n", "r.md": b"# Hi <script>alert(1)</script>", "x.svg": b"<svg/>"},
-        large={"z.zip": packed.getvalue(), "blob.bin": b"\0\1\2" * 99, "s.mp3": b"\0", "v.mp4": b"\0", "p.pdf": b"\0"},
+        large={
+            "z.zip": packed.getvalue(),
+            "blob.bin": b"\0\1\2" * 99,
+            "s.mp3": b"\0",
+            "v.mp4": b"\0",
+            "p.pdf": b"%PDF-1.4",
+        },
     )
     hub.commit(ada, repo, {"c.json": b'{"a": [1]}'})
     assert "<details open>" in get(hub, f"/{repo}/blob/main/c.json?tree=1")
@@ -145,9 +151,10 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
 
 
 def test_f3_a_file_that_lies_is_shown_with_a_warning(hub: LocalHub, ada: User, repo: str) -> None:
-    names = ["a.safetensors", "a.gguf", "a.zip", "a.npy", "a.tar"]
-    hub.commit(ada, repo, {"n.ipynb": b"{", "t.jsonl": b"{"}, large=dict.fromkeys(names, b"\xff" * 300))
-    for name in [*names, "n.ipynb", "t.jsonl"]:
+    names = ["a.safetensors", "a.gguf", "a.zip", "a.npy", "a.tar", "a.parquet", "a.onnx", "a.pdf"]
+    texts = {"n.ipynb": b"{", "t.jsonl": b"{", "config.json": b"[" * 200_000, "tokenizer.json": b"[]"}
+    hub.commit(ada, repo, texts, large=dict.fromkeys(names, b"\xff" * 300))
+    for name in [*names, *texts]:
         assert "cannot be shown as what its name says" in get(hub, f"/{repo}/blob/main/{name}"), name
 
 
@@ -379,6 +386,21 @@ def test_f11_a_folder_moves_with_all_that_is_in_it(hub: LocalHub, ada: User, rep
         assert answer.status == status, to
 
 
+def test_f11_many_are_moved_in_one_commit(hub: LocalHub, ada: User, repo: str) -> None:
+    hub.commit(ada, repo, {"a": b"1", "d/b": b"2", "d/e/c": b"3", "in/keep": b"4"}, large={"w.bin": b"\0" * 50})
+    assert "Move 3 files and folders" in get(hub, f"/{repo}/move/main?path=a&path=d&path=d/b&path=w.bin", ada)
+    assert post(hub, f"/{repo}/move/main", ada, path=["a", "d", "w.bin"], to="in/here", target="branch").status == 303
+    assert content(hub, repo, "in/here/a") == b"1"
+    assert content(hub, repo, "in/here/d/e/c") == b"3"
+    assert content(hub, repo, "in/here/w.bin") == b"\0" * 50
+    assert hub.client.get(f"/{repo}/resolve/main/d/b").status == 404
+    assert "Move 3 files to in/here" in get(hub, f"/{repo}/commits/main")
+    for paths, to, status in ((["in/keep"], "in", 400), (["in/here"], "in/here/d", 422), (["absent"], "x", 404)):
+        assert post(hub, f"/{repo}/move/main", ada, path=paths, to=to, target="branch").status == status, to
+    assert post(hub, f"/{repo}/move/main", ada, path=["in/keep"], to="", target="branch").status == 303
+    assert content(hub, repo, "keep") == b"4"
+
+
 def test_f12_branches_and_tags_are_made_and_deleted(hub: LocalHub, ada: User, repo: str) -> None:
     def change(**fields: str) -> Answer:
         return post(hub, f"/{repo}/branches", ada, **fields)
@@ -426,3 +448,47 @@ def test_f_csrf_forms_of_pages_carry_the_token_of_the_session(hub: LocalHub, ada
     body = part % (b"csrf", token.encode()) + file + b"--x--\r\n"
     assert hub.client.post(f"/{repo}/upload/main", headers=files, body=body).status == 303
     assert content(hub, repo, "b.txt") == b"text"
+
+
+def test_f9_a_session_that_ended_loses_no_text(hub: LocalHub, ada: User, repo: str) -> None:
+    """The text is in the answer's form, which sends it to the same place; a private repo and none at all look the same."""
+    hub.commit(ada, repo, {"a.txt": b"one\n"})
+    hub.create_repo(ada, "ada/veiled", private=True)
+    fields = {"path": "a.txt", "old_path": "a.txt", "content": "my long <text>\r\nof hours\r\n", "summary": "Mine"}
+    body = urlencode(fields).encode()
+    answer = hub.client.post(f"/{repo}/edit/main/a.txt", headers=FORM, body=body)
+    assert answer.status == 401
+    assert "my long &lt;text&gt;\nof hours\n</textarea>" in answer.text
+    assert f'action="/{repo}/edit/main/a.txt"' in answer.text
+    assert "You are not signed in any more" in answer.text
+    hidden, absent = (
+        hub.client.post(f"/ada/{name}/edit/main/a.txt", headers=FORM, body=body) for name in ("veiled", "absent")
+    )
+    assert hidden.status == absent.status == 401
+    assert hidden.text.replace("veiled", "absent").split("Request")[0] == absent.text.split("Request")[0]
+    assert "my long" in hidden.text
+
+
+def test_f9_who_signed_in_anew_sends_the_text_again(hub: LocalHub, ada: User, repo: str) -> None:
+    hub.commit(ada, repo, {"a.txt": b"one\n"})
+    secret, _ = hub.hub.directory.sessions.start(hub.hub.directory.get(ada.name), hours=1)
+    ours = {"cookie": f"pioche_session_8000={secret}", "origin": "http://localhost:8000"}
+    fields = {"path": "a.txt", "old_path": "a.txt", "content": "two\n", "parent": parent(hub, repo, ada), "csrf": "old"}
+    address = f"/{repo}/edit/main/a.txt"
+    answer = hub.client.post(address, headers=ours | FORM, body=urlencode(fields).encode())
+    assert answer.status == 403
+    assert "signed in anew" in answer.text
+    [token] = re.findall(r'name="csrf" value="([^"]+)"', answer.text)
+    assert content(hub, repo, "a.txt") == b"one\n"
+    evil = hub.client.post(address, headers={**ours, **FORM, "origin": "http://evil"}, body=urlencode(fields).encode())
+    assert evil.status == 403
+    assert "<textarea" not in evil.text, "what another site sent is not put into a form of ours"
+    again = urlencode(fields | {"csrf": token}).encode()
+    assert hub.client.post(address, headers=ours | FORM, body=again).status == 303
+
+
+def test_f9_a_text_survives_a_repo_that_is_gone_and_a_branch_that_is(hub: LocalHub, ada: User, repo: str) -> None:
+    for address in ("/ada/nowhere/new/main", f"/{repo}/new/gone", f"/{repo}/edit/gone/a.txt"):
+        answer = post(hub, address, ada, path="a.txt", content="kept text", target="branch")
+        assert answer.status == 404
+        assert "kept text" in answer.text

@@ -259,6 +259,16 @@ reflog = Table(
     sqlite_autoincrement=True,
 )
 
+# Branches that only owners change, and nobody deletes or turns back. The rows are few: most repos have none.
+protections = Table(
+    "protections",
+    metadata,
+    _repo_key(),
+    Column("ref", Text, primary_key=True),  # refs/heads/main
+    Column("actor_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("at", BigInteger, nullable=False),
+)
+
 # The files and folders of the default branch's tip, and of nothing else.
 entries = Table(
     "entries",
@@ -456,6 +466,22 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("txid", BigInteger, nullable=False, default=0),  # PostgreSQL: the transaction, for the commit horizon
     Index(None, "txid", "id"),
+    sqlite_autoincrement=True,
+)
+
+# Who did what to which repo, for feeds and calendars: kept for good, while events go after a week (repos/activity.py).
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", Text, nullable=False),  # create | commit | branch | tag | pull
+    Column("repo_id", _Id, ForeignKey("repos.id", ondelete="CASCADE"), nullable=False),
+    Column("actor_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("ref", Text),
+    Column("commit", Text),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "repo_id", "at"),
+    Index(None, "actor_id", "at"),
     sqlite_autoincrement=True,
 )
 

@@ -39,7 +39,9 @@ async def identify(request: Request) -> None:
             return
     else:
         check_is_from_us(request)
-        await _check_proof(request, csrf_token(secret))
+        # Before the proof: a form of ours that lacks it comes back with it (`Route.rescue`), for whoever sends it again.
+        request.csrf_token = csrf_token(secret)
+        await _check_proof(request, request.csrf_token)
     request.caller, request.signed_in, request.csrf_token = signed_in.caller, signed_in, csrf_token(secret)
 
 

@@ -23,6 +23,7 @@ from pioche.storage.disk import Room
 from pioche.storage.grants import Grants
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.health import Doctor
 
 
@@ -49,6 +50,9 @@ class Hub:
     describe: Callable[[str], dict[str, Any]]
     """The OpenAPI document of the hub at an address (`http.openapi`)."""
     renderer: Renderer
+    announcements: Announcements
+    store_origin: str = ""
+    """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
     grants: Grants | None = None

@@ -47,6 +47,8 @@ class Summary(NamedTuple):
     deciding: tuple[tuple[bytes, bytes], ...]
     """The headers on which answers that are remembered may depend."""
     asks_for_range: bool
+    lone_range: bytes | None
+    """The value of Range, where it stands once, and without If-Range and If-None-Match."""
     has_session: bool
     """Whether there is a session's cookie; it may be nobody's."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pioche.http.messages import Request, Response
 
 Handler = Callable[["Request"], Awaitable["Response"]]
+Rescue = Callable[["Request", HubError], Awaitable["Response"]]
 ErrorRenderer = Callable[["Request", HubError], "Response"]
 
 
@@ -57,6 +58,9 @@ class Route:
     handler: Handler
     body_bytes_max: int | None = None
     """None: the setting json_bytes_max. Streams set their own limit and enforce it themselves: -1."""
+    rescue: Rescue | None = None
+    """Says no in place of the protocol where that would lose what somebody wrote: it gives back what the body has, with the
+    error's status. It is told nothing of the repo, and nothing was decided of whoever asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,12 @@ class TableJob(msgspec.Struct, frozen=True, tag="table"):
     rows_max: int
 
 
+class FoldJob(msgspec.Struct, frozen=True, tag="fold"):
+    """JSON."""
+
+    source: bytes
+
+
 class DiffJob(msgspec.Struct, frozen=True, tag="diff"):
     old: bytes
     new: bytes
@@ -47,4 +53,4 @@ class DiffJob(msgspec.Struct, frozen=True, tag="diff"):
     ignores_space: bool
 
 
-Job = MarkdownJob | CodeJob | NotebookJob | TableJob | DiffJob
+Job = MarkdownJob | CodeJob | NotebookJob | TableJob | FoldJob | DiffJob

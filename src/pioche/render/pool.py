@@ -7,14 +7,20 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import msgspec
 
-from pioche.render import frames
-from pioche.render.jobs import Job
+from pioche import frames
+from pioche.render import asking
 
 _STALLED_FACTOR = 10  # by the clock a job may take so many times what it may take of the processor, and then some
 _STALLED_SECONDS = 10.0
+RENDERS = "pioche.render.worker"
+"""The program of a worker that renders."""
+
+Fetch = Callable[[int, int], bytes]
+"""Gives the bytes [start, end) of the file that a job is about, for workers that read a part of it only."""
 
 
 class JobFailed(Exception):
@@ -26,23 +32,26 @@ class PoolBusy(Exception):
 
 
 class Pool:
-    """`run` may be called from any thread. A pool without work has no processes."""
+    """`run` may be called from any thread. A pool without work has no processes. `program` is the module that its workers
+    run, which calls `worker.serve`."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, program: str = RENDERS) -> None:
         self._size = size
+        self._program = program
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._lock = threading.Lock()
         self._all: set[_Worker] = set()
         self._is_closed = False
 
-    def run(self, job: Job, *, seconds: int, patience: float = 5.0) -> bytes:
-        """The encoded result. `seconds` of processor time for the job, `patience` for a worker to become free.
+    def run(self, job: msgspec.Struct, *, seconds: int, patience: float = 5.0, fetch: Fetch | None = None) -> bytes:
+        """The encoded result. `seconds` of processor time for the job, `patience` for a worker to become free; `fetch` is
+        asked for the parts of a file that the job turns out to need.
 
-        Raises JobFailed, PoolBusy.
+        Raises JobFailed, PoolBusy, and what `fetch` raises.
         """
         worker = self._take(patience)
         try:
-            data = worker.ask(job, seconds)
+            data = worker.ask(job, seconds, fetch)
         except BaseException:
             self._discard(worker)
             raise
@@ -71,7 +80,7 @@ class Pool:
             if self._is_closed:
                 raise PoolBusy
             if len(self._all) < self._size:
-                worker = _Worker()
+                worker = _Worker(self._program)
                 self._all.add(worker)
                 return worker
         try:
@@ -88,12 +97,12 @@ class Pool:
 class _Worker:
     """One process. It ends by itself when our end of the socket closes, so none outlives the hub."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             # Without our environment, which may hold secrets; only where Python finds this package.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pioche.render.worker"],
+                [sys.executable, "-m", program],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -106,11 +115,21 @@ class _Worker:
     def process_id(self) -> int:
         return self._process.pid
 
-    def ask(self, job: Job, seconds: int) -> bytes:
+    def ask(self, job: msgspec.Struct, seconds: int, fetch: Fetch | None) -> bytes:
         """The encoded result, or nothing when the worker says that there is none. Raises JobFailed, PoolBusy."""
         self._wire.settimeout(seconds * _STALLED_FACTOR + _STALLED_SECONDS)
+        message = msgspec.msgpack.encode({"job": job, "seconds": seconds})
+        while True:
+            answer = self._exchange(message)
+            if answer[:1] != asking.WANTS:
+                return answer[1:]
+            if fetch is None:
+                raise JobFailed
+            message = fetch(*asking.RANGE.unpack(answer[1:]))
+
+    def _exchange(self, message: bytes) -> bytes:
         try:
-            frames.send(self._wire, msgspec.msgpack.encode({"job": job, "seconds": seconds}))
+            frames.send(self._wire, message)
             data = frames.receive(self._wire)
         except TimeoutError:
             raise PoolBusy from None

@@ -14,11 +14,11 @@ import msgspec
 from pioche.render.cache import Cache
 from pioche.render.escaping import decode, escape_code
 from pioche.render.highlighting import plain
-from pioche.render.jobs import CodeJob, DiffJob, Job, Links, MarkdownJob, NotebookJob, TableJob
-from pioche.render.pool import JobFailed, Pool, PoolBusy
-from pioche.render.results import Code, Diff, Markdown, Notebook, Problem, Table
+from pioche.render.jobs import CodeJob, DiffJob, FoldJob, Job, Links, MarkdownJob, NotebookJob, TableJob
+from pioche.render.pool import Fetch, JobFailed, Pool, PoolBusy
+from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Problem, Table
 
-R = TypeVar("R", Markdown, Code, Notebook, Table, Diff)
+R = TypeVar("R", bound=msgspec.Struct)
 
 VERSION: Final = 1
 """Goes up with every change of what is rendered: what was kept before is then forgotten."""
@@ -27,6 +27,7 @@ MARKDOWN_BYTES_MAX: Final = 2**20
 CODE_BYTES_MAX: Final = 512 * 2**10
 NOTEBOOK_BYTES_MAX: Final = 16 * 2**20
 TABLE_BYTES_MAX: Final = 8 * 2**20
+FOLDED_BYTES_MAX: Final = 512 * 2**10
 DIFF_BYTES_MAX: Final = 4 * 2**20
 _PLAIN_BYTES_MAX = 2 * 2**20
 _ROWS_MAX = 200
@@ -50,19 +51,31 @@ class Source:
 
 
 class Renderer:
-    """One for a process of the hub."""
+    """One for a process of the hub. `parser` is the program (a module that calls `worker.serve`) of the workers that `parse`
+    asks; they are others than those that render."""
 
-    def __init__(self, folder: Path, *, cache_bytes_max: int, workers: int) -> None:
+    def __init__(self, folder: Path, *, cache_bytes_max: int, workers: int, parser: str = "") -> None:
         self._cache = Cache(folder, cache_bytes_max)
         self._pool = Pool(workers)
+        self._parsers = Pool(workers, parser)
 
     def close(self) -> None:
         """Ends the workers."""
         self._pool.close()
+        self._parsers.close()
 
     def worker_ids(self) -> list[int]:
         """The processes that there are now."""
-        return self._pool.worker_ids()
+        return sorted(self._pool.worker_ids() + self._parsers.worker_ids())
+
+    def parse(self, source_id: str, job: msgspec.Struct, shape: type[R], fetch: Fetch, seconds: int) -> R | Problem:
+        """What a parser makes of the file that `source_id` names for good, reading parts of it through `fetch`. The same job
+        over the same file has the same result, which is kept."""
+        key = _key(type(job).__name__, source_id, job)
+        known = self._cache.find(key)
+        if known is not None:
+            return _FAILED.get(known) or msgspec.msgpack.decode(known, type=shape)
+        return self._work(self._parsers, key, job, shape, seconds, fetch)
 
     def markdown(self, source: Source, links: Links) -> Markdown:
         """A card or any markdown file, without its metadata block; relative addresses lead to where `links` says."""
@@ -113,6 +126,18 @@ class Renderer:
         key = _key("table", source.id, name.rpartition(".")[2], is_whole, rows_max)
         return self._render(Table, key, job, shown, seconds=2)
 
+    def folded(self, source: Source) -> Folded:
+        """JSON as a tree that folds."""
+
+        def job() -> Job | None:
+            data = source.load()
+            return FoldJob(data) if len(data) <= FOLDED_BYTES_MAX else None
+
+        def shown(problem: Problem) -> Folded:
+            return Folded("", problem=problem)
+
+        return self._render(Folded, _key("fold", source.id), job, shown, seconds=2)
+
     def diff(self, old: Source, new: Source, *, context: int = 3, ignores_space: bool = False) -> Diff:
         """What changed between two texts, in hunks with `context` lines around each."""
 
@@ -143,14 +168,20 @@ class Renderer:
         asked = job()
         if asked is None:
             return shown(Problem.TOO_LARGE)
+        done = self._work(self._pool, key, asked, shape, seconds)
+        return shown(done) if isinstance(done, Problem) else done
+
+    def _work(
+        self, pool: Pool, key: str, job: msgspec.Struct, shape: type[R], seconds: int, fetch: Fetch | None = None
+    ) -> R | Problem:
         try:
-            data = self._pool.run(asked, seconds=seconds)
+            data = pool.run(job, seconds=seconds, fetch=fetch)
         except JobFailed:
             # Kept like a result: a bomb is tried once.
             self._cache.keep(key, b"too_costly")
-            return shown(Problem.TOO_COSTLY)
+            return Problem.TOO_COSTLY
         except PoolBusy:
-            return shown(Problem.BUSY)
+            return Problem.BUSY
         self._cache.keep(key, data)
         return msgspec.msgpack.decode(data, type=shape)
 

@@ -54,6 +54,13 @@ class Table(msgspec.Struct, frozen=True):
     problem: Problem | None = None
 
 
+class Folded(msgspec.Struct, frozen=True):
+    """JSON as a tree of `<details>`."""
+
+    html: str
+    problem: Problem | None = None
+
+
 class LineKind(Enum):
     SAME = "same"
     ADDED = "added"

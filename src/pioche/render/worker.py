@@ -9,25 +9,33 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
-from pioche.render import diffs, frames, highlighting, markdown, notebooks, tables
-from pioche.render.jobs import CodeJob, DiffJob, Job, MarkdownJob, NotebookJob, TableJob
-from pioche.render.results import Code, Diff, Markdown, Notebook, Table
+from pioche import frames
+from pioche.render import asking, diffs, folding, highlighting, markdown, notebooks, tables
+from pioche.render.jobs import CodeJob, DiffJob, FoldJob, Job, MarkdownJob, NotebookJob, TableJob
+from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Table
 
 _MEMORY_BYTES_MAX = 768 * 2**20
 _RECURSION_MAX = 2_000
 
 
+J = TypeVar("J")
+Fetch = Callable[[int, int], bytes]
+
+
 class Ask(msgspec.Struct, frozen=True):
     """`seconds` of processor time."""
 
-    job: Job
+    job: msgspec.Raw
     seconds: int
 
 
-def perform(job: Job) -> Markdown | Code | Notebook | Table | Diff:
+def perform(job: Job) -> Markdown | Code | Notebook | Table | Folded | Diff:
     """The work itself; `pool` sees to it that it runs in the right process."""
     match job:
         case MarkdownJob():
@@ -38,28 +46,47 @@ def perform(job: Job) -> Markdown | Code | Notebook | Table | Diff:
             return notebooks.render(job.source, job.links)
         case TableJob():
             return tables.table(job.source, job.name, is_whole=job.is_whole, rows_max=job.rows_max)
+        case FoldJob():
+            return folding.tree(job.source)
         case DiffJob():
             return diffs.diff(job.old, job.new, context=job.context, ignores_space=job.ignores_space)
 
 
 def main() -> None:
+    def render(job: Job, _fetch: Fetch) -> object:
+        return perform(job)
+
+    serve(Job, render)
+
+
+def serve(shape: object, perform: Callable[[J, Fetch], object]) -> None:
+    """Performs the jobs of type `shape` that arrive, until the socket is closed. `perform` is given the job, and what fetches
+    a part of the file that it is about."""
     _limit()
     wire = socket.socket(fileno=sys.stdin.fileno())
-    decoder = msgspec.msgpack.Decoder(Ask)
+    asks, jobs = msgspec.msgpack.Decoder(Ask), msgspec.msgpack.Decoder(shape)
     encoder = msgspec.msgpack.Encoder()
+
+    def fetch(start: int, end: int) -> bytes:
+        frames.send(wire, asking.WANTS + asking.RANGE.pack(start, end))
+        found = frames.receive(wire)
+        if found is None:
+            sys.exit()
+        return found
+
     while True:
         data = frames.receive(wire)
         if data is None:
             return
-        ask = decoder.decode(data)
+        ask = asks.decode(data)
         _allow(ask.seconds)
-        frames.send(wire, _attempt(ask.job, encoder))
+        frames.send(wire, asking.RESULT + _attempt(partial(perform, jobs.decode(ask.job), fetch), encoder))
 
 
-def _attempt(job: Job, encoder: msgspec.msgpack.Encoder) -> bytes:
+def _attempt(work: Callable[[], object], encoder: msgspec.msgpack.Encoder) -> bytes:
     """The encoded result; nothing when the job failed for what its source is."""
     try:
-        return encoder.encode(perform(job))
+        return encoder.encode(work())
     except (RecursionError, MemoryError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError):
         # What a library did not expect of its input. Anything else ends the process, to the same effect.
         return b""

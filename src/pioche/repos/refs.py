@@ -32,7 +32,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
-from pioche.repos import reachability, tip
+from pioche.repos import activity, protection, reachability, tip
 from pioche.repos.access import Repo
 from pioche.storage import collection, contents
 
@@ -83,8 +83,9 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     """All changes or none. Durable when it returns.
 
     Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
-    with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden and InvalidReference
-    for names that no ref may have and for the default branch's deletion, RepoNotFound when the repo is gone.
+    with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden for what a protected
+    branch does not take, Forbidden and InvalidReference for names that no ref may have and for the default branch's
+    deletion, RepoNotFound when the repo is gone.
     """
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
@@ -92,8 +93,11 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         collected = _lock(connection, repo)
         _check_pointers(connection, repo, change.pointers.values())
         changes = [*change.changes, *(change.also(connection) if change.also is not None else ())]
+        protected = protection.refs_of(connection, repo.id)
         for item in changes:
             _check_ref(item)
+            if item.ref in protected:
+                protection.check(connection, repo, caller, item)
             _move(connection, repo, caller, item)
         if collected:
             reachability.check_whole(connection, repo, [item.new for item in changes if item.new is not None])
@@ -102,7 +106,9 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         if new_tip is not None:
             tip.store(connection, repo.id, new_tip)
         _touch(connection, repo, added)
-        outbox.append(connection, _event(repo, caller, changes))
+        event = _event(repo, caller, changes)
+        activity.keep(connection, event)
+        outbox.append(connection, event)
 
 
 # Made once: making a statement takes longer than running it.
@@ -287,10 +293,14 @@ def all_refs(repo: Repo) -> list[Ref]:
     return sorted(found, key=lambda ref: ref.name.encode())
 
 
-def named(repo: Repo, prefix: str, *, after: str = "", limit: int = 100) -> list[Ref]:
-    """The refs below `prefix` (`refs/heads/`), by name, those that come after `after`: a repo may have very many."""
+def named(repo: Repo, prefix: str, *, after: str = "", limit: int = 100, part: str = "") -> list[Ref]:
+    """The refs below `prefix` (`refs/heads/`) with `part` in the rest of their name, by name, those that come after `after`: a
+    repo may have very many."""
     refs = schema.refs
     here = (refs.c.repo_id == repo.id) & refs.c.name.startswith(prefix, autoescape=True) & (refs.c.name > after)
+    if part:
+        rest = sa.func.lower(sa.func.substr(refs.c.name, len(prefix) + 1))
+        here &= rest.contains(part.lower(), autoescape=True)
     with repo.database.read() as connection:
         rows = connection.execute(sa.select(refs).where(here).order_by(refs.c.name).limit(limit))
         return [Ref(row.name, row.target, row.commit) for row in rows]

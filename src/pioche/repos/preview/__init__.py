@@ -4,10 +4,14 @@ Files are untrusted: every reader here counts the bytes and the reads that it as
 raises Unreadable for bytes that are not what their name says.
 
 kinds      how a file is shown, by its name, size and first bytes
-spans      a file as something to seek in, with a budget
+looking    the way in: a look into a file, done by a worker of its own (worker)
+stored     where the bytes come from; spans, a file as something to seek in, with a budget
 archives   zip, tar
 arrays     npy, npz
 images     width and height
 weights    safetensors, gguf
 pickles    what a pickle would import
+graphs     ONNX
+columns    Parquet
+documents  configurations and tokenizers; pdfs
 """

@@ -9,6 +9,16 @@ HEAD_BYTES = 64 * 1024
 """So many bytes are enough, but for photographs with a large preview inside."""
 
 
+_MARKS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"GIF8", "gif"), (b"\xff\xd8\xff", "jpeg"))
+
+
+def media_type(head: bytes) -> str:
+    """`image/png` ... of a picture that browsers show, by its first bytes; empty for anything else."""
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return next((f"image/{kind}" for mark, kind in _MARKS if head.startswith(mark)), "")
+
+
 def size(head: bytes) -> Size | None:
     """(width, height) in pixels of a PNG, GIF, JPEG, WebP or BMP; None where the head does not say."""
     try:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ARRAYS = "arrays"
     PICKLE = "pickle"
     PARQUET = "parquet"
+    GRAPH = "graph"
     BINARY = "binary"
 
 
@@ -44,7 +45,8 @@ _SUFFIXES = {
     "gguf": Kind.GGUF,
     **dict.fromkeys(("npy", "npz"), Kind.ARRAYS),
     **dict.fromkeys(("pkl", "pickle", "pt", "pth", "ckpt", "joblib", "bin"), Kind.PICKLE),
-    **dict.fromkeys(("parquet", "arrow", "feather", "orc", "avro"), Kind.PARQUET),
+    "parquet": Kind.PARQUET,
+    "onnx": Kind.GRAPH,
 }
 _OF_TEXT = frozenset((Kind.MARKDOWN, Kind.NOTEBOOK, Kind.TABLE, Kind.JSON, Kind.SVG))
 

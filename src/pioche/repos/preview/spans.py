@@ -6,15 +6,12 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pioche.repos import files
-from pioche.repos.access import Repo
 from pioche.repos.facts.ranges import Unreadable
-from pioche.repos.files import Entry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["BAD_ZIP", "Span", "Unreadable", "of_bytes", "of_entry"]
+__all__ = ["BAD_ZIP", "Span", "Unreadable", "of_bytes"]
 
 _BLOCK = 64 * 1024
 _BLOCKS_KEPT = 64
@@ -27,7 +24,13 @@ class Span(io.RawIOBase):
     """Reads in blocks, the latest of which are kept. Past `bytes_max` fetched or `reads_max` calls it raises Unreadable."""
 
     def __init__(
-        self, fetch: Callable[[int, int], bytes], size: int, *, bytes_max: int = 8 * 2**20, reads_max: int = 50_000
+        self,
+        fetch: Callable[[int, int], bytes],
+        size: int,
+        *,
+        bytes_max: int = 8 * 2**20,
+        reads_max: int = 50_000,
+        block: int = _BLOCK,
     ) -> None:
         super().__init__()
         self.size = size
@@ -36,6 +39,7 @@ class Span(io.RawIOBase):
         self._blocks = dict[int, bytes]()
         self._bytes_left = bytes_max
         self._reads_left = reads_max
+        self._block_bytes = block
 
     def readable(self) -> bool:
         return True
@@ -71,16 +75,28 @@ class Span(io.RawIOBase):
     def at(self, start: int, end: int) -> bytes:
         """The bytes [start, end), as far as there are any."""
         self._reads_left -= 1
-        if self._reads_left < 0 or end - start > self._bytes_left + _BLOCK * _BLOCKS_KEPT:
+        size = self._block_bytes
+        if self._reads_left < 0 or end - start > self._bytes_left + size * _BLOCKS_KEPT:
             raise Unreadable("more to read than a preview may")
-        first, last = start // _BLOCK, (end - 1) // _BLOCK
+        first, last = start // size, (end - 1) // size
+        if first == last and first in self._blocks:
+            return self._blocks[first][start - first * size : end - first * size]
         data = b"".join(self._block(number) for number in range(first, last + 1)) if end > start else b""
-        return data[start - first * _BLOCK : end - first * _BLOCK]
+        return data[start - first * size : end - first * size]
+
+    def direct(self, start: int, end: int) -> bytes:
+        """As `at`, past the blocks: for whoever keeps what they read. Counts as well."""
+        end = min(end, self.size)
+        self._reads_left -= 1
+        self._bytes_left -= max(end - start, 0)
+        if self._reads_left < 0 or self._bytes_left < 0:
+            raise Unreadable("more to read than a preview may")
+        return self._fetch(start, end) if start < end else b""
 
     def _block(self, number: int) -> bytes:
         found = self._blocks.get(number)
         if found is None:
-            start, end = number * _BLOCK, min((number + 1) * _BLOCK, self.size)
+            start, end = number * self._block_bytes, min((number + 1) * self._block_bytes, self.size)
             self._bytes_left -= max(end - start, 0)
             if self._bytes_left < 0:
                 raise Unreadable("more to read than a preview may")
@@ -92,16 +108,3 @@ class Span(io.RawIOBase):
 
 def of_bytes(data: bytes, *, bytes_max: int = 8 * 2**20, reads_max: int = 50_000) -> Span:
     return Span(lambda start, end: data[start:end], len(data), bytes_max=bytes_max, reads_max=reads_max)
-
-
-def of_entry(repo: Repo, entry: Entry, *, bytes_max: int = 8 * 2**20) -> Span:
-    """Of a file, however it is kept. Raises Corrupt, EntryNotFound where its bytes are not there."""
-    if entry.sha256 is None:
-        return of_bytes(files.read_blob(repo, entry.oid), bytes_max=bytes_max)
-    content = files.content(repo, entry)
-    contents = repo.stores.contents
-
-    def fetch(start: int, end: int) -> bytes:
-        return b"".join(contents.read(content, start, end))
-
-    return Span(fetch, content.size, bytes_max=bytes_max)

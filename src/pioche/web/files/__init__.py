@@ -6,5 +6,5 @@ addresses   where each page is
 tree        a folder; find, a file by a part of its name
 blob        one file, by its kind (shown); blame, its lines with their commits
 log         commits; changes, what a commit or a comparison changed; refs, branches and tags
-edit, upload, removal     what commits
+edit, upload, removal, moving     what commits
 """

@@ -66,6 +66,9 @@ class Addresses:
     def rename(self, rev: str, path: str) -> str:
         return self._at("rename", rev, path)
 
+    def move(self, rev: str) -> str:
+        return self._at("move", rev)
+
     def delete(self, rev: str, path: str = "") -> str:
         return self._at("delete", rev, path)
 

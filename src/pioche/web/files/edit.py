@@ -4,7 +4,18 @@ wrong, the form comes back with it."""
 from dataclasses import dataclass
 from typing import Any
 
-from pioche.errors import AlreadyExists, BadRequest, EntryNotFound, HubError, StaleParent, TooLarge
+from pioche.errors import (
+    AlreadyExists,
+    BadRequest,
+    CrossSite,
+    EntryNotFound,
+    HubError,
+    RepoNotFound,
+    StaleParent,
+    TooLarge,
+    Unauthenticated,
+)
+from pioche.http import errors as http_errors
 from pioche.http.messages import Request, Response
 from pioche.names import EntryPath, Oid, parse_path
 from pioche.render.renderer import Source
@@ -14,6 +25,7 @@ from pioche.repos.commits import AddFile, CopyFile, DeleteFile, Operation
 from pioche.repos.files import Entry
 from pioche.repos.preview import kinds
 from pioche.repos.revisions import Revision
+from pioche.web import errors, layout
 from pioche.web.files import frame, shown, writing
 from pioche.web.files.frame import Frame
 from pioche.web.files.writing import Change, Message
@@ -70,6 +82,28 @@ async def save(request: Request) -> Response:
         if error.status >= 500 or error.status == 401:
             raise
         return await _refused(request, page, draft, message, error)
+
+
+async def rescue(request: Request, error: HubError) -> Response:
+    """Where the form could not even be looked at: the session has ended, the repo is gone, the database does not answer. The
+    text comes back in a form that sends it to the same address again, with the proof of whoever is signed in by now."""
+    form = await request.form()
+    title, advice = errors.words(error)
+    values = {name: form.get(name) or "" for name in ("path", "old_path", "parent", "summary", "description", "target")}
+    says_more = error.status < 500 and not isinstance(error, Unauthenticated | RepoNotFound | CrossSite)
+    return layout.page(
+        request,
+        "files/rescued.html",
+        status=error.status,
+        headers=http_errors.headers(error),
+        error_title=title,
+        error_advice=advice,
+        error_detail=error.message if says_more else "",
+        is_signed_out=request.caller.is_anonymous and not request.csrf_token and not isinstance(error, CrossSite),
+        is_unproven=isinstance(error, CrossSite),
+        fields=values,
+        content=(form.get("content") or "").replace("\r\n", "\n"),
+    )
 
 
 async def _preview(request: Request, page: Frame, draft: _Draft, message: Message) -> Response:

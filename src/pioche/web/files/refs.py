@@ -7,7 +7,7 @@ from pioche.git.objects import Commit
 from pioche.http import cursors
 from pioche.http.messages import Request, Response
 from pioche.names import DEFAULT_REF
-from pioche.repos import history, revisions
+from pioche.repos import history, protection, revisions
 from pioche.repos import refs as repo_refs
 from pioche.repos.access import Repo
 from pioche.web.files import frame
@@ -25,6 +25,7 @@ class _Row:
     commit: Commit
     is_default: bool
     message: str
+    is_protected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,18 @@ class _List:
 
 
 async def branches(request: Request) -> Response:
-    """GET /{repo}/branches[?after=&kind=]."""
+    """GET /{repo}/branches[?after=&kind=&q=]: with `q`, those that have it in their name."""
     return await _show(request)
 
 
 async def change(request: Request) -> Response:
-    """POST /{repo}/branches: fields `action` (create or delete), `kind` (branch or tag), `name`, `from`, `message`."""
+    """POST /{repo}/branches: fields `action` (create, delete, and of branches protect, unprotect), `kind` (branch or tag),
+    `name`, `from`, `message`."""
     form = await request.form_or_json()
     fields = {name: values[-1].strip() for name, values in form.items()}
     action = _ACTIONS.get((fields.get("action", ""), fields.get("kind", "")))
     if action is None:
-        raise BadRequest('"action" must be create or delete, and "kind" branch or tag')
+        raise BadRequest('"action" must be create, delete, protect or unprotect, and "kind" branch or tag')
     try:
         await request.run(action, request, fields)
     except HubError as error:
@@ -59,25 +61,27 @@ async def _show(request: Request, *, fields: dict[str, str] | None = None, error
     after = cursors.decode(request.query.get("after"))
     kind = request.query.get("kind")
     wanted = [kind] if kind in _PREFIXES else list(_PREFIXES)
-    lists = {name: await request.run(_list, request.repo, _PREFIXES[name], after) for name in wanted}
+    part = (request.query.get("q") or "").strip()[:200]
+    lists = {name: await request.run(_list, request.repo, _PREFIXES[name], after, part) for name in wanted}
+    values = {"lists": lists, "part": part, "fields": fields or {}, "error": error, "kind": kind}
+    is_owner = page.may_write and await request.run(protection.is_owner, request.repo, request.caller)
     status = error.status if error else 200
-    return await frame.show(
-        request, "branches.html", page, status=status, lists=lists, fields=fields or {}, error=error, kind=kind
-    )
+    return await frame.show(request, "branches.html", page, status=status, is_owner=is_owner, **values)
 
 
-def _list(repo: Repo, prefix: str, after: str) -> _List:
+def _list(repo: Repo, prefix: str, after: str, part: str) -> _List:
     start = after if after.startswith(prefix) else ""
-    found = repo_refs.named(repo, prefix, after=start, limit=_PAGE + 1)
-    rows = [_row(repo, prefix, ref) for ref in found[:_PAGE]]
+    found = repo_refs.named(repo, prefix, after=start, limit=_PAGE + 1, part=part)
+    protected = protection.protected(repo)
+    rows = [_row(repo, prefix, ref, is_protected=ref.name in protected) for ref in found[:_PAGE]]
     return _List(rows, cursors.encode(found[_PAGE - 1].name) if len(found) > _PAGE else None)
 
 
-def _row(repo: Repo, prefix: str, ref: repo_refs.Ref) -> _Row:
+def _row(repo: Repo, prefix: str, ref: repo_refs.Ref, *, is_protected: bool) -> _Row:
     name = ref.name.removeprefix(prefix)
     message = repo.objects.tag(ref.target).message.strip() if ref.target != ref.commit else ""
     revision = name if prefix in ("refs/heads/", "refs/tags/") else ref.name
-    return _Row(name, revision, repo.objects.commit(ref.commit), ref.name == DEFAULT_REF, message)
+    return _Row(name, revision, repo.objects.commit(ref.commit), ref.name == DEFAULT_REF, message, is_protected)
 
 
 def _create_branch(request: Request, fields: dict[str, str]) -> None:
@@ -97,7 +101,17 @@ def _delete_tag(request: Request, fields: dict[str, str]) -> None:
     history.delete_tag(request.repo, request.caller, fields.get("name", ""))
 
 
+def _protect(request: Request, fields: dict[str, str]) -> None:
+    protection.protect(request.repo, request.caller, fields.get("name", ""))
+
+
+def _unprotect(request: Request, fields: dict[str, str]) -> None:
+    protection.unprotect(request.repo, request.caller, fields.get("name", ""))
+
+
 _ACTIONS = {
+    ("protect", "branch"): _protect,
+    ("unprotect", "branch"): _unprotect,
     ("create", "branch"): _create_branch,
     ("create", "tag"): _create_tag,
     ("delete", "branch"): _delete_branch,

@@ -22,7 +22,7 @@ _MOVED_MAX = 5000
 async def confirm(request: Request) -> Response:
     """GET /{repo}/delete/{rev}[/{path}][?path=...]: what would go, and the message."""
     revision = await writing.branch(request)
-    paths = _paths(request, request.query.all("path"))
+    paths = chosen_paths(request, request.query.all("path"))
     page = await frame.frame(request, revision, request.params.get("path", "").strip("/"))
     return await _show_delete(request, page, paths, Message())
 
@@ -31,7 +31,7 @@ async def delete(request: Request) -> Response:
     """POST to the same address: fields `path` (many), and the message's."""
     form = await request.form()
     revision = await writing.branch(request)
-    paths = _paths(request, form.all("path"))
+    paths = chosen_paths(request, form.all("path"))
     page = await frame.frame(request, revision, request.params.get("path", "").strip("/"))
     message = Message()
     try:
@@ -46,14 +46,14 @@ async def delete(request: Request) -> Response:
         return await _show_delete(request, page, paths, message, error)
 
 
-def _paths(request: Request, chosen: list[str]) -> list[str]:
+def chosen_paths(request: Request, chosen: list[str]) -> list[str]:
     """What the address names, or what was chosen in a folder; a path inside a chosen folder goes with it."""
     named = request.params.get("path", "").strip("/")
     paths = [named] if named else list(dict.fromkeys(path.strip("/") for path in chosen if path.strip("/")))
     if not paths:
         raise BadRequest("Nothing was chosen")
     if len(paths) > _CHOSEN_MAX:
-        raise TooLarge(f"At most {_CHOSEN_MAX} files can be deleted at once here")
+        raise TooLarge(f"At most {_CHOSEN_MAX} files can be chosen at once here")
     return [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]
 
 
@@ -103,7 +103,7 @@ async def rename(request: Request) -> Response:
     try:
         message = Message.of(form)
         target = parse_path(wanted, backslashes=request.hub.config.backslash_names == "keep")
-        operations = await request.run(_moves, request.repo, revision, path, target)
+        operations = await request.run(moves, request.repo, revision, path, target)
         return await writing.commit(request, page, message, Change(operations, f"Rename {path} to {target}"))
     except HubError as error:
         if error.status >= 500 or error.status == 401:
@@ -111,7 +111,7 @@ async def rename(request: Request) -> Response:
         return await _show_rename(request, page, wanted, message, error)
 
 
-def _moves(repo: Repo, revision: Revision, path: str, target: EntryPath) -> list[Operation]:
+def moves(repo: Repo, revision: Revision, path: str, target: EntryPath) -> list[Operation]:
     """Raises EntryNotFound, AlreadyExists, IllegalPath, TooLarge."""
     if target == path:
         raise BadRequest("The new name is the old one")

@@ -2,7 +2,7 @@
 
 from pioche.http.routes import Route
 from pioche.repos.access import Action
-from pioche.web.files import blob, changes, edit, log, refs, removal, tree, upload
+from pioche.web.files import blob, changes, edit, log, moving, refs, removal, tree, upload
 
 ROUTES = (
     Route("GET", "/{repo:web}/tree/{rev}", Action.READ, tree.tree),
@@ -19,15 +19,17 @@ ROUTES = (
     Route("POST", "/{repo:web}/branches", Action.WRITE, refs.change),
     # Whoever may read may propose; the handlers ask for more where the change goes onto a branch.
     Route("GET", "/{repo:web}/new/{rev}", Action.PROPOSE, edit.new),
-    Route("POST", "/{repo:web}/new/{rev}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("POST", "/{repo:web}/new/{rev}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX, edit.rescue),
     Route("GET", "/{repo:web}/new/{rev}/{path*}", Action.PROPOSE, edit.new),
-    Route("POST", "/{repo:web}/new/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("POST", "/{repo:web}/new/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX, edit.rescue),
     Route("GET", "/{repo:web}/edit/{rev}/{path*}", Action.PROPOSE, edit.edit),
-    Route("POST", "/{repo:web}/edit/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX),
+    Route("POST", "/{repo:web}/edit/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX, edit.rescue),
     Route("GET", "/{repo:web}/delete/{rev}", Action.PROPOSE, removal.confirm),
     Route("POST", "/{repo:web}/delete/{rev}", Action.PROPOSE, removal.delete),
     Route("GET", "/{repo:web}/delete/{rev}/{path*}", Action.PROPOSE, removal.confirm),
     Route("POST", "/{repo:web}/delete/{rev}/{path*}", Action.PROPOSE, removal.delete),
+    Route("GET", "/{repo:web}/move/{rev}", Action.PROPOSE, moving.ask),
+    Route("POST", "/{repo:web}/move/{rev}", Action.PROPOSE, moving.move),
     Route("GET", "/{repo:web}/rename/{rev}/{path*}", Action.PROPOSE, removal.ask),
     Route("POST", "/{repo:web}/rename/{rev}/{path*}", Action.PROPOSE, removal.rename),
     Route("GET", "/{repo:web}/upload/{rev}", Action.PROPOSE, upload.ask),

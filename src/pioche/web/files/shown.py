@@ -1,18 +1,18 @@
 """What a page shows of a file: its text, its rows, its members, its picture; or why it shows less."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pioche.render.jobs import Links
-from pioche.render.renderer import Renderer, Source
+from pioche.render.renderer import FOLDED_BYTES_MAX, Renderer, Source
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
-from pioche.repos.preview import archives, arrays, images, kinds, pickles, spans, weights
+from pioche.repos.preview import archives, documents, images, kinds, looking, stored
 from pioche.repos.preview.kinds import Kind
+from pioche.repos.preview.looking import Look, Seen
 from pioche.repos.preview.spans import Span, Unreadable
-from pioche.web.files import json_tree
 
 _LINES_MAX = 20_000
 _SVG_BYTES_MAX = 512 * 1024
@@ -33,7 +33,8 @@ class Asked:
 class Shown:
     """`view` names the part of the template; `values` are what it needs. `problem` says why there is less than expected.
 
-    `text_lines` counts the lines of a text that is shown whole. `has_plain`: there is a text to switch to.
+    `text_lines` counts the lines of a text that is shown whole. `has_plain`: there is a text to switch to; `has_overview`: of
+    JSON, more than the text and its tree.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Shown:
     text_lines: int | None = None
     has_plain: bool = False
     is_text: bool = False
+    has_overview: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class File:
         """Names the bytes for good."""
         return self.entry.sha256 or self.entry.oid
 
+    @property
+    def name(self) -> str:
+        return self.entry.path.rpartition("/")[2]
+
+    def look(self, member: str | None = None) -> Seen:
+        """What a worker finds in it. Raises Unreadable, EntryNotFound for a member that is not there."""
+        return looking.look(self.renderer, self.id, self.span, Look(self.kind, self.name, self.entry.size, member))
+
     def whole(self) -> bytes:
         return self.span.at(0, self.entry.size)
 
@@ -74,11 +84,11 @@ class _View(Protocol):
 
 def read(repo: Repo, entry: Entry, asked: Asked, renderer: Renderer, links: Links) -> Shown:
     """Reads no more of the file than is shown. Raises Corrupt, EntryNotFound where the bytes are not there."""
-    span = spans.of_entry(repo, entry)
+    span = stored.span(repo, entry)
     head = span.at(0, min(kinds.HEAD_BYTES, entry.size))
     file = File(kinds.of(entry.path, head), span, entry, asked, renderer, links)
     if asked.plain and kinds.is_text(head):
-        return _text(file)
+        return replace(_text(file), has_overview=file.kind is Kind.JSON and documents.is_known(file.name))
     try:
         return _VIEWS[file.kind](file)
     except Unreadable as error:
@@ -112,9 +122,18 @@ def _text(file: File) -> Shown:
 
 
 def _json(file: File) -> Shown:
-    if not file.asked.folds or file.entry.size > json_tree.BYTES_MAX:
+    has_overview = documents.is_known(file.name)
+    if file.asked.folds:
+        found = file.renderer.folded(file.source()) if file.entry.size <= FOLDED_BYTES_MAX else None
+        if found is None or found.problem is not None:
+            raise Unreadable(
+                f"as a tree it is {found.problem.value if found and found.problem else 'too_large'}".replace("_", " ")
+            )
+        return Shown(file.kind, "json", {"tree": found.html}, is_text=True, has_overview=has_overview)
+    if not has_overview:
         return _text(file)
-    return Shown(file.kind, "json", {"tree": json_tree.tree(file.whole())}, is_text=True)
+    values = {"document": file.look().document}
+    return Shown(file.kind, "document", values, is_text=True, has_overview=True)
 
 
 def _markdown(file: File) -> Shown:
@@ -164,16 +183,26 @@ def _media(file: File) -> Shown:
     return Shown(file.kind, file.kind.value)
 
 
+def _pdf(file: File) -> Shown:
+    """What it says of itself, and a way to download it: a PDF may hold programs, and no frame of ours would run it without
+    giving it the hub's own address (F-RAW, decision 19)."""
+    return Shown(file.kind, "pdf", {"pdf": file.look().pdf})
+
+
 # --- what has an inside ------------------------------------------------------------------------------------------------
 
 
 def _archive(file: File) -> Shown:
     member = file.asked.member
     if member is None:
-        return Shown(file.kind, "archive", {"listing": archives.listing(file.span, file.entry.path)})
-    data = archives.head(file.span, file.entry.path, member)
-    values: dict[str, Any] = {"name": member, "is_cut": len(data) >= archives.MEMBER_BYTES_MAX}
-    if kinds.is_text(data[: kinds.HEAD_BYTES]):
+        return Shown(file.kind, "archive", {"listing": file.look().listing})
+    data = file.look(member).head or b""
+    is_cut = len(data) >= archives.MEMBER_BYTES_MAX
+    values: dict[str, Any] = {"name": member, "is_cut": is_cut}
+    picture = images.media_type(data)
+    if picture and not is_cut:
+        values["picture"] = f"data:{picture};base64,{base64.b64encode(data).decode()}"
+    elif kinds.is_text(data[: kinds.HEAD_BYTES]):
         values["lines"] = file.renderer.code(Source.of(data), member).lines
     else:
         values["rows"] = kinds.hex_rows(data)
@@ -181,17 +210,24 @@ def _archive(file: File) -> Shown:
 
 
 def _weights(file: File) -> Shown:
-    found = weights.read(file.span, is_gguf=file.kind is Kind.GGUF)
-    return Shown(file.kind, "weights", {"weights": found})
+    return Shown(file.kind, "weights", {"weights": file.look().weights})
 
 
 def _arrays(file: File) -> Shown:
-    return Shown(file.kind, "arrays", {"arrays": arrays.read(file.span, file.entry.path)})
+    return Shown(file.kind, "arrays", {"arrays": file.look().arrays})
 
 
 def _pickle(file: File) -> Shown:
-    imports, is_whole = pickles.read(file.span)
-    return Shown(file.kind, "pickle", {"imports": imports, "is_whole": is_whole})
+    seen = file.look()
+    return Shown(file.kind, "pickle", {"imports": seen.imports, "is_whole": seen.is_whole})
+
+
+def _columns(file: File) -> Shown:
+    return Shown(file.kind, "columns", {"columns": file.look().columns})
+
+
+def _graph(file: File) -> Shown:
+    return Shown(file.kind, "graph", {"graph": file.look().graph})
 
 
 def _binary(file: File) -> Shown:
@@ -206,10 +242,13 @@ _VIEWS: dict[Kind, _View] = {
     Kind.TEXT: _text,
     Kind.IMAGE: _image,
     Kind.SVG: _svg,
-    **dict.fromkeys((Kind.AUDIO, Kind.VIDEO, Kind.PDF), _media),
+    **dict.fromkeys((Kind.AUDIO, Kind.VIDEO), _media),
+    Kind.PDF: _pdf,
     Kind.ARCHIVE: _archive,
     **dict.fromkeys((Kind.SAFETENSORS, Kind.GGUF), _weights),
     Kind.ARRAYS: _arrays,
     Kind.PICKLE: _pickle,
-    **dict.fromkeys((Kind.PARQUET, Kind.BINARY), _binary),
+    Kind.PARQUET: _columns,
+    Kind.GRAPH: _graph,
+    Kind.BINARY: _binary,
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pioche.errors import BadRequest
 from pioche.http.messages import Query, Request, Response
-from pioche.repos import commits, pulls, revisions
+from pioche.repos import commits, protection, pulls, revisions
 from pioche.repos.access import Action
 from pioche.repos.commits import Operation, Plan
 from pioche.repos.revisions import Revision
@@ -54,7 +54,8 @@ class Targets:
 async def targets(request: Request, page: Frame, message: Message | None = None) -> Targets:
     """A pull request may be added to by whoever opened it; new ones are made against branches."""
     ref = page.revision.ref or ""
-    may_commit = page.may_write or (ref.startswith("refs/pr/") and await _has_opened(request, ref))
+    may_commit = page.may_write and await request.run(protection.may_change, request.repo, request.caller, ref)
+    may_commit = may_commit or (ref.startswith("refs/pr/") and await _has_opened(request, ref))
     may_propose = page.may_propose and ref.startswith("refs/heads/")
     wants_pull = message.as_pull if message else not may_commit
     return Targets(may_commit, may_propose, "pull" if wants_pull else "branch")

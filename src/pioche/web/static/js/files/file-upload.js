@@ -1,20 +1,26 @@
-// <file-upload>: chosen and dropped files in a queue, sent by the Hub's own client. Whatever arrived stays when sending
-// stops: going on sends the rest.
+// <file-upload>: chosen and dropped files in a queue, sent by the Hub's own client (LFS or Xet, as the hub says). It can be
+// paused; a loss of the network is waited out; whatever arrived stays when sending stops: going on sends the rest.
+import { sameAsInRepo } from "./same-files.js";
+import { Transfer } from "./transfer.js";
+
 const IGNORED = /(^|\/)(\.git|\.DS_Store|Thumbs\.db|__pycache__|\.ipynb_checkpoints|node_modules|\.venv|\.env)(\/|$)/;
 
 class FileUpload extends HTMLElement {
   connectedCallback() {
     if (!this.dataset.module) return;
     this.form = this.querySelector("form");
+    this.button = this.form.querySelector("button[value=commit]");
+    this.label = this.button.textContent;
     this.items = [];
     for (const part of this.querySelectorAll("[data-only-scripts]")) part.hidden = false;
     for (const part of this.querySelectorAll("[data-only-plain]")) part.hidden = true;
+    for (const input of this.querySelectorAll("input[type=file]")) {
+      input.addEventListener("change", () => {
+        for (const file of input.files) this.add(file, file.webkitRelativePath || file.name);
+        input.value = "";
+      });
+    }
     const drop = this.querySelector(".drop");
-    const input = this.querySelector("input[type=file]");
-    input.addEventListener("change", () => {
-      for (const file of input.files) this.add(file, file.webkitRelativePath || file.name);
-      input.value = "";
-    });
     drop.addEventListener("dragover", (event) => {
       event.preventDefault();
       drop.classList.add("over");
@@ -23,10 +29,10 @@ class FileUpload extends HTMLElement {
     drop.addEventListener("drop", (event) => this.dropped(event, drop));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.send();
+      this.pressed();
     });
-    window.addEventListener("beforeunload", (event) => {
-      if (this.stopping) event.preventDefault();
+    addEventListener("beforeunload", (event) => {
+      if (this.transfer) event.preventDefault();
     });
   }
 
@@ -50,87 +56,120 @@ class FileUpload extends HTMLElement {
     }
   }
 
+  // Chosen twice, a path has the file that was chosen last.
   add(file, name) {
-    const row = document.createElement("li");
-    const path = document.createElement("input");
-    path.className = "input";
-    path.value = name;
-    path.setAttribute("aria-label", this.dataset.path);
-    const state = document.createElement("span");
-    state.className = "muted";
-    state.textContent = IGNORED.test(name) ? `${this.dataset.ignored} ${name}` : this.dataset.waiting;
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.className = "button quiet";
-    remove.textContent = this.dataset.remove;
-    remove.setAttribute("aria-label", `${this.dataset.remove} ${name}`);
-    const bar = document.createElement("progress");
-    bar.max = 1;
-    bar.value = 0;
-    bar.setAttribute("aria-label", name);
-    row.append(path, state, remove, bar);
-    const item = { file, path, state, bar, row };
-    remove.addEventListener("click", () => {
-      this.items = this.items.filter((one) => one !== item);
-      row.remove();
-    });
+    this.client ??= import(this.dataset.module);  // now, while there is a network
+    const before = this.items.find((one) => one.path.value === name);
+    if (before) this.remove(before);
+    const item = { file, isDone: false, ...row(this.dataset, name) };
+    item.button.addEventListener("click", () => this.remove(item));
     this.items.push(item);
-    this.querySelector(".queue").append(row);
+    this.querySelector(".queue").append(item.row);
+  }
+
+  remove(item) {
+    this.items = this.items.filter((one) => one !== item);
+    item.row.remove();
+  }
+
+  pressed() {
+    if (this.transfer?.isPaused) {
+      this.transfer.resume();
+      this.show("sending");
+    } else if (this.transfer) {
+      this.transfer.pause();
+      this.show("paused");
+    } else if (this.items.length) {
+      this.send();
+    } else {
+      this.querySelector("input[type=file]").focus();
+    }
+  }
+
+  show(state) {
+    const texts = this.dataset;
+    const words = { paused: texts.paused, offline: texts.offline, waiting: texts.unreachable, sending: "" };
+    this.tell(words[state] ?? "");
+    this.button.textContent = state === "paused" ? texts.resume : texts.pause;
   }
 
   async send() {
-    if (this.stopping) {
-      this.stopping.abort();
-      return;
-    }
-    if (!this.items.length) {
-      this.querySelector("input[type=file]").focus();
-      return;
-    }
-    const button = this.form.querySelector("button[value=commit]");
-    const label = button.textContent;
-    button.textContent = this.dataset.pause;
-    this.stopping = new AbortController();
+    this.transfer = new Transfer({ tell: (state) => this.show(state), committed: () => this.hasArrived() });
+    this.show("sending");
+    for (const part of this.form.querySelectorAll(".queue input, .queue button")) part.disabled = true;
     try {
-      await this.transfer(this.stopping.signal);
-      this.stopping = null;
-      location.assign(this.dataset.done);
+      const output = await this.run();
+      this.transfer = null;
+      if (output) location.assign(output.pullRequestUrl ? `${this.dataset.commit}/${output.commit.oid}` : this.dataset.done);
+      else this.stopped(this.dataset.nothing);
     } catch (error) {
-      this.stopping = null;
-      const reason = error.name === "AbortError" ? this.dataset.pause : error.message;
-      this.tell(this.dataset.failed.replace("{reason}", reason));
-      button.textContent = this.dataset.resume || label;
+      this.transfer = null;
+      this.stopped(this.dataset.failed.replace("{reason}", error.message), this.dataset.resume);
     }
   }
 
-  async transfer(abortSignal) {
-    const { uploadFilesWithProgress } = await import(this.dataset.module);
+  stopped(text, label = this.label) {
+    this.tell(text);
+    this.button.textContent = label;
+    for (const part of this.form.querySelectorAll(".queue input, .queue button")) part.disabled = false;
+  }
+
+  // Gives what the commit gave, or nothing when all files were in the repo already.
+  async run() {
+    const { commitIter } = await this.client;
     const fields = this.form.elements;
     const folder = fields.folder.value.replace(/^\/+|\/+$/g, "");
     const byPath = new Map(this.items.map((item) => [folder ? `${folder}/${item.path.value}` : item.path.value, item]));
-    const events = uploadFilesWithProgress({
+    const isPullRequest = this.form.querySelector("[name=target]:checked")?.value === "pull";
+    const known = await sameAsInRepo(this.dataset, byPath, this.transfer.fetch);
+    for (const path of known) {
+      this.finish(byPath.get(path), this.dataset.same);
+      byPath.delete(path);
+    }
+    if (!byPath.size) return undefined;
+    this.title = fields.summary.value.trim() || fields.summary.placeholder;
+    this.head = isPullRequest ? null : await this.tip();
+    const events = commitIter({
       repo: { type: this.dataset.type, name: this.dataset.repo },
       hubUrl: location.origin,
       branch: this.dataset.rev,
-      files: [...byPath].map(([path, item]) => ({ path, content: item.file })),
-      commitTitle: fields.summary.value.trim() || fields.summary.placeholder,
-      commitDescription: fields.description.value,
-      isPullRequest: this.form.querySelector("[name=target]:checked")?.value === "pull",
-      useWebWorkers: false,
-      useXet: false,
-      fetch: asUs,
-      abortSignal,
+      operations: [...byPath].map(([path, item]) => ({ operation: "addOrUpdate", path, content: item.file })),
+      title: this.title,
+      description: fields.description.value,
+      isPullRequest,
+      useWebWorkers: false,  // they would be made of a text, which the policy forbids
+      fetch: this.transfer.fetch,
     });
     const started = performance.now();
-    for await (const event of events) if (event.event === "fileProgress") this.progress(byPath.get(event.path), event, started);
-    for (const item of byPath.values()) {
-      item.bar.value = 1;
-      item.state.textContent = this.dataset.ready;
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) {
+        for (const item of byPath.values()) this.finish(item, this.dataset.ready);
+        return value;
+      }
+      if (value.event === "fileProgress") this.progress(byPath.get(value.path), value, started);
     }
   }
 
+  // The branch's newest commit, by which a commit whose answer was lost is found.
+  async tip() {
+    const answer = await this.transfer.fetch(`${this.dataset.api}/commits/${encodeURIComponent(this.dataset.rev)}?limit=1`);
+    return answer.ok ? (await answer.json())[0] : null;
+  }
+
+  async hasArrived() {
+    if (!this.head) throw new TypeError(this.dataset.unreachable);
+    const now = await this.tip();
+    return now && now.id !== this.head.id && now.title === this.title ? { commitOid: now.id, commitUrl: "" } : undefined;
+  }
+
+  finish(item, text) {
+    item.bar.value = 1;
+    item.state.textContent = text;
+  }
+
   progress(item, { progress, state }, started) {
-    if (!item) return;
+    if (!item || this.transfer?.isPaused) return;
     item.bar.value = progress;
     const speed = (item.file.size * progress) / Math.max((performance.now() - started) / 1000, 0.1);
     const words = { hashing: this.dataset.hashing, uploading: this.dataset.sending }[state] ?? state;
@@ -142,12 +181,27 @@ class FileUpload extends HTMLElement {
   }
 }
 
-// As whoever is signed in: the page's token goes with what changes something on this host.
-function asUs(address, options = {}) {
-  const token = document.querySelector('meta[name="csrf-token"]')?.content;
-  const headers = new Headers(options.headers ?? (address instanceof Request ? address.headers : undefined));
-  if (token && new URL(address.url ?? address, location.href).origin === location.origin) headers.set("X-CSRF-Token", token);
-  return fetch(address, { ...options, headers, credentials: "same-origin" });
+// One line of the queue.
+function row(texts, name) {
+  const line = document.createElement("li");
+  const path = document.createElement("input");
+  path.className = "input";
+  path.value = name;
+  path.setAttribute("aria-label", texts.path);
+  const state = document.createElement("span");
+  state.className = "muted";
+  state.textContent = IGNORED.test(name) ? `${texts.ignored} ${name}` : texts.waiting;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button quiet";
+  button.textContent = texts.remove;
+  button.setAttribute("aria-label", `${texts.remove} ${name}`);
+  const bar = document.createElement("progress");
+  bar.max = 1;
+  bar.value = 0;
+  bar.setAttribute("aria-label", name);
+  line.append(path, state, button, bar);
+  return { path, state, button, bar, row: line };
 }
 
 function size(bytes) {

@@ -5,22 +5,28 @@ from collections.abc import Iterable
 import msgspec
 from markupsafe import Markup
 
-from pioche.repos.preview.spans import Unreadable
+from pioche.render.results import Folded, Problem
 
-BYTES_MAX = 512 * 1024
 _NODES_MAX = 5000
 _DEPTH_MAX = 60
 _TEXT_CHARACTERS_MAX = 500
 _OPEN_DEPTH = 2
 
 
-def tree(source: bytes) -> Markup:
-    """Raises Unreadable for what is no JSON, or deeper and larger than anybody folds."""
+def tree(source: bytes) -> Folded:
+    """Every text in it is escaped; the elements are ours."""
     try:
         value = msgspec.json.decode(source)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"it is not valid JSON: {str(error)[:200]}") from None
-    return Markup("<ul>{}</ul>").format(_Tree().item(Markup(), value, 0))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Folded("", problem=Problem.UNREADABLE)
+    try:
+        return Folded(str(Markup("<ul>{}</ul>").format(_Tree().item(Markup(), value, 0))))
+    except _TooMuch:
+        return Folded("", problem=Problem.TOO_LARGE)
+
+
+class _TooMuch(Exception):
+    """More, or deeper, than anybody folds."""
 
 
 class _Tree:
@@ -32,7 +38,7 @@ class _Tree:
     def item(self, key: Markup, value: object, depth: int) -> Markup:
         self._left -= 1
         if self._left < 0 or depth > _DEPTH_MAX:
-            raise Unreadable("it has more parts than can be folded here")
+            raise _TooMuch
         if isinstance(value, dict) and value:
             return self._branch(
                 key, "{", "}", ((_key(name), inner) for name, inner in value.items()), len(value), depth
