@@ -57,7 +57,9 @@ def main() -> int:
     began = time.monotonic()
     rows = list[Row]()
     for name in given.sections or SECTIONS:
-        rows += measure(SECTIONS[name], given)
+        found = measure(SECTIONS[name], given)
+        print(f"{table(found)}\n", flush=True)  # at once: what comes later may fail
+        rows += found
     text = report(rows, given, time.monotonic() - began)
     print(text)
     if given.write:

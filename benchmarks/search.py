@@ -23,6 +23,7 @@ from huggingface_hub import CommitOperationAdd
 from benchmarks import catalog, pages
 from benchmarks import vocabulary as words
 from benchmarks.bench import Bench
+from benchmarks.measure import cpu_seconds
 from benchmarks.rows import Goal, Row
 from pioche import config
 from pioche.db import schema
@@ -103,10 +104,12 @@ def _of_requests(name: str, bench: Bench) -> Row:
     host, port = _address(bench)
     addresses = requests(random.Random(5), _RATE * _SECONDS)
     asyncio.run(in_order(host, port, requests(random.Random(4), 400), rate=100))  # does not count
+    cpu = cpu_seconds(bench.hub.pid)
     waits = sorted(asyncio.run(in_order(host, port, addresses, rate=_RATE)))
+    each = (cpu_seconds(bench.hub.pid) - cpu) / len(waits) * 1000
     rate = asyncio.run(saturated(host, port, requests(random.Random(6), 20_000)))
     p50, p99 = statistics.median(waits) * 1000, waits[int(len(waits) * 0.99)] * 1000
-    seen = f"{_RATE}/s over {_CONNECTIONS} connections; {rate:,.0f}/s at most"
+    seen = f"{_RATE}/s over {_CONNECTIONS} connections, {each:.2f} ms of processor time each; {rate:,.0f}/s at most"
     return Row(f"{name}: lists over HTTP", seen, [Goal(p50, 4, "ms p50"), Goal(p99, 10, "ms p99")], _SHARED)
 
 

@@ -15,12 +15,23 @@ _UNITS = ("", "k", "M", "G", "T", "P")
 
 def _locale() -> Locale:
     language = languages.spoken()
-    return Locale.parse(language if language in languages.NAMES else languages.DEFAULT)
+    return _parsed(language if language in languages.NAMES else languages.DEFAULT)
+
+
+@lru_cache
+def _parsed(language: str) -> Locale:
+    return Locale.parse(language)
 
 
 def number(value: float) -> str:
     """`12,345.6`, in French `12 345,6`."""
-    return numbers.format_decimal(value, locale=_locale())
+    return _number(value, _locale())
+
+
+@lru_cache(maxsize=8192)
+def _number(value: float, locale: Locale) -> str:
+    """A list counts hundreds of tags."""
+    return numbers.format_decimal(value, locale=locale)
 
 
 def percent(value: float) -> str:

@@ -7,7 +7,7 @@ first page on. Values carry no prefix (`license=mit`); `search.parameters` puts 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from pioche.i18n.texts import gettext
 from pioche.i18n.texts import lazy as _
@@ -113,6 +113,8 @@ class Filters:
             if value.strip()
         ]
 
+        self._begun: dict[str | None, str] = {}
+
     def pairs(self, *but: str) -> list[tuple[str, str]]:
         """What a form has to send along, without the parameters `but`."""
         return [(name, value) for name, value in self._pairs if name not in but]
@@ -126,7 +128,15 @@ class Filters:
         if pair in self._pairs:
             return self.address([other for other in self._pairs if other != pair])
         single = name in ("pipeline_tag", "num_parameters", "sort", "gated", "inference")
-        return self.address([*(self.pairs(name) if single else self._pairs), pair])
+        return f"{self._with_others(name if single else None)}{quote_plus(name)}={quote_plus(value)}"
+
+    def _with_others(self, name: str | None) -> str:
+        """The address without the parameter `name`, to be followed by another. A panel has hundreds of links."""
+        found = self._begun.get(name)
+        if found is None:
+            others = self._pairs if name is None else self.pairs(name)
+            found = self._begun[name] = f"{self.address(others)}{'&' if others else '?'}"
+        return found
 
     @property
     def with_other_words(self) -> str:
