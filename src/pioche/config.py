@@ -105,7 +105,9 @@ class Config:
         "Most bytes that files kept as chunks may take once more, put together, in data_dir/cache/files; 0 keeps none there.",
     )
     render_workers: int = _setting(
-        2, "Number of processes, for each web process, in which what users wrote is turned into pages; at least 1."
+        2,
+        "Number of processes, for each web process, in which what users wrote is turned into pages, and as many again in which "
+        "their files are looked into; at least 1.",
     )
     render_cache_bytes_max: int = _setting(
         512 * 2**20,

@@ -61,7 +61,8 @@ def path_of(route: Route) -> str:
     pattern = route.pattern
     for form, text in forms.items():
         pattern = pattern.replace(form, text)
-    return re.sub(r"\{[^}]*\}", "ada/words" if "{repo:" in pattern else "1", pattern)
+    pattern = re.sub(r"\{repo:[^}]*\}", "ada/words", pattern)
+    return re.sub(r"\{[^}]*\}", "1", pattern)
 
 
 def other_sites(browser: Browser) -> dict[str, dict[str, str]]:
