@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench docs clients torture conformance format clean
+.PHONY: help run test check assets screenshots bench docs clients faults torture conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -69,12 +69,16 @@ clients: $(ENV) ## Run the long tests: every client version, large uploads, the 
 	@scripts/need git git-lfs
 	$(BIN)/python -m pytest -m long $(ARGS)
 
+faults: $(ENV) ## Run the fault suites in full: every kind of damage on both storages, kills at every step (an hour; ARGS='-k j6')
+	@scripts/need git git-lfs
+	$(BIN)/python -m pytest -m long tests/scenarios tests/torture $(ARGS)
+
 torture: $(ENV) ## Kill a hub under load again and again, then prove that nothing acknowledged is lost (ARGS='--seconds 600 --database postgresql')
 	@scripts/need git
 	@$(BIN)/python -m tests.torture $(ARGS)
 
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
-	@scripts/need git nginx wrk
+	@scripts/need git nginx wrk chromium
 	$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, git, reads, search, writes
+from benchmarks import dedup, disks, git, pages, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -34,6 +34,8 @@ SECTIONS: dict[str, Section] = {
     "changes": dedup.changes,
     "conversion": dedup.conversion,
     "search": search.search,
+    "pages": pages.pages,
+    "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""
 

@@ -8,6 +8,7 @@ import gc
 import json
 import random
 import statistics
+import string
 import sys
 import tempfile
 import threading
@@ -46,6 +47,7 @@ def main(data_dir: str) -> None:
     found = {"build_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "mib": _mib() - before}
     rng = random.Random(2)
     found["find_ms"] = statistics.median(_ms(lambda: index.find(Scope(), question(rng))) for _ in range(200))
+    found |= _short(index, rng)
     found["update_ms"] = _update(database, index, rng)
     print(json.dumps({**found, **_facets(database, index, rng)}), flush=True)
 
@@ -55,6 +57,14 @@ def question(rng: random.Random) -> Query:
     return Query(
         type=MODEL, tags=tags[: rng.randrange(1, 3)], sort=rng.choice((Sort.DOWNLOADS, Sort.LIKES, Sort.MODIFIED))
     )
+
+
+def _short(index: Index, rng: random.Random) -> dict[str, float]:
+    """Words of one and two letters, the first time that each is asked for."""
+    letters = string.ascii_lowercase + string.digits
+    asked = [*rng.sample(letters, 12), *("".join(rng.choices(letters[:26], k=2)) for _ in range(24))]
+    waits = sorted(_ms(partial(index.find, Scope(), Query(type=MODEL, words=(word,)))) for word in dict.fromkeys(asked))
+    return {"short_ms": statistics.median(waits), "short_ms_max": waits[-1]}
 
 
 def _update(database: Database, index: Index, rng: random.Random) -> float:

@@ -19,6 +19,8 @@ FRONTEND = Path(__file__).parent
 VENDOR = FRONTEND.parent / "src" / "pioche" / "web" / "static" / "vendor"
 TASKS = FRONTEND.parent / "src" / "pioche" / "search" / "tasks.json"
 STAMP = "sources.txt"
+HASHES = "hashes.json"
+"""Which the hub compares its files to when it starts: one that was changed since is not sent."""
 _COPIED = ("package.json", "package-lock.json", ".npmrc", "bundle.mjs")
 _LICENSE = re.compile(r"(licen[cs]e|copying|notice)(\.\w+)?\Z", re.IGNORECASE)
 
@@ -44,9 +46,15 @@ def ensure(vendor: Path = VENDOR, tasks: Path = TASKS) -> bool:
         (out / "THIRD_PARTY.txt").write_text(third_party(work, inputs))
         (out / STAMP).write_text(digest)
         shutil.move(out / "tasks.json", tasks)
+        (out / HASHES).write_text(json.dumps(hashes(out), indent=1))
         shutil.rmtree(vendor, ignore_errors=True)
         shutil.copytree(out, vendor)
     return True
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of every file in it, by name."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
 def third_party(work: Path, inputs: list[str]) -> str:

@@ -3,7 +3,6 @@
 Both languages, both themes, a phone and a desktop. The hub is a real one, in a folder of its own; nothing of it stays.
 """
 
-import base64
 import json
 import sqlite3
 import sys
@@ -15,6 +14,7 @@ from shutil import which
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import publishing
 from tests.hub import Account, Hub
 
 TARGET = Path(__file__).parents[1] / "docs" / "screenshots"
@@ -126,14 +126,8 @@ def furnish(hub: Hub) -> Account:
 
 
 def publish(client: httpx.Client, made: Made) -> None:
-    namespace, _, name = made.name.partition("/")
-    body = {
-        "name": name,
-        "organization": namespace,
-        "type": made.kind,
-        "sdk": "static" if made.kind == "space" else None,
-    }
-    client.post("/api/repos/create", json=body).raise_for_status()
+    name = made.name.partition("/")[2]
+    publishing.create(client, made.name, kind=made.kind)
     text = f"---\n{made.head}\n---\n# {name}\n\n{made.text}\n"
     files = {"README.md": text}
     if made.kind == "model":
@@ -143,13 +137,7 @@ def publish(client: httpx.Client, made: Made) -> None:
             "tokenizer/vocab.txt": "le\nla\n",
             "run.py": "1\n",
         }
-    lines: list[dict[str, object]] = [{"key": "header", "value": {"summary": "First version"}}]
-    for path, content in files.items():
-        encoded = base64.b64encode(content.encode()).decode()
-        lines.append({"key": "file", "value": {"path": path, "content": encoded, "encoding": "base64"}})
-    payload = "\n".join(json.dumps(line) for line in lines)
-    headers = {"content-type": "application/x-ndjson"}
-    client.post(f"/api/{made.kind}s/{made.name}/commit/main", content=payload, headers=headers).raise_for_status()
+    publishing.commit(client, made.name, files, kind=made.kind, summary="First version")
 
 
 def with_numbers(hub: Hub) -> None:

@@ -1,76 +1,23 @@
-"""Small files of the formats that pages look into, written by hand: nothing that reads them has a hand in writing them."""
+"""Small files of the formats that pages look into."""
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
-# --- Parquet (Thrift's compact protocol) ------------------------------------------------------------------------------
-
-TYPES = {"int64": 2, "double": 5, "text": 6, "binary": 6}
-
-
-def parquet(columns: dict[str, tuple[str, list[object]]], *, codec: int = 0, footer: bytes = b"") -> bytes:
-    """One row group with a page for each column: plain values, all present. `codec` is what the footer says it is packed
-    with; `footer` replaces it."""
-    data, chunks, count = bytearray(b"PAR1"), list[bytes](), 0
-    for name, (kind, values) in columns.items():
-        count = len(values)
-        page = b"".join(_plain(kind, value) for value in values)
-        about = fields((1, count), (2, 0), (3, 3), (4, 3))
-        header = fields((1, 0), (2, len(page)), (3, len(page)), (5, about))
-        start = len(data)
-        data += header + page
-        meta = fields(
-            (1, TYPES[kind]), (2, [0]), (3, [name.encode()]), (4, codec), (5, count), (6, len(page)),
-            (7, len(header) + len(page)), (9, start),
-        )  # fmt: skip
-        chunks.append(fields((2, start), (3, meta)))
-    elements = [fields((4, b"schema"), (5, len(columns)))]
-    for name, (kind, _) in columns.items():
-        converted = [(6, 0)] if kind == "text" else []
-        elements.append(fields((1, TYPES[kind]), (3, 0), (4, name.encode()), *converted))
-    group = fields((1, chunks), (2, len(data)), (3, count))
-    footer = footer or fields((1, 1), (2, elements), (3, count), (4, [group]), (6, b"a test"))
-    return bytes(data) + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+import pyarrow as pa
+from pyarrow import parquet as pq
 
 
-def _plain(kind: str, value: object) -> bytes:
-    if kind == "int64":
-        return struct.pack("<q", value)
-    if kind == "double":
-        return struct.pack("<d", value)
-    data = value.encode() if isinstance(value, str) else value
-    assert isinstance(data, bytes)
-    return struct.pack("<I", len(data)) + data
+def parquet(columns: dict[str, Any], codec: str = "snappy") -> bytes:
+    """One row group."""
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, compression=codec)
+    return out.getvalue()
 
 
-class Built(bytes):
-    """A struct of Thrift, to be told from a text."""
-
-
-def fields(*pairs: tuple[int, object]) -> Built:
-    """A struct: numbers are i32, bytes texts, `Built` structs; a list is of what its first is."""
-    out, last = b"", 0
-    for tag, value in pairs:
-        out += bytes([(tag - last) << 4 | _kind(value)]) + _value(value)
-        last = tag
-    return Built(out + b"\0")
-
-
-def _kind(value: object) -> int:
-    return 5 if isinstance(value, int) else 12 if isinstance(value, Built) else 8 if isinstance(value, bytes) else 9
-
-
-def _value(value: object) -> bytes:
-    if isinstance(value, int):
-        return varint(value << 1 ^ value >> 63)
-    if isinstance(value, Built):
-        return value
-    if isinstance(value, bytes):
-        return varint(len(value)) + value
-    assert isinstance(value, list)
-    head = bytes([min(len(value), 15) << 4 | (_kind(value[0]) if value else 5)])
-    return head + (varint(len(value)) if len(value) >= 15 else b"") + b"".join(_value(one) for one in value)
+# --- ONNX (Protocol Buffers), written by hand: nothing that reads it has a hand in writing it ---------------------------
 
 
 def varint(number: int) -> bytes:
@@ -79,9 +26,6 @@ def varint(number: int) -> bytes:
         out += bytes([number & 127 | 128])
         number >>= 7
     return out + bytes([number])
-
-
-# --- ONNX (Protocol Buffers) ------------------------------------------------------------------------------------------
 
 
 def message(*pairs: tuple[int, int | str | bytes]) -> bytes:

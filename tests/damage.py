@@ -6,9 +6,7 @@ assert [f.kind for f in world.fsck().findings] == [kinds.ENTRIES.code]
 """
 
 import hashlib
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from pioche.upkeep.fsck.findings import Report
 from pioche.upkeep.fsck.scene import Scene
 from tests import xet_client
 from tests.core import Core, main
+from tests.stored import InBucket, Stored, age, cut, flip
 from tests.xet_client import File, Xorb, make, shard_of
 
 CARD = b"---\nlicense: mit\ntags:\n- words\n---\n# Words\n"
@@ -40,7 +39,6 @@ WHOLE = b"whole " * 5000
 TWIN = make("fsck-twin", 60_000)
 CHUNKED = make("fsck-chunked", 60_000)
 IN_BUCKET = make("fsck-bucket", 20_000)
-_LONG_AGO = time.time() - 30 * 86_400
 
 
 @lru_cache
@@ -77,7 +75,7 @@ class World:
         """A copy of one that was filled before."""
         world = cls.__new__(cls)
         world._open(config)
-        world.ada = Caller(1, "ada", may_write=True, is_admin=False)
+        world.ada = Caller(world.core.hub.directory.get("ada").id, "ada", may_write=True, is_admin=False)
         world.repo = world.core.open(world.ada, "ada/words")
         world.bucket = world.core.open(world.ada, "ada/cold", type=RepoType.BUCKET)
         world.second, world.first = (commit.oid for commit in world.repo.objects.log(main(world.repo).commit, limit=2))
@@ -134,13 +132,22 @@ class World:
     # --- places ---
 
     def path(self, key: str) -> Path:
+        """In the data folder."""
         return self.config.data_dir / key
 
-    def blob(self, data: bytes) -> Path:
-        return self.path(blob_key(sha256(data)))
+    def stored(self, key: str) -> Stored:
+        """Bytes of the store, wherever that is."""
+        return InBucket(self.core.hub.blobs, key) if self.config.storage_url else self.path(key)
 
-    def xorb(self, data: bytes) -> Path:
-        return self.path(xorb_key(self.xorb_name(data)))
+    def key(self, kind: str, data: bytes) -> str:
+        """Of a file that is kept whole (`blob`), or of the `xorb` of one that is kept as chunks."""
+        return blob_key(sha256(data)) if kind == "blob" else xorb_key(self.xorb_name(data))
+
+    def blob(self, data: bytes) -> Stored:
+        return self.stored(self.key("blob", data))
+
+    def xorb(self, data: bytes) -> Stored:
+        return self.stored(self.key("xorb", data))
 
     def xorb_name(self, data: bytes) -> str:
         return to_text(file_of(data)[1].name)
@@ -178,19 +185,6 @@ class World:
     def scalar(self, query: Any) -> Any:
         with self.core.hub.database.read() as connection:
             return connection.execute(query).scalar()
-
-
-def flip(path: Path, at: int | None = None) -> None:
-    """One bit, in the middle or where it is said."""
-    os.chmod(path, 0o644)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2 if at is None else at] ^= 0x10
-    path.write_bytes(data)
-
-
-def age(path: Path) -> Path:
-    os.utime(path, (_LONG_AGO, _LONG_AGO))
-    return path
 
 
 _Do = Callable[[World], None]
@@ -421,7 +415,7 @@ def blob_gone_that_is_there_as_chunks(world: World) -> None:
 
 @damage("blob-truncated", by_hand=_restore_whole, anew=True)
 def blob_cut_off(world: World) -> None:
-    os.truncate(world.blob(WHOLE), 100)
+    cut(world.blob(WHOLE), 100)
 
 
 @damage("blob-damaged", by_hand=_upload_whole)
@@ -462,7 +456,7 @@ def xorb_bit_flipped(world: World) -> None:
 
 @damage("xorb-damaged", by_hand=_upload_chunked)
 def xorb_cut_off(world: World) -> None:
-    os.truncate(world.xorb(CHUNKED), 1000)
+    cut(world.xorb(CHUNKED), 1000)
 
 
 @damage("xorb-row")
@@ -517,7 +511,7 @@ def link_to_a_xorb_gone(world: World) -> None:
 @damage("shard-damaged")
 def shard_bit_flipped(world: World) -> None:
     file, xorb = file_of(CHUNKED)
-    flip(world.path(shard_key(sha256(shard_of([file], [xorb])))))
+    flip(world.stored(shard_key(sha256(shard_of([file], [xorb])))))
 
 
 @damage("quarantine-row")

@@ -88,10 +88,12 @@ class Postgres:
         self._server.ensure_postgres_running()
 
     @contextmanager
-    def config(self, data_dir: Path, **settings: Any) -> Iterator[Config]:
-        """Settings of a hub in `data_dir` on a database of its own, which is dropped at the end of the block."""
+    def config(self, data_dir: Path, *, like: Config | None = None, **settings: Any) -> Iterator[Config]:
+        """Settings of a hub in `data_dir` on a database of its own, which is dropped at the end of the block: with nothing
+        in it, or with what is in the database of `like`, which nobody has open."""
         name = f"test_{next(_serial)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE template_pioche")
+        template = "template_pioche" if like is None else urlsplit(like.database_url).path.removeprefix("/")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             config = Config(data_dir=data_dir, database_url=self._url(name), **settings)
             prepare_data_dir(config)

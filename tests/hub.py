@@ -52,7 +52,7 @@ class Hub:
     def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
         self.data_dir = directory / "data"
         self.log = directory / "serve.log"
-        self.program = (sys.executable, "-m", "pioche")
+        self.program: tuple[str, ...] = (sys.executable, "-m", "pioche")
         self.port = free_port()
         self.endpoint = f"http://localhost:{self.port}"
         self._settings = {"WORKERS": "1", "RATE_LIMITS": "off", **(settings or {})}

@@ -39,6 +39,18 @@ class Inside(Core):
     ) -> None:
         self.client.close()
 
+    def publisher(self, name: str) -> Caller:
+        """A person with something to read for everybody (`name/words`) and something for nobody else (`name/secret`)."""
+        made = self.user(name)
+        self.commit(self.repo(made, f"{name}/words"), made, {"a.txt": b"public"})
+        self.commit(self.repo(made, f"{name}/secret", private=True), made, {"a.txt": b"secret"})
+        return made
+
+    def cookie(self, user: Caller) -> dict[str, str]:
+        """The headers of a browser in which they have just signed in."""
+        secret, _ = self.hub.directory.sessions.start(self.accounts[user.name], hours=1)
+        return {"cookie": f"pioche_session_8000={secret}"}
+
     def token(self, user: Caller, role: str = "write") -> str:
         return self.hub.directory.tokens.create(self.accounts[user.name], role=TokenRole(role))[0]
 

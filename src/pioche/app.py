@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
@@ -49,10 +50,11 @@ from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.conversion import Converter
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
 from pioche.upkeep.converting import ConvertFiles
-from pioche.upkeep.deriving import Derive, DeriveAll, ReadHeaders
+from pioche.upkeep.deriving import DeriveAll, look_at_files, read_headers
 from pioche.upkeep.health import Doctor
 from pioche.upkeep.ranking import Rank
 from pioche.upkeep.tidying import (
@@ -66,6 +68,7 @@ from pioche.upkeep.tidying import (
     SweepIncoming,
     SweepSessions,
 )
+from pioche.web import assets
 from pioche.web import routes as web
 
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
@@ -151,6 +154,8 @@ def build_hub(config: Config) -> Hub:
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
+    announcements = Announcements(database)
+    redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
         database=database,
@@ -167,7 +172,7 @@ def build_hub(config: Config) -> Hub:
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, sessions_used, downloads, metrics.TALLY),
+        buffers=(last_used, sessions_used, downloads, metrics.TALLY, contents.opened, announcements),
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
@@ -176,9 +181,19 @@ def build_hub(config: Config) -> Hub:
             workers=config.render_workers,
             parser=PARSES,
         ),
-        signed_downloads=blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None,
+        announcements=announcements,
+        signed_downloads=redirects_to,
+        store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
     )
+
+
+def _origin(store: HasSignedUrls | None) -> str:
+    """Of the addresses that a store signs: `https://host`."""
+    if store is None:
+        return ""
+    parts = urlsplit(store.signed_get("x", seconds=1))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _search(config: Config, database: Database) -> Search:
@@ -224,6 +239,7 @@ def moving_place(config: Config, storage_url: str) -> Place:
 
 def build_app(config: Config) -> Kernel:
     """The ASGI application of one web process."""
+    assets.load()  # compared to what was built, before the first page
     return Kernel(build_hub(config), PROTOCOLS)
 
 
@@ -254,8 +270,8 @@ def build_work(config: Config) -> Work:
         CollectThoroughly(config, database, blobs, git),
         Scrub(config, database, blobs),
         ConvertFiles(database, converter, idle_seconds=config.convert_idle_seconds),
-        ReadHeaders(access),
-        Derive(access),
+        read_headers(access),
+        look_at_files(access),
         DeriveAll(database, access),
     )
     return Work(Worker(database, jobs), dispatcher)

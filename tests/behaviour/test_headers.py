@@ -9,7 +9,7 @@ from pioche.db import schema
 from pioche.errors import Unavailable
 from pioche.repos.access import Repo
 from pioche.repos.facts import records, telling
-from pioche.upkeep.deriving import DeriveAll, ReadHeaders
+from pioche.upkeep.deriving import DeriveAll, read_headers
 from tests.behaviour.test_facts import is_right, tags
 from tests.core import Core
 from tests.weights import Gguf, llama, safetensors
@@ -29,7 +29,7 @@ def read(core: Core, repo: Repo) -> dict[str, Any]:
     assert jobs(repo) == [str(repo.id)]
     with repo.database.write() as connection:
         connection.execute(schema.jobs.delete())
-    ReadHeaders(core.hub.access).run(str(repo.id), {})
+    read_headers(core.hub.access).run(str(repo.id), {})
     return telling.get_sync(repo).read()
 
 
@@ -101,7 +101,7 @@ def test_d_fmt_lies_are_warnings(core: Core, ada: Caller, repo: Repo) -> None:
         "b.gguf cannot be read: its header says that a list has 4611686018427387904 items",
     ]
     assert is_right(repo)
-    ReadHeaders(core.hub.access).run(str(repo.id), {})
+    read_headers(core.hub.access).run(str(repo.id), {})
     assert jobs(repo) == []
 
 
@@ -112,7 +112,7 @@ def test_bytes_that_are_gone_are_asked_for_again(core: Core, ada: Caller, repo: 
     assert path is not None
     path.rename(path.with_suffix(".away"))
     try:
-        ReadHeaders(core.hub.access).run(str(repo.id), {})
+        read_headers(core.hub.access).run(str(repo.id), {})
     except Unavailable:
         path.with_suffix(".away").rename(path)
     else:

@@ -8,7 +8,7 @@ import pytest
 
 from pioche.config import Config
 from pioche.names import RepoType
-from pioche.upkeep.deriving import ReadHeaders
+from pioche.upkeep.deriving import read_headers
 from tests.inside import Inside, assert_refused
 from tests.weights import safetensors
 
@@ -48,7 +48,7 @@ def fill(inside: Inside) -> str:
         repo = inside.repo(ada, f"ada/{name}", private=private)
         card = CARD if name == "words" else b"---\nbase_model: ada/words\n---\n"
         inside.commit(repo, ada, FILES if name == "words" else {"README.md": card})
-        ReadHeaders(inside.hub.access).run(str(repo.id), {})
+        read_headers(inside.hub.access).run(str(repo.id), {})
     for name, private in (("app", False), ("hidden", True)):
         space = inside.repo(ada, f"ada/{name}", private=private, type=RepoType.SPACE)
         inside.commit(space, ada, {"README.md": b"---\nsdk: static\nmodels: [ada/words]\n---\n"})

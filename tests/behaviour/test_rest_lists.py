@@ -117,6 +117,51 @@ def test_a_model_tells_of_its_relatives_that_the_caller_may_see(inside: Inside) 
     assert [model["id"] for model in base["models"]] == ["ada/words"]
 
 
+def test_lists_tell_of_base_models_that_the_caller_may_see(inside: Inside) -> None:
+    """The Hub refuses this in lists; its refusals do not name it, and neither do ours."""
+    bob = inside.user("bob")
+    inside.repo(bob, "bob/base", private=True)
+    card = b"---\nbase_model: [ada/words, bob/base, ada/gone]\nbase_model_relation: merge\n---\n"
+    inside.commit(inside.repo(bob, "bob/tuned"), bob, {"README.md": card})
+
+    def bases(token: str | None = None) -> dict[str, Any]:
+        answer = inside.client.get("/api/models?expand=baseModels&expand=likes", token=token).json()
+        assert all(set(row) == {"_id", "id", "likes", "baseModels"} for row in answer)
+        return {row["id"]: row["baseModels"] for row in answer}
+
+    seen = bases()
+    assert seen["ada/words"] is None
+    assert seen["bob/tuned"]["relation"] == "merge"
+    assert [model["id"] for model in seen["bob/tuned"]["models"]] == ["ada/words"]
+    own = bases(inside.token(bob))
+    assert [model["id"] for model in own["bob/tuned"]["models"]] == ["ada/words", "bob/base"]
+    assert bases() == seen
+
+
+def test_rows_that_were_shown_before_are_those_of_now(inside: Inside) -> None:
+    """They are remembered until something is committed, and by what they show."""
+    eve = inside.user("eve")
+    repo = inside.repo(eve, "eve/changes")
+    inside.commit(repo, eve, {"README.md": CARD})
+    asked = ("/api/models", "/api/models?full=true", "/api/models?expand=downloads", "/api/models")
+    first = [rows(inside, address) for address in asked]
+    assert first == [rows(inside, address) for address in asked]
+    assert [set(row) for row in first[2]] == [{"_id", "id", "downloads"}] * 3
+    inside.commit(repo, eve, {"README.md": CARD.replace(b"mit", b"apache-2.0")})
+    for address in asked[:2]:
+        (row,) = [row for row in rows(inside, address) if row["id"] == "eve/changes"]
+        assert "license:apache-2.0" in row["tags"]
+        assert "license:mit" not in row["tags"]
+
+
+def test_rows_of_private_repos_are_not_kept_for_others(inside: Inside) -> None:
+    bob = inside.user("bob")
+    inside.repo(bob, "bob/secret", private=True)
+    own = inside.client.get("/api/models", token=inside.token(bob)).json()
+    assert "bob/secret" in [row["id"] for row in own]
+    assert "bob/secret" not in [row["id"] for row in rows(inside, "/api/models")]
+
+
 def test_pages_follow_by_link_whatever_was_asked(inside: Inside) -> None:
     ada = next(iter(inside.accounts))
     asked = f"/api/models?author={ada}&filter[]=region:local&limit=1&sort=lastModified&full=true&expand=author"

@@ -26,6 +26,7 @@ from pioche.errors import (
 from pioche.names import Sha256
 from pioche.storage.blobs import BlobStore, xorb_key
 from pioche.storage.contents import Content, insert_content
+from pioche.storage.damage import lose_xorb
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.hashing import keyed, to_text
@@ -414,6 +415,19 @@ def test_a_damaged_xorb_is_never_served(world: World, scheme: int) -> None:
     world.blobs.delete(key)
     with pytest.raises(Corrupt):
         world.read(file)
+
+
+def test_no_plan_is_made_over_a_xorb_that_was_lost(world: World) -> None:
+    """Its table is remembered by the process that read it before."""
+    file = world.send(make("lost", 50_000))
+    name = to_text(file.terms[0].xorb.name)
+    assert world.xet.files.reconstruction(ANNS, to_text(file.name)).terms
+    world.blobs.delete(xorb_key(name))
+    assert lose_xorb(world.database, world.blobs, name) == [file.sha256]
+    with pytest.raises(Corrupt):
+        world.xet.files.reconstruction(ANNS, to_text(file.name))
+    with pytest.raises(Corrupt):
+        world.xet.files.check(to_text(file.name))
 
 
 def test_rights_are_asked_once_for_all_repos(world: World) -> None:

@@ -1,9 +1,7 @@
 """B3, B4: a bit flips, a file is cut off or goes: scrub lists exactly that, the rest is served, and uploading it again mends."""
 
 import asyncio
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,14 @@ from pioche.errors import Corrupt
 from pioche.observe import metrics
 from pioche.upkeep import scrub
 from pioche.upkeep.scrub import Found, Scrubber
-from tests.damage import CHUNKED, IN_BUCKET, TWIN, WHOLE, World, flip, sha256
+from tests.damage import CHUNKED, IN_BUCKET, TWIN, WHOLE, World, sha256
+from tests.stored import Stored, cut, flip, remove, zero
 
 _RATE = 2**40
+
+_LONG = pytest.param("cluster", marks=pytest.mark.long)
+both = pytest.mark.parametrize("sound_world", ["disk", _LONG], indirect=True)
+"""Over SQLite and a disk, and over PostgreSQL and an object store."""
 
 
 def scrubbed(world: World, *, rate: int = _RATE, period_ms: int = 0) -> tuple[Found, ...]:
@@ -27,40 +30,47 @@ def scrubbed(world: World, *, rate: int = _RATE, period_ms: int = 0) -> tuple[Fo
     return last.found
 
 
+@both
 def test_a_sound_hub(sound_world: World) -> None:
     assert scrubbed(sound_world) == ()
     last = scrub.notes(sound_world.core.hub.database).last
     assert last is not None
-    stored = sum(
-        path.stat().st_size
-        for place in ("blobs", "xet")
-        for path in sound_world.path(place).rglob("*")
-        if path.is_file()
-    )
+    blobs = sound_world.core.hub.blobs
+    stored = sum(stored.size for place in ("blobs", "xet") for stored in blobs.list(place))
     packs = sound_world.packs()
     assert last.bytes >= stored + sum(path.stat().st_size - 20 for path in packs)
     assert b"pioche_scrubbed_bytes_total" in metrics.exposition()
 
 
-def cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
+_HARMS: list[tuple[str, Callable[[Stored], None]]] = [
+    (kind, harm) for harm in (flip, cut, zero, remove) for kind in ("blob", "xorb")
+]
+_SOON_ON_A_CLUSTER = (("blob", cut), ("xorb", flip))
+_BOTH = [
+    *(pytest.param("disk", kind, harm, id=f"{kind}-{harm.__name__}") for kind, harm in _HARMS),
+    *(
+        pytest.param(
+            "cluster",
+            kind,
+            harm,
+            id=f"{kind}-{harm.__name__}-cluster",
+            marks=() if (kind, harm) in _SOON_ON_A_CLUSTER else pytest.mark.long,
+        )
+        for kind, harm in _HARMS
+    ),
+]
 
 
-def zero(path: Path) -> None:
-    path.write_bytes(bytes(path.stat().st_size))
-
-
-@pytest.mark.parametrize("harm", [flip, cut, zero, Path.unlink])
-@pytest.mark.parametrize("kind", ["blob", "xorb"])
+@pytest.mark.parametrize(("sound_world", "kind", "harm"), _BOTH, indirect=["sound_world"])
 def test_exactly_what_is_damaged_is_listed_and_an_upload_mends_it(
-    sound_world: World, kind: str, harm: Callable[[Path], None]
+    sound_world: World, kind: str, harm: Callable[[Stored], None]
 ) -> None:
     world, data = sound_world, {"blob": WHOLE, "xorb": CHUNKED}[kind]
-    path = getattr(world, kind)(data)
-    harm(path)
+    key = world.key(kind, data)
+    harm(world.stored(key))
     (found,) = scrubbed(world)
     assert found.kind.startswith(f"{kind}-")
-    assert found.subject == str(path.relative_to(world.config.data_dir))
+    assert found.subject == key
     with pytest.raises(Corrupt):
         world.read(data)
     for other in {WHOLE, TWIN, CHUNKED} - {data}:
@@ -76,14 +86,16 @@ def test_exactly_what_is_damaged_is_listed_and_an_upload_mends_it(
     assert scrubbed(world) == ()
 
 
+@both
 def test_a_file_that_is_there_as_chunks_too_is_served_from_them(sound_world: World) -> None:
     flip(sound_world.blob(TWIN))
     (found,) = scrubbed(sound_world)
     assert (found.kind, "chunks" in found.done) == ("blob-damaged", True)
     assert sound_world.read(TWIN) == TWIN
-    assert sound_world.path(f"quarantine/{found.subject}").exists()
+    assert sound_world.stored(f"quarantine/{found.subject}").exists()
 
 
+@both
 def test_what_is_lost_is_an_error_for_head_too_and_asked_for_again(sound_world: World) -> None:
     flip(sound_world.blob(WHOLE))
     scrubbed(sound_world)
@@ -105,6 +117,7 @@ def test_a_pack_of_git_objects(sound_world: World, suffix: str) -> None:
     assert path.exists()
 
 
+@both
 def test_a_pass_goes_on_where_it_was_in_another_process(sound_world: World) -> None:
     flip(sound_world.blob(WHOLE))
     slices = 0

@@ -10,9 +10,9 @@ import pytest
 from pioche.storage.blobs import blob_key
 from pioche.upkeep.fsck.scene import Scene
 from pioche.upkeep.scrub import Scrubber
-from tests.damage import flip
 from tests.databases import SqliteTemplate
 from tests.inside import Inside
+from tests.stored import flip
 
 DATA = b"weights " * 8000
 OTHER = b"others " * 8000

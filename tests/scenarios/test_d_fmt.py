@@ -2,7 +2,7 @@
 
 from pioche.accounts.callers import Caller
 from pioche.repos.facts import telling
-from pioche.upkeep.deriving import ReadHeaders
+from pioche.upkeep.deriving import read_headers
 from tests.inside import Inside
 from tests.weights import Gguf, framed, llama, safetensors
 
@@ -29,7 +29,7 @@ def test_d_fmt_a_lie_is_a_warning(inside: Inside) -> None:
         repo = inside.repo(ada, f"ada/m{number}")
         content = data if path.endswith(".json") else inside.upload(repo, ada, data)
         inside.commit(repo, ada, {"README.md": b"---\nlicense: mit\n---\n# Words\n", path: content})
-        ReadHeaders(inside.hub.access).run(str(repo.id), {})
+        read_headers(inside.hub.access).run(str(repo.id), {})
         told = telling.get_sync(repo)
         assert told.parameters is None, name
         if name not in ("numbers", "texts"):
@@ -51,7 +51,7 @@ def test_d_fmt_a_good_file_beside_a_liar_is_told(inside: Inside) -> None:
     ada: Caller = inside.user("ada")
     repo = inside.repo(ada, "ada/words")
     inside.commit(repo, ada, {"liar.safetensors": b"\xff" * 9, "model.safetensors": safetensors({"a": ("F16", [9])})})
-    ReadHeaders(inside.hub.access).run(str(repo.id), {})
+    read_headers(inside.hub.access).run(str(repo.id), {})
     assert inside.client.get("/api/models/ada/words").json()["safetensors"]["total"] == 9
 
 

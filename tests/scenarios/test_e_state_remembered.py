@@ -134,6 +134,33 @@ def test_e_state_ranges_and_conditions_are_looked_at_each_time(inside: Inside, a
                 assert body is None or answer.body == body, (place, given)
 
 
+def test_e_state_the_next_part_is_labelled_as_the_first(inside: Inside, ada: Caller) -> None:
+    token, data = inside.token(ada), bytes(range(200)) * 100
+    first, *later = (inside.client.get(LARGE, token=token, headers={"Range": "bytes=100-399"}) for _ in range(3))
+    for answer in later:
+        assert (answer.status, answer.body) == (first.status, first.body) == (206, data[100:400])
+        assert {**answer.headers, "x-request-id": ""} == {**first.headers, "x-request-id": ""}
+    last = inside.client.get(LARGE, token=token, headers={"Range": "bytes=19990-99999"})
+    assert (last.status, last.body) == (206, data[19990:])
+    assert last.headers["content-range"] == "bytes 19990-19999/20000"
+
+
+def test_b3_a_part_of_a_file_that_was_written_to_is_refused(
+    inside: Inside, ada: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pioche.storage.opened._LOOKED_AT_SECONDS", -1.0)
+    token, part = inside.token(ada), {"Range": "bytes=0-99"}
+    (path,) = [path for path in (inside.hub.config.data_dir / "blobs").rglob("*") if path.is_file()]
+    whole = path.read_bytes()
+    assert [inside.client.get(LARGE, token=token, headers=part).status for _ in range(3)] == [206] * 3
+    time.sleep(0.02)  # the time of a change is as exact as the kernel's clock ticks
+    path.write_bytes(bytes(byte ^ 1 for byte in whole))
+    assert [inside.client.get(LARGE, token=token, headers=part).status for _ in range(2)] == [500] * 2
+    assert "damaged" in inside.log.getvalue()
+    inside.log.truncate(0)
+    inside.log.seek(0)
+
+
 def test_e_state_addresses_are_those_of_the_request(inside: Inside, ada: Caller) -> None:
     """The host is part of the question: what one client's Host header said is in nobody else's links."""
     token = inside.token(ada)

@@ -12,19 +12,16 @@ SETTINGS = ("/settings/profile", "/settings/account", "/settings/authentication"
 
 @pytest.fixture
 def ada(inside: Inside) -> Caller:
-    ada = inside.user("ada")
+    ada = inside.publisher("ada")
     inside.hub.directory.change_profile(
         inside.accounts["ada"], fullname="Ada", email="ada.private@example.org", bio="", homepage=""
     )
-    inside.commit(inside.repo(ada, "ada/words"), ada, {"a.txt": b"public"})
-    inside.commit(inside.repo(ada, "ada/secret", private=True), ada, {"a.txt": b"secret"})
     return ada
 
 
 @pytest.fixture
 def cookie(inside: Inside, ada: Caller) -> dict[str, str]:
-    secret, _ = inside.hub.directory.sessions.start(inside.accounts["ada"], hours=1)
-    return {"cookie": f"pioche_session_8000={secret}"}
+    return inside.cookie(ada)
 
 
 def is_kept_by_nobody(answer: Answer) -> bool:

@@ -13,16 +13,12 @@ PATHS = ["/", "/login", "/settings/tokens", "/api/models", "/api/models/ada/word
 
 @pytest.fixture
 def ada(inside: Inside) -> Caller:
-    ada = inside.user("ada")
-    inside.commit(inside.repo(ada, "ada/words"), ada, {"a.txt": b"public"})
-    inside.commit(inside.repo(ada, "ada/secret", private=True), ada, {"a.txt": b"secret"})
-    return ada
+    return inside.publisher("ada")
 
 
 @pytest.fixture
 def cookie(inside: Inside, ada: Caller) -> dict[str, str]:
-    secret, _ = inside.hub.directory.sessions.start(inside.accounts["ada"], hours=1)
-    return {"cookie": f"pioche_session_8000={secret}"}
+    return inside.cookie(ada)
 
 
 @pytest.mark.parametrize("origin", ORIGINS)

@@ -11,7 +11,8 @@ from pioche.cli import main
 from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.storage.blobs import blob_key
-from tests.damage import WHOLE, World, age, flip, sha256
+from tests.damage import WHOLE, World, sha256
+from tests.stored import age, flip
 
 
 @pytest.fixture

@@ -95,6 +95,42 @@ def test_t1_language_and_theme_of_the_account(visit: Visits, town: Town) -> None
     assert elsewhere.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def test_g3_the_setting_of_the_account_comes_first_and_the_footer_changes_it(visit: Visits, town: Town) -> None:
+    name = person(town)
+    page = visit("/login?next=/models%3Fsort=likes", lang="fr")
+    sign_in(page, name)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Modèles")  # as the browser asks: nothing else is set
+    page.get_by_role("contentinfo").get_by_role("link", name="English").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
+    assert page.url.endswith("/models?sort=likes")
+    elsewhere = visit("/login?next=/models", lang="fr")
+    elsewhere.context.add_cookies([{"name": "pioche-language", "value": "fr", "url": town.hub.endpoint}])
+    sign_in(elsewhere, name)
+    expect(elsewhere.get_by_role("heading", level=1)).to_have_text("Models")
+    missing = f"{town.hub.endpoint}/nothing/at/all"
+    visit.guard.expected |= {missing}
+    elsewhere.goto(missing)  # a page of an error has the link as well
+    elsewhere.get_by_role("contentinfo").get_by_role("link", name="Français").click()
+    expect(elsewhere.get_by_role("heading", level=1)).to_have_text("Il n’y a rien ici")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Modèles")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a1_a_form_sent_after_the_session_ended_leads_back_to_its_page(
+    visit: Visits, grace: str, scripts: bool
+) -> None:
+    page = visit("/login?next=/settings/tokens?x=1", scripts=scripts)
+    sign_in(page, grace)
+    page.locator("#field-name").fill("late")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator(".notice")).to_contain_text("Your session is over")
+    sign_in(page, grace)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Access tokens")
+    assert page.url.endswith("/settings/tokens?x=1")
+
+
 def test_t3_a_token_is_shown_once_copied_used_and_revoked(visit: Visits, town: Town, grace: str) -> None:
     page = visit("/login?next=/settings/tokens", permissions=["clipboard-read", "clipboard-write"])
     sign_in(page, grace)

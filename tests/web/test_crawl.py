@@ -15,9 +15,10 @@ from tests.web.visits import Visits
 
 MAIN = (
     "/", "/models", "/datasets", "/spaces", "/ada", "/lab", "/ada/emotions", "/datasets/ada/avis", "/spaces/ada/demo",
-    "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/search/full-text?q=modele", "/docs", "/docs/api", "/login",
+    "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/search/full-text?q=modele", "/docs",
+    "/docs/api", "/login",
 )  # fmt: skip
-SIGNED_IN = ("/new", "/new-space")
+SIGNED_IN = ("/new", "/new-space", "/feed")
 
 PAGES_MAX = 260
 _LEFT_OUT = re.compile(r"/(?:static|api|\.well-known|logout)\b|/(?:resolve|raw)/|series-(?!00)\d\d")

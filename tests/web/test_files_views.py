@@ -31,7 +31,7 @@ def inside(town: Town) -> None:
     town.commit(
         "ada/inside",
         {
-            "t.parquet": parquet({"n": ("int64", [1, 2]), PWNED: ("text", [PWNED, "é"])}),
+            "t.parquet": parquet({"n": [1, 2], PWNED: [PWNED, "é"]}),
             "m.onnx": onnx(operators=["Conv", PWNED]),
             "tokenizer.json": json.dumps(tokenizer).encode(),
             "config.json": json.dumps({"model_type": "bert", "hidden_size": 768, "x": PWNED}).encode(),

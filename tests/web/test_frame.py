@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.town import Town
 from tests.web.visits import Visits
 
 
@@ -92,3 +93,76 @@ def test_g13_without_scripts_theme_and_language_work(visit: Visits) -> None:
     page.get_by_role("link", name="Français").click()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_g14_going_back_finds_place_filters_and_panels_as_they_were(visit: Visits, town: Town) -> None:
+    many = "".join(f"  - topic-{number}\n" for number in range(12))
+    town.repo("ada/topics", {"README.md": f"---\ntags:\n{many}---\n"})
+    page = visit("/models?sort=created")
+    page.locator("[data-facet=other] .facet-more summary").click()
+    page.evaluate("window.scrollTo(0, 700)")
+    page.wait_for_function("window.scrollY > 600")
+    page.locator(".row-name a").nth(12).click()
+    page.wait_for_url("**/lab/**")
+    page.go_back()
+    page.wait_for_url("**/models?sort=created")
+    page.wait_for_function("window.scrollY > 600")
+    assert page.locator("[data-facet=other] .facet-more").evaluate("one => one.open")
+    page.locator("#list-words").fill("emotions")
+    page.wait_for_url("**search=emotions**")
+    page.go_back()
+    expect(page.locator("#list-words")).to_have_value("")
+    expect(page.locator(".row")).to_have_count(30)
+    kept = page.evaluate("[...Object.keys(sessionStorage), ...Object.keys(localStorage)]")
+    assert "htmx-history-cache" not in kept  # no page is kept where the next person finds it
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_g16_a_card_prints_as_text_on_white(visit: Visits, town: Town, theme: str) -> None:
+    page = visit("/ada/emotions", theme=theme)
+    page.emulate_media(media="print", color_scheme="dark" if theme == "dark" else "light")
+    expect(page.locator(".prose")).to_be_visible()
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    for left_out in (".site-header", ".site-footer", ".repo-side", ".tabs", ".clone-menu"):
+        expect(page.locator(left_out).first).to_be_hidden()
+    dark = "(e) => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).every((part) => part < 110)"
+    assert page.locator(".prose p").first.evaluate(dark)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_g17_an_announcement_is_shown_in_the_readers_language_until_it_is_dismissed(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    town.hub.cli("announce", "Down on Sunday", "--french", "Arrêt dimanche", "--link", "/docs")
+    page = visit("/models", scripts=False)
+    banner = page.get_by_role("complementary", name="Announcement")
+    for _ in range(60):  # processes look every ten seconds
+        if banner.count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    expect(banner).to_contain_text("Down on Sunday")
+    french = visit("/models?sort=likes", lang="fr", theme="dark", width=360)
+    expect(french.get_by_role("complementary", name="Annonce")).to_contain_text("Arrêt dimanche")
+    assert french.evaluate("document.documentElement.scrollWidth") <= 360
+    accessible(french)
+    french.get_by_role("link", name="Masquer l’annonce").click()
+    expect(french.get_by_role("complementary", name="Annonce")).to_have_count(0)
+    assert french.url.endswith("/models?sort=likes")
+    french.goto("/")
+    expect(french.get_by_role("complementary", name="Annonce")).to_have_count(0)
+    town.hub.cli("announce", "--clear")
+
+
+@pytest.mark.parametrize("name", ["js/card.js", "vendor/tasks.js"])
+def test_g12_scripts_that_were_changed_on_the_way_do_not_run(visit: Visits, town: Town, name: str) -> None:
+    """A tag's, and one that a script of ours imports."""
+    page = visit("/")
+    changed = "window.changed = 1;"
+    page.route(f"**/{name}", lambda route: route.fulfill(body=changed, content_type="text/javascript"))
+    with page.expect_console_message(lambda message: "integrity" in message.text, timeout=20_000):
+        page.goto("/ada/emotions")
+        page.locator("use-this").scroll_into_view_if_needed()
+    assert page.evaluate("window.changed") is None
+    page.wait_for_load_state("networkidle")
+    visit.guard.faults.clear()  # that refusal, and what it led to

@@ -3,8 +3,16 @@
 from collections.abc import Callable
 
 import httpx
+import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from pioche.config import Config
+from pioche.db.engine import Database
+from pioche.db.schema import facts, repos
+from pioche.events import Event
+from pioche.jobs import outbox
+from pioche.repos.facts import whole
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -137,3 +145,48 @@ def test_unknown_values_of_filters_are_an_empty_list_or_a_page_that_says_so(visi
     expect(visit("/models?license=nothing&other=%F0%9F%98%80").locator("#results-count")).to_have_text("0 models")
     page = visit("/models?sort=nothing", status=400)
     expect(page.locator(".error-detail")).to_contain_text('"sort" must be one of')
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_l_the_slider_of_parameters_narrows_the_list(visit: Visits, town: Town, scripts: bool) -> None:
+    if "ada/tiny" not in town.repos:
+        for name, count in (("ada/tiny", 40_000_000), ("ada/vast", 7_000_000_000)):
+            town.repo(name, {"README.md": "# Sized\n"})
+            has_parameters(town, name, count)
+        page = visit("/models?num_parameters=min:1M")
+        for _ in range(60):  # the index reads of it
+            if page.locator(".row").count() == 2:
+                break
+            page.wait_for_timeout(250)
+            page.reload()
+    page = visit("/models?author=ada&sort=likes", scripts=scripts)
+    if not scripts:
+        page.locator(".facet-sheet > summary").click()
+    slider = page.get_by_label("At least")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        if scripts:
+            page.wait_for_url("**num_parameters=min**")
+            slider = page.get_by_label("At least")
+            slider.focus()
+    if not scripts:
+        page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**num_parameters=min%3A1B**")
+    assert "author=ada" in page.url
+    expect(page.locator(".row-name")).to_have_text("ada/vast")
+    expect(page.locator(".chip").last).to_contain_text("> 1")
+    expect(page.get_by_label("At least")).to_have_value("3")
+    french = visit("/models?num_parameters=min:1M,max:100M", lang="fr", scripts=scripts)
+    expect(french.locator(".row-name")).to_have_text("ada/tiny")
+    expect(french.get_by_label("Au plus")).to_have_attribute("aria-valuetext", "100\u202fM")
+
+
+def has_parameters(town: Town, name: str, count: int) -> None:
+    """As the job writes it that reads headers: a file with so many parameters would be large."""
+    database = Database(Config(data_dir=town.hub.data_dir))
+    with database.write() as connection:
+        repo_id = connection.execute(sa.select(repos.c.id).where(repos.c.full_name == name)).scalar_one()
+        connection.execute(facts.update().where(facts.c.repo_id == repo_id).values(parameters=count))
+        outbox.append(connection, Event(whole.UPDATED, repo_id))
+    database.close()

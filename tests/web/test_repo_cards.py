@@ -1,12 +1,21 @@
 """The head of a repo and its card page (ui.md R and M; datasets and Spaces as far as cards go)."""
 
 import json
+import os
+import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from pioche.config import Config
+from pioche.db import instance
+from pioche.db.engine import Database
+from pioche.db.schema import repos
+from pioche.repos import downloads
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -226,6 +235,71 @@ def test_m11_no_card_says_what_to_do(visit: Visits, rich: Town) -> None:
     expect(page.get_by_text("Nobody has written a card yet")).to_be_visible()
     expect(page.get_by_role("link", name="Write the card")).to_be_visible()
     assert visit("/ada/empty").get_by_role("link", name="Write the card").count() == 0
+
+
+class _Runs:
+    """Its pickle runs a command when it is loaded; nobody here loads it."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+def test_r7_unsafe_files_are_named_until_they_are_mended(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    bad, good = pickle.dumps(_Runs(), protocol=2), pickle.dumps(OrderedDict(a=1), protocol=2)
+    town.repo("ada/risky", {"README.md": "# Risky\n", "a/model.pt": bad, "kept.pkl": good, "words.bin": "no pickle"})
+    page = visit("/ada/risky")
+    banner = page.locator(".unsafe")
+    for _ in range(60):  # a job reads the files
+        if banner.count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    expect(banner).to_contain_text("1 file can run commands when it is loaded")
+    expect(banner).to_contain_text("Pioche’s own reading of pickle imports")
+    expect(banner.get_by_role("link", name="a/model.pt")).to_have_attribute("href", "/ada/risky/blob/main/a/model.pt")
+    expect(banner).to_contain_text("posix.system")
+    expect(banner).not_to_contain_text("kept.pkl")
+    accessible(page)
+    french = visit("/ada/risky/tree/main", lang="fr").locator(".unsafe")
+    expect(french).to_contain_text("1 fichier peut exécuter des commandes quand on le charge")
+    town.commit("ada/risky", {"a/model.pt": good})
+    expect(visit("/ada/risky").locator(".unsafe")).to_have_count(0)
+
+
+def test_m7_downloads_of_thirty_days_and_of_all_time(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    town.repo("ada/used", {"README.md": "# Used\n", "config.json": "{}"})
+    _download("ada/used", town, {0: 7, 3: 5, 100: 1200})
+    page = visit("/ada/used")
+    uses = page.locator(".uses")
+    expect(uses.locator(".uses-total")).to_have_text("12 in the last 30 days")
+    chart = uses.get_by_role("img", name="Downloads a day, the last 30 days")
+    expect(chart.locator("g")).to_have_count(30)
+    expect(chart.locator("title").last).to_contain_text(": 7")
+    uses.get_by_text("As a table").first.click()
+    expect(uses.locator("tbody").first.locator("tr").nth(3).locator("td")).to_have_text("5")
+    uses.get_by_text("All time:").click()
+    expect(uses).to_contain_text("1,212")
+    uses.get_by_text("What counts as a download").click()
+    expect(uses.locator(".uses-rule")).to_contain_text("config.json")
+    accessible(page)
+    expect(visit("/ada/used", lang="fr").locator(".uses")).to_contain_text("Depuis le début\u00a0: 1\u202f212")
+    expect(visit("/spaces/ada/demo").locator(".uses")).to_have_count(0)
+
+
+def _download(name: str, town: Town, counts: dict[int, int]) -> None:
+    """So many times, so many days ago, as the hub's processes write it."""
+    database = Database(Config(data_dir=town.hub.data_dir))
+    with database.write() as connection:
+        repo_id = connection.execute(sa.select(repos.c.id).where(repos.c.full_name == name)).scalar_one()
+        for days, count in counts.items():
+            downloads.add(connection, {repo_id: count}, at=instance.now_ms() - days * downloads.DAY_MS)
+        recent = sum(count for days, count in counts.items() if days < downloads.WINDOW_DAYS)
+        connection.execute(repos.update().where(repos.c.id == repo_id).values(downloads=recent))
+    database.close()
 
 
 def test_card_pages_of_datasets_and_spaces(visit: Visits, rich: Town) -> None:

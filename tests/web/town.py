@@ -1,12 +1,12 @@
 """The hub that pages are tested on: three people, an organisation, and repos with cards of every kind."""
 
-import base64
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import httpx
 
+from tests import publishing
 from tests.hub import Account, Hub
 
 _MODEL = """---
@@ -59,28 +59,34 @@ class Town:
             )
         return town
 
-    def repo(self, name: str, files: dict[str, str], *, kind: str = "model", private: bool = False) -> None:
+    def repo(self, name: str, files: Mapping[str, str | bytes], *, kind: str = "model", private: bool = False) -> None:
         """Creates a repo of ada's and commits `files` to it."""
-        namespace, _, short = name.partition("/")
-        body = {"name": short, "organization": namespace, "type": kind, "private": private}
-        if kind == "space":
-            body["sdk"] = "static"
-        with httpx.Client(base_url=self.hub.endpoint, headers=self.ada.bearer) as client:
-            client.post("/api/repos/create", json=body).raise_for_status()
+        with self.client(self.ada) as client:
+            publishing.create(client, name, kind=kind, private=private)
             if files:
-                lines: list[dict[str, object]] = [{"key": "header", "value": {"summary": "Begin"}}]
-                for path, text in files.items():
-                    content = base64.b64encode(text.encode()).decode()
-                    lines.append({"key": "file", "value": {"path": path, "content": content, "encoding": "base64"}})
-                payload = "\n".join(json.dumps(line) for line in lines)
-                headers = {"content-type": "application/x-ndjson"}
-                client.post(f"/api/{kind}s/{name}/commit/main", content=payload, headers=headers).raise_for_status()
+                publishing.commit(client, name, files, kind=kind)
         self.repos.append(name)
 
-    def commit(self, repo: str, files: dict[str, bytes], summary: str = "Change", *, kind: str = "model") -> str:
-        """A commit of ada's by the client, large files included; gives its id."""
-        from huggingface_hub import CommitOperationAdd, HfApi
+    def commit(
+        self,
+        repo: str,
+        files: Mapping[str, str | bytes],
+        summary: str = "Change",
+        *,
+        kind: str = "model",
+        delete: str = "",
+    ) -> str:
+        """A commit of ada's by the client, large files included, with another path deleted where one is given; gives its id."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
         api = HfApi(self.hub.endpoint, token=self.ada.token)
-        operations = [CommitOperationAdd(path, data) for path, data in files.items()]
+        given = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+        operations = [
+            *(CommitOperationAdd(path, data) for path, data in given.items()),
+            *([CommitOperationDelete(delete)] if delete else []),
+        ]
         return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
+
+    def client(self, who: Account) -> httpx.Client:
+        """The hub as this account asks it."""
+        return httpx.Client(base_url=self.hub.endpoint, headers=who.bearer, timeout=30)

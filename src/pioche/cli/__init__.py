@@ -33,6 +33,7 @@ app.command("pioche.cli.fsck:fsck", name="fsck", help="Check that everything is 
 app.command("pioche.cli.doctor:doctor", name="doctor", help="Tell how this installation is.")
 app.command("pioche.cli.gc:gc", name="gc", help="Free the space of what nobody can reach any more.")
 app.command("pioche.cli.facts:facts", name="facts", help="Derive tags and facts anew from cards and files.")
+app.command("pioche.cli.announcing:announce", name="announce", help="Show a text at the top of every page.")
 app.command("pioche.cli.keys:key", name="key", help="The instance's signing keys: rotate.")
 app.command("pioche.cli.backups:backup", name="backup", help="Back the hub up while it runs; list the backups.")
 app.command("pioche.cli.backups:restore", name="restore", help="Restore a backup into an empty hub.")

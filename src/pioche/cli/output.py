@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 Row = Mapping[str, Any]
+_WIDTH_MAX = 2000
 
 
 def show(found: Row, text: str, *, json: bool) -> None:
@@ -27,7 +28,8 @@ def table(rows: Sequence[Row], columns: Sequence[str], *, json: bool) -> None:
     shown = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
     for row in rows:
         shown.add_row(*(_cell(row[name]) for name in columns))
-    Console(highlight=False, markup=False).print(shown)
+    # As wide as it needs to be: a terminal wraps what a table would cut, and ids are there to be copied.
+    Console(highlight=False, markup=False, width=_WIDTH_MAX).print(shown)
 
 
 def date(milliseconds: int | None) -> str | None:

@@ -469,6 +469,22 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# Who did what to which repo, for feeds and calendars: kept for good, while events go after a week (repos/activity.py).
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", Text, nullable=False),  # create | commit | branch | tag | pull
+    Column("repo_id", _Id, ForeignKey("repos.id", ondelete="CASCADE"), nullable=False),
+    Column("actor_id", _Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("ref", Text),
+    Column("commit", Text),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "repo_id", "at"),
+    Index(None, "actor_id", "at"),
+    sqlite_autoincrement=True,
+)
+
 event_cursors = Table(
     "event_cursors",
     metadata,

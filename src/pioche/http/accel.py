@@ -14,8 +14,11 @@ from pioche.storage.contents import Content
 
 def place(request: Request, content: Content) -> str | None:
     """Where the proxy finds the local file of a content kept whole; None when its bytes are to come from here."""
-    prefix, headers = request.hub.config.accel, request.headers
-    if not prefix or content.kind != "blob" or request.method != "GET" or "if-range" in headers:
+    prefix = request.hub.config.accel
+    if not prefix:
+        return None
+    headers = request.headers
+    if content.kind != "blob" or request.method != "GET" or "if-range" in headers:
         return None
     if "x-forwarded-for" not in headers or not request.hub.addresses.is_proxy(request.scope):
         return None

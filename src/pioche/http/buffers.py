@@ -1,4 +1,7 @@
-"""What a web process counts in memory and writes every ten seconds; its loss is accepted (architecture.md section 4)."""
+"""What a web process counts in memory and writes every ten seconds; its loss is accepted (architecture.md section 4).
+
+One of them reads instead: what pages show without asking the database (`upkeep.announcing`).
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -46,5 +49,5 @@ class Flusher:
 
     async def _keep_flushing(self) -> None:
         while True:
-            await asyncio.sleep(SECONDS)
             await self.flush()
+            await asyncio.sleep(SECONDS)

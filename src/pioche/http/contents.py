@@ -5,9 +5,11 @@ the client wants to know beside the bytes. HEAD is always answered here.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from pioche.http import accel, ranges, threads
-from pioche.http.messages import Request, Response
+from pioche.http.messages import Encoded, Request, Response
+from pioche.http.sending import encode
 from pioche.http.sources import FileSource, IteratorSource
 from pioche.names import Sha256
 from pioche.storage.blobs import HasSignedUrls, Label, blob_key
@@ -16,6 +18,40 @@ from pioche.storage.disk import OpenFile
 
 _SIGNED_SECONDS_MAX = 900  # whoever loses a right keeps no longer than this what was signed before (C7)
 _NOT_KEPT = ("Cache-Control", "private, no-store")
+
+
+class Delivery:
+    """A GET of one large file, answered again and again while nothing is committed (`Request.remember`).
+
+    The part of a file that is asked for next, which is most of what readers of weights and of tables send, is answered
+    with headers that were encoded before, from a file that is open; whether it is still whole is looked at each time.
+    """
+
+    def __init__(self, content: Content, headers: Sequence[tuple[str, str]]) -> None:
+        self._content = content
+        self._headers = tuple(headers)
+
+    async def __call__(self, request: Request) -> Response:
+        """As `open_content`."""
+        return self._next_part(request) or await open_content(request, self._content, self._headers)
+
+    def _next_part(self, request: Request) -> Response | None:
+        """206 for one range of a file that is held open; None where anything else is asked for or to be looked at."""
+        asked, hub = request.summary.lone_range, request.hub
+        if asked is None or hub.config.accel or request.summary.has_session:
+            return None
+        span = ranges.plain(asked.decode("latin-1"), self._content.size)
+        file = hub.contents.opened.find(self._content.sha256) if span else None
+        if span is None or file is None:
+            return None
+        start, end = span
+        own = (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, self._content.size))
+        length = (b"content-length", b"%d" % (end - start))
+        return Response(206, body=FileSource(file, start, end - start), encoded=[*self._encoded, own, length])
+
+    @cached_property
+    def _encoded(self) -> Encoded:
+        return encode([*self._headers, ("ETag", f'"{self._content.sha256}"'), ranges.ACCEPT_RANGES])
 
 
 async def open_content(request: Request, content: Content, headers: Sequence[tuple[str, str]]) -> Response:
@@ -46,6 +82,8 @@ async def _opened(request: Request, content: Content) -> OpenFile | None:
     file = contents.open(content)
     if file is not None and not contents.is_known_whole(content, file):
         await threads.run_long(contents.verify, content, file)
+    if file is not None and request.summary.asks_for_range:
+        contents.opened.keep(content.sha256, file)
     if file is None and content.kind == "xet" and "range" not in request.headers:
         await request.run(contents.check, content)  # or damage to its last chunk would show when most of it is sent
     return file

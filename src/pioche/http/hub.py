@@ -1,7 +1,7 @@
 """The services that handlers may call, in one frozen record that `pioche.app` fills."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pioche.accounts.callers import Callers
@@ -10,6 +10,7 @@ from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
+from pioche.http.encoded import EncodedRows
 from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
@@ -22,6 +23,7 @@ from pioche.storage.disk import Room
 from pioche.storage.grants import Grants
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
+from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.health import Doctor
 
 
@@ -48,9 +50,14 @@ class Hub:
     describe: Callable[[str], dict[str, Any]]
     """The OpenAPI document of the hub at an address (`http.openapi`)."""
     renderer: Renderer
+    announcements: Announcements
+    store_origin: str = ""
+    """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None
     """The store, when clients are to fetch from it by themselves (`storage_redirects`)."""
     grants: Grants | None = None
     """When clients are to send to the store by themselves (`storage_direct_uploads`)."""
     buffers: tuple[Buffer, ...] = ()
     """What the kernel flushes every ten seconds."""
+    encoded_rows: EncodedRows = field(default_factory=EncodedRows)
+    """What lists have shown."""

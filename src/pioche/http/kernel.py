@@ -312,20 +312,25 @@ async def _again(known: Known, request: Request) -> Response:
 def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
     """The request's id is the client's trace id, shown in its errors as Request ID, or one of ours."""
     request_id, size, deciding, asks_for_range = "", 0, list[tuple[bytes, bytes]](), False
-    has_session = False
+    lone_range: bytes | None = None
+    has_session = is_conditional = False
     for header in headers:
         name, value = header
         size += len(name) + len(value)
         if name in _DECIDING:
             deciding.append(header)
+            is_conditional = is_conditional or name == b"if-none-match"
         elif name == b"range" or name == b"if-range":
+            lone_range = value if name == b"range" and not asks_for_range else None
             asks_for_range = True
         elif name == b"cookie" and cookies.MARK in value:
             has_session = True
         elif name == b"x-amzn-trace-id" and _TRACE_ID.match(text := value.decode("latin-1")):
             request_id = text
     identifier = request_id or f"{_PROCESS_ID}{next(_serial):08x}"
-    return Summary(identifier, len(headers), size, tuple(deciding), asks_for_range, has_session)
+    if is_conditional:
+        lone_range = None
+    return Summary(identifier, len(headers), size, tuple(deciding), asks_for_range, lone_range, has_session)
 
 
 def _moved(request: Request, match: Match, moved: Moved) -> Response:

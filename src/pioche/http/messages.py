@@ -47,6 +47,8 @@ class Summary(NamedTuple):
     deciding: tuple[tuple[bytes, bytes], ...]
     """The headers on which answers that are remembered may depend."""
     asks_for_range: bool
+    lone_range: bytes | None
+    """The value of Range, where it stands once, and without If-Range and If-None-Match."""
     has_session: bool
     """Whether there is a session's cookie; it may be nobody's."""
 
@@ -370,7 +372,11 @@ def json_response(content: object, *, status: int = 200, headers: Headers | None
 
 def cached_json(request: Request, content: object, *, headers: Headers | None = None) -> Response:
     """JSON with a weak ETag; 304 when the client has it already."""
-    body = msgspec.json.encode(content)
+    return cached(request, msgspec.json.encode(content), headers=headers)
+
+
+def cached(request: Request, body: bytes, *, headers: Headers | None = None) -> Response:
+    """As `cached_json`, of what is JSON already."""
     etag = f'W/"{len(body):x}-{hashlib.sha1(body, usedforsecurity=False).hexdigest()[:24]}"'
     extra = [("ETag", etag), *(headers or ())]
     if request.headers.get("if-none-match") == etag:

@@ -86,13 +86,22 @@ def matches(header: str, etag: str) -> bool:
 # --- parsing --------------------------------------------------------------------------------------------------------
 
 
+def plain(header: str, length: int) -> Span | None:
+    """The span of a header `bytes=FIRST-LAST` that lies inside; None for every other one, which `parse` understands."""
+    found = _PLAIN.match(header)
+    if found is None:
+        return None
+    first, last = int(found[1]), int(found[2])
+    return Span(first, min(last + 1, length)) if first <= last and first < length else None
+
+
 def parse(header: str, length: int, *, parts_max: int = PARTS_MAX) -> list[Span] | None:
     """The spans that `header` asks for, in its order unless some had to be joined; None where it is to be ignored.
 
     Raises InvalidRange for a wrong form, RangeNotSatisfiable when nothing of it lies inside or too much is asked for.
     """
-    if (plain := _PLAIN.match(header)) and (first := int(plain[1])) <= (last := int(plain[2])) and first < length:
-        return [Span(first, min(last + 1, length))]
+    if (span := plain(header, length)) is not None:
+        return [span]
     unit, equals, listed = header.partition("=")
     if not equals or unit.strip().lower() != "bytes":
         return None  # RFC 9110 section 14.2: a unit that is not understood must be ignored

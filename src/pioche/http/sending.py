@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from pioche.errors import HubError
-from pioche.http.messages import Encoded, Request, Response
+from pioche.http.messages import Encoded, Headers, Request, Response
 from pioche.http.sources import FileSource, Piece, Source, close_pieces
 from pioche.observe import log
 
@@ -14,7 +14,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _STALL_SECONDS = 300.0
-"""How long a client may take no bytes at all; then its connection is closed."""
+"""How long an answer may stand still, the client taking no bytes at all or the source giving none; then it is closed."""
+_RENEWED_SECONDS = 1.0
+_TURN_BYTES = 2**20  # what is sent before others get the loop
 
 # On every answer of the public Hub (hub-recordings.md); no credentials cross origins, so `*` is safe.
 _COMMON: Encoded = [
@@ -58,14 +60,21 @@ def _headers(request: Request, response: Response) -> Encoded:
     return [*response.encoded, (b"x-request-id", request.id.encode())]
 
 
-def _encode(response: Response) -> Encoded:
-    found = [_encoded(header) for header in response.headers]
+def encode(headers: Headers) -> Encoded:
+    """As they are sent, with those that every answer has; Content-Length only if it is among them."""
+    found = [_encoded(header) for header in headers]
     names = {name for name, _ in found}
     if names.isdisjoint(_COMMON_NAMES):
         found += _COMMON
     else:
         found += [header for header in _COMMON if header[0] not in names]
-    if b"content-length" not in names and response.status not in _NO_BODY:
+    return found
+
+
+def _encode(response: Response) -> Encoded:
+    found = encode(response.headers)
+    has_length = any(name == b"content-length" for name, _ in found)
+    if not has_length and response.status not in _NO_BODY:
         length = len(response.body) if isinstance(response.body, bytes) else response.body.length
         if length is not None:
             found.append((b"content-length", b"%d" % length))
@@ -103,19 +112,24 @@ async def _send_source(request: Request, source: Source, receive: Receive, send:
 
 async def _send_pieces(first: Piece, pieces: AsyncIterator[Piece], receive: Receive, send: Send) -> int:
     """Granian does not raise when a client leaves: it says so to whoever is receiving."""
-    left = asyncio.ensure_future(_left(receive))
-    sent, piece = 0, first
+    left, loop = asyncio.ensure_future(_left(receive)), asyncio.get_running_loop()
+    sent, turn, piece, renewed_at = 0, 0, first, loop.time()
     try:
-        while piece:
-            async with asyncio.timeout(_STALL_SECONDS):
+        async with asyncio.timeout(_STALL_SECONDS) as patience:
+            while piece:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            sent += len(piece)
-            # Neither `send` nor a read from the page cache gives the loop to others, and `left` is one of them.
-            await asyncio.sleep(0)
-            if left.done():
-                return sent
-            piece = await anext(pieces, b"")
-        await send({"type": "http.response.body", "body": b""})
+                sent += len(piece)
+                if sent - turn >= _TURN_BYTES:
+                    # Neither `send` nor a read from the page cache gives the loop to others, and `left` is one of them.
+                    await asyncio.sleep(0)
+                    turn = sent
+                if left.done():
+                    return sent
+                if (now := loop.time()) - renewed_at > _RENEWED_SECONDS:
+                    patience.reschedule(now + _STALL_SECONDS)
+                    renewed_at = now
+                piece = await anext(pieces, b"")
+            await send({"type": "http.response.body", "body": b""})
     except TimeoutError:
         pass  # it takes nothing: as good as gone
     finally:

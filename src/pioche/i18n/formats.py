@@ -2,12 +2,14 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from babel import Locale, dates, numbers
 
 from pioche.i18n import languages
 from pioche.i18n.texts import gettext as _
 
+_DAY_MS = 86_400_000
 _UNITS = ("", "k", "M", "G", "T", "P")
 
 
@@ -59,7 +61,13 @@ def moment(ms: int) -> str:
 
 def day(ms: int) -> str:
     """`14 July 2026`, `14 juillet 2026`."""
-    return dates.format_date(_datetime(ms), "long", locale=_locale())
+    return _day(ms // _DAY_MS, _locale())
+
+
+@lru_cache(maxsize=8192)
+def _day(day: int, locale: Locale) -> str:
+    """A chart names hundreds of days, and a year has few."""
+    return dates.format_date(_datetime(day * _DAY_MS), "long", locale=locale)
 
 
 def relative(ms: int) -> str:

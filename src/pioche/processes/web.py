@@ -18,11 +18,12 @@ from pioche import app
 from pioche.config import Config
 from pioche.http.kernel import Kernel
 from pioche.processes import child, draining, listening
+from pioche.storage.opened import FILES_MAX
 
 _COLLECTED_EVERY = 20_000  # new containers; Python's own 700 are a dozen requests
 _BACKLOG = 2048
 _CONNECTIONS_MAX = 8192
-_DESCRIPTORS_KEPT = 40  # database, logs, git repos being opened
+_DESCRIPTORS_KEPT = 40 + FILES_MAX  # database, logs, git repos being opened; and files that are held open
 # The most that a connection's body is read by at once: each piece costs several switches between threads. Also of headers,
 # past which hyper answers 431; the kernel's own limit is lower and says more.
 _READ_BUFFER_BYTES = 512 * 1024

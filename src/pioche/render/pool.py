@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from pioche.render import frames
+from pioche import frames
+from pioche.render import asking
 
 _STALLED_FACTOR = 10  # by the clock a job may take so many times what it may take of the processor, and then some
 _STALLED_SECONDS = 10.0
@@ -120,11 +121,11 @@ class _Worker:
         message = msgspec.msgpack.encode({"job": job, "seconds": seconds})
         while True:
             answer = self._exchange(message)
-            if answer[:1] != frames.WANTS:
+            if answer[:1] != asking.WANTS:
                 return answer[1:]
             if fetch is None:
                 raise JobFailed
-            message = fetch(*frames.RANGE.unpack(answer[1:]))
+            message = fetch(*asking.RANGE.unpack(answer[1:]))
 
     def _exchange(self, message: bytes) -> bytes:
         try:

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 import msgspec
 
-from pioche.render import diffs, folding, frames, highlighting, markdown, notebooks, tables
+from pioche import frames
+from pioche.render import asking, diffs, folding, highlighting, markdown, notebooks, tables
 from pioche.render.jobs import CodeJob, DiffJob, FoldJob, Job, MarkdownJob, NotebookJob, TableJob
 from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Table
 
@@ -67,7 +68,7 @@ def serve(shape: object, perform: Callable[[J, Fetch], object]) -> None:
     encoder = msgspec.msgpack.Encoder()
 
     def fetch(start: int, end: int) -> bytes:
-        frames.send(wire, frames.WANTS + frames.RANGE.pack(start, end))
+        frames.send(wire, asking.WANTS + asking.RANGE.pack(start, end))
         found = frames.receive(wire)
         if found is None:
             sys.exit()
@@ -79,7 +80,7 @@ def serve(shape: object, perform: Callable[[J, Fetch], object]) -> None:
             return
         ask = asks.decode(data)
         _allow(ask.seconds)
-        frames.send(wire, frames.RESULT + _attempt(partial(perform, jobs.decode(ask.job), fetch), encoder))
+        frames.send(wire, asking.RESULT + _attempt(partial(perform, jobs.decode(ask.job), fetch), encoder))
 
 
 def _attempt(work: Callable[[], object], encoder: msgspec.msgpack.Encoder) -> bytes:

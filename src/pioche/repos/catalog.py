@@ -21,7 +21,7 @@ from pioche.errors import (
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account_name, parse_repo_name
-from pioche.repos import duplication, tip
+from pioche.repos import activity, duplication, tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
 from pioche.storage import collection
@@ -110,7 +110,7 @@ class Catalog:
             row = {"repo_id": row_id, "name": DEFAULT_REF, "target": first.commit, "commit": first.commit}
             connection.execute(_ADD_REF, {**row, "updated_at": at})
             tip.store(connection, row_id, tip.of_first_commit(row_id, first))
-        outbox.append(connection, Event("repo.create", row_id, caller.user_id, {"id": str(repo_id)}))
+        _tell_of_creation(connection, row_id, caller, {"id": str(repo_id)})
 
     def duplicate(self, caller: Caller, source: Repo, namespace_name: str, name: str, *, private: bool | None) -> Repo:
         """A new repo with the branches, tags and files of `source`, which was opened for its content.
@@ -157,7 +157,7 @@ class Catalog:
             }
             row_id = duplication.insert(connection, source, copied, target, values)
             payload = {"id": str(target), "from": str(source.repo_id)}
-            outbox.append(connection, Event("repo.create", row_id, caller.user_id, payload))
+            _tell_of_creation(connection, row_id, caller, payload)
 
     def delete(self, caller: Caller, repo: Repo) -> None:
         """The name is free at once and the repo absent to everybody. Until it is collected (the setting
@@ -305,6 +305,12 @@ _FORGET = schema.redirects.delete().where(
 )
 _ADD_REPO = schema.repos.insert()
 _ADD_REF = schema.refs.insert()
+
+
+def _tell_of_creation(connection: sa.Connection, row_id: int, caller: Caller, payload: dict[str, str]) -> None:
+    event = Event("repo.create", row_id, caller.user_id, payload)
+    activity.keep(connection, event)
+    outbox.append(connection, event)
 
 
 def _namespace(connection: sa.Connection, caller: Caller, name: str) -> sa.Row[tuple[object, ...]]:

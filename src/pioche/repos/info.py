@@ -1,7 +1,7 @@
 """What there is to tell about a repo, and which repos a caller may see. (Which answer a question: `pioche.search`.)"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 import sqlalchemy as sa
@@ -17,8 +17,7 @@ from pioche.repos.access import READERS, Repo
 from pioche.repos.revisions import Revision
 
 
-@dataclass(frozen=True, slots=True)
-class RepoInfo:
+class RepoInfo(msgspec.Struct, frozen=True, gc=False):
     """A row of `repos`. Times are Unix milliseconds; `card` and `tags` are JSON as stored; `sha` is the tip."""
 
     id: int
@@ -57,6 +56,7 @@ _SIBLINGS = Lookup(
        WHERE f.repo_id = :repo AND f.name = 'refs/heads/main' AND f."commit" = :commit AND e.mode <> 16384
        ORDER BY e.path LIMIT :limit"""
 )
+_TYPES = {repo_type.value: repo_type for repo_type in RepoType}
 REGION = "region:local"
 """The tag that every repo has: here."""
 
@@ -69,13 +69,14 @@ Sibling = Row
 
 
 def _info(row: Row) -> RepoInfo:
-    id_, uid, type_, full_name, private, gated, disabled_at, *counts, card, tags, sdk, created_at, updated_at, sha = row
+    # Taken apart at once, by name: a page of a list has dozens.
+    (id_, uid, type_, full_name, private, gated, disabled_at, downloads, downloads_all, likes, trending, used_storage,
+     card, tags, sdk, created_at, updated_at, sha) = row  # fmt: skip
     namespace, _, name = full_name.partition("/")
-    downloads, downloads_all, likes, trending, used_storage = counts
     return RepoInfo(
         id_,
         uid,
-        RepoId(RepoType(type_), namespace, name),
+        RepoId(_TYPES[type_], namespace, name),
         bool(private),
         gated,
         disabled_at is not None,
@@ -95,7 +96,8 @@ def _info(row: Row) -> RepoInfo:
 
 def tags_of(tags: Sequence[str], sdk: str | None) -> list[str]:
     """All tags of a repo, of which `tags` are stored: a Space also has that of its SDK."""
-    return [*dict.fromkeys((*([sdk] if sdk else ()), *tags, REGION))]
+    found = [sdk, *tags, REGION] if sdk else [*tags, REGION]
+    return found if len(set(found)) == len(found) else [*dict.fromkeys(found)]
 
 
 async def get(repo: Repo) -> RepoInfo:
@@ -136,7 +138,8 @@ def siblings_of(database: Database, repo_ids: Sequence[int]) -> dict[int, list[s
     return found
 
 
-# `visible` as a text: lists are asked for often, and making a statement takes longer than running it.
+# `visible` as a text: lists are asked for often, and making a statement takes longer than running it. With a mark for each
+# row, so that SQLite finds the statement that it made for the page before.
 _OF_IDS = f"""SELECT {", ".join("r." + name for name in _FIELDS)}, f."commit" FROM repos r
     JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main' WHERE r.deleted_at IS NULL"""
 _READABLE = f"""AND (NOT r.private OR r.namespace_id = :user OR r.namespace_id IN (
@@ -145,13 +148,30 @@ _READABLE = f"""AND (NOT r.private OR r.namespace_id = :user OR r.namespace_id I
 
 def of_ids(database: Database, caller: Caller, repo_ids: Sequence[int]) -> list[RepoInfo]:
     """Those of `repo_ids` (rows) that the caller may see, in the same order: whoever found them may be out of date."""
-    readable, key = ("", {}) if caller.is_admin else (_READABLE, {"user": caller.user_id})
+    readable, key = _readable(caller)
     found = dict[int, RepoInfo]()
     for start in range(0, len(repo_ids), _BATCH):
-        batch = ", ".join(str(int(repo_id)) for repo_id in repo_ids[start : start + _BATCH])
-        for row in database.fetch_all_sync(Lookup(f"{_OF_IDS} AND r.id IN ({batch}) {readable}"), key):
+        batch = repo_ids[start : start + _BATCH]
+        lookup = _of_ids(readable, len(batch))
+        for row in database.fetch_all_sync(lookup, {**key, **dict(zip(lookup.names, batch, strict=False))}):
             found[row[0]] = _info(row)
     return [found[repo_id] for repo_id in repo_ids if repo_id in found]
+
+
+def _readable(caller: Caller) -> tuple[str, dict[str, int]]:
+    if caller.is_admin:
+        return "", {}
+    return ("AND NOT r.private", {}) if caller.is_anonymous else (_READABLE, {"user": caller.user_id})
+
+
+@lru_cache(maxsize=256)
+def _of_ids(readable: str, count: int) -> Lookup:
+    return Lookup(f"{_OF_IDS} AND r.id IN ({marks(count)}) {readable}")
+
+
+def marks(count: int) -> str:
+    """`:a0, :a1 ...`: names of parameters, so many."""
+    return ", ".join(f":a{number}" for number in range(count))
 
 
 def file_counts(database: Database, repo_ids: Sequence[int]) -> dict[int, int]:

@@ -37,6 +37,8 @@ class Overview:
     gated: str
     disabled: bool
     downloads: int
+    """Of the last 30 days."""
+    downloads_all: int
     likes: int
     used_storage: int
     card: Json
@@ -58,6 +60,11 @@ class Overview:
         """What a complete card would have: `id`, `points`, sometimes `field` and `suggestion`."""
         return _dicts(self.details.get("missing"))
 
+    @property
+    def unsafe(self) -> list[Json]:
+        """Files that can run commands when they are loaded: `path`, `imports`."""
+        return _dicts(self.details.get("unsafe"))
+
     def texts(self, name: str) -> list[str]:
         """A field of the card that is a text or a list of them."""
         return texts(self.card.get(name))
@@ -68,7 +75,8 @@ class Overview:
 
 
 _COLUMNS = (
-    "private", "gated", "disabled_at", "downloads", "likes", "used_storage", "card", "tags", "sdk", "created_at", "updated_at",
+    "private", "gated", "disabled_at", "downloads", "downloads_all", "likes", "used_storage", "card", "tags", "sdk",
+    "created_at", "updated_at",
 )  # fmt: skip
 _FACTS = ("pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings")
 _QUERY = (
@@ -96,6 +104,7 @@ def read(repo: Repo) -> Overview:
         gated=row["gated"],
         disabled=row["disabled_at"] is not None,
         downloads=row["downloads"],
+        downloads_all=row["downloads_all"],
         likes=row["likes"],
         used_storage=row["used_storage"],
         card=_decoded(row["card"], {}),

@@ -32,7 +32,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
-from pioche.repos import protection, reachability, tip
+from pioche.repos import activity, protection, reachability, tip
 from pioche.repos.access import Repo
 from pioche.storage import collection, contents
 
@@ -84,8 +84,8 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
 
     Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
     with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden for what a protected
-    branch does not take, Forbidden and InvalidReference for names that no ref may have and for the default branch's deletion,
-    RepoNotFound when the repo is gone.
+    branch does not take, Forbidden and InvalidReference for names that no ref may have and for the default branch's
+    deletion, RepoNotFound when the repo is gone.
     """
     new_tip = _new_tip(repo, change)
     with repo.database.write() as connection:
@@ -106,7 +106,9 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
         if new_tip is not None:
             tip.store(connection, repo.id, new_tip)
         _touch(connection, repo, added)
-        outbox.append(connection, _event(repo, caller, changes))
+        event = _event(repo, caller, changes)
+        activity.keep(connection, event)
+        outbox.append(connection, event)
 
 
 # Made once: making a statement takes longer than running it.

@@ -1,8 +1,11 @@
 """The tags of one type of repo: who has which, and how often each occurs among some of them."""
 
+import heapq
+from array import array
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from pioche.names import RepoType
@@ -10,13 +13,13 @@ from pioche.search.facets import facet_of
 from pioche.search.postings import Postings
 from pioche.search.query import Facets, fold_tag
 
-_FEW, _SHARE = 30_000, 6
-"""Of so many repos, or of a sixth of all, the tags are fetched and counted; of more, it is counted how many have each of the
+_FEW, _SHARE = 30_000, 8
+"""Of so many repos, or of an eighth of all, the tags are fetched and counted; of more, it is counted how many have each of the
 frequent tags: the more of them, the sooner it is known which are the most frequent."""
 _UNRANKED_MAX = 5_000
 
-Counts = Iterable[tuple[int, int]]
-"""(tag's number, how often)."""
+Counts = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Numbers of tags, each once, and how often they occur."""
 
 
 class TagCounts:
@@ -26,7 +29,8 @@ class TagCounts:
         self._type = repo_type
         self._postings = Postings(forward=True)
         self._spellings: dict[str, list[int]] = {}
-        self._facets: list[str] = []
+        self._facet_names: list[str] = []
+        self._facets = array("B")  # by a tag's number, the place of its facet in `_facet_names`
         self._ranked: dict[str, list[tuple[int, int]]] = {}
         self._ranked_terms = 0
         self._unranked = 0
@@ -47,7 +51,10 @@ class TagCounts:
         terms = self._postings.terms
         for number in range(len(self._facets), len(terms)):
             term = terms[number]
-            self._facets.append(facet_of(self._type, term))
+            facet = facet_of(self._type, term)
+            if facet not in self._facet_names:
+                self._facet_names.append(facet)
+            self._facets.append(self._facet_names.index(facet))
             folded = fold_tag(term)
             if folded != term:
                 self._spellings.setdefault(folded, []).append(number)
@@ -56,8 +63,8 @@ class TagCounts:
         """The tags of each facet, the most frequent first."""
         count = self._postings.count
         found: dict[str, list[tuple[int, int]]] = {}
-        for number, facet in enumerate(self._facets):
-            found.setdefault(facet, []).append((count(number), number))
+        for number, place in enumerate(self._facets):
+            found.setdefault(self._facet_names[place], []).append((count(number), number))
         for listed in found.values():
             listed.sort(reverse=True)
         self._ranked, self._ranked_terms, self._unranked = found, len(self._facets), 0
@@ -75,31 +82,41 @@ class TagCounts:
     def facets(self, among: BitMap, each: int) -> Facets:
         """Of each facet the `each` most frequent tags of the repos, with their counts; equal ones by name."""
         few = max(_FEW, self._postings.repo_count // _SHARE) if _FEW else 0
-        counts = self._fetched(among) if len(among) <= few else self._intersected(among, each)
-        terms, found = self._postings.terms, dict[str, list[tuple[str, int]]]()
-        by_facet = dict[str, list[tuple[int, int]]]()
-        for number, count in counts:
-            by_facet.setdefault(self._facets[number], []).append((number, count))
-        for facet, listed in by_facet.items():
-            if len(listed) > each:
-                least = sorted((count for _, count in listed), reverse=True)[each - 1]
-                listed = [one for one in listed if one[1] >= least]
-            named = [(terms[number], count) for number, count in listed]
-            found[facet] = sorted(named, key=lambda one: (-one[1], one[0]))[:each]
+        numbers, counts = self._fetched(among) if len(among) <= few else self._intersected(among, each)
+        places = np.frombuffer(self._facets, dtype=np.uint8)[numbers]
+        found = dict[str, list[tuple[str, int]]]()
+        for place in np.unique(places).tolist():
+            here = places == place
+            found[self._facet_names[place]] = self._foremost(numbers[here], counts[here], each)
         return found
 
-    def _fetched(self, among: BitMap) -> Counts:
-        counts = np.bincount(self._postings.numbers_of_all(among), minlength=len(self._facets))
-        numbers = np.flatnonzero(counts)
-        return zip(numbers.tolist(), counts[numbers].tolist(), strict=True)
+    def _foremost(self, numbers: NDArray[np.int64], counts: NDArray[np.int64], each: int) -> list[tuple[str, int]]:
+        """The `each` most frequent; of equal ones, of which there may be thousands, the first by name."""
+        terms = self._postings.terms
+        least = int(np.partition(counts, len(counts) - each)[len(counts) - each]) if len(counts) > each else 0
+        more = counts > least
+        found = [
+            (-count, terms[number]) for number, count in zip(numbers[more].tolist(), counts[more].tolist(), strict=True)
+        ]
+        found.sort()
+        equal = heapq.nsmallest(each - len(found), [terms[number] for number in numbers[counts == least].tolist()])
+        return [*((term, -count) for count, term in found), *((term, least) for term in equal)]
 
-    def _intersected(self, among: BitMap, each: int) -> Iterator[tuple[int, int]]:
+    def _fetched(self, among: BitMap) -> Counts:
+        counts = self._postings.counts_of_all(among)
+        numbers = np.flatnonzero(counts)
+        return numbers, counts[numbers]
+
+    def _intersected(self, among: BitMap, each: int) -> Counts:
         """All tags that may be among the `each` first of their facet: a tag is never more frequent here than in all."""
+        found = list[tuple[int, int]]()
         for ranked in self._ranked.values():
-            yield from self._most_frequent(among, ranked, each)
+            found += self._most_frequent(among, ranked, each)
         for number in range(self._ranked_terms, len(self._facets)):
             if count := among.intersection_cardinality(self._postings.at(number)):
-                yield number, count
+                found.append((number, count))
+        both = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
 
     def _most_frequent(self, among: BitMap, ranked: list[tuple[int, int]], each: int) -> Iterator[tuple[int, int]]:
         best = list[int]()

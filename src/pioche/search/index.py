@@ -70,10 +70,8 @@ class Index:
         self._keys = {sort: np.full(capacity + 1, UNKNOWN, dtype=np.int64) for sort in _SORTS}
         self._names = Names()
         self._links = Postings(forward=True)
-        self._put_ids = array("I")
-        self._put_kinds, self._put_guards = array("b"), array("b")
-        self._put_namespaces = array("q")
-        self._put_numbers = {sort: array("q") for sort in _SORTS}
+        self._put = array("q")
+        """Of each repo as it was put: id, kind, guards, namespace, and the numbers of `_SORTS`."""
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
         self._parameters = Buckets()
         self.version = 0
@@ -85,38 +83,32 @@ class Index:
 
     def put(self, row: Row) -> None:
         """Before `seal`; ids ascend."""
-        self._put_ids.append(row.id)
-        self._put_kinds.append(_KINDS[row.type])
-        self._put_guards.append((_PRIVATE if row.private else 0) | (_GATED if row.gated else 0))
-        self._put_namespaces.append(row.namespace_id)
-        for column, number in zip(self._put_numbers.values(), _numbers(row), strict=True):
-            column.append(number)
+        guards = (_PRIVATE if row.private else 0) | (_GATED if row.gated else 0)
+        self._put.extend((row.id, _KINDS[row.type], guards, row.namespace_id, *_numbers(row)))
         name = fold_tag(row.full_name)
         self._names.put(row.id, name)
         self._links.put(row.id, _links(row, name))
         self._tags[row.type].put(row.id, row.tags)
 
     def seal(self) -> None:
-        ids = np.array(self._put_ids, dtype=np.uint32)
+        put, kinds, guards, namespaces, *numbers = np.array(self._put, dtype=np.int64).reshape(-1, 4 + len(_SORTS)).T
+        self._put = array("q")
+        ids = put.astype(np.uint32)
         if len(ids):
             self._reserve(int(ids[-1]))
-        self._kinds[ids] = np.array(self._put_kinds, dtype=np.int8)
-        self._namespaces[ids] = np.array(self._put_namespaces, dtype=np.int64)
-        for sort, numbers in self._put_numbers.items():
-            self._keys[sort][ids] = np.array(numbers, dtype=np.int64)
+        self._kinds[ids], self._namespaces[ids] = kinds, namespaces
+        for column, of_sort in zip(self._keys.values(), numbers, strict=True):
+            column[ids] = of_sort
         self._parameters.fill(ids, self._keys[Sort.PARAMETERS])
-        guards = np.array(self._put_guards, dtype=np.int8)
         for repo_type, group in self._types.items():
-            mine = self._kinds[ids] == _KINDS[repo_type]
+            mine = kinds == _KINDS[repo_type]
             self._seal_type(repo_type, group, ids[mine], guards[mine])
-        self._put_ids, self._put_kinds, self._put_guards = array("I"), array("b"), array("b")
-        self._put_namespaces, self._put_numbers = array("q"), {}
         self._names.seal()
         self._links.seal()
         for tags in self._tags.values():
             tags.seal()
 
-    def _seal_type(self, repo_type: RepoType, group: Types, ids: Ids, guards: NDArray[np.int8]) -> None:
+    def _seal_type(self, repo_type: RepoType, group: Types, ids: Ids, guards: NDArray[np.int64]) -> None:
         group.every = bitmap_of(ids)
         group.public = bitmap_of(ids[(guards & _PRIVATE) == 0])
         group.gated = bitmap_of(ids[(guards & _GATED) != 0])
@@ -126,6 +118,10 @@ class Index:
             if _OWNED.get(sort, repo_type) is repo_type:
                 for ascending in (False, True) if sort in _OPEN else (False,):
                     group.orders[sort, ascending] = Order(ids, self._keys[sort], unknown_last=ascending)
+
+    def warm(self) -> Iterator[None]:
+        """Step by step, what is asked for often and takes long the first time: some milliseconds each."""
+        return self._names.warm()
 
     def __len__(self) -> int:
         return sum(len(group.every) for group in self._types.values())

@@ -1,15 +1,14 @@
-"""What web processes and the index process say to each other: msgpack, each message after its length (4 bytes, network
-order), over a Unix socket in a folder of this user's own."""
+"""What web processes and the index process say to each other: msgpack in `frames`, over a Unix socket in a folder of this
+user's own."""
 
-import struct
 from typing import Any
 
 import msgspec
 
+from pioche import frames
 from pioche.search.plain import Scope
 from pioche.search.query import Query
 
-LENGTH = struct.Struct("!I")
 MESSAGE_BYTES_MAX = 64 * 2**20
 
 
@@ -45,5 +44,4 @@ reply_decoder = msgspec.msgpack.Decoder(Reply)
 
 
 def framed(message: Ask | Reply) -> bytes:
-    body = _encoder.encode(message)
-    return LENGTH.pack(len(body)) + body
+    return frames.framed(_encoder.encode(message))

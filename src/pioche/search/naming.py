@@ -5,10 +5,12 @@ separators itself, in the repos whose pieces fit, name by name.
 """
 
 import re
+import string
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ _REMEMBERED = 200
 _APPENDED_MAX = 2000
 _JOINED = 20_000
 _HITS_MAX = 500
+_LETTERS = string.ascii_lowercase + string.digits
 
 
 def pieces(name: str) -> list[str]:
@@ -53,6 +56,7 @@ class Names:
         self._places: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._dictionary = Dictionary()
         self._remembered: OrderedDict[str, BitMap] = OrderedDict()
+        self._short: dict[str, BitMap] = {}
         self.capacity = 1
 
     # --- filling ---
@@ -89,11 +93,19 @@ class Names:
         self._put_names.clear()
 
     def _gather(self) -> None:
-        """The vocabulary as one piece of bytes, and the dictionary that misspellings are looked up in."""
-        terms = [term.encode("utf-8", "replace") for term in self._pieces.terms]
-        self._places = np.cumsum(np.array([0, *(len(term) + 1 for term in terms)], dtype=np.int64))
-        self._vocabulary = b"".join(term + b"\n" for term in terms)
+        """The vocabulary as one piece of bytes, a line feed at both ends of each term, and the dictionary that misspellings
+        are looked up in."""
+        terms = [b"\n" + term.encode("utf-8", "replace") for term in self._pieces.terms]
+        self._places = np.cumsum(np.array([0, *map(len, terms)], dtype=np.int64))[:-1]
+        self._vocabulary = b"".join(terms) + b"\n"
         self._dictionary.extend(self._pieces.terms[len(self._dictionary) :])
+
+    def warm(self) -> Iterator[None]:
+        """Step by step, finds what has each word of one and two letters, and keeps it: those are in so many names that it
+        takes longest, and everybody who types begins with one."""
+        for word in (*_LETTERS, *(first + second for first in _LETTERS for second in _LETTERS)):
+            self._short[word], self._short["^" + word] = self._having(word), self._beginning(word)
+            yield
 
     # --- reading ---
 
@@ -106,6 +118,9 @@ class Names:
 
     def containing(self, word: str) -> BitMap:
         """The repos whose name has `word` somewhere. Not to be changed."""
+        found = self._short.get(word)
+        if found is not None:
+            return found
         found = self._remembered.get(word)
         if found is None:
             found = self._remember(word, self._look(word))
@@ -121,11 +136,11 @@ class Names:
     def starting(self, word: str) -> BitMap:
         """The repos with a piece that begins with `word`; all that have it, when it has separators itself."""
         key = "^" + word  # no name has this letter
-        found = self._remembered.get(key)
+        found = self._short.get(key) or self._remembered.get(key)
         if found is None:
             if _SEPARATORS.search(word):
                 return self.containing(word)
-            found = self._remember(key, self._with(lambda term: term.startswith(word), word))
+            found = self._remember(key, self._beginning(word))
         return found
 
     def called(self, words: Sequence[str]) -> list[int]:
@@ -153,13 +168,13 @@ class Names:
     def _look(self, word: str) -> BitMap:
         parts = _SEPARATORS.split(word)
         if len(parts) == 1:
-            return self._with(lambda term: word in term, word)
+            return self._having(word)
         first, *middle, last = parts
         likely = [self._pieces.of(part) for part in middle if part]
         if first:
-            likely.append(self._with(lambda term: term.endswith(first), first))
+            likely.append(self._ending(first))
         if last:
-            likely.append(self._with(lambda term: term.startswith(last), last))
+            likely.append(self._beginning(last))
         among = BitMap.intersection(*likely) if likely else self._all()
         return self._confirmed(among, word)
 
@@ -176,32 +191,42 @@ class Names:
         every = BitMap(one for one, name in self._changed.items() if name)
         return every | BitMap(np.flatnonzero(np.diff(self._starts)).tolist())
 
-    def _with(self, fits: Callable[[str], bool], part: str) -> BitMap:
-        terms = self._pieces.terms
-        return self._pieces.union([n for n in self._terms_with(part) if fits(terms[n])], self.capacity)
+    def _having(self, part: str) -> BitMap:
+        """The repos with a piece that has `part` somewhere."""
+        return self._with_hits(self._hits(part), lambda term: part in term)
 
-    def _terms_with(self, part: str) -> list[int]:
-        """The numbers of the terms that have `part` somewhere."""
-        known = len(self._places) - 1
-        later = [n for n in range(known, len(self._pieces.terms)) if part in self._pieces.terms[n]]
-        return [*self._scan(part.encode("utf-8", "replace")), *later]
+    def _beginning(self, part: str) -> BitMap:
+        """The repos with a piece that begins with `part`."""
+        return self._with_hits(self._hits("\n" + part), lambda term: term.startswith(part))
 
-    def _scan(self, part: bytes) -> list[int]:
-        if not part:
-            return list(range(len(self._places) - 1))
+    def _ending(self, part: str) -> BitMap:
+        """The repos with a piece that ends with `part`."""
+        return self._with_hits(self._hits(part + "\n"), lambda term: term.endswith(part))
+
+    def _with_hits(self, hits: NDArray[np.int64], fits: Callable[[str], bool]) -> BitMap:
+        """The repos with a piece of the vocabulary where a hit is, or with a later piece that fits."""
+        terms, known = self._pieces.terms, len(self._places)
+        numbers = np.searchsorted(self._places, hits, side="right") - 1
+        later = [number for number in range(known, len(terms)) if fits(terms[number])]
+        if len(numbers) <= _HITS_MAX:
+            return self._pieces.union([*dict.fromkeys(numbers.tolist()), *later], self.capacity)
+        wanted = np.zeros(len(terms), dtype=np.bool_)
+        wanted[numbers] = True
+        wanted[later] = True
+        return self._pieces.union_of(wanted, self.capacity)
+
+    def _hits(self, text: str) -> NDArray[np.int64]:
+        """Where in the vocabulary the text is."""
+        part = text.encode("utf-8", "replace")
         if len(part) <= 2:
-            return self._numbers(_occurrences(self._vocabulary, part))
+            return _occurrences(self._vocabulary, part)
         hits, at = list[int](), self._vocabulary.find(part)
         while at >= 0:
             hits.append(at)
             if len(hits) > _HITS_MAX:
-                return self._numbers(_occurrences(self._vocabulary, part))
+                return _occurrences(self._vocabulary, part)
             at = self._vocabulary.find(part, at + 1)
-        return self._numbers(np.array(hits, dtype=np.int64))
-
-    def _numbers(self, places: NDArray[np.int64]) -> list[int]:
-        found: list[int] = np.unique(np.searchsorted(self._places, places, side="right") - 1).tolist()
-        return found
+        return np.array(hits, dtype=np.int64)
 
     # --- changing ---
 
@@ -216,20 +241,38 @@ class Names:
             self._pieces.add(repo_id, pieces(name))
         self._changed[repo_id] = name
         self.capacity = max(self.capacity, repo_id + 1)
-        parts = pieces(name) if name is not None else []
+        self._correct(repo_id, before or "", name or "")
+        if len(self._pieces.terms) - len(self._places) > _APPENDED_MAX:
+            self._gather()
+
+    def _correct(self, repo_id: int, before: str, name: str) -> None:
+        """What is remembered of words, for a repo whose name was `before`. Neither: it was, or is, not there."""
+        parts = pieces(name)
+        for key in _short_words(pieces(before)) & self._short.keys():
+            self._short[key].discard(repo_id)
+        for key in _short_words(parts) & self._short.keys():
+            self._short[key].add(repo_id)
         for word, repos in self._remembered.items():
             is_start = word.startswith("^")
-            if any(part.startswith(word[1:]) for part in parts) if is_start else name is not None and word in name:
+            if any(part.startswith(word[1:]) for part in parts) if is_start else word in name:
                 repos.add(repo_id)
             else:
                 repos.discard(repo_id)
-        if len(self._pieces.terms) - len(self._places) > _APPENDED_MAX:
-            self._gather()
 
     def _catch_up(self) -> None:
         missing = self._pieces.terms[len(self._dictionary) :]
         if missing:
             self._dictionary.extend(missing)
+
+
+def _short_words(parts: Iterable[str]) -> set[str]:
+    """The words of one and two letters that are in the parts, and `^` with those that one of them begins with."""
+    found = set[str]()
+    for part in parts:
+        found.update(part)
+        found.update(first + second for first, second in pairwise(part))
+        found |= {"^" + part[:1], "^" + part[:2]}
+    return found
 
 
 def _occurrences(text: bytes, part: bytes) -> NDArray[np.int64]:

@@ -8,15 +8,16 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from pioche import frames
 from pioche.accounts.callers import Caller
 from pioche.db.engine import Database, Lookup
 from pioche.errors import BadRequest, Unavailable
 from pioche.repos.access import READERS
-from pioche.search.messages import LENGTH, Ask, Reply, framed, reply_decoder
+from pioche.search.messages import Ask, Reply, framed, reply_decoder
 from pioche.search.query import Facets, Found, Query, Search
 
 T = TypeVar("T")
@@ -132,16 +133,8 @@ class IndexSearch:
         return connection
 
 
-def _receive(connection: socket.socket) -> Any:
-    (length,) = LENGTH.unpack(_exactly(connection, LENGTH.size))
-    return _exactly(connection, length)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    found = bytearray()
-    while len(found) < size:
-        piece = connection.recv(min(size - len(found), 1 << 20))
-        if not piece:
-            raise ConnectionResetError
-        found += piece
-    return bytes(found)
+def _receive(connection: socket.socket) -> bytes:
+    message = frames.receive(connection)
+    if message is None:
+        raise ConnectionResetError
+    return message

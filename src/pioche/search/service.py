@@ -5,7 +5,6 @@ One thread owns the index. Others read the database while it is built, sort orde
 
 import asyncio
 import contextlib
-import struct
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from pyroaring import BitMap
 
+from pioche import frames
 from pioche.db.engine import Database
 from pioche.errors import Failure, HubError
 from pioche.observe import log
@@ -21,7 +21,7 @@ from pioche.search import orders
 from pioche.search.cards import Piece
 from pioche.search.following import Follower
 from pioche.search.index import Index
-from pioche.search.messages import LENGTH, MESSAGE_BYTES_MAX, Ask, Reply, ask_decoder, framed
+from pioche.search.messages import MESSAGE_BYTES_MAX, Ask, Reply, ask_decoder, framed
 from pioche.search.plain import Scope
 from pioche.search.query import Found, Sort
 from pioche.search.reading import Reader
@@ -108,7 +108,9 @@ class Service:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 log.info("search index built", repos=len(self._index), seconds=round(time.monotonic() - began, 2))
+        warming = self._index.warm()
         while True:
+            next(warming, None)
             try:
                 more = self._follower.catch_up(self._index)
             except Failure as error:
@@ -129,13 +131,10 @@ class Service:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
         try:
-            while True:
-                (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
-                if length > MESSAGE_BYTES_MAX:
-                    return
-                writer.write(await self._answer(ask_decoder.decode(await reader.readexactly(length))))
+            while (message := await frames.read(reader, bytes_max=MESSAGE_BYTES_MAX)) is not None:
+                writer.write(await self._answer(ask_decoder.decode(message)))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, struct.error):
+        except ConnectionError:
             return  # whoever asked has left
         finally:
             self._connections.discard(writer)

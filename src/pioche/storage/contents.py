@@ -23,6 +23,7 @@ from pioche.names import Sha256
 from pioche.storage import collection
 from pioche.storage.blobs import BlobStore, HasPaths, blob_key
 from pioche.storage.disk import OpenFile, open_file, translated
+from pioche.storage.opened import Opened
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.seals import Verdicts, has_sha256, is_sealed
 
@@ -74,6 +75,7 @@ class Contents:
         self._rebuilt = rebuilt
         self._path_of = lru_cache(maxsize=4096)(self._path)  # making a Path takes as long as opening it
         self._verdicts = Verdicts()
+        self.opened = Opened()
 
     # --- finding ---
 

@@ -52,6 +52,12 @@ class OpenFile:
     def __del__(self) -> None:
         os.close(self.descriptor)
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nobody has written to the file, renamed or deleted it since it was opened."""
+        now, then = os.fstat(self.descriptor), self.status
+        return now.st_ctime_ns == then.st_ctime_ns and now.st_nlink == then.st_nlink and now.st_size == self.size
+
 
 def open_file(path: Path) -> OpenFile | None:
     """None when there is no such file."""

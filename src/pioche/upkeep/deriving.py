@@ -5,7 +5,7 @@ in the background, a slice at a time, and the row says how far. When all are don
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.jobs import queue
 from pioche.names import VERSIONED
 from pioche.observe import log
+from pioche.repos import scanning
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.facts import headers, records, whole
 from pioche.upkeep.progress import SILENT, Progress, each
@@ -29,38 +30,33 @@ _SLICE_SECONDS = 20.0
 _repos, _instance = schema.repos, schema.instance
 
 
-class ReadHeaders:
-    """Reads the headers of a repo's weights. The key is the repo's row id."""
+class OfRepo:
+    """A job on one repo, whose row id is the key: `work` says whether it could be done, `missed` why it could not."""
 
-    kind = records.READ_HEADERS
     attempts_max = 5
     every_seconds: int | None = None
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, kind: str, access: Access, work: Callable[[Repo], bool], missed: str) -> None:
+        self.kind = kind
         self._access = access
+        self._work = work
+        self._missed = missed
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
         """Raises Unavailable, to be tried again."""
         for repo in _opened(self._access, [int(key)]):
-            if not headers.read_missing(repo):
-                raise Unavailable("The header of a file could not be read")
+            if not self._work(repo):
+                raise Unavailable(self._missed)
 
 
-class Derive:
-    """Looks at all files of a repo. The key is the repo's row id."""
+def read_headers(access: Access) -> OfRepo:
+    """The job that reads the headers of a repo's weights and the imports of its pickles."""
+    return OfRepo(records.READ_HEADERS, access, _read, "A file of weights could not be read")
 
-    kind = records.DERIVE
-    attempts_max = 5
-    every_seconds: int | None = None
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def run(self, key: str, payload: dict[str, Any]) -> None:
-        """Raises Unavailable, to be tried again."""
-        for repo in _opened(self._access, [int(key)]):
-            if not whole.derive(repo):
-                raise Unavailable("The branch moved while it was looked at")
+def look_at_files(access: Access) -> OfRepo:
+    """The job that looks at all files of a repo."""
+    return OfRepo(records.DERIVE, access, whole.derive, "The branch moved while it was looked at")
 
 
 class DeriveAll:
@@ -119,7 +115,7 @@ def derive_all(database: Database, access: Access, *, progress: Progress = SILEN
     for repo in each(progress, _all(database, access)):
         count += _derive(repo)
         if headers_too:
-            headers.read_missing(repo)
+            _read(repo)
     return count
 
 
@@ -127,7 +123,13 @@ def derive(repo: Repo) -> bool:
     """One repo, headers and all. False when it could not be done: its objects are damaged, or it is being written to."""
     if not _derive(repo):
         return False
-    return headers.read_missing(repo)
+    return _read(repo)
+
+
+def _read(repo: Repo) -> bool:
+    """False when something could not be read."""
+    are_read = headers.read_missing(repo)
+    return scanning.scan_missing(repo) and are_read
 
 
 def _all(database: Database, access: Access) -> Iterator[Repo]:

@@ -3,19 +3,27 @@
 One digest is that of all files together, so that ES modules may import each other by relative paths. Our style sheets are
 sent as one, `app.css`, in the order of their names. `vendor/` holds third-party code that the build took from npm; a
 checkout whose assets were not built lacks it, and pages do without (`are_complete`).
+
+What a browser runs is what was built: tags carry the hash of their file, an import map those of third-party modules, and
+third-party files are compared to the hashes that the build wrote down before any of them is sent (ui.md section 1, point 6).
 """
 
+import base64
 import gzip
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from markupsafe import Markup
+
 from pioche.errors import NotFound
 from pioche.http.messages import Headers, Request, Response
+from pioche.observe import log
 
 _ROOT = files("pioche.web") / "static"
 _TYPES = {
@@ -30,10 +38,13 @@ _TYPES = {
 _COMPRESSED = ("css", "js", "json", "svg", "txt", "wasm")
 _IMPORT_FOR_EFFECT = re.compile(rb"^import \"\./([\w.-]+\.js)\";$", re.MULTILINE)
 _IMPORT_OR_EXPORT = re.compile(rb"^(?:import|export)\b|\bimport\(", re.MULTILINE)
+_VENDOR = "vendor/"
 _MARK = "vendor/THIRD_PARTY.txt"
+_HASHES = "vendor/hashes.json"
+"""By file name below `vendor/`, sha256; written by frontend/build.py."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
     """One file as it is sent; `zipped` is empty where compressing saves nothing."""
 
@@ -41,8 +52,13 @@ class Asset:
     content: bytes
     zipped: bytes
 
+    @cached_property
+    def integrity(self) -> str:
+        """As tags have it (W3C Subresource Integrity)."""
+        return "sha384-" + base64.b64encode(hashlib.sha384(self.content).digest()).decode()
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Assets:
     """Every file by its name below `/static/{digest}/`."""
 
@@ -54,11 +70,27 @@ class Assets:
         """False in a checkout where `make assets` has not run."""
         return _MARK in self.by_name
 
+    @cached_property
+    def import_map(self) -> str:
+        """With the hashes of the third-party modules, which ours import when they need them; empty without any."""
+        modules = {
+            f"/static/{self.digest}/{name}": asset.integrity
+            for name, asset in self.by_name.items()
+            if name.startswith(_VENDOR) and name.endswith(".js")
+        }
+        return json.dumps({"integrity": modules}, separators=(",", ":")) if modules else ""
+
+    @cached_property
+    def import_map_source(self) -> str:
+        """By which a policy allows this one inline script (CSP, hash-source)."""
+        digest = hashlib.sha256(self.import_map.encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
 
 @cache
 def load() -> Assets:
     """Read once a process."""
-    contents = dict(sorted(_contents()))
+    contents = _as_built(dict(sorted(_contents())))
     sheets = [content for name, content in contents.items() if name.startswith("css/")]
     contents["app.css"] = b"\n".join(sheets)
     contents |= {
@@ -74,6 +106,17 @@ def load() -> Assets:
 def url(name: str) -> str:
     """The address of a file: `/static/1f3a.../app.css`."""
     return f"/static/{load().digest}/{name}"
+
+
+def script(name: str) -> Markup:
+    """The tag of a module."""
+    tag = Markup('<script type="module" src="{}" integrity="{}"></script>')
+    return tag.format(url(name), load().by_name[name].integrity)
+
+
+def stylesheet(name: str) -> Markup:
+    """The tag of a style sheet."""
+    return Markup('<link rel="stylesheet" href="{}" integrity="{}">').format(url(name), load().by_name[name].integrity)
 
 
 async def static(request: Request) -> Response:
@@ -107,6 +150,20 @@ def _contents(folder: Traversable = _ROOT, prefix: str = "") -> Iterator[tuple[s
             yield from _contents(entry, name + "/")
         elif entry.name.rpartition(".")[2] in _TYPES:
             yield name, entry.read_bytes()
+
+
+def _as_built(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Without third-party files when one of them is not what was built: then pages do without, and say so."""
+    others = {name.removeprefix(_VENDOR): content for name, content in contents.items() if name.startswith(_VENDOR)}
+    if not others:
+        return contents
+    expected = json.loads(contents.get(_HASHES, b"{}"))
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in others.items() if name != "hashes.json"}
+    if found == expected:
+        return contents
+    wrong = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    log.warning("third-party files are not those that were built: they are not sent", files=wrong)
+    return {name: content for name, content in contents.items() if not name.startswith(_VENDOR)}
 
 
 def _gathered(name: str, contents: dict[str, bytes]) -> bytes:

@@ -1,13 +1,14 @@
 """How pages say no: the status, what happened in a sentence, what to do next, and the request's id for whoever is asked."""
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pioche.errors import CrossSite, HubError, RepoNotFound, Unauthenticated
 from pioche.http import errors
 from pioche.http.messages import Request, Response, redirect
 from pioche.i18n.texts import lazy as _
 from pioche.web import layout
+from pioche.web.sessions import targets
 
 # Title and advice by status. What the hub says itself (`error.message`) is shown below, where it says more.
 _WORDS: Final[dict[int, tuple[str, str]]] = {
@@ -38,13 +39,12 @@ _FROM_ELSEWHERE: Final = (
 
 def render(request: Request, error: HubError) -> Response:
     """The page of an error. A repo that is private looks exactly as one that is not there; a page for people who are signed
-    in leads to the one where they do that, and back."""
+    in leads to the one where they do that, and back; a form that came after the session had ended leads back to its page."""
     choice = layout.remember_choice(request)
     if choice is not None:
         return choice
-    if type(error) is Unauthenticated and request.method in ("GET", "HEAD"):
-        here = quote(layout.site(request).here, safe="/")
-        return redirect(f"/login?next={here}", status=303, headers=[("Cache-Control", "no-store"), ("Vary", "Cookie")])
+    if type(error) is Unauthenticated and (request.method in ("GET", "HEAD") or _is_sent_form(request)):
+        return _to_sign_in(request)
     title, advice = words(error)
     says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
     return layout.page(
@@ -64,3 +64,25 @@ def words(error: HubError) -> tuple[str, str]:
     if isinstance(error, CrossSite):
         return _FROM_ELSEWHERE
     return _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])
+
+
+def _is_sent_form(request: Request) -> bool:
+    """By a person who pressed a button: what scripts send gets the status."""
+    return request.is_form and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+
+
+def _to_sign_in(request: Request) -> Response:
+    here, ended = layout.site(request).here, ""
+    if request.method not in ("GET", "HEAD"):
+        here, ended = _page_of_form(request), "&ended=1"
+    answer = redirect(f"/login?next={quote(here, safe='/')}{ended}", status=303)
+    answer.headers += [("Cache-Control", "no-store"), ("Vary", "Cookie")]
+    return answer
+
+
+def _page_of_form(request: Request) -> str:
+    """The address of ours that a browser says it was on; the front page where it does not."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    if parts.netloc != request.headers.get("host", ""):
+        return targets.HOME
+    return targets.safe(parts.path + (f"?{parts.query}" if parts.query else ""))

@@ -13,7 +13,8 @@ from pioche.i18n.texts import gettext
 from pioche.i18n.texts import lazy as _
 from pioche.names import RepoType
 from pioche.search.query import Facets
-from pioche.web import vocabulary
+from pioche.web import sizes, vocabulary
+from pioche.web.sizes import Slider
 
 _PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view")
 
@@ -65,9 +66,6 @@ _SORTS_OF = {
     RepoType.DATASET: ("trending", "downloads", "likes", "created", "modified", "most_rows"),
     RepoType.SPACE: ("trending", "likes", "created", "modified"),
 }
-
-# How large models are, in steps that mean something to who runs them.
-_SIZES: Final = ("max:1B", "min:1B,max:4B", "min:4B,max:10B", "min:10B,max:40B", "min:40B,max:130B", "min:130B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +161,9 @@ class Filters:
         label = vocabulary.name_of(facet, id_)
         return Choice(label, self.toggled(parameter, id_), count, self.is_active(parameter, id_))
 
-    def sizes(self) -> list[Choice]:
+    def sizes(self) -> Slider | None:
         """How many parameters a model has."""
-        if self.type is not RepoType.MODEL:
-            return []
-        name = "num_parameters"
-        return [Choice(_size(text), self.toggled(name, text), None, self.is_active(name, text)) for text in _SIZES]
+        return sizes.slider(self.last(sizes.PARAMETER)) if self.type is RepoType.MODEL else None
 
     def sorts(self) -> list[Choice]:
         names = _SORTS_OF[self.type]
@@ -209,18 +204,7 @@ class Filters:
             case "author":
                 return gettext(_("of %(owner)s")) % {"owner": value}
             case "num_parameters":
-                return _size(value)
+                return sizes.range_label(value)
             case "gated":
                 return gettext(_("Gated")) if value == "true" else gettext(_("Not gated"))
         return vocabulary.name_of(name, value.removeprefix(name + ":"))
-
-
-def _size(text: str) -> str:
-    """`min:1B,max:4B` as `1B – 4B`."""
-    bounds = dict(part.split(":", 1) for part in text.split(",") if ":" in part)
-    least, most = (
-        bounds.get(name, "").replace("B", "\N{NARROW NO-BREAK SPACE}" + gettext(_("B"))) for name in ("min", "max")
-    )
-    if least and most:
-        return f"{least} – {most}"
-    return f"> {least}" if least else f"< {most}"

@@ -9,20 +9,24 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
 from pioche.names import VERSIONED, RepoType
 from pioche.search.query import Query, Sort
-from pioche.web import layout, rows
+from pioche.web import feeds, layout, rows
+from pioche.web.feeds import Lately
 from pioche.web.rows import Row
 
 _TRENDING: Final = 6
 _MINE: Final = 6
+_ACTIVITY: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """`trending` and `totals` by repo type: what everybody may see. `mine`: what the caller worked on lately."""
+    """`trending` and `totals` by repo type: what everybody may see. `mine`: what the caller worked on lately;
+    `lately`: what happened in the repos that are theirs or their organisations'."""
 
     trending: dict[str, list[Row]]
     totals: dict[str, int]
     mine: list[Row]
+    lately: Lately | None
 
     @property
     def example(self) -> str:
@@ -44,7 +48,9 @@ def find(hub: Hub, caller: Caller) -> Front:
         found = hub.search.find(Caller.nobody(), Query(type=kind, sort=Sort.TRENDING, limit=_TRENDING))
         trending[kind.value] = rows.of_ids(hub, Caller.nobody(), found.ids)
         totals[kind.value] = found.total
-    return Front(trending, totals, [] if caller.is_anonymous else _lately(hub, caller))
+    if caller.is_anonymous:
+        return Front(trending, totals, [], None)
+    return Front(trending, totals, _lately(hub, caller), feeds.of_caller(hub, caller, None, None, _ACTIVITY))
 
 
 def _lately(hub: Hub, caller: Caller) -> list[Row]:

@@ -21,24 +21,30 @@ from pioche.errors import BadRequest
 from pioche.http import cookies
 from pioche.http.messages import Headers, Request, Response
 from pioche.i18n import formats, languages, texts
+from pioche.upkeep.announcing import Announcement
 from pioche.web import assets, vocabulary
 
 LANGUAGE_COOKIE: Final = "pioche-language"
 THEME_COOKIE: Final = "pioche-theme"
 VIEW_COOKIE: Final = "pioche-view"
+READ_COOKIE: Final = "pioche-read"
+"""The announcement that was dismissed in this browser."""
 THEMES: Final = ("system", "light", "dark")
 VIEWS: Final = ("full", "compact")
 """How much a list tells of each repo."""
 _YEAR_SECONDS = 365 * 86_400
 
+_ANNOUNCEMENT = re.compile(r"[0-9a-f]{12}\Z")
 _LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
 """Where nobody listens in, which browsers trust as they do https."""
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; object-src 'none'; "
+    "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:{store}; "
+    "media-src 'self' blob:{store}; font-src 'self'; connect-src 'self'{store}; worker-src 'self'; "
+    "frame-src 'self'; manifest-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# `store`: files of repos may come from the object store, by a signed address that the hub redirects to.
 _PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
 
 
@@ -59,12 +65,23 @@ class Site:
     """The path with its query: where to come back to."""
     query: dict[str, list[str]]
     assets_are_complete: bool
+    import_map: str
+    """The hashes of third-party modules (`assets.Assets.import_map`), as the one inline script that the policy allows."""
     request_id: str
+    has_session: bool
+    announcement: Announcement | None
+    """What the administrators say, if it was not dismissed here."""
     version: str = pioche.__version__
 
     @property
     def languages(self) -> dict[str, str]:
         return languages.NAMES
+
+    def in_language(self, code: str) -> str:
+        """Where a link leads that shows this page in another language: for somebody who signed in it changes the account's."""
+        if not self.has_session:
+            return self.with_(lang=code)
+        return f"/settings/language?{urlencode({'choose': code, 'next': self.here})}"
 
     def with_(self, **changes: str | None) -> str:
         """This address with other query parameters; None takes one away."""
@@ -86,6 +103,8 @@ def _environment() -> Environment:
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # by its i18n extension
     for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
         made.filters[name] = getattr(formats, name)
+    made.globals["script"] = assets.script
+    made.globals["stylesheet"] = assets.stylesheet
     made.globals["asset"] = assets.url
     made.globals["task_name"] = vocabulary.task
     return made
@@ -106,7 +125,10 @@ def page(
     """A whole page. It shows who is asking, so that no cache may keep it, and going back asks again after signing out."""
     languages.speak(language_of(request))
     text = _templates.get_template(template).render(site=site(request), **values)
-    policy = _POLICY.format(script=" 'wasm-unsafe-eval'" if may_use_wasm else "")
+    store = request.hub.store_origin
+    script = f" {assets.load().import_map_source}" if assets.load().import_map else ""
+    script += " 'wasm-unsafe-eval'" if may_use_wasm else ""
+    policy = _POLICY.format(script=script, store=store and f" {store}")
     found: Headers = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Language", languages.spoken() if languages.spoken() in languages.NAMES else languages.DEFAULT),
@@ -140,21 +162,23 @@ def site(request: Request) -> Site:
         here=request.raw_path + raw_query,
         query=_query(request),
         assets_are_complete=assets.load().are_complete,
+        import_map=assets.load().import_map,
         request_id=request.id,
+        has_session=request.signed_in is not None,
+        announcement=_announcement(request),
     )
 
 
 def language_of(request: Request) -> str:
-    """What was chosen in this browser (signing in puts the account's setting there), else the account's setting, else what
-    the browser asks for."""
-    chosen = cookies.named(request, LANGUAGE_COOKIE)
-    if not languages.is_known(chosen) and request.signed_in is not None:
-        chosen = request.signed_in.language
+    """The account's setting, else what was chosen in this browser, else what the browser asks for (ui.md G3)."""
+    chosen = request.signed_in.language if request.signed_in is not None else None
+    if not languages.is_known(chosen):
+        chosen = cookies.named(request, LANGUAGE_COOKIE)
     return languages.choose(chosen, request.headers.get("accept-language", ""))
 
 
 def theme_of(request: Request) -> str:
-    """As `language_of`."""
+    """What was chosen in this browser (signing in puts the account's setting there), else the account's setting."""
     chosen = cookies.named(request, THEME_COOKIE)
     if chosen not in THEMES and request.signed_in is not None:
         chosen = request.signed_in.theme
@@ -173,19 +197,22 @@ def remember_choice(request: Request) -> Response | None:
     """
     frame = site(request)
     language, theme, view = (frame.query.get(name, [""])[-1] for name in ("lang", "theme", "view"))
-    chosen = choice_cookies(request, language, theme, view)
+    chosen = choice_cookies(request, language, theme, view, frame.query.get("dismiss", [""])[-1])
     if request.method != "GET" or not chosen:
         return None
-    back = frame.with_(lang=None, theme=None, view=None)
+    back = frame.with_(lang=None, theme=None, view=None, dismiss=None)
     # A path that begins with two slashes would lead to another host.
     return Response(303, [("Location", "/" + back.lstrip("/")), ("Cache-Control", "no-store"), *chosen])
 
 
-def choice_cookies(request: Request, language: str | None, theme: str | None, view: str | None = None) -> Headers:
-    """Keeps the choices that there are in this browser."""
+def choice_cookies(
+    request: Request, language: str | None, theme: str | None, view: str | None = None, read: str | None = None
+) -> Headers:
+    """Keeps the choices that there are in this browser; `read`: the announcement that is dismissed."""
     chosen = [(LANGUAGE_COOKIE, language)] if languages.is_known(language) else []
     chosen += [(THEME_COOKIE, theme)] if theme in THEMES else []
     chosen += [(VIEW_COOKIE, view)] if view in VIEWS else []
+    chosen += [(READ_COOKIE, read)] if read and _ANNOUNCEMENT.match(read) else []
     end = f"; Path=/; Max-Age={_YEAR_SECONDS}; SameSite=Lax"
     end += "; Secure" if _address(request).startswith("https://") else ""
     return [("Set-Cookie", f"{name}={value}{end}") for name, value in chosen]
@@ -194,6 +221,11 @@ def choice_cookies(request: Request, language: str | None, theme: str | None, vi
 def forget_language() -> tuple[str, str]:
     """The header that takes the choice back: the browser's own language counts again."""
     return "Set-Cookie", f"{LANGUAGE_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"
+
+
+def _announcement(request: Request) -> Announcement | None:
+    found = request.hub.announcements.now
+    return None if found is None or cookies.named(request, READ_COOKIE) == found.id else found
 
 
 def _address(request: Request) -> str:

@@ -5,13 +5,13 @@ from typing import Final
 
 from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
-from pioche.http.messages import Request, Response
+from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.i18n.texts import lazy as _
 from pioche.names import RepoType
 from pioche.search import parameters
 from pioche.search.query import Facets, Query
-from pioche.web import layout, rows
+from pioche.web import layout, rows, sizes
 from pioche.web.filters import Filters
 from pioche.web.rows import Row
 
@@ -48,6 +48,9 @@ async def spaces(request: Request) -> Response:
 
 async def _list(request: Request, repo_type: RepoType) -> Response:
     asked = request.query.lists
+    chosen = sizes.asked(asked) if repo_type is RepoType.MODEL else None
+    if chosen is not None:
+        return _of_sizes(request, chosen)
     query = replace(parameters.parse(repo_type, asked, limit=PAGE_SIZE), tolerant=True)
     listing = await request.run(find, request.hub, request.caller, query)
     filters = Filters(repo_type, request.raw_path, asked)
@@ -64,6 +67,14 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
         page_count=-(-listing.total // query.limit),
         view=layout.view_of(request),
     )
+
+
+def _of_sizes(request: Request, chosen: str) -> Response:
+    """The slider's form was sent: on to the address that says the same in the Hub's words."""
+    filters = Filters(RepoType.MODEL, request.raw_path, request.query.lists)
+    kept = filters.pairs(sizes.FROM, sizes.TO, sizes.PARAMETER)
+    pairs = [*kept, (sizes.PARAMETER, chosen)] if chosen else kept
+    return redirect(filters.address(pairs), status=303)
 
 
 def find(hub: Hub, caller: Caller, query: Query) -> Listing:

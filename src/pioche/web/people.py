@@ -16,12 +16,15 @@ from pioche.http.routes import Needs, Route
 from pioche.names import VERSIONED, RepoId, RepoType
 from pioche.repos.access import Action, Moved
 from pioche.search import parameters
-from pioche.web import layout, rows
+from pioche.web import feeds, layout, rows
+from pioche.web.feeds import Day, Lately
 from pioche.web.filters import Filters
+from pioche.web.repo import readmes
 from pioche.web.rows import Row
 
 _PAGE_SIZE: Final = 30
 _MEMBERS_SHOWN: Final = 60
+_ACTIVITY: Final = "activity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class Profile:
     tab: RepoType
     rows: list[Row]
     total: int
+    lately: Lately | None
+    """On the tab of activity, which then is shown instead of repos."""
+    days: list[Day]
+    """A year of a person, on the same tab."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -48,10 +55,12 @@ async def profile(request: Request) -> Response:
         found = await request.run(find, request.hub, request.caller, name, request.query)
     except AccountNotFound:
         return await _legacy(request, name)
+    is_front = not found.account.is_user and "tab" not in request.query.lists and not request.query.get("search")
     return layout.page(
         request,
         "people/profile.html",
         profile=found,
+        card=await request.run(readmes.of_organisation, request, found.account) if is_front else None,
         account=found.account,
         filters=Filters(found.tab, request.raw_path, request.query.lists),
         page_number=request.query.number("p", default=0, most=10**9),
@@ -75,7 +84,12 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
     else:
         others = hub.directory.members.of(account, limit=_MEMBERS_SHOWN)
         role = hub.directory.members.role(account.id, caller.user_id) if caller.user_id else None
-    return Profile(account, overview, others, role, tab, rows.of_ids(hub, caller, found.ids), found.total)
+    lately, days = None, list[Day]()
+    if asked.get("tab") == _ACTIVITY:
+        lately = feeds.of_account(hub, caller, account, feeds.place(asked.get("before")))
+        days = feeds.calendar(hub, caller, account) if account.is_user else []
+    shown = rows.of_ids(hub, caller, found.ids)
+    return Profile(account, overview, others, role, tab, shown, found.total, lately, days)
 
 
 def _tab(asked: str | None, overview: Overview) -> RepoType:

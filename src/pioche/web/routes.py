@@ -6,7 +6,7 @@ from functools import wraps
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
-from pioche.web import assets, crawlers, creating, docs, errors, finding, home, layout, lists, people
+from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
 from pioche.web.files import routes as files
 from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
@@ -14,6 +14,7 @@ from pioche.web.settings import routes as settings
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
+    feeds.ROUTES,
     lists.ROUTES,
     people.ROUTES,
     finding.ROUTES,

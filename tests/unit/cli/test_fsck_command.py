@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from pioche.accounts.callers import Caller
 from pioche.cli import main
 from pioche.db import schema
 from pioche.db.instance import now_ms
-from pioche.repos import refs
-from tests.damage import WHOLE, World, age
+from pioche.repos import refs, undo
+from pioche.repos.access import Action
+from tests.damage import WHOLE, World
 from tests.databases import SqliteTemplate
+from tests.stored import age
 
 
 @pytest.fixture
@@ -65,6 +68,22 @@ def test_damage_repair_and_what_a_person_has_to_do(world: World, fsck: Any, caps
     assert "Damage remains: 1 findings." in told
     world.core.upload(world.repo, world.ada, WHOLE)
     assert fsck()[0] == 0
+
+
+def test_a_table_cuts_nothing_that_has_to_be_copied(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """However narrow the terminal is."""
+    world.blob(WHOLE).unlink()
+    assert main(["fsck"]) == 1
+    assert world.key("blob", WHOLE) in capsys.readouterr().out
+    world.core.hub.catalog.delete(world.ada, world.core.open(world.ada, "ada/untouched", Action.MANAGE))
+    assert main(["repo", "deleted"]) == 0
+    (deleted,) = undo.deleted_repos(world.core.hub.database, Caller.operator(), undo_hours=24)
+    told = capsys.readouterr().out
+    assert deleted.uid in told
+    assert main(["repo", "reflog", "ada/words"]) == 0
+    told = capsys.readouterr().out
+    assert "refs/heads/main" in told
+    assert world.second in told
 
 
 def test_one_repo(world: World, fsck: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,11 @@
 """The index against the plain meaning of queries: the same answers, pages, counts and facets, for every caller."""
 
 import random
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import msgspec
 import pytest
 
 from pioche.names import RepoType
@@ -84,7 +87,9 @@ def test_answers_stay_right_while_repos_come_change_and_go(seed: int, monkeypatc
     rng = random.Random(100 + seed)
     known = rows(rng, 200)
     index = filled(known)
+    warming = index.warm()
     for _ in range(6):
+        list(islice(warming, 300))  # words of one and two letters, beside the changes
         change(rng, index, known, 25)
         making = list(index.stale())
         change(rng, index, known, 5)  # while an order is being sorted elsewhere
@@ -100,6 +105,47 @@ def test_an_index_that_was_empty_grows() -> None:
     index = filled(known)
     change(rng, index, known, 200)
     check(rng, index, known, 40)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_datasets_are_sorted_by_their_rows_those_of_unknown_number_last(ascending: bool) -> None:
+    """`sort=most_rows` and `least_rows`, with pages, and after a number changed."""
+    numbers = {1: 500, 2: None, 3: 0, 4: 10**12, 5: None, 6: 500}
+    known = {
+        number: Row(
+            id=number, type=RepoType.DATASET, full_name=f"a/d{number}", namespace_id=1, private=False, rows=count
+        )
+        for number, count in numbers.items()
+    }
+    index = filled(known)
+
+    def found() -> list[int]:
+        asked, ids = Query(type=RepoType.DATASET, sort=Sort.ROWS, ascending=ascending, limit=2), list[int]()
+        while True:
+            page = index.find(Scope(), asked)
+            assert page == plain.find(known.values(), Scope(), asked)
+            ids += page.ids
+            if page.next_cursor is None:
+                return ids
+            asked = replace(asked, cursor=page.next_cursor)
+
+    assert found() == ([3, 1, 6, 4, 2, 5] if ascending else [4, 6, 1, 3, 5, 2])
+    known[2] = msgspec.structs.replace(known[2], rows=7)
+    index.replace(2, known[2])
+    assert found() == ([3, 2, 1, 6, 4, 5] if ascending else [4, 6, 1, 2, 3, 5])
+    models = Query(type=RepoType.MODEL, sort=Sort.ROWS)  # a number that models do not have
+    assert index.find(Scope(), models).ids == []
+
+
+@pytest.mark.parametrize("word", ["a", "e", "-", "ab", "é", "t5", "^", "x1"])
+def test_short_words_are_found_the_same_before_and_after_they_are_kept(word: str) -> None:
+    rng = random.Random(11)
+    known = rows(rng, 300)
+    cold, warm = filled(known), filled(known)
+    list(warm.warm())
+    for sort in (Sort.RELEVANCE, Sort.DOWNLOADS):
+        asked = Query(type=RepoType.MODEL, words=(word,), sort=sort, limit=500)
+        assert cold.find(Scope(everything=True), asked) == warm.find(Scope(everything=True), asked)
 
 
 def test_words_are_found_by_how_well_they_fit() -> None:

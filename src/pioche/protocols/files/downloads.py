@@ -7,7 +7,7 @@ from functools import partial
 
 from pioche.errors import ContentNotFound, Corrupt, EntryNotFound, RevisionNotFound
 from pioche.http import cas, ranges
-from pioche.http.contents import check_promise, open_content
+from pioche.http.contents import Delivery, check_promise
 from pioche.http.messages import Headers, Request, Response
 from pioche.names import Sha256
 from pioche.protocols.files import presentation
@@ -92,7 +92,7 @@ async def _large(request: Request, located: Located, headers: Headers) -> Respon
         if located.revision.ref is None and not located.revision.is_tip:
             raise RevisionNotFound(located.revision.text) from None
         raise await request.run(files.absent, request.repo, entry.sha256) from None
-    answer = partial(open_content, content=content, headers=tuple(headers))
+    answer = Delivery(content, headers)
     request.remember(answer)
     return await answer(request)
 

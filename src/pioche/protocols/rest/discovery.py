@@ -24,8 +24,11 @@ from pioche.search.quick import LENGTH_MAX, Quick, quick
 _TRENDING, _TRENDING_MAX = 10, 20
 _QUICK, _QUICK_MAX = 5, 20
 _SPACES = 60
-_SHOWN = """_id id author private gated downloads likes trendingScore lastModified createdAt pipeline_tag library_name sdk
+_SHOWN = frozenset(
+    """_id id author private gated downloads likes trendingScore lastModified createdAt pipeline_tag library_name sdk
     subdomain""".split()
+)
+_OF_SPACE = frozenset("id author sdk likes private tags runtime trendingScore cardData".split())
 
 
 async def trending(request: Request) -> Response:
@@ -111,17 +114,14 @@ def _spaces(hub: Hub, caller: Caller, query: Query) -> list[RepoInfo]:
 
 
 def _space(request: Request, space: RepoInfo, score: float) -> shapes.Json:
-    whole = shapes.repo(request, space, telling.NOTHING)
-    card = whole["cardData"] or {}
-    row = {
-        name: whole[name] for name in ("id", "author", "sdk", "likes", "private", "tags", "runtime", "trendingScore")
-    }
+    row = shapes.repo(request, space, telling.NOTHING, kept=_OF_SPACE)
+    card = row.pop("cardData") or {}
     titles = {"title": card.get("title") or space.repo_id.name, "emoji": card.get("emoji")}
     return {**row, **titles, "semanticRelevancyScore": round(score, 3)}
 
 
 def _row(request: Request, repo: RepoInfo, told: Mapping[int, Told]) -> shapes.Json:
-    return {name: value for name, value in shapes.repo(request, repo, told[repo.id]).items() if name in _SHOWN}
+    return shapes.repo(request, repo, told[repo.id], kept=_SHOWN)
 
 
 def _account(account: Account, key: str) -> shapes.Json:

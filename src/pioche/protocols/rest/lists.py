@@ -3,19 +3,21 @@
 What is asked is read by `search.parameters`; here is what the rows show: the Hub's short rows, `full`, or `expand`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
+
+import msgspec
 
 from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
-from pioche.http.messages import Request, Response, cached_json, next_page
+from pioche.http.messages import Request, Response, cached, cached_json, next_page
 from pioche.names import VERSIONED, RepoType
-from pioche.protocols.rest import shapes
+from pioche.protocols.rest import related, shapes
 from pioche.repos import info
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.search import parameters
-from pioche.search.query import Query, Sort
+from pioche.search.query import Found, Query, Sort
 
 _PAGE = parameters.LIMIT_MAX
 _PATHS_MAX = 200_000
@@ -57,28 +59,44 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
     expand = shapes.parse_expand(repo_type, request.query.all("expand"), listed=True)
     has_files = request.query.flag("full") if not expand else "siblings" in expand
     kept = {"_id", "id", *expand} if expand else _kept(request, query)
-    return await request.run(_answer, request, query, kept, has_files=has_files)
+    as_of = request.hub.database.generation()
+    if has_files or "baseModels" in kept:  # what the caller may see of other repos, or long
+        as_of = None
+    return await request.run(_answer, request, query, frozenset(kept), as_of, has_files=has_files)
 
 
-def _answer(request: Request, query: Query, kept: set[str], *, has_files: bool) -> Response:
+def _answer(request: Request, query: Query, kept: frozenset[str], as_of: int | None, *, has_files: bool) -> Response:
     """In a thread, once: each change of threads costs more than a look-up."""
-    repos, cursor = _found(request.hub, request.caller, query, has_files=has_files)
-    rows = _rows(request, repos, kept, has_files=has_files)
-    return cached_json(request, rows, headers=next_page(request, cursor))
+    hub, caller = request.hub, request.caller
+    found = _find(hub, caller, query, has_files=has_files)
+    shown = (kept, request.base_url)
+    known = hub.encoded_rows.find(as_of, shown, found.ids)
+    missing = [repo_id for repo_id in found.ids if repo_id not in known]
+    if missing:
+        repos = info.of_ids(hub.database, caller, missing)
+        rows = [msgspec.json.encode(row) for row in _rows(request, repos, kept, has_files=has_files)]
+        public = {repo.id: row for repo, row in zip(repos, rows, strict=True) if not repo.private}
+        hub.encoded_rows.keep(as_of, shown, public)
+        known |= {repo.id: row for repo, row in zip(repos, rows, strict=True)}
+    body = b"[" + b",".join([known[repo_id] for repo_id in found.ids if repo_id in known]) + b"]"
+    return cached(request, body, headers=next_page(request, found.next_cursor))
 
 
-def _rows(request: Request, repos: Sequence[RepoInfo], kept: set[str], *, has_files: bool) -> list[shapes.Json]:
+def _rows(request: Request, repos: Sequence[RepoInfo], kept: Set[str], *, has_files: bool) -> list[shapes.Json]:
     """One for each repo, with the fields `kept`."""
     database, ids = request.hub.database, [found.id for found in repos]
     told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
     files = info.siblings_of(database, ids) if has_files else {}
     rows = list[shapes.Json]()
     for found in repos:
-        whole = shapes.repo(request, found, told[found.id])
-        row = {name: value for name, value in whole.items() if name in kept}
+        row = shapes.repo(request, found, told[found.id], kept=kept)
         if has_files:
             row["siblings"] = [{"rfilename": path} for path in files[found.id]]
         rows.append(row)
+    if "baseModels" in kept:
+        bases = related.bases(request.hub, request.caller, [told[found.id].read() for found in repos])
+        for row, base in zip(rows, bases, strict=True):
+            row["baseModels"] = base
     return rows
 
 
@@ -94,13 +112,13 @@ def _kept(request: Request, query: Query) -> set[str]:
     return kept
 
 
-def _found(hub: Hub, caller: Caller, query: Query, *, has_files: bool) -> tuple[list[RepoInfo], str | None]:
+def _find(hub: Hub, caller: Caller, query: Query, *, has_files: bool = False) -> Found:
     found = hub.search.find(caller, query)
     if has_files:
         fitting = _fitting(found.ids, info.file_counts(hub.database, found.ids))
         if fitting < len(found.ids):
             found = hub.search.find(caller, replace(query, limit=fitting))
-    return info.of_ids(hub.database, caller, found.ids), found.next_cursor
+    return found
 
 
 def _fitting(ids: Sequence[int], counts: dict[int, int]) -> int:
@@ -130,11 +148,12 @@ async def _storage(request: Request, owner: str) -> Response:
     name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
     repo_type = RepoType.parse(name)
     query = Query(type=repo_type, author=owner.lower(), sort=Sort.CREATED, cursor=inside or None, limit=_PAGE)
-    repos, cursor = await request.run(_found, request.hub, request.caller, query, has_files=False)
-    following = f"{repo_type}.{cursor}" if cursor else None
+    found = await request.run(_find, request.hub, request.caller, query)
+    repos = await request.run(info.of_ids, request.hub.database, request.caller, found.ids)
+    following = f"{repo_type}.{found.next_cursor}" if found.next_cursor else None
     if following is None and repo_type is not types[-1]:
         following = types[types.index(repo_type) + 1].value
-    return cached_json(request, [_held(found) for found in repos], headers=next_page(request, following))
+    return cached_json(request, [_held(repo) for repo in repos], headers=next_page(request, following))
 
 
 def _held(found: RepoInfo) -> shapes.Json:

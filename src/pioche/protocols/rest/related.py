@@ -3,6 +3,8 @@
 Only those that the caller may see are told and counted (invariant I7).
 """
 
+from collections.abc import Sequence
+
 from pioche.accounts.callers import Caller
 from pioche.errors import HubError
 from pioche.http.hub import Hub
@@ -22,7 +24,7 @@ def related(hub: Hub, caller: Caller, repo: Repo, details: Json, names: set[str]
     """Those of NAMES that were asked for. For a worker thread."""
     found: Json = {}
     if "baseModels" in names:
-        found["baseModels"] = _bases(hub, caller, details)
+        (found["baseModels"],) = bases(hub, caller, [details])
     if "childrenModelCount" in names:
         found["childrenModelCount"] = {name: _children(hub, caller, repo, name) for name in _RELATIONS}
     if "spaces" in names:
@@ -30,13 +32,17 @@ def related(hub: Hub, caller: Caller, repo: Repo, details: Json, names: set[str]
     return found
 
 
-def _bases(hub: Hub, caller: Caller, details: Json) -> Json | None:
-    named = details.get("baseModels")
-    if not named:
-        return None
-    opened = [base for name in named["ids"][:_SHOWN_MAX] if (base := _opened(hub, caller, name)) is not None]
-    rows = [{"_id": base.uid, "id": str(base.repo_id)} for base in opened]
-    return {"relation": named["relation"], "models": rows} if rows else None
+def bases(hub: Hub, caller: Caller, details: Sequence[Json]) -> list[Json | None]:
+    """The base models of each of several models, whose details these are, in their order."""
+    named = [found.get("baseModels") or {"relation": None, "ids": []} for found in details]
+    names = dict.fromkeys(name for one in named for name in one["ids"][:_SHOWN_MAX])
+    opened = {name: base for name in names if (base := _opened(hub, caller, name)) is not None}
+    found = list[Json | None]()
+    for one in named:
+        here = [opened[name] for name in one["ids"][:_SHOWN_MAX] if name in opened]
+        rows = [{"_id": base.uid, "id": str(base.repo_id)} for base in here]
+        found.append({"relation": one["relation"], "models": rows} if rows else None)
+    return found
 
 
 def _opened(hub: Hub, caller: Caller, name: str) -> Repo | None:

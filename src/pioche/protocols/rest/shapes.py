@@ -1,5 +1,7 @@
 """JSON as the public Hub writes it (hub-api.md section 9, hub-recordings.md): keys in its order, dates with milliseconds."""
 
+from collections.abc import Callable, Set
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,7 +31,9 @@ _EXPANDABLE = {
 
 
 _NOT_LISTED = ("baseModels", "childrenModelCount", "usedStorage")
-"""What the Hub tells of one model and not in lists (huggingface_hub pull request 3182)."""
+"""What the Hub tells of one model and not in lists (huggingface_hub pull request 3182); its refusals do not name them."""
+_LISTED_HERE = ("baseModels",)
+"""Of these, what is told in lists here all the same."""
 
 
 def parse_expand(repo_type: RepoType, names: list[str], *, listed: bool = False) -> list[str]:
@@ -37,7 +41,8 @@ def parse_expand(repo_type: RepoType, names: list[str], *, listed: bool = False)
     known = [
         name for name in _EXPANDABLE[repo_type] if not (listed and repo_type is RepoType.MODEL and name in _NOT_LISTED)
     ]
-    if any(name not in known for name in names):
+    allowed = (*known, *_LISTED_HERE) if listed and repo_type is RepoType.MODEL else known
+    if any(name not in allowed for name in names):
         raise BadRequest(f'"expand" must be one of [{", ".join(known)}]')
     return names
 
@@ -49,39 +54,40 @@ def expanded(found: Json, names: list[str]) -> Json:
     return {key: value for key, value in found.items() if key in ("_id", "id") or key in names}
 
 
-def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None) -> Json:
-    """The full object, without `siblings`."""
-    card: Json = msgspec.json.decode(info.card)
-    found: Json = {
-        "_id": info.uid,
-        "id": str(info.repo_id),
-        "private": info.private,
-        "author": info.repo_id.namespace,
-        "sha": sha or info.sha,
-        "lastModified": date(info.updated_at),
-        "gated": info.gated or False,
-        "disabled": info.disabled,
-        "tags": tags_of(msgspec.json.decode(info.tags), info.sdk),
-        "downloads": info.downloads,
-        "downloadsAllTime": info.downloads_all,
-        "likes": info.likes,
-        "trendingScore": trending(info.trending),
-        "cardData": card or None,
-        "createdAt": date(info.created_at),
-        "usedStorage": info.used_storage,
-        "resourceGroup": None,
-        "xetEnabled": True,
-    }
-    match info.repo_id.type:
-        case RepoType.MODEL:
-            found |= _model(info, card, told)
-        case RepoType.DATASET:
-            details = told.read()
-            found |= {"description": told.summary or "", "citation": details.get("citation")}
-            found |= {"paperswithcode_id": card.get("paperswithcode_id"), "mainSize": details.get("rows")}
-        case RepoType.SPACE:
-            found |= _space(request, info, card)
-    return found
+class _Seen:
+    """A repo, and what its fields are made of; the card and the details are read when a field asks for them."""
+
+    __slots__ = ("_card", "_details", "info", "name", "request", "sha", "told")
+
+    def __init__(self, request: Request, info: RepoInfo, told: Told, sha: Oid) -> None:
+        self.request, self.info, self.told, self.sha = request, info, told, sha
+        self.name = str(info.repo_id)
+        self._card: Json | None = None
+        self._details: Json | None = None
+
+    @property
+    def card(self) -> Json:
+        if self._card is None:
+            self._card = msgspec.json.decode(self.info.card)
+        return self._card
+
+    @property
+    def details(self) -> Json:
+        if self._details is None:
+            self._details = self.told.read()
+        return self._details
+
+
+def repo(request: Request, info: RepoInfo, told: Told, *, sha: Oid | None = None, kept: Set[str] | None = None) -> Json:
+    """The full object, without `siblings`; of it the fields `kept`, which alone are made."""
+    seen = _Seen(request, info, told, sha or info.sha)
+    fields = _fields(info.repo_id.type, None if kept is None else frozenset(kept))
+    return {name: value for name, make in fields if (value := make(seen)) is not _ABSENT}
+
+
+@lru_cache(maxsize=1024)
+def _fields(repo_type: RepoType, kept: frozenset[str] | None) -> list[tuple[str, "_Make"]]:
+    return [(name, make) for name, make in _MADE[repo_type].items() if kept is None or name in kept]
 
 
 def trending(thousandths: int) -> int | float:
@@ -90,43 +96,94 @@ def trending(thousandths: int) -> int | float:
 
 
 _OF_FILES = ("config", "safetensors", "gguf", "transformersInfo", "mask_token", "widgetData", "evalResults")
-OF_DETAILS = frozenset((*_OF_FILES, "citation", "mainSize"))
+OF_DETAILS = frozenset((*_OF_FILES, "baseModels", "citation", "mainSize"))
 """Fields for which the facts are needed with their details."""
 
-
-def _model(info: RepoInfo, card: Json, told: Told) -> Json:
-    """Fields that a model may lack are left out, as on the Hub."""
-    details = told.read()
-    found: Json = {"modelId": str(info.repo_id), "model-index": card.get("model-index"), "config": {}, "spaces": []}
-    for name, value in (("pipeline_tag", told.pipeline_tag), ("library_name", told.library_name)):
-        if value is not None:
-            found[name] = value
-    return found | {name: details[name] for name in _OF_FILES if name in details}
+_Make = Callable[[_Seen], object]
+_ABSENT = msgspec.UNSET
+"""Of a field that a repo may lack: it is left out, as on the Hub."""
+_tags = msgspec.json.Decoder(list[str])
 
 
-def _space(request: Request, info: RepoInfo, card: Json) -> Json:
-    subdomain = str(info.repo_id).replace("/", "-").replace(".", "-").replace("_", "-").lower()
+def _told_or_absent(value: str | None) -> object:
+    return _ABSENT if value is None else value
+
+
+def _detail(name: str) -> _Make:
+    return lambda seen: seen.details.get(name, _ABSENT)
+
+
+def _subdomain(seen: _Seen) -> str:
+    return seen.name.replace("/", "-").replace(".", "-").replace("_", "-").lower()
+
+
+def _runtime(_seen: _Seen) -> Json:
     hardware = {"current": None, "requested": None}
     return {
-        "sdk": info.sdk,
-        "region": "local",
-        "subdomain": subdomain,
-        "host": f"{request.base_url}{info.repo_id.web_path}",
-        "models": _list(card, "models"),
-        "datasets": _list(card, "datasets"),
-        "runtime": {
-            "stage": "STOPPED",
-            "hardware": hardware,
-            "storage": None,
-            "gcTimeout": None,
-            "replicas": {"requested": 1},
-        },
+        "stage": "STOPPED",
+        "hardware": hardware,
+        "storage": None,
+        "gcTimeout": None,
+        "replicas": {"requested": 1},
     }
 
 
 def _list(card: Json, name: str) -> list[str]:
     value = card.get(name)
     return [str(item) for item in value] if isinstance(value, list) else []
+
+
+# How each field is made, in the order in which the Hub writes them.
+_OF_ALL: dict[str, _Make] = {
+    "_id": lambda seen: seen.info.uid,
+    "id": lambda seen: seen.name,
+    "private": lambda seen: seen.info.private,
+    "author": lambda seen: seen.info.repo_id.namespace,
+    "sha": lambda seen: seen.sha,
+    "lastModified": lambda seen: date(seen.info.updated_at),
+    "gated": lambda seen: seen.info.gated or False,
+    "disabled": lambda seen: seen.info.disabled,
+    "tags": lambda seen: tags_of(_tags.decode(seen.info.tags), seen.info.sdk),
+    "downloads": lambda seen: seen.info.downloads,
+    "downloadsAllTime": lambda seen: seen.info.downloads_all,
+    "likes": lambda seen: seen.info.likes,
+    "trendingScore": lambda seen: trending(seen.info.trending),
+    "cardData": lambda seen: seen.card or None,
+    "createdAt": lambda seen: date(seen.info.created_at),
+    "usedStorage": lambda seen: seen.info.used_storage,
+    "resourceGroup": lambda _seen: None,
+    "xetEnabled": lambda _seen: True,
+}
+_OF_MODELS: dict[str, _Make] = {
+    "modelId": lambda seen: seen.name,
+    "model-index": lambda seen: seen.card.get("model-index"),
+    "config": lambda seen: seen.details.get("config", {}),
+    "spaces": lambda _seen: [],
+    "pipeline_tag": lambda seen: _told_or_absent(seen.told.pipeline_tag),
+    "library_name": lambda seen: _told_or_absent(seen.told.library_name),
+    **{name: _detail(name) for name in _OF_FILES if name != "config"},
+}
+_OF_DATASETS: dict[str, _Make] = {
+    "description": lambda seen: seen.told.summary or "",
+    "citation": lambda seen: seen.details.get("citation"),
+    "paperswithcode_id": lambda seen: seen.card.get("paperswithcode_id"),
+    "mainSize": lambda seen: seen.details.get("rows"),
+}
+_OF_SPACES: dict[str, _Make] = {
+    "sdk": lambda seen: seen.info.sdk,
+    "region": lambda _seen: "local",
+    "subdomain": _subdomain,
+    "host": lambda seen: f"{seen.request.base_url}{seen.info.repo_id.web_path}",
+    "models": lambda seen: _list(seen.card, "models"),
+    "datasets": lambda seen: _list(seen.card, "datasets"),
+    "runtime": _runtime,
+}
+_MADE = {
+    RepoType.MODEL: {**_OF_ALL, **_OF_MODELS},
+    RepoType.DATASET: {**_OF_ALL, **_OF_DATASETS},
+    RepoType.SPACE: {**_OF_ALL, **_OF_SPACES},
+    RepoType.BUCKET: _OF_ALL,
+}
 
 
 def siblings(rows: list[Sibling], *, with_blobs: bool) -> list[Json]:

@@ -4,7 +4,7 @@ from functools import partial
 
 import msgspec
 
-from pioche.http.messages import Request, Response, json_response
+from pioche.http.messages import Request, Response, decode_json, json_response
 from pioche.protocols.rest import shapes
 from pioche.repos import undo
 from pioche.repos.access import Action
@@ -39,7 +39,8 @@ class _Restore(msgspec.Struct):
 
 async def restore_repo(request: Request) -> Response:
     """POST /api/deleted-repos/{uid}/restore: as it was, under `name` (`namespace/name`) where its own is taken."""
-    body = await request.json(_Restore)
+    data = await request.body()  # there is nothing to say when the name is free
+    body = decode_json(data, _Restore) if data else _Restore()
     hub, uid = request.hub, request.params["uid"]
     repo = await request.run(hub.access.open_deleted_sync, request.caller, uid, Action.MANAGE)
     restored = await request.run(hub.catalog.restore, request.caller, repo, body.name)

@@ -23,6 +23,7 @@ def derive(repo_type: RepoType, seen: Observed, *, sdk: str | None = None) -> Fa
         "licences": texts(seen.card, "license"),
         "domains": domains.of(texts(seen.card, "tags")),
         "missing": missing,
+        "unsafe": [{"path": path, "imports": scan.dangerous} for path, scan in seen.scans.items() if scan.dangerous],
     }
     facts.details = {name: value for name, value in facts.details.items() if value not in (None, [], {}, "")}
     facts.warnings = _warnings(seen, repo_type)

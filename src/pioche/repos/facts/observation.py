@@ -26,6 +26,10 @@ _WEIGHTS_MAX = 1_000
 """With more files of weights no header is read: it is a collection, and its row would be too large for every commit."""
 _EVALUATIONS_MAX = 100
 _HEADERS_MAX = 500
+_PICKLES = "scannable"
+_PICKLES_MAX = 1_000
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".bin", ".pt2")
+"""Of files that may be pickles; which of them are, their bytes say."""
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 
 
@@ -51,8 +55,16 @@ class Seen(msgspec.Struct, omit_defaults=True):
     error: str = ""
 
 
+class Scan(msgspec.Struct, omit_defaults=True):
+    """What a file would import when it is loaded, of what can run commands: `oid` is the git blob it was read for."""
+
+    oid: str
+    dangerous: list[str] = []
+
+
 class Observed(msgspec.Struct, omit_defaults=True):
-    """All that facts are derived from. `weights` are the files whose headers ought to be known, with their git blobs."""
+    """All that facts are derived from. `weights` are the files whose headers ought to be known, `pickles` those whose
+    imports ought to be, both with their git blobs."""
 
     card: Json = {}
     readme: Readme | None = None
@@ -61,6 +73,8 @@ class Observed(msgspec.Struct, omit_defaults=True):
     evaluations: dict[str, list[Json]] = {}
     weights: dict[str, str] = {}
     headers: dict[str, Seen] = {}
+    pickles: dict[str, str] = {}
+    scans: dict[str, Scan] = {}
 
     def apply(self, noticed: "Noticed") -> None:
         """Adds what a commit changed."""
@@ -73,6 +87,8 @@ class Observed(msgspec.Struct, omit_defaults=True):
         self.evaluations = _changed(self.evaluations, noticed.evaluations) if self._results <= _EVALUATIONS_MAX else {}
         self.weights = _changed(self.weights, noticed.weights) if self._weights <= _WEIGHTS_MAX else {}
         self.headers = {path: seen for path, seen in self.headers.items() if self.weights.get(path) == seen.oid}
+        self.pickles = _changed(self.pickles, noticed.pickles) if self._pickles <= _PICKLES_MAX else {}
+        self.scans = {path: scan for path, scan in self.scans.items() if self.pickles.get(path) == scan.oid}
 
     @property
     def _weights(self) -> int:
@@ -83,10 +99,15 @@ class Observed(msgspec.Struct, omit_defaults=True):
         return self.files.get(_RESULTS, 0)
 
     @property
+    def _pickles(self) -> int:
+        return self.files.get(_PICKLES, 0)
+
+    @property
     def is_torn(self) -> bool:
         """There were too many files to keep track of, and now there are not: all have to be looked at again."""
         weights = self._weights <= _WEIGHTS_MAX and self._weights != len(self.weights)
-        return weights or (self._results <= _EVALUATIONS_MAX and self._results != len(self.evaluations))
+        pickles = self._pickles <= _PICKLES_MAX and self._pickles != len(self.pickles)
+        return weights or pickles or (self._results <= _EVALUATIONS_MAX and self._results != len(self.evaluations))
 
     @property
     def unread(self) -> list[str]:
@@ -95,6 +116,11 @@ class Observed(msgspec.Struct, omit_defaults=True):
         wanted = [path for path in self.weights if path.lower().endswith(".safetensors")]
         wanted += _one_set(sorted(self.weights.keys() - set(wanted)))
         return sorted(path for path in wanted[:_HEADERS_MAX] if path not in self.headers)
+
+    @property
+    def unscanned(self) -> list[str]:
+        """The files whose imports are wanted and were not read yet."""
+        return [path for path in self.pickles if path not in self.scans]
 
 
 def _changed(known: dict[str, _Value], changes: Mapping[str, _Value | None]) -> dict[str, _Value]:
@@ -123,6 +149,7 @@ class Noticed(msgspec.Struct):
     documents: dict[str, Json | None] = {}
     evaluations: dict[str, list[Json] | None] = {}
     weights: dict[str, str | None] = {}
+    pickles: dict[str, str | None] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -130,7 +157,7 @@ class Noticed(msgspec.Struct):
 
     @property
     def says_something(self) -> bool:
-        return bool(self.card or self.files or self.documents or self.evaluations or self.weights)
+        return bool(self.card or self.files or self.documents or self.evaluations or self.weights or self.pickles)
 
 
 def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid], bytes], *, is_whole: bool) -> Noticed:
@@ -143,6 +170,9 @@ def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid],
             counts[kind] += _difference(change)
             if kind in _LARGE and repo_type is RepoType.MODEL:
                 found.weights[path] = change.new.oid if change.new is not None else None
+        if path.lower().endswith(_PICKLED):
+            counts[_PICKLES] += _difference(change)
+            found.pickles[path] = change.new.oid if change.new is not None else None
         if path == "README.md":
             found.card = _card(_text(change.new, blob))
         elif path in documents.PATHS:

@@ -15,7 +15,7 @@ from pioche.repos.facts.observation import Noticed, Observed
 from pioche.repos.facts.told import Facts
 
 READ_HEADERS = "facts.headers"
-"""The kind of the job that reads headers; its key is the repo's row id."""
+"""The kind of the job that reads headers of weights and imports of pickles; its key is the repo's row id."""
 DERIVE = "facts.derive"
 """The kind of the job that looks at all files of a repo; its key is the repo's row id."""
 
@@ -101,8 +101,8 @@ def store(connection: sa.Connection, repo_id: int, noticed: Noticed) -> None:
 
 
 def _apply(record: Record, noticed: Noticed) -> None:
-    if noticed.is_whole:  # headers name the bytes that they were read from: they stay
-        record.observed = Observed(headers=record.observed.headers)
+    if noticed.is_whole:  # headers and scans name the bytes that they were read from: they stay
+        record.observed = Observed(headers=record.observed.headers, scans=record.observed.scans)
     record.observed.apply(noticed)
 
 
@@ -111,7 +111,7 @@ def write(connection: sa.Connection, repo_id: int, record: Record) -> None:
     values = record.columns()
     connection.execute(_WRITE_REPO, {"repo": repo_id, **{name: values.pop(name) for name in _OF_REPO}})
     connection.execute(upsert(connection, _facts, ("repo_id",), _COLUMNS), {"repo_id": repo_id, **values})
-    if record.observed.unread:
+    if record.observed.unread or record.observed.unscanned:
         queue.enqueue(connection, READ_HEADERS, str(repo_id))
 
 

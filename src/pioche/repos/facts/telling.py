@@ -1,13 +1,14 @@
 """The stored facts, for pages and the API."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from pioche.db.engine import Database, Lookup, Row
 from pioche.repos.access import Repo
+from pioche.repos.info import marks
 
 Json = dict[str, Any]
 
@@ -17,8 +18,7 @@ _SHORT = _COLUMNS[:-2]
 _ONE = Lookup(f"SELECT {', '.join(_COLUMNS)} FROM facts WHERE repo_id = :repo")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, gc=False):
     """A row of `facts`. `details` is JSON as stored (repos/facts/derivation.py says what is in it); `warnings` are for
     those who may mend them."""
 
@@ -65,11 +65,16 @@ def of_ids(database: Database, repo_ids: Sequence[int], *, with_details: bool = 
     """By row id, of all `repo_ids`: whoever asks may see these repos. Details take most of the time: without them, there are
     none, nor warnings."""
     found = dict.fromkeys(repo_ids, NOTHING)
-    columns = ", ".join(_COLUMNS if with_details else _SHORT)
     for start in range(0, len(repo_ids), _BATCH):
-        # As a text: making a statement takes longer than running it.
-        batch = ", ".join(str(int(repo_id)) for repo_id in repo_ids[start : start + _BATCH])
-        lookup = Lookup(f"SELECT repo_id, {columns} FROM facts WHERE repo_id IN ({batch})")
-        for repo_id, *row in database.fetch_all_sync(lookup, {}):
-            found[repo_id] = _told(tuple(row) if with_details else (*row, b"{}", b"[]"))
+        batch = repo_ids[start : start + _BATCH]
+        lookup = _of_ids(len(batch), with_details=with_details)
+        for repo_id, *row in database.fetch_all_sync(lookup, dict(zip(lookup.names, batch, strict=True))):
+            found[repo_id] = _told((*row,) if with_details else (*row, b"{}", b"[]"))
     return found
+
+
+@lru_cache(maxsize=256)
+def _of_ids(count: int, *, with_details: bool) -> Lookup:
+    """As a text, with a mark for each row: making a statement takes longer than running it."""
+    columns = ", ".join(_COLUMNS if with_details else _SHORT)
+    return Lookup(f"SELECT repo_id, {columns} FROM facts WHERE repo_id IN ({marks(count)})")

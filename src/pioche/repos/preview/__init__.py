@@ -12,6 +12,6 @@ images     width and height
 weights    safetensors, gguf
 pickles    what a pickle would import
 graphs     ONNX
-columns    Parquet, with thrift, pages and snappy
+columns    Parquet
 documents  configurations and tokenizers; pdfs
 """

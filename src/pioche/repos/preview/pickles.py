@@ -4,6 +4,7 @@ A list, not a verdict: what is known to be harmless in weights is told from what
 is unknown (reliability.md section 3: "no issues" is not "safe").
 """
 
+import io
 import pickletools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ _PICKLE_BYTES_MAX = 2 * 2**20
 _OPCODES_MAX = 200_000
 _IMPORTS_MAX = 500
 _MEMO_MAX = 50_000
+_PICKLES_MAX = 20
 
 _HARMLESS = frozenset(
     """
     collections.OrderedDict collections.defaultdict collections.Counter builtins.set builtins.frozenset builtins.dict
-    builtins.list builtins.tuple builtins.bytearray builtins.complex builtins.slice __builtin__.set _codecs.encode
+    builtins.list builtins.tuple builtins.bytearray builtins.complex builtins.slice builtins.int
+    builtins.float builtins.bool builtins.str builtins.bytes builtins.range __builtin__.set _codecs.encode
     copyreg._reconstructor copy_reg._reconstructor builtins.object datetime.datetime datetime.date datetime.timedelta
     torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_parameter
     torch._utils._rebuild_qtensor torch.Size torch.device torch.FloatStorage torch.HalfStorage torch.BFloat16Storage
@@ -64,7 +67,7 @@ def _pickles(span: Span) -> Iterator[bytes]:
     try:
         with open_zip(span) as archive:
             infos = [info for info in archive.infolist() if info.filename.endswith(".pkl")]
-            for info in infos[:20]:
+            for info in infos[:_PICKLES_MAX]:
                 yield zip_member_head(archive, info, _PICKLE_BYTES_MAX)
     except BAD_ZIP as error:
         raise Unreadable(str(error)[:200]) from None
@@ -106,12 +109,16 @@ def _number(argument: object) -> int:
 
 def _collect(data: bytes, names: dict[str, None]) -> bool:
     """False where it breaks off before the end. Raises Unreadable where it cannot be a pickle."""
-    reading = _Reading(names)
+    stream, count, begun = io.BytesIO(data), 0, 0
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            reading.take(opcode.name, argument)
-            if count > _OPCODES_MAX or reading.is_full:
-                return False
+        # torch.save once wrote several pickles one after the other; what follows the last of them are numbers.
+        while not begun or (begun < _PICKLES_MAX and data.startswith(b"\x80", stream.tell())):
+            reading, begun = _Reading(names), begun + 1
+            for opcode, argument, _ in pickletools.genops(stream):
+                reading.take(opcode.name, argument)
+                count += 1
+                if count > _OPCODES_MAX or reading.is_full:
+                    return False
     except (ValueError, IndexError, OverflowError, UnicodeDecodeError, MemoryError):
         if not names:
             raise Unreadable("it is not a pickle, or it is cut short") from None

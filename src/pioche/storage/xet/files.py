@@ -4,9 +4,12 @@ A stored file's `terms` are packed as `shards.TERM`: 44 bytes each, in file orde
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
+from pioche.db import schema
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import BadRequest, ContentNotFound, Corrupt
 from pioche.storage.blobs import BlobStore, HasPaths, xorb_key
@@ -18,6 +21,7 @@ from pioche.storage.xet.tables import ChunkTables
 from pioche.storage.xet.xorbs import ChunkTable, decode, is_true
 
 Piece = bytes | memoryview
+_BATCH = 500  # bound parameters in one statement
 _XORB = Lookup("SELECT size FROM xorbs WHERE hash = :hash")
 _BY_HASH = Lookup("SELECT size, terms FROM xet_files WHERE hash = :hash")
 _IN_REPO = Lookup(
@@ -60,8 +64,7 @@ class XetFiles:
             raise ContentNotFound(f"This repo has no file with the Xet hash {xet_hash}")
         file = _file(row)
         planned = plan(file.terms, file.size, self.tables, start, end)
-        for xorb in planned.fetches:
-            self.check_xorb(xorb)
+        self._check_xorbs(planned.fetches)
         return planned
 
     def check(self, xet_hash: str) -> None:
@@ -69,14 +72,29 @@ class XetFiles:
         row = self._database.fetch_one_sync(_BY_HASH, {"hash": xet_hash})
         if row is None:
             raise Corrupt(f"The file with the Xet hash {xet_hash} is missing")
-        for xorb in {term.xorb for term in _file(row).terms}:
-            self.check_xorb(xorb)
+        self._check_xorbs({term.xorb for term in _file(row).terms})
 
     def check_xorb(self, xorb: bytes) -> None:
         """Clients verify nothing that they download: bytes that somebody wrote to are hashed before they are named.
         Raises Corrupt when they are missing or wrong. A store without files of ours hashes what it keeps itself."""
         if self._paths is not None:
             self.open_xorb(xorb)
+
+    def _check_xorbs(self, xorbs: Collection[bytes]) -> None:
+        """As `check_xorb`; without files, what the scrub found gone or wrong has no row any more."""
+        if self._paths is None:
+            self._check_rows(sorted(to_text(xorb) for xorb in xorbs))
+        for xorb in xorbs:
+            self.check_xorb(xorb)
+
+    def _check_rows(self, names: list[str]) -> None:
+        """The remembered tables of xorbs outlive their rows. Raises Corrupt."""
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            query = sa.select(sa.func.count()).where(schema.xorbs.c.hash.in_(batch))
+            with self._database.read() as connection:
+                if connection.execute(query).scalar_one() != len(batch):
+                    raise Corrupt("A xorb of this file is missing: upload the file again")
 
     def open_xorb(self, xorb: bytes) -> OpenFile | None:
         """The stored xorb held open, found whole; None where the store has no files. Raises Corrupt."""

@@ -46,6 +46,8 @@ class Head:
     updated_at: int
     may_write: bool
     may_manage: bool
+    unsafe: list[tuple[str, list[str]]]
+    """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
 
 
 async def head(request: Request) -> Head:
@@ -70,6 +72,7 @@ async def of(request: Request, overview: Overview) -> Head:
         updated_at=overview.updated_at,
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
+        unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
 
 

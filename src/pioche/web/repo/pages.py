@@ -8,14 +8,11 @@ from pioche.errors import Corrupt, EntryNotFound, Unprocessable
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Route
 from pioche.names import RepoId, RepoType
-from pioche.render.jobs import Links
-from pioche.render.renderer import MARKDOWN_BYTES_MAX, Source
-from pioche.render.results import Markdown, Problem
-from pioche.repos import files, info, overviews, revisions
+from pioche.repos import info, overviews, revisions
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, relatives, results, snippets, tensors, weights
+from pioche.web.repo import heads, labels, readmes, relatives, results, snippets, tensors, uses, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -60,7 +57,7 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         overview=overview,
         labels=labels,
         listing=heads.listing,
-        readme=None if is_hidden else _readme(request),
+        readme=None if is_hidden else readmes.of(request, request.repo),
         is_hidden=is_hidden,
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
@@ -70,6 +67,7 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
         relatives=relatives.of(request, overview.repo_id),
+        uses=uses.of(request.repo, overview),
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
         results=rows,
@@ -78,22 +76,6 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         chat_template=weights.template(overview) if is_model else "",
         special_tokens=weights.special_tokens(overview) if is_model else [],
     )
-
-
-def _readme(request: Request) -> Markdown | None:
-    """None when there is none."""
-    repo = request.repo
-    entry = overviews.readme(repo)
-    if entry is None:
-        return None
-    if entry.size > MARKDOWN_BYTES_MAX:
-        return Markdown("", problem=Problem.TOO_LARGE)
-    links = Links(repo.repo_id.web_path, "main", "README.md", request.base_url)
-    source = Source(entry.sha256 or entry.oid, lambda: files.read_all(repo, entry))
-    try:
-        return request.hub.renderer.markdown(source, links)
-    except (Corrupt, EntryNotFound):  # of a card in LFS whose bytes are gone: the rest of the page is whole
-        return Markdown("", problem=Problem.UNREADABLE)
 
 
 def _tensors(request: Request, path: str) -> list[tensors.Tensor]:

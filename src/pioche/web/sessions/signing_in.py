@@ -78,5 +78,12 @@ def _authenticated(request: Request, name: str, password: str) -> Account:
 def _page(request: Request, form: Form, error: HubError | None = None) -> Response:
     status = error.status if error else 200
     headers: Headers = errors.headers(error) if error else []
-    may_join = request.hub.config.sign_up == "open"
-    return layout.page(request, "sessions/login.html", status=status, headers=headers, form=form, may_join=may_join)
+    return layout.page(
+        request,
+        "sessions/login.html",
+        status=status,
+        headers=headers,
+        form=form,
+        may_join=request.hub.config.sign_up == "open",
+        has_ended=request.method == "GET" and request.query.get("ended") == "1",
+    )

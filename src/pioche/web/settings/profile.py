@@ -1,12 +1,14 @@
 """/settings/profile and /settings/account."""
 
 from pioche.accounts.account import parse_bio, parse_email, parse_fullname, parse_homepage
-from pioche.http.messages import Request, Response
+from pioche.http import browsers
+from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.i18n import languages
 from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
+from pioche.web.sessions import targets
 from pioche.web.settings import frame
 
 _FORM_BYTES_MAX = 64 * 1024
@@ -59,9 +61,22 @@ async def change_account(request: Request) -> Response:
     return answer
 
 
+async def choose_language(request: Request) -> Response:
+    """GET /settings/language?choose=fr&next=/here: the link at the foot of every page. A link of another site changes nothing:
+    it leads to the page, and that is all."""
+    chosen = request.query.get("choose") or ""
+    target = targets.safe(request.query.get("next"))
+    if not languages.is_known(chosen) or not browsers.is_from_us(request):
+        return redirect(target, status=303, headers=[("Cache-Control", "no-store")])
+    await request.run(request.hub.directory.set_preferences, request.caller.user_id, language=chosen)
+    kept = layout.choice_cookies(request, chosen, None)
+    return redirect(target, status=303, headers=[("Cache-Control", "no-store"), *kept])
+
+
 ROUTES = (
     Route("GET", "/settings/profile", Needs.SESSION, profile),
     Route("POST", "/settings/profile", Needs.SESSION, change_profile, _FORM_BYTES_MAX),
+    Route("GET", "/settings/language", Needs.SESSION, choose_language),
     Route("GET", "/settings/account", Needs.SESSION, account),
     Route("POST", "/settings/account", Needs.SESSION, change_account, _FORM_BYTES_MAX),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pioche.names import RepoType
@@ -221,6 +221,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(sorted({*checks._COMMON, *(name for known in checks._BY_TYPE.values() for name in known)}))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # which a busy machine is
 @given(st.dictionaries(FIELDS, JSON, max_size=6), st.sampled_from([RepoType.MODEL, RepoType.DATASET, RepoType.SPACE]))
 def test_d_yaml_any_card_has_facts(card: dict[str, Any], repo_type: RepoType) -> None:
     json.loads(msgspec.json.encode(derivation.derive(repo_type, Observed(card, Readme()), sdk="static")))

@@ -71,6 +71,11 @@ def test_imports_of_a_file_of_torch() -> None:
     assert pickles.read(of_bytes(out.getvalue())) == ([Import("posix.system", "dangerous")], True)
 
 
+def test_imports_of_several_pickles_in_a_row_as_torch_wrote_them_once() -> None:
+    data = b"".join(pickle.dumps(one, protocol=2) for one in (0x1950A86A20F9469CFC6C, 1001, _Runs())) + bytes(100)
+    assert pickles.read(of_bytes(data)) == ([Import("posix.system", "dangerous")], True)
+
+
 def test_a_pickle_that_breaks_off_says_so() -> None:
     data = pickle.dumps([_Runs(), "x" * 100], protocol=2)
     assert pickles.read(of_bytes(data[:-50])) == ([Import("posix.system", "dangerous")], False)

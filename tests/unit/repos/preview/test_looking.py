@@ -1,6 +1,8 @@
 """A look into a file by a worker: what bombs cost, and that the hub's own process parses nothing."""
 
+import contextlib
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from pioche.errors import EntryNotFound
 from pioche.render.renderer import Renderer
-from pioche.repos.preview import looking
+from pioche.repos.preview import columns, looking
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.looking import Look, Seen
 from pioche.repos.preview.spans import Unreadable, of_bytes
@@ -31,9 +33,9 @@ def test_each_kind_is_looked_into_by_a_worker(renderer: Renderer) -> None:
     graph = look(renderer, Kind.GRAPH, "m.onnx", onnx()).graph
     assert graph is not None
     assert graph.nodes == 3
-    columns = look(renderer, Kind.PARQUET, "t.parquet", parquet({"n": ("int64", [7])})).columns
-    assert columns is not None
-    assert columns.rows == [["7"]]
+    table = look(renderer, Kind.PARQUET, "t.parquet", parquet({"n": [7]})).columns
+    assert table is not None
+    assert table.rows == [["7"]]
     config = look(
         renderer, Kind.JSON, "config.json", b'{"a": {"b": 1}, "added_tokens_decoder": {"0": {"content": "<s>"}}}'
     )
@@ -86,4 +88,16 @@ def test_d_fmt_a_bomb_costs_one_worker_once_and_no_memory_here(renderer: Rendere
         looking.look(renderer, "bomb", again, Look(Kind.JSON, "tokenizer.json", len(bomb)))
     assert reads == [], "it was tried once"
     assert len(renderer.worker_ids()) <= len(before) + 1
-    assert look(renderer, Kind.PARQUET, "u.parquet", parquet({"n": ("int64", [8])})).columns is not None
+    assert look(renderer, Kind.PARQUET, "u.parquet", parquet({"n": [8]})).columns is not None
+
+
+def test_flipped_bits_of_a_table_cost_a_worker_at_most(renderer: Renderer) -> None:
+    whole, chance = parquet({"n": [1, -2, None], "t": ["é", "<b>", ""]}), random.Random(7)
+    for _ in range(60):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        with contextlib.suppress(Unreadable):
+            seen = look(renderer, Kind.PARQUET, "t.parquet", bytes(data))
+            assert seen.columns is not None
+            assert len(seen.columns.rows) <= columns.ROWS_SHOWN
+    assert look(renderer, Kind.PARQUET, "t.parquet", whole).columns is not None
