@@ -73,7 +73,7 @@ def test_f1_the_selector_finds_branches_that_it_does_not_list(visit: Visits, tow
     page.locator(".revisions summary").click()
     expect(page.locator(".revisions li", has_text="topic/32")).to_have_count(0)
     page.get_by_label("Filter branches and tags").fill("PIC/32")
-    page.locator(".revisions .found").get_by_role("link", name="topic/32").click()
+    page.locator(".revisions .found-revisions").get_by_role("link", name="topic/32").click()
     page.wait_for_url("**/ada/branchy/blob/topic%2F32/a.txt")
 
 

@@ -25,7 +25,7 @@ class FilterList extends HTMLElement {
   }
 
   async search(text, input) {
-    const list = this.querySelector(".found");
+    const list = this.querySelector(".found-revisions");
     if (!text) {
       list.replaceChildren();
       return;
