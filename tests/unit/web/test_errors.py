@@ -83,7 +83,7 @@ def a_request(local: LocalHub, language: str) -> Request:
         "headers": headers,
         "client": None,
     }
-    summary = Summary("request-1", len(headers), 0, (), asks_for_range=False, has_session=False)
+    summary = Summary("request-1", len(headers), 0, (), asks_for_range=False, lone_range=None, has_session=False)
     return Request(scope, _nothing, local.hub, summary)
 
 
