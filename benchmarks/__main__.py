@@ -16,11 +16,9 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, disks, git, pages, reads, search, writes
+from benchmarks import dedup, disks, git, page, pages, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
-
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
 
 Section = Callable[[Bench], list[Row]]
 SECTIONS: dict[str, Section] = {
@@ -63,7 +61,7 @@ def main() -> int:
     text = report(rows, given, time.monotonic() - began)
     print(text)
     if given.write:
-        PAGE.write_text(text)
+        page.write("bench", text)
     return 0
 
 
@@ -75,10 +73,6 @@ def measure(section: Section, given: argparse.Namespace) -> list[Row]:
 
 def report(rows: list[Row], given: argparse.Namespace, seconds: float) -> str:
     return f"""\
-# Performance
-
-<!-- Made by `make bench ARGS=--write`. -->
-
 The hub beside its references in one run of {seconds / 60:.0f} minutes, in turn, clients and servers on one machine,
 {today()}: {machine()}. A large file of {given.mib} MiB, {given.workers} web processes each, medians of {given.rounds} pairs
 of runs; an x is the ratio of the hub's speed to the reference's. Compare ratios and processor time, not rates: machines

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+from benchmarks import page
 from benchmarks.rows import Goal, Row, ratio, shortfalls, table
 
 
@@ -25,3 +27,18 @@ def test_each_goal_has_a_line() -> None:
     ]
     assert shortfalls(rows) == "- **whole-file GET**: copies"
     assert shortfalls(rows[1:]) == "Every goal was reached."
+
+
+def test_each_command_writes_its_own_part_of_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    page.write("torture", "no loss", path)
+    page.write("bench", "slow", path)
+    page.write("bench", "fast", path)
+    assert path.read_text().startswith(
+        "# Performance\n\n<!-- Made by `make bench ARGS=--write`. -->\n\nfast\n\n<!-- Made"
+    )
+    assert page.parts(path.read_text()) == {"bench": "\nfast\n\n", "torture": "\nno loss\n"}
+
+
+def test_the_page_has_both_parts() -> None:
+    assert list(page.parts(page.PAGE.read_text())) == ["bench", "torture"]

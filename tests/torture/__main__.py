@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import page
+from benchmarks.rows import today
 from tests import objectstore
 from tests.objectstore import ObjectStore
 from tests.torture.run import Figures, Run, run
@@ -23,12 +25,15 @@ _GIT_CONFIG = """\
 
 
 def main() -> int:
-    wanted = _wanted()
+    given = _given()
+    wanted = _wanted(given)
     folder = Path(tempfile.mkdtemp(prefix="pioche-torture-"))
     _git_of_its_own(folder)
     print(f"seed {wanted.seed}, {wanted.seconds:.0f} s, {wanted.clients} clients, {wanted.database}", flush=True)
     figures = run(wanted, folder, say=sys.stderr.isatty())
     print(report(figures))
+    if given.write:
+        page.write("torture", told(wanted, figures))
     if figures.losses:
         print(f"\nAgain with: make torture ARGS='--seed {wanted.seed} --seconds {wanted.seconds:.0f}'; kept: {folder}")
         return 1
@@ -36,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def _wanted() -> Run:
+def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make torture ARGS=...", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="how long to kill (default 300)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="makes the random choices")
@@ -49,7 +54,11 @@ def _wanted() -> Run:
     parser.add_argument("--store", default="disk", choices=("disk", "s3"), help="s3: a Ceph gateway of its own")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the hub")
     parser.add_argument("--keep", action="store_true", help="do not collect garbage beside the load")
-    given = parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/reference/performance.md")
+    return parser.parse_args()
+
+
+def _wanted(given: argparse.Namespace) -> Run:
     settings = dict(pair.split("=", 1) for pair in given.set)
     if given.store == "s3":
         settings = {key.upper(): value for key, value in _store().settings().items()} | settings
@@ -91,6 +100,22 @@ def report(figures: Figures) -> str:
         lines.append(f"{'restart, s (median, longest)':<32}{median:>10.1f}{worst:>8.1f}")
     lines.append(f"{'losses and damage':<32}{len(figures.losses):>10}")
     return "\n".join([*lines, *(f"  - {loss}" for loss in figures.losses[:50])])
+
+
+def told(wanted: Run, figures: Figures) -> str:
+    """The part of the page of figures."""
+    kills, minutes = figures.kills.total(), figures.seconds / 60
+    return f"""\
+## Killed under load
+
+A hub on {wanted.database} with {wanted.clients} clients that write without a pause, killed {kills} times in {minutes:.0f}
+minutes ({today()}, seed {wanted.seed}). Afterwards a checker compares what was acknowledged with what is there, and
+`pioche fsck --deep` reads every byte.
+
+```
+{report(figures)}
+```
+"""
 
 
 if __name__ == "__main__":
