@@ -105,6 +105,7 @@ def report(figures: Figures) -> str:
 def told(wanted: Run, figures: Figures) -> str:
     """The part of the page of figures."""
     kills, minutes = figures.kills.total(), figures.seconds / 60
+    table = "\n".join(line[:120] for line in report(figures).splitlines())  # a line of a log may name folders
     return f"""\
 ## Killed under load
 
@@ -113,7 +114,7 @@ minutes ({today()}, seed {wanted.seed}). Afterwards a checker compares what was 
 `pioche fsck --deep` reads every byte.
 
 ```
-{report(figures)}
+{table}
 ```
 """
 
