@@ -5,13 +5,11 @@ A job does it after the commit. It is no verdict: a file of which nothing is tol
 
 from pioche.db.engine import Database
 from pioche.errors import Corrupt, EntryNotFound
-from pioche.events import Event
-from pioche.jobs import outbox
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.facts import records
-from pioche.repos.facts.observation import Scan
-from pioche.repos.facts.whole import UPDATED
+from pioche.repos.facts.observation import Observed, Scan
+from pioche.repos.facts.whole import amend
 from pioche.repos.preview import kinds, pickles, stored
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.spans import Span, Unreadable
@@ -26,7 +24,7 @@ def scan_missing(repo: Repo) -> bool:
     wanted = _unscanned(repo.database, repo.id)[:_AT_ONCE]
     found = {path: scan for path, oid in wanted if (scan := _scan(repo, path, oid)) is not None}
     if found:
-        _store(repo, found)
+        amend(repo, lambda seen: _add(seen, found))
     return len(found) == len(wanted)
 
 
@@ -59,15 +57,7 @@ def _scan(repo: Repo, path: str, oid: str) -> Scan | None:
         return None
 
 
-def _store(repo: Repo, found: dict[str, Scan]) -> None:
-    with repo.database.write() as connection:
-        if records.lock_tip(connection, repo.id) is None:
-            return
-        record = records.read(connection, repo.id)
-        if record is None:
-            return
-        seen = record.observed
-        current = {path: scan for path, scan in found.items() if seen.pickles.get(path) == scan.oid}
-        seen.scans = dict(sorted((seen.scans | current).items()))
-        records.write(connection, repo.id, record)
-        outbox.append(connection, Event(UPDATED, repo.id, None, {}))
+def _add(observed: Observed, found: dict[str, Scan]) -> None:
+    """Those that are still the files that were read."""
+    current = {path: scan for path, scan in found.items() if observed.pickles.get(path) == scan.oid}
+    observed.scans = dict(sorted((observed.scans | current).items()))

@@ -4,15 +4,13 @@ from collections.abc import Callable
 
 from pioche.db.engine import Database
 from pioche.errors import Corrupt, EntryNotFound
-from pioche.events import Event
-from pioche.jobs import outbox
 from pioche.names import Oid
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.facts import gguf, records, safetensors
 from pioche.repos.facts.observation import Observed, Seen
 from pioche.repos.facts.ranges import Source, Unreadable
-from pioche.repos.facts.whole import UPDATED
+from pioche.repos.facts.whole import amend
 from pioche.repos.files import Entry
 
 
@@ -25,7 +23,7 @@ def read_missing(repo: Repo) -> bool:
     unread = record.observed.unread
     found = {path: seen for path in unread if (seen := _seen(repo, path, record.observed.weights[path])) is not None}
     if found:
-        _store(repo, found)
+        amend(repo, lambda seen: add(seen, found))
     return len(found) == len(unread)
 
 
@@ -87,18 +85,6 @@ def _bounded(parameters: dict[str, int]) -> dict[str, int]:
     if sum(parameters.values()) >= 2**53:
         raise Unreadable("it says that it has more parameters than there can be")
     return parameters
-
-
-def _store(repo: Repo, found: dict[str, Seen]) -> None:
-    with repo.database.write() as connection:
-        if records.lock_tip(connection, repo.id) is None:
-            return
-        record = records.read(connection, repo.id)
-        if record is None:
-            return
-        add(record.observed, found)
-        records.write(connection, repo.id, record)
-        outbox.append(connection, Event(UPDATED, repo.id, None, {}))
 
 
 def add(observed: Observed, found: dict[str, Seen]) -> None:

@@ -1,12 +1,14 @@
 """Facts from all files of the tip at once: after an upgrade, for a repo that was never looked at, and to check the rows."""
 
+from collections.abc import Callable
+
 from pioche.db.engine import Lookup
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import Oid
 from pioche.repos.access import Repo
 from pioche.repos.facts import observation, records
-from pioche.repos.facts.observation import Noticed
+from pioche.repos.facts.observation import Noticed, Observed
 
 _TIP = Lookup("""SELECT "commit" FROM refs WHERE repo_id = :repo AND name = 'refs/heads/main'""")
 _ATTEMPTS = 20
@@ -42,3 +44,16 @@ def derive(repo: Repo) -> bool:
 def _tip(repo: Repo) -> Oid | None:
     row = repo.database.fetch_one_sync(_TIP, {"repo": repo.id})
     return Oid(row[0]) if row is not None else None
+
+
+def amend(repo: Repo, add: Callable[[Observed], None]) -> None:
+    """Lets `add` write down what was read from files, if the repo is still there, and stores what follows from it."""
+    with repo.database.write() as connection:
+        if records.lock_tip(connection, repo.id) is None:
+            return
+        record = records.read(connection, repo.id)
+        if record is None:
+            return
+        add(record.observed)
+        records.write(connection, repo.id, record)
+        outbox.append(connection, Event(UPDATED, repo.id, None, {}))
