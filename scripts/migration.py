@@ -1,4 +1,4 @@
-"""Writes a migration for what db/schema.py has and the migrations lack: `python scripts/migration.py "what changed"`."""
+"""Writes a migration for what db/schema has and the migrations lack: `python scripts/migration.py "what changed"`."""
 
 import sys
 import tempfile

@@ -7,7 +7,7 @@ from pioche.errors import Conflict, EntryNotFound, Forbidden
 from pioche.repos import commits, merging, pulls, refs
 from pioche.repos.access import Repo
 from pioche.repos.commits import AddFile, DeleteFile, Operation, Plan
-from pioche.repos.pulls import Opening
+from pioche.repos.threads import Opening
 from tests.core import Core, main, paths, text
 
 
@@ -55,7 +55,7 @@ def test_what_both_sides_changed_is_not_merged(core: Core, ada: Caller, repo: Re
 
 def test_drafts_and_closed_ones_wait(core: Core, ada: Caller, repo: Repo) -> None:
     start = main(repo).commit
-    number = pulls.open_(repo, ada, Opening("draft", "", "refs/heads/main", status="draft"), start, {})
+    number = pulls.open_(repo, ada, Opening("draft", "", status="draft", base_ref="refs/heads/main"), start, {})
     with pytest.raises(Forbidden, match="draft"):
         merging.merge(repo, ada, number)
     merging.change_status(repo, number, "closed")

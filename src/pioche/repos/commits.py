@@ -26,7 +26,7 @@ from pioche.git.objects import MODE_FILE, MODE_GITLINK, AnyObject, Signature, ob
 from pioche.git.pointers import Pointer
 from pioche.git.trees import Edit, edit
 from pioche.names import EntryPath, Oid, Sha256
-from pioche.repos import cards, files, genesis, pulls, refs, revisions
+from pioche.repos import cards, files, genesis, pulls, refs, revisions, threads
 from pioche.repos.access import Repo
 from pioche.storage.contents import Content
 from pioche.storage.drafts import Spooled
@@ -157,7 +157,7 @@ def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
     _check_parent(plan, base.commit)
     oid, draft = _build(repo, caller, plan, base.commit)
     repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
-    opened = pulls.Opening(plan.summary, plan.description, base.ref, status="open")
+    opened = threads.Opening(plan.summary, plan.description, base_ref=base.ref)
     number = pulls.open_(repo, caller, opened, oid, draft.pointers)
     return Committed(oid, number)
 

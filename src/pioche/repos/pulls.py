@@ -8,33 +8,21 @@ import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
 from pioche.db import schema
-from pioche.db.instance import now_ms
 from pioche.errors import EntryNotFound
 from pioche.git.pointers import Pointer
 from pioche.names import Oid
-from pioche.repos import numbers, refs
+from pioche.repos import refs, threads
 from pioche.repos.access import Repo
 
 _DIFF_BYTES_MAX = 10 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a new pull request says. `status` is `draft` or `open`."""
-
-    title: str
-    description: str
-    base_ref: str
-    status: str
-
-
-def open_(repo: Repo, caller: Caller, opening: Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
+def open_(repo: Repo, caller: Caller, opening: threads.Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
     """Makes the row and the ref `refs/pr/N` at `commit` in one transaction; returns N. Raises as `refs.update`."""
     taken = list[int]()
 
     def also(connection: sa.Connection) -> list[refs.RefChange]:
-        number = numbers.take(connection, repo.id)
-        connection.execute(schema.discussions.insert().values(_row(repo, caller, opening, number)))
+        number = threads.start(connection, repo.id, caller.user_id or None, opening)
         taken.append(number)
         return [refs.RefChange.to_commit(f"refs/pr/{number}", None, commit)]
 
@@ -62,12 +50,6 @@ def has_opened_any(repo: Repo, caller: Caller) -> bool:
         return connection.execute(sa.select(table.c.number).where(mine).limit(1)).first() is not None
 
 
-def _row(repo: Repo, caller: Caller, opening: Opening, number: int) -> dict[str, object]:
-    texts = {"title": opening.title, "description": opening.description, "status": opening.status}
-    origin = {"author_id": caller.user_id or None, "base_ref": opening.base_ref, "created_at": now_ms()}
-    return {"repo_id": repo.id, "number": number, "is_pull_request": True, **texts, **origin}
-
-
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -78,7 +60,6 @@ class Pull:
 
     number: int
     title: str
-    description: str
     status: str
     author: str | None
     base_ref: str
@@ -122,6 +103,12 @@ def list_(repo: Repo, wanted: Wanted) -> tuple[list[Pull], int]:
         return [Pull(*tuple(row)) for row in connection.execute(newest)], int(total)
 
 
+def log(repo: Repo, pull: Pull) -> list[threads.Shown]:
+    """What was said and done in it, the oldest first."""
+    with repo.database.read() as connection:
+        return threads.entries(connection, repo.id, pull.number)
+
+
 def conflicts(repo: Repo, pull: Pull) -> list[str]:
     """The files that both sides changed, differently, since they parted."""
     objects = repo.objects
@@ -141,7 +128,7 @@ def diff(repo: Repo, pull: Pull) -> str:
 
 def _select(repo: Repo) -> "sa.Select[Any]":
     table, accounts = schema.discussions, schema.accounts
-    columns = (table.c.number, table.c.title, table.c.description, table.c.status, accounts.c.name, table.c.base_ref)
+    columns = (table.c.number, table.c.title, table.c.status, accounts.c.name, table.c.base_ref)
     joined = table.outerjoin(accounts, accounts.c.id == table.c.author_id)
     here = sa.and_(table.c.repo_id == repo.id, table.c.is_pull_request.is_(True))
     return sa.select(*columns, table.c.created_at, table.c.merged_as).select_from(joined).where(here)

@@ -11,7 +11,8 @@ from pioche.names import DEFAULT_REF, Oid
 from pioche.protocols.rest import shapes
 from pioche.repos import merging, pulls, refs
 from pioche.repos.access import Action, Repo
-from pioche.repos.pulls import Opening, Pull
+from pioche.repos.pulls import Pull
+from pioche.repos.threads import Kind, Opening, Shown
 
 _PAGE = 50
 _STATUSES = {"all": None, "open": ("open", "draft"), "closed": ("closed", "merged")}
@@ -30,13 +31,13 @@ async def open_(request: Request) -> Response:
         raise NotOffered("This hub does not offer discussions yet; pull requests it does")
     if not body.title.strip():
         raise BadRequest('"title" must not be empty')
-    opening = Opening(body.title.strip(), body.description, DEFAULT_REF, status="draft")
+    opening = Opening(body.title.strip(), body.description, status="draft", base_ref=DEFAULT_REF)
     number = await request.run(_open, request, opening)
     return json_response({"num": number, "pullRequest": True})
 
 
 def _open(request: Request, opening: Opening) -> int:
-    tip = refs.get(request.repo, opening.base_ref).commit
+    tip = refs.get(request.repo, DEFAULT_REF).commit
     return pulls.open_(request.repo, request.caller, opening, tip, {})
 
 
@@ -100,7 +101,10 @@ def _details(request: Request, number: int, *, with_diff: bool) -> shapes.Json:
     found = _summary(repo, pull)
     found["changes"] = {"base": pull.base_ref} | ({"mergeCommitId": pull.merged_as} if pull.merged_as else {})
     found["filesWithConflicts"] = pulls.conflicts(repo, pull) or False
-    found["events"] = [_comment(pull), *_commits(repo, pull)]
+    found["events"] = [
+        *(_comment(one) for one in pulls.log(repo, pull) if one.kind is Kind.COMMENT),
+        *_commits(repo, pull),
+    ]
     if with_diff:
         found["diff"] = pulls.diff(repo, pull)
     return found
@@ -118,11 +122,11 @@ def _summary(repo: Repo, pull: Pull) -> shapes.Json:
     }
 
 
-def _comment(pull: Pull) -> shapes.Json:
-    at, author = shapes.date(pull.created_at), {"name": pull.author or "deleted", "type": "user"}
-    latest = {"raw": pull.description, "html": f"<p>{escape(pull.description)}</p>", "updatedAt": at, "author": author}
+def _comment(shown: Shown) -> shapes.Json:
+    at, author, text = shapes.date(shown.at), {"name": shown.author or "deleted", "type": "user"}, shown.text or ""
+    latest = {"raw": text, "html": f"<p>{escape(text)}</p>", "updatedAt": at, "author": author}
     data = {"edited": False, "hidden": False, "latest": latest, "history": []}
-    return {"id": f"{pull.number:024x}", "type": "comment", "createdAt": at, "author": author, "data": data}
+    return {"id": shown.uid, "type": "comment", "createdAt": at, "author": author, "data": data}
 
 
 def _commits(repo: Repo, pull: Pull) -> list[shapes.Json]:

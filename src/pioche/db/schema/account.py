@@ -1,0 +1,96 @@
+"""Users, organisations, and how they prove who they are."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+
+from pioche.db.schema.columns import Id, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("uid", Text, nullable=False, unique=True),  # 24 hex digits, `_id` on the wire
+    Column("kind", Text, nullable=False),  # user | org
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),  # lower case
+    Column("fullname", Text, nullable=False),
+    Column("email", Text),
+    Column("password_hash", Text),  # argon2id
+    Column("must_change_password", Boolean, nullable=False, default=False),  # the password was made by the hub
+    Column("is_admin", Boolean, nullable=False, default=False),
+    Column("private_by_default", Boolean, nullable=False, default=False),
+    Column("suspended_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("bio", Text),
+    Column("homepage", Text),  # http(s) only
+    Column("language", Text),  # of the pages; null: the browser's
+    Column("theme", Text),  # light | dark; null: the system's
+    sqlite_autoincrement=True,
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("org_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, nullable=False),  # admin | write | contributor | read | no_access
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "user_id"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),  # read | write
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of the token; the token itself is shown once
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+# Who is signed in, in which browser. A row is the session: removing it ends it.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of the cookie's value, which is nowhere else
+    Column("device", Text, nullable=False),  # "Firefox on Linux"; no address
+    Column("is_remembered", Boolean, nullable=False),  # the cookie outlives the browser's window
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+# How often signing in failed of late, by account and by address; both only as hashes.
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "last_at"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),  # sha256 of what the link holds
+    Column("email", Text),  # whom it is for, where that is known
+    Column("is_admin", Boolean, nullable=False, default=False),
+    Column("creator_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("used_by_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),
+    sqlite_autoincrement=True,
+)
