@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import tantivy
 from pyroaring import BitMap
 
@@ -51,6 +52,7 @@ class CardIndex:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         self._schema = _schema()
         self._index = tantivy.Index(self._schema, path=str(folder))
         self._analyzers = {"folded": _analyzer(), "en": _analyzer("english"), "fr": _analyzer("french")}
@@ -160,6 +162,34 @@ class CardIndex:
     def _visible(self, scope: Scope) -> tantivy.Query:
         names = ["public", *(f"namespace:{number}" for number in sorted(scope.namespaces))]
         return tantivy.Query.term_set_query(self._schema, "scope", names)
+
+
+class _Deletes(msgspec.Struct):
+    opstamp: int
+
+
+class _Segment(msgspec.Struct):
+    segment_id: str
+    deletes: _Deletes | None = None
+
+
+class _Meta(msgspec.Struct):
+    """What is read here of tantivy's meta.json, which a commit replaces as its last step."""
+
+    segments: list[_Segment]
+
+
+def _sweep(folder: Path) -> None:
+    """Removes lists of deletions that a killed process wrote and no commit names. tantivy numbers them by its operations,
+    counts on from the last commit, and refuses to write over one that is there."""
+    try:
+        meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=_Meta)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return
+    named = {f"{one.segment_id.replace('-', '')}.{one.deletes.opstamp}.del" for one in meta.segments if one.deletes}
+    for file in folder.glob("*.del"):
+        if file.name not in named:
+            file.unlink()
 
 
 def _schema() -> tantivy.Schema:

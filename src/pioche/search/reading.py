@@ -95,15 +95,17 @@ class Reader:
             self._thread.join()
 
     def _run(self) -> None:
+        folder: Path | None = None
         while not self._stopping.is_set():
             try:
-                self._keep()
+                folder = folder or self._folder()
+                self._keep(folder)
             except (HubError, OSError, ValueError) as error:  # tantivy says ValueError when the disk is full, too
                 log.fault("index of cards not updated", error)
                 self._stopping.wait(_RETRY_SECONDS)
 
-    def _keep(self) -> None:
-        folder = self._folder()
+    def _keep(self, folder: Path) -> None:
+        self.cards = None  # a folder has one writer: that of an attempt that failed goes first
         self.cards = cards = CardIndex(folder)
         state = self._state(folder, cards)
         stream = Stream(self._database, (state.txid, state.event_id))

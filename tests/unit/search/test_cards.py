@@ -62,6 +62,33 @@ def test_words_are_found_by_their_stems(cards: CardIndex, words: str, found: lis
     assert sorted(cards.matching(Scope(), words)) == found
 
 
+def test_what_a_killed_process_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    def card(number: int, text: str) -> CardText:
+        return CardText(number, 1, private=False, downloads=0, about=f"a/{number}", text=text)
+
+    folder = tmp_path / "cards"
+    index = CardIndex(folder)
+    for number in range(1, 6):
+        index.put(card(number, "one two"))
+    index.commit()
+    committed = (folder / "meta.json").read_bytes()
+    for _ in range(2):  # the second time makes the same list of deletions as the first, which died before the commit
+        index.put(card(2, "three"))
+        index.commit()
+        del index
+        (folder / "meta.json").write_bytes(committed)
+        (folder / f"{'0' * 32}.7.del").touch()
+        index = CardIndex(folder)
+        index.remove(100)
+        index.remove(101)
+    index.put(card(2, "three"))
+    index.commit()
+    del index
+    index = CardIndex(folder)  # what a commit does name stays
+    assert sorted(index.matching(Scope(), "three")) == [2]
+    assert sorted(index.matching(Scope(), "two")) == [1, 3, 4, 5]
+
+
 def test_misspelt_words_are_found_when_asked_for(cards: CardIndex) -> None:
     for words, found in (("juridqiues", [1]), ("horsse", [3]), ("detectign", [3]), ("hos", []), ("resumerr", [1])):
         assert sorted(cards.matching(Scope(), words, near=True)) == found, words
