@@ -16,7 +16,7 @@ from pioche.errors import BadRequest, TooLarge, Unavailable, Unprocessable
 from pioche.git import program
 from pioche.git.history import Objects
 from pioche.git.snapshot import Snapshot
-from pioche.git.upload import stop
+from pioche.git.upload import stop, tell
 from pioche.git.wire import Commands, Mark, parse_commands, take_packet
 from pioche.names import Oid
 
@@ -216,12 +216,8 @@ class Quarantine:
 async def _feed(stdin: asyncio.StreamWriter | None, body: Body) -> None:
     """All of the body, also after git has given up: the client hears the reason only when it has sent everything."""
     async for piece in body.rest():
-        if stdin is not None:
-            try:
-                stdin.write(piece)
-                await stdin.drain()
-            except ConnectionError:
-                stdin = None
+        if stdin is not None and not await tell(stdin, piece):
+            stdin = None
     if stdin is not None:
         stdin.close()
 

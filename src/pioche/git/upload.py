@@ -96,10 +96,20 @@ async def _converse(process: asyncio.subprocess.Process, body: bytes) -> AsyncIt
 
 
 async def _feed(stdin: asyncio.StreamWriter, body: bytes) -> None:
-    with contextlib.suppress(ConnectionError):  # git has heard enough, or has given up and says so in its answer
-        stdin.write(body)
+    await tell(stdin, body)
+    stdin.close()
+
+
+async def tell(stdin: asyncio.StreamWriter, data: bytes) -> bool:
+    """Writes to git; False when it listens no more: it has heard enough, or has given up and says so in its answer."""
+    if stdin.is_closing():  # git has ended: uvloop would raise RuntimeError
+        return False
+    try:
+        stdin.write(data)
         await stdin.drain()
-        stdin.close()
+    except ConnectionError:
+        return False
+    return True
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
