@@ -41,7 +41,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    runs = [rest] if rest else [[], ["test_xet_download", "--production"], ["test_hf_api", "--production", "-k", LISTS]]
+    alike = [["test_xet_download"], ["test_kernels"], ["test_hf_api", "-k", LISTS]]
+    runs = [rest] if rest else [[], *([*run, "--production"] for run in alike)]
     found = []
     with tempfile.TemporaryDirectory(prefix="pioche-conformance-") as folder:
         records = own.json or Path(folder, "records.json")
@@ -148,7 +149,8 @@ def page(found: list[dict[str, Any]]) -> str:
 The client's own test suite (`huggingface_hub` {found[0]["pip"]}, tests of {found[0]["ref"]}) against a fresh hub, {today}:
 **{total["passed"]} passed, {total["not offered"]} met a 501 of what this version does not offer, {total["failed"]} failed.**
 Left out are tests that cannot pass on any self-hosted hub (fixed public hosts, client pins). Of those that read well-known
-public repositories `test_xet_download` and the lists, searches and `expand` of `test_hf_api` were run over look-alikes.
+public repositories `test_xet_download`, `test_kernels` and the lists, searches and `expand` of `test_hf_api` were run over
+look-alikes.
 
 The hub ran with `backslash_names = keep`: the suite uploads a name that climbs out of its folder on Windows, and tests
 that the client refuses to write it. By default such names are refused with 422.

@@ -22,7 +22,7 @@ from tests.hub import Hub
 from tests.weights import llama, safetensors
 
 OWNERS = """google facebook microsoft albert muellerzr huggingface HuggingFaceH4 HuggingFaceBR4 deepseek-ai julien-c lhoestq
-    gaia-benchmark black-forest-labs zai-org openai crowd""".split()
+    gaia-benchmark black-forest-labs zai-org openai kernels-community crowd""".split()
 
 _LARGE = "crowd/large-"
 
@@ -37,6 +37,8 @@ class LookAlike:
     files: dict[str, bytes] = field(default_factory=dict)
     later: dict[str, bytes] = field(default_factory=dict)
     gated: str = ""
+    branch: str = ""
+    """Of the first commit."""
 
 
 def seed(hub: Hub) -> dict[str, str]:
@@ -46,7 +48,7 @@ def seed(hub: Hub) -> dict[str, str]:
         Directory(database).create_org(owner)
     api = HfApi(hub.endpoint, token=hub.admin_token)
     constants = dict[str, str]()
-    for one in (*models(), *datasets(), *spaces()):
+    for one in (*models(), *datasets(), *spaces(), *kernels()):
         commit = _make(api, one)
         constant = _CONSTANTS.get((one.kind, one.name))
         if constant is not None:
@@ -68,6 +70,8 @@ def _make(api: HfApi, one: LookAlike) -> str:
     api.create_repo(one.name, repo_type=one.kind, space_sdk=sdk)
     readme = f"---\n{json.dumps(one.card, ensure_ascii=False)}\n---\n# {one.name}\n".encode()
     first = _commit(api, one, {"README.md": readme, **one.files})
+    if one.branch:
+        api.create_branch(one.name, branch=one.branch, repo_type=one.kind)
     if one.later:
         _commit(api, one, one.later)
     if one.gated == "auto":
@@ -149,6 +153,12 @@ def spaces() -> Iterator[LookAlike]:
         yield LookAlike("space", name, {"sdk": "static", "models": ["black-forest-labs/FLUX.1-dev"]})
     for number in range(95):
         yield LookAlike("space", f"crowd/space-{number}", {"sdk": "static", "title": f"Space {number}"})
+
+
+def kernels() -> Iterator[LookAlike]:
+    """That of `test_kernels`: its branch `v1` is where it was before its newest commit."""
+    files = {"benchmarks/benchmark.py": b"print(1)\n"}
+    yield LookAlike("kernel", "kernels-community/relu", files=files, later={"build/relu.py": b"\n"}, branch="v1")
 
 
 def _enlarge(database: Database) -> None:

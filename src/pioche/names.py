@@ -44,6 +44,7 @@ class RepoType(StrEnum):
     MODEL = "model"
     DATASET = "dataset"
     SPACE = "space"
+    KERNEL = "kernel"
     BUCKET = "bucket"
 
     @property
@@ -62,11 +63,14 @@ class RepoType(StrEnum):
         """
         name = (text or "model").removesuffix("s")
         if name not in VERSIONED:
-            raise InvalidName(f"{str(text)[:40]!r} is not a repo type: use model, dataset or space")
+            raise InvalidName(f"{str(text)[:40]!r} is not a repo type: use model, dataset, space or kernel")
         return cls(name)
 
 
-VERSIONED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
+VERSIONED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE, RepoType.KERNEL)
+
+LISTED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
+"""What people browse: lists, search, facts and counts are of these. Kernels are fetched by name, by libraries."""
 
 
 # The first path segments that belong to the hub, now or as planned (architecture.md section 7).

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pioche.accounts.callers import Caller
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.repos.catalog import Settings
 from tests.asgi import Answer
 from tests.inside import Inside
@@ -59,7 +59,7 @@ def test_e_leak_private_repos_change_no_listing_no_page_no_count(inside: Inside,
     for kind in RepoType:
         for name in ("ada/secret1", "lab/secret2", "ada/secret3"):
             repo = inside.repo(ada, name, private=True, type=kind)
-            if kind in VERSIONED:
+            if kind in LISTED:
                 inside.commit(repo, ada, CARD)
             if name == "ada/secret3":
                 inside.hub.catalog.change(ada, repo, Settings(gated="auto"))

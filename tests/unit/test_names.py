@@ -63,13 +63,14 @@ def test_repo_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [(None, "model"), ("", "model"), ("dataset", "dataset"), ("spaces", "space")]
+    ("text", "kind"),
+    [(None, "model"), ("", "model"), ("dataset", "dataset"), ("spaces", "space"), ("kernel", "kernel")],
 )
 def test_repo_types(text: str | None, kind: str) -> None:
     assert RepoType.parse(text) == kind
 
 
-@pytest.mark.parametrize("text", ["kernel", "Model", "models/", "ss", "\x00"])
+@pytest.mark.parametrize("text", ["Model", "models/", "ss", "\x00"])
 def test_repo_types_that_are_refused(text: str) -> None:
     with pytest.raises(InvalidName):
         RepoType.parse(text)

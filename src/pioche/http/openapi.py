@@ -9,8 +9,18 @@ from pioche.http.routes import Needs, Protocol, Route
 
 _FORMS = {
     "{repo:api}": ("{type}/{namespace}/{repo}",),
-    "{repo:web}": ("{namespace}/{repo}", "datasets/{namespace}/{repo}", "spaces/{namespace}/{repo}"),
-    "{repo:git}": ("{namespace}/{repo}.git", "datasets/{namespace}/{repo}.git", "spaces/{namespace}/{repo}.git"),
+    "{repo:web}": (
+        "{namespace}/{repo}",
+        "datasets/{namespace}/{repo}",
+        "spaces/{namespace}/{repo}",
+        "kernels/{namespace}/{repo}",
+    ),
+    "{repo:git}": (
+        "{namespace}/{repo}.git",
+        "datasets/{namespace}/{repo}.git",
+        "spaces/{namespace}/{repo}.git",
+        "kernels/{namespace}/{repo}.git",
+    ),
     "{repo:bucket}": ("buckets/{namespace}/{repo}",),
 }
 _PARAMETER = re.compile(r"\{(\w+)\*?\}")
@@ -66,7 +76,11 @@ def _operation(protocol: Protocol, route: Route, path: str) -> Json:
 
 
 def _schema(name: str) -> Json:
-    return {"type": "string", "enum": ["models", "datasets", "spaces"]} if name == "type" else {"type": "string"}
+    return (
+        {"type": "string", "enum": ["models", "datasets", "spaces", "kernels"]}
+        if name == "type"
+        else {"type": "string"}
+    )
 
 
 def _spelled(pattern: str) -> tuple[str, ...]:

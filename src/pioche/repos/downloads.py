@@ -43,7 +43,7 @@ class Download(NamedTuple):
 
 def of_file(repo: Repo, path: str) -> Download | None:
     """What a request for the file may count as; None: nothing."""
-    if repo.repo_id.type is RepoType.DATASET:
+    if repo.repo_id.type in (RepoType.DATASET, RepoType.KERNEL):
         return Download(repo.id, "")
     if repo.repo_id.type is RepoType.MODEL and query_files.may_count(path):
         return Download(repo.id, path)

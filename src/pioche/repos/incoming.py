@@ -31,6 +31,7 @@ _CARD_DOCUMENTATION = {
     RepoType.MODEL: "https://huggingface.co/docs/hub/model-cards#model-card-metadata",
     RepoType.DATASET: "https://huggingface.co/docs/hub/datasets-cards#dataset-card-metadata",
     RepoType.SPACE: "https://huggingface.co/docs/hub/spaces-config-reference",
+    RepoType.KERNEL: "https://huggingface.co/docs/hub/model-cards#model-card-metadata",
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from pioche.names import RepoType
+from pioche.names import LISTED, RepoType
 from pioche.search import orders
 from pioche.search.buckets import Buckets
 from pioche.search.counting import TagCounts
@@ -32,7 +32,7 @@ from pioche.search.query import (
     fold_tag,
 )
 
-TYPES = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
+TYPES = LISTED
 _OPEN = {Sort.PARAMETERS, Sort.ROWS}
 """Numbers that are not known of every repo: those come last in both directions."""
 _SORTS = (Sort.TRENDING, Sort.DOWNLOADS, Sort.LIKES, Sort.CREATED, Sort.MODIFIED, Sort.PARAMETERS, Sort.ROWS)

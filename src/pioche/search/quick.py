@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pioche.accounts.account import Account, Kind
 from pioche.accounts.callers import Caller
 from pioche.accounts.directory import Directory
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.search.query import Found, Query, Search, Sort, fold
 
 LENGTH_MAX = 200
@@ -30,7 +30,7 @@ def quick(search: Search, directory: Directory, caller: Caller, text: str, *, ea
         return Quick({}, [], [])
     repos = {
         kind: search.find(caller, Query(type=kind, words=words, tolerant=True, sort=Sort.RELEVANCE, limit=each))
-        for kind in VERSIONED
+        for kind in LISTED
     }
     start = words[0].removeprefix("@")
     accounts = {kind: directory.beginning_with(start, kind, limit=each) for kind in Kind} if len(words) == 1 else {}

@@ -20,7 +20,7 @@ from pioche.db.engine import Database
 from pioche.errors import HubError, Unavailable
 from pioche.git.objects import ObjectMissing
 from pioche.git.store import GitStore
-from pioche.names import VERSIONED
+from pioche.names import LISTED
 from pioche.observe import log
 from pioche.repos.genesis import Genesis
 from pioche.search import cardtext, following
@@ -46,7 +46,7 @@ _CARDS = (
         _entries.c.size,
     )
     .select_from(_repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id).outerjoin(_entries, _README))
-    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in VERSIONED]))
+    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in LISTED]))
 )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.repos.access import READERS
 from pioche.repos.info import tags_of
 from pioche.search.plain import Row, Scope
@@ -59,7 +59,7 @@ _SEARCHED = (
         *(_facts.c[name] for name in _READ),
     )
     .select_from(_repos.outerjoin(_facts, _facts.c.repo_id == _repos.c.id))
-    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in VERSIONED]))
+    .where(_repos.c.deleted_at.is_(None), _repos.c.type.in_([kind.value for kind in LISTED]))
 )
 
 

@@ -16,7 +16,7 @@ from pioche.db.engine import Database
 from pioche.errors import Corrupt, Unavailable
 from pioche.git.objects import ObjectMissing
 from pioche.jobs import queue
-from pioche.names import VERSIONED
+from pioche.names import LISTED
 from pioche.observe import log
 from pioche.repos import scanning
 from pioche.repos.access import Access, Action, Repo
@@ -104,9 +104,7 @@ def derive_all(database: Database, access: Access, *, progress: Progress = SILEN
     """Derives the facts of every repo anew and returns how many; `headers_too` reads the weights' headers at once, instead
     of leaving them to jobs. What was done stays done when it is broken off."""
     query = (
-        sa.select(sa.func.count())
-        .select_from(_repos)
-        .where(_repos.c.type.in_(VERSIONED), _repos.c.deleted_at.is_(None))
+        sa.select(sa.func.count()).select_from(_repos).where(_repos.c.type.in_(LISTED), _repos.c.deleted_at.is_(None))
     )
     with database.read() as connection:
         total = int(connection.execute(query).scalar_one())
@@ -149,9 +147,7 @@ def _derive(repo: Repo) -> bool:
 
 
 def _ids_after(database: Database, place: int) -> list[int]:
-    query = sa.select(_repos.c.id).where(
-        _repos.c.id > place, _repos.c.type.in_(VERSIONED), _repos.c.deleted_at.is_(None)
-    )
+    query = sa.select(_repos.c.id).where(_repos.c.id > place, _repos.c.type.in_(LISTED), _repos.c.deleted_at.is_(None))
     with database.read() as connection:
         return list(connection.execute(query.order_by(_repos.c.id).limit(_BATCH)).scalars())
 

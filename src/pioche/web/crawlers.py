@@ -7,7 +7,7 @@ from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, text_response
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED
+from pioche.names import LISTED
 from pioche.repos import info
 from pioche.search.query import Query, Sort
 
@@ -34,7 +34,7 @@ async def sitemap(request: Request) -> Response:
 def _paths(hub: Hub) -> list[str]:
     found = ["/", "/models", "/datasets", "/spaces", "/docs"]
     nobody = Caller.nobody()
-    for kind in VERSIONED:
+    for kind in LISTED:
         ids = hub.search.find(nobody, Query(type=kind, sort=Sort.MODIFIED, limit=_REPOS_MAX)).ids
         found += [repo.repo_id.web_path for repo in info.of_ids(hub.database, nobody, ids)]
     return found

@@ -12,7 +12,7 @@ from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED, RepoId, RepoType
+from pioche.names import LISTED, RepoId, RepoType
 from pioche.repos import feed
 from pioche.repos.feed import DAY_MS, Deed, Place
 from pioche.web import layout
@@ -61,7 +61,7 @@ async def page(request: Request) -> Response:
     """GET /feed?type=model&before=: what others and oneself did in one's own repos and those of one's organisations."""
     asked = request.query
     wanted = asked.get("type")
-    kind = RepoType(wanted) if wanted in VERSIONED else None
+    kind = RepoType(wanted) if wanted in LISTED else None
     found = await request.run(of_caller, request.hub, request.caller, kind, place(asked.get("before")), _PAGE_SIZE)
     return layout.page(request, "feed.html", found=found, kind=kind.value if kind else "")
 

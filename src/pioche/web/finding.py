@@ -8,7 +8,7 @@ from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.search.query import Query, Sort, fold_tag
 from pioche.search.quick import LENGTH_MAX, Quick, quick
 from pioche.web import layout, rows
@@ -68,7 +68,7 @@ async def full_text(request: Request) -> Response:
     """GET /search/full-text?q=&type=model|dataset|space&p=. Fields in the words: `owner:ada license:mit tag:legal`."""
     text = (request.query.get("q") or "").strip()[:250]
     wanted = request.query.get("type")
-    kind = RepoType(wanted) if wanted in VERSIONED else RepoType.MODEL
+    kind = RepoType(wanted) if wanted in LISTED else RepoType.MODEL
     page_number = request.query.number("p", default=0, most=10**6)
     found = Texts([], {}, corrected=False)
     if text:
@@ -111,7 +111,7 @@ def _texts(hub: Hub, caller: Caller, query: Query, page_number: int) -> Texts:
     shown = replace(query, limit=_PAGE_SIZE, offset=page_number * _PAGE_SIZE)
     found = hub.search.find(caller, shown)
     totals = {query.type.value: found.total}
-    for kind in VERSIONED:
+    for kind in LISTED:
         if kind is not query.type:
             totals[kind.value] = hub.search.find(caller, replace(query, type=kind, limit=1)).total
     snippets = hub.search.snippets(caller, query, found.ids) if isinstance(hub.search, TellsSnippets) else {}

@@ -7,7 +7,7 @@ from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.search.query import Query, Sort
 from pioche.web import feeds, layout, rows
 from pioche.web.feeds import Lately
@@ -44,7 +44,7 @@ async def home(request: Request) -> Response:
 def find(hub: Hub, caller: Caller) -> Front:
     """For a worker thread."""
     trending, totals = dict[str, list[Row]](), dict[str, int]()
-    for kind in VERSIONED:
+    for kind in LISTED:
         found = hub.search.find(Caller.nobody(), Query(type=kind, sort=Sort.TRENDING, limit=_TRENDING))
         trending[kind.value] = rows.of_ids(hub, Caller.nobody(), found.ids)
         totals[kind.value] = found.total
@@ -56,7 +56,7 @@ def find(hub: Hub, caller: Caller) -> Front:
 def _lately(hub: Hub, caller: Caller) -> list[Row]:
     """Across all types, the latest first."""
     found = list[Row]()
-    for kind in VERSIONED:
+    for kind in LISTED:
         query = Query(type=RepoType(kind), author=caller.name.lower(), sort=Sort.MODIFIED, limit=_MINE)
         found += rows.of_ids(hub, caller, hub.search.find(caller, query).ids)
     return sorted(found, key=lambda row: -row.updated_at)[:_MINE]

@@ -13,7 +13,7 @@ from pioche.http.hub import Hub
 from pioche.http.messages import Query as Sent
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED, RepoId, RepoType
+from pioche.names import LISTED, RepoId, RepoType
 from pioche.repos.access import Action, Moved
 from pioche.search import parameters
 from pioche.web import feeds, layout, rows
@@ -94,10 +94,10 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
 
 def _tab(asked: str | None, overview: Overview) -> RepoType:
     """What was asked for, else the first of which there are any."""
-    if asked in VERSIONED:
+    if asked in LISTED:
         return RepoType(asked)
     counts = (overview.models, overview.datasets, overview.spaces)
-    return next((kind for kind, count in zip(VERSIONED, counts, strict=True) if count), RepoType.MODEL)
+    return next((kind for kind, count in zip(LISTED, counts, strict=True) if count), RepoType.MODEL)
 
 
 async def _legacy(request: Request, name: str) -> Response:

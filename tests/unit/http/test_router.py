@@ -49,7 +49,7 @@ ROUTER = Router(
 )
 
 
-model, dataset, space = (partial(RepoId, kind) for kind in VERSIONED)
+model, dataset, space, kernel = (partial(RepoId, kind) for kind in VERSIONED)
 
 
 def found(path: str, method: str = "GET") -> list[Match]:
@@ -65,6 +65,7 @@ def told(path: str, method: str = "GET") -> list[tuple[str, str, dict[str, str]]
     [
         ("/api/models/ada/words", "/api/{repo:api}", model("ada", "words"), {}),
         ("/api/datasets/ada/words", "/api/{repo:api}", dataset("ada", "words"), {}),
+        ("/api/kernels/ada/words", "/api/{repo:api}", kernel("ada", "words"), {}),
         ("/api/models/ada%2Fwords", "/api/{repo:api}", model("ada", "words"), {}),
         ("/api/models/gpt2", "/api/{repo:api}", model("", "gpt2"), {}),
         ("/api/spaces/a/b/revision/refs%2Fpr%2F1", "/api/{repo:api}/revision/{rev}", space("a", "b"), {"rev": "refs/pr/1"}),

@@ -11,7 +11,7 @@ from pioche.errors import BadRequest
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached_json
 from pioche.http.routes import Needs, Route
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.protocols.rest import shapes
 from pioche.repos import info
 from pioche.repos.facts import telling
@@ -34,9 +34,9 @@ _OF_SPACE = frozenset("id author sdk likes private tags runtime trendingScore ca
 async def trending(request: Request) -> Response:
     """GET /api/trending?limit=&type=all|model|dataset|space: what trends, of all types together by score."""
     wanted = request.query.get("type") or "all"
-    if wanted not in ("all", *VERSIONED):
-        raise BadRequest(f'"type" must be one of [all, {", ".join(VERSIONED)}]')
-    types = VERSIONED if wanted == "all" else (RepoType(wanted),)
+    if wanted not in ("all", *LISTED):
+        raise BadRequest(f'"type" must be one of [all, {", ".join(LISTED)}]')
+    types = LISTED if wanted == "all" else (RepoType(wanted),)
     limit = max(1, request.query.number("limit", default=_TRENDING, most=_TRENDING_MAX))
     found = await request.run(_trending, request.hub, request.caller, types, limit)
     told = await request.run(_told, request.hub, found)
@@ -71,7 +71,7 @@ async def quick_search(request: Request) -> Response:
     found, repos = await request.run(_quick, request.hub, request.caller, asked.q, each)
     told = await request.run(_told, request.hub, repos)
     answer: shapes.Json = {"q": asked.q}
-    for repo_type in VERSIONED:
+    for repo_type in LISTED:
         rows = [_row(request, repo, told) for repo in repos if repo.repo_id.type is repo_type]
         answer[repo_type.plural] = rows
         answer[repo_type.plural + "Count"] = found.repos[repo_type].total if repo_type in found.repos else 0

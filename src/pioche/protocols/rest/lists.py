@@ -11,7 +11,7 @@ import msgspec
 from pioche.accounts.callers import Caller
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached, cached_json, next_page
-from pioche.names import VERSIONED, RepoType
+from pioche.names import LISTED, RepoType
 from pioche.protocols.rest import related, shapes
 from pioche.repos import info
 from pioche.repos.facts import telling
@@ -144,7 +144,7 @@ async def storage_of_org(request: Request) -> Response:
 
 async def _storage(request: Request, owner: str) -> Response:
     """One page is of one type; the cursor says which, and where in it: `dataset.WzEsMl0`."""
-    types = list(VERSIONED)
+    types = list(LISTED)
     name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
     repo_type = RepoType.parse(name)
     query = Query(type=repo_type, author=owner.lower(), sort=Sort.CREATED, cursor=inside or None, limit=_PAGE)

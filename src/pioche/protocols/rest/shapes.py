@@ -27,6 +27,7 @@ _EXPANDABLE = {
         gitalyUid xetEnabled""".split(),
     RepoType.SPACE: """author cardData createdAt datasets disabled lastModified likes models private region resourceGroup
         runtime sdk sha siblings subdomain tags trendingScore usedStorage gitalyUid xetEnabled""".split(),
+    RepoType.KERNEL: "author createdAt downloads gated lastModified likes private sha siblings tags usedStorage".split(),
 }
 
 
@@ -182,6 +183,7 @@ _MADE = {
     RepoType.MODEL: {**_OF_ALL, **_OF_MODELS},
     RepoType.DATASET: {**_OF_ALL, **_OF_DATASETS},
     RepoType.SPACE: {**_OF_ALL, **_OF_SPACES},
+    RepoType.KERNEL: _OF_ALL,
     RepoType.BUCKET: _OF_ALL,
 }
 

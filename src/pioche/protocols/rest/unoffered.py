@@ -29,7 +29,6 @@ _PATTERNS = """
 /{repo:web}/ask-access                /{repo:web}/user-access-report
 /api/spaces/hardware                  /api/spaces/templates
 /api/spaces/zero-gpu/{any*}
-/api/kernels                          /api/kernels/{any*}
 /buckets/{any*}
 /api/collections                      /api/collections/{any*}
 /api/papers                           /api/papers/{any*}

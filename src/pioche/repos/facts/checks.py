@@ -189,5 +189,6 @@ _BY_TYPE: dict[RepoType, dict[str, Check]] = {
         "custom_headers": _space_headers,
         "preload_from_hub": _texts,
     },
+    RepoType.KERNEL: {},
     RepoType.BUCKET: {},
 }

@@ -169,5 +169,6 @@ CRITERIA: dict[RepoType, tuple[Criterion, ...]] = {
             "colours", 5, "colorFrom", lambda seen: bool(seen.card.get("colorFrom") and seen.card.get("colorTo"))
         ),
     ),
+    RepoType.KERNEL: (),
     RepoType.BUCKET: (),
 }

@@ -89,7 +89,7 @@ def _space(seen: Observed, sdk: str | None) -> Facts:
     return Facts(tags.of_space(seen), details=details)
 
 
-def _bucket(_seen: Observed, _sdk: str | None) -> Facts:
+def _without(_seen: Observed, _sdk: str | None) -> Facts:
     return Facts([])
 
 
@@ -97,7 +97,8 @@ _OF = {
     RepoType.MODEL: _model,
     RepoType.DATASET: _dataset,
     RepoType.SPACE: _space,
-    RepoType.BUCKET: _bucket,
+    RepoType.KERNEL: _without,
+    RepoType.BUCKET: _without,
 }
 
 

@@ -74,6 +74,7 @@ FIELDS: Final[dict[RepoType, tuple[FieldKind, ...]]] = {
         FieldKind("datasets", _("Datasets it uses"), _IDS, is_list=True),
         _TAGS,
     ),
+    RepoType.KERNEL: (_LICENCE, _TAGS),
 }
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "n>1B")
 

@@ -18,6 +18,7 @@ _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
     RepoType.DATASET: "repo/dataset.html",
     RepoType.SPACE: "repo/space.html",
+    RepoType.KERNEL: "repo/kernel.html",
 }
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors", "gguf")
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")

@@ -135,4 +135,16 @@ def _of_space(space: Overview) -> Iterator[Snippet]:
     yield Snippet("git", "git", f"git clone {{address}}/spaces/{space.repo_id}", "shell")
 
 
-_of: Final = {RepoType.MODEL: _of_model, RepoType.DATASET: _of_dataset, RepoType.SPACE: _of_space}
+def _of_kernel(kernel: Overview) -> Iterator[Snippet]:
+    text = f"""from kernels import get_kernel
+
+kernel = get_kernel("{kernel.repo_id}")"""
+    yield Snippet("kernels", "Kernels", text)
+
+
+_of: Final = {
+    RepoType.MODEL: _of_model,
+    RepoType.DATASET: _of_dataset,
+    RepoType.SPACE: _of_space,
+    RepoType.KERNEL: _of_kernel,
+}
