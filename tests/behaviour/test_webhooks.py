@@ -11,7 +11,6 @@ from huggingface_hub import WebhookPayload
 
 from pioche.accounts.callers import Caller
 from pioche.app import build_work
-from pioche.config import Config
 from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ForbiddenAddress, NotFound, TooManyRequests
