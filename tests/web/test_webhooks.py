@@ -80,7 +80,7 @@ def test_t5_a_webhook_from_its_making_to_its_end(
     expect(page.get_by_text("1 of 1,000 triggers")).to_be_visible()
     accessible(page)
     page.get_by_role("link", name=f"repo create {grace}/words").click()
-    expect(page.get_by_role("region", name="Answer")).to_have_text(HOSTILE.decode())  # as text, whatever it is
+    expect(page.locator(".webhook-text")).to_have_text(HOSTILE.decode())  # as text, whatever it is
     expect(page).not_to_have_title("pwned")
     expect(page.locator(".command code")).to_contain_text('"version": 3')
     accessible(page)
