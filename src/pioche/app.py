@@ -25,6 +25,8 @@ from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
 from pioche.observe import metrics
+from pioche.outbound.client import Client
+from pioche.outbound.targets import Guard
 from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
@@ -70,6 +72,11 @@ from pioche.upkeep.tidying import (
 )
 from pioche.web import assets
 from pioche.web import routes as web
+from pioche.webhooks import payloads
+from pioche.webhooks.deliveries import History, PruneDeliveries
+from pioche.webhooks.matching import Match
+from pioche.webhooks.registry import Webhooks
+from pioche.webhooks.sending import Send
 
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
@@ -83,6 +90,9 @@ PROTOCOLS: tuple[Protocol, ...] = (
     buckets.PROTOCOL,
     rest.PROTOCOL,
 )
+
+_CALLS = 4
+"""Webhooks that are called at the same time: each may keep a thread waiting for ten seconds."""
 
 
 def open_blobs(config: Config) -> BlobStore:
@@ -182,6 +192,8 @@ def build_hub(config: Config) -> Hub:
             parser=PARSES,
         ),
         announcements=announcements,
+        webhooks=Webhooks(database, Guard.of(config)),
+        deliveries=History(access),
         signed_downloads=redirects_to,
         store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
@@ -245,9 +257,11 @@ def build_app(config: Config) -> Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the jobs process does: `worker` runs jobs, `dispatcher` delivers events."""
+    """What the jobs process does: `worker` runs jobs, `caller` those that wait for other people's servers, `dispatcher`
+    delivers events."""
 
     worker: Worker
+    caller: Worker
     dispatcher: Dispatcher
 
 
@@ -257,9 +271,13 @@ def build_work(config: Config) -> Work:
     blobs, git = open_blobs(config), GitStore(config.data_dir / "git")
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
-    consumers: tuple[Consumer, ...] = (Journal(), RepackWhenScattered(database, git))
-    dispatcher = Dispatcher(database, consumers)
     access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
+    consumers: tuple[Consumer, ...] = (
+        Journal(),
+        RepackWhenScattered(database, git),
+        Match(access, payloads.base_url(config)),
+    )
+    dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         SweepSessions(database),
@@ -273,5 +291,7 @@ def build_work(config: Config) -> Work:
         read_headers(access),
         look_at_files(access),
         DeriveAll(database, access),
+        PruneDeliveries(database),
     )
-    return Work(Worker(database, jobs), dispatcher)
+    calls: tuple[Job, ...] = (Send(access, Client.of(config)),)
+    return Work(Worker(database, jobs), Worker(database, calls, threads=_CALLS), dispatcher)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pioche.errors import ConfigError
+from pioche.networks import Allowed
 
 _PUBLIC_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
 _DATABASE_URL = re.compile(
@@ -59,6 +60,11 @@ class Config:
     accel: str = _setting(
         "",
         "Internal location by which nginx sends whole files of data_dir itself, such as /_pioche; empty: the hub sends them.",
+    )
+    outbound_allowed: tuple[str, ...] = _setting(
+        (),
+        "Networks, addresses and host names inside that webhooks may call, such as 192.168.0.0/16, 10.1.2.3:8080 or ci.lan; "
+        "empty: public addresses only. See docs/guide/webhooks.md.",
     )
     tls_cert: str = _setting("", "Certificate file (PEM) to serve https without a proxy; needs tls_key.")
     tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
@@ -317,11 +323,20 @@ def _check_addresses(config: Config) -> None:
     for host in config.allowed_hosts:
         if not _HOST.match(host):
             raise ConfigError("allowed_hosts", f"{host!r} is not a host name or address, without scheme and port")
+    _check_networks(config)
+
+
+def _check_networks(config: Config) -> None:
     for proxy in config.trusted_proxies:
         try:
             ipaddress.ip_address(proxy)
         except ValueError:
             raise ConfigError("trusted_proxies", f"{proxy!r} is not an IP address") from None
+    for entry in config.outbound_allowed:
+        try:
+            Allowed.parse(entry)
+        except ValueError as error:
+            raise ConfigError("outbound_allowed", str(error)) from None
 
 
 def _check_storage(config: Config) -> None:

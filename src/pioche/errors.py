@@ -1,7 +1,7 @@
 """Every way the hub can say no.
 
     HubError
-    ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard
+    ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · GatedRepo · Disabled
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
@@ -14,7 +14,7 @@
     ├── RangeNotSatisfiable 416
     ├── Unprocessable 422         IllegalPath · ContentMismatch
     ├── TooManyRequests 429
-    └── Failure 500               Corrupt 500 · NotOffered 501 · Unavailable 503 · OutOfSpace 507
+    └── Failure 500               Corrupt 500 · NotOffered 501 · Unreachable 502 · Unavailable 503 · OutOfSpace 507
 
 A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
 huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders these in its own dialect, once.
@@ -64,6 +64,10 @@ class InvalidRange(BadRequest):
 
 class BadCard(BadRequest):
     """The metadata block of a README cannot be read."""
+
+
+class ForbiddenAddress(BadRequest):
+    """An address of the world that the hub does not call (`pioche.outbound`)."""
 
 
 class Unauthenticated(HubError):
@@ -263,6 +267,12 @@ class NotOffered(Failure):
 
     status = 501
     code = "NotOffered"
+
+
+class Unreachable(Failure):
+    """Somebody else's server, which the hub called, did not answer."""
+
+    status = 502
 
 
 class Unavailable(Failure):

@@ -25,6 +25,8 @@ from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.health import Doctor
+from pioche.webhooks.deliveries import History
+from pioche.webhooks.registry import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Hub:
     """The OpenAPI document of the hub at an address (`http.openapi`)."""
     renderer: Renderer
     announcements: Announcements
+    webhooks: Webhooks
+    deliveries: History
     store_origin: str = ""
     """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None

@@ -21,11 +21,20 @@ def run(config: Config) -> None:
     child.receive_signals()
     work = app.build_work(config)
     work.worker.start()
+    work.caller.start()
     while not stopping.is_set():
         # Events that come one after another are delivered together: each delivery ends in a transaction that is synced.
         if _delivered(work.dispatcher) < BATCH:
             stopping.wait(_POLL_SECONDS)
-    work.worker.stop(seconds=config.drain_seconds)
+    _stop(work, config.drain_seconds)
+
+
+def _stop(work: app.Work, seconds: float) -> None:
+    """Both at the same time."""
+    caller = threading.Thread(target=work.caller.stop, kwargs={"seconds": seconds})
+    caller.start()
+    work.worker.stop(seconds=seconds)
+    caller.join()
 
 
 def _delivered(dispatcher: Dispatcher) -> int:

@@ -18,6 +18,7 @@ from pioche.protocols.rest import (
     trees,
     undo,
     unoffered,
+    webhooks,
 )
 from pioche.repos.access import Action
 
@@ -75,6 +76,13 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+_ROUTES = (
+    *accounts.ROUTES_ACCOUNTS,
+    *ROUTES_REPOS,
+    *tags.ROUTES,
+    *discovery.ROUTES,
+    *webhooks.ROUTES,
+    *unoffered.ROUTES,
+)
 
 PROTOCOL = Protocol("rest", _ROUTES, errors.render)

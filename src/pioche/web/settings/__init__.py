@@ -4,4 +4,5 @@ profile         what others see of somebody
 account         language and theme
 authentication  password; in which browsers somebody is signed in
 tokens          what programs prove themselves with
+webhooks        addresses that are told what happens; those of an organisation too
 """
