@@ -2,6 +2,7 @@
 
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
+    access_requests,
     accounts,
     commits,
     discovery,
@@ -73,6 +74,13 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+_ROUTES = (
+    *accounts.ROUTES_ACCOUNTS,
+    *ROUTES_REPOS,
+    *access_requests.ROUTES,
+    *tags.ROUTES,
+    *discovery.ROUTES,
+    *unoffered.ROUTES,
+)
 
 PROTOCOL = Protocol("rest", _ROUTES, errors.render)

@@ -2,7 +2,7 @@
 
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
-from pioche.web.settings import authentication, profile, tokens
+from pioche.web.settings import authentication, gated, profile, tokens
 
 
 async def first(_request: Request) -> Response:
@@ -15,4 +15,5 @@ ROUTES = (
     *profile.ROUTES,
     *authentication.ROUTES,
     *tokens.ROUTES,
+    *gated.ROUTES,
 )
