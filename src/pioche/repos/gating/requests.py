@@ -136,7 +136,7 @@ def ask(repo: Repo, caller: Caller, sent: dict[str, str]) -> Status:
         status, at = Status.ACCEPTED if gate.gated == "auto" else Status.PENDING, now_ms()
         row = {"uid": new_uid(), "repo_id": repo.id, "user_id": caller.user_id, "status": status.value}
         row |= {"answers": msgspec.json.encode(answers).decode(), "created_at": at, "updated_at": at}
-        if connection.execute(insert_if_absent(connection, _requests).values(**row)).rowcount:
+        if _is_first(connection, row):
             _tell(connection, "create", repo, caller, caller.user_id, status)
             return status
         here = (_requests.c.repo_id == repo.id) & (_requests.c.user_id == caller.user_id)
@@ -230,7 +230,7 @@ def grant(repo: Repo, caller: Caller, who: Who) -> None:
         user_id, at = _find(connection, repo, who), now_ms()
         row = {"uid": new_uid(), "repo_id": repo.id, "user_id": user_id, "status": Status.ACCEPTED.value}
         row |= {"answers": _NEVER_ASKED, "handled_by_id": caller.user_id or None, "created_at": at, "updated_at": at}
-        if connection.execute(insert_if_absent(connection, _requests).values(**row)).rowcount:
+        if _is_first(connection, row):
             _tell(connection, "create", repo, caller, user_id, Status.ACCEPTED)
         elif not _move(connection, repo, caller, user_id, Status.ACCEPTED, ""):
             raise BadRequest("That user already has access to the repo")
@@ -301,6 +301,12 @@ def _selected(repo: Repo) -> sa.Select[Any]:
     columns = [_requests.c[name].label(f"request_{name}") for name in names]
     selected = sa.select(*accounts.COLUMNS, *columns, _handlers.c.name.label("reviewer")).select_from(joined)
     return selected.where(_requests.c.repo_id == repo.id)
+
+
+def _is_first(connection: sa.Connection, row: dict[str, Any]) -> bool:
+    """Inserts it, unless the user has a request already."""
+    inserted = insert_if_absent(connection, _requests).values(**row).returning(_requests.c.id)
+    return connection.execute(inserted).first() is not None
 
 
 def _matching(search: str) -> sa.ColumnElement[bool]:
