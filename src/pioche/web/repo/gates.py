@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pioche.http.messages import Request
 from pioche.i18n import territories
+from pioche.i18n.texts import gettext
 from pioche.i18n.texts import lazy as _
 from pioche.render.jobs import Links
 from pioche.render.renderer import Source
@@ -70,8 +71,8 @@ def problems(request: Request, sent: dict[str, str]) -> dict[str, str]:
     """What does not fit, by label, in words for the reader. For a worker thread."""
     form = requests.form(request.repo)
     if sent.get(forms.AGREEMENT, form.version) != form.version:
-        return {forms.AGREEMENT: str(_CHANGED)}
-    return {label: str(_PROBLEMS[problem]) for label, problem in forms.check(form, sent).problems.items()}
+        return {forms.AGREEMENT: gettext(_CHANGED)}
+    return {label: gettext(_PROBLEMS[problem]) for label, problem in forms.check(form, sent).problems.items()}
 
 
 def _rendered(request: Request, text: str) -> str:
