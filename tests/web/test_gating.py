@@ -234,6 +234,7 @@ def test_s1_gating_is_reviewed_with_search_reason_and_export(
     row = page.locator(".review .row")
     expect(row).to_contain_text(f"{guest}@example.org")
     expect(row).to_contain_text("United Kingdom")
+    expect(row).to_contain_text("Something else")
     page.get_by_role("searchbox", name="Search by name or email").fill("nobody-of-this-name")
     page.get_by_role("button", name="Search", exact=True).last.click()
     expect(page.get_by_text("Nobody is found")).to_be_visible()
@@ -281,16 +282,18 @@ def test_s1_gating_somebody_is_let_in_unasked(
 
 
 def test_s1_gating_is_set_on_the_page_and_for_members_too(
-    visit: Visits, town: Town, owner: Account, gated: str, arrive: Callable[..., Page]
+    town: Town, owner: Account, arrive: Callable[..., Page]
 ) -> None:
-    page = arrive(owner.name, f"/{gated}/settings/gate", scripts=False)
-    page.get_by_label("Who accepts the terms").check()
-    page.get_by_label("Members of the organisation have to ask too").check()
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator(".notice[role=status]")).to_have_text("The gate is saved.")
-    expect(page.get_by_label("Members of the organisation have to ask too")).to_be_checked()
+    org = town.hub.org(town.hub.name("guild"), {owner.name: "admin"})
     with town.client(owner) as client:
-        assert client.get(f"/api/models/{gated}").json()["gated"] == "auto"
+        publishing.create(client, f"{org}/tool")
+        page = arrive(owner.name, f"/{org}/tool/settings/gate", scripts=False)
+        page.get_by_label("Who accepts the terms").check()
+        page.get_by_label("Members of the organisation have to ask too").check()
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".notice[role=status]")).to_have_text("The gate is saved.")
+        expect(page.get_by_label("Members of the organisation have to ask too")).to_be_checked()
+        assert client.get(f"/api/models/{org}/tool").json()["gated"] == "auto"
 
 
 def test_t6_gated_requests_i_made(

@@ -11,7 +11,8 @@ from pioche.i18n.texts import gettext as _
 from pioche.repos import overviews
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import Settings
-from pioche.repos.gating import forms, requests
+from pioche.repos.gating import requests
+from pioche.repos.gating.forms import Field, Kind
 from pioche.repos.gating.requests import Asked, Page, Status, Who
 from pioche.web import layout
 from pioche.web.forms import Form
@@ -95,25 +96,34 @@ async def _show(request: Request, form: Form | None = None, *, status: int = 200
         search=search,
         page=page,
         counts=await request.run(requests.counts, request.repo),
-        answers=partial(_answers, await request.run(_countries, request.repo)),
+        answers=partial(_answers, await request.run(_fields, request.repo)),
+        is_org=await request.run(_is_of_organisation, request),
         gates_members=await request.run(requests.gates_members, request.repo),
         form=form or Form(),
         done=(query.get("done") or "") if request.method == "GET" else "",
     )
 
 
-def _countries(repo: Repo) -> frozenset[str]:
-    """The fields whose answers are codes of countries."""
-    return frozenset(field.label for field in requests.form(repo).fields if field.kind is forms.Kind.COUNTRY)
+def _is_of_organisation(request: Request) -> bool:
+    return not request.hub.directory.by_id(request.repo.namespace_id).is_user
 
 
-def _answers(countries: frozenset[str], one: Asked) -> list[tuple[str, str]]:
-    """As they are read: boxes that were ticked, countries by their names."""
-    found = (one.answers or {}).items()
-    return [
-        (label, territories.name(text) if label in countries else _("yes") if text == "true" else text)
-        for label, text in found
-    ]
+def _fields(repo: Repo) -> dict[str, Field]:
+    """What the card asks now, by label; answers may be older."""
+    return {field.label: field for field in requests.form(repo).fields}
+
+
+def _answers(fields: dict[str, Field], one: Asked) -> list[tuple[str, str]]:
+    """As they are read: countries by their names, choices by their labels, boxes that were ticked."""
+    return [(label, _read(fields.get(label), text)) for label, text in (one.answers or {}).items()]
+
+
+def _read(field: Field | None, text: str) -> str:
+    if field is None:
+        return text
+    if field.kind is Kind.CHECKBOX:
+        return _("yes")
+    return territories.name(text) if field.kind is Kind.COUNTRY else dict(field.options).get(text, text)
 
 
 _GATE = "/{repo:web}/settings/gate"
