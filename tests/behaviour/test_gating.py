@@ -1,6 +1,6 @@
 """Who asks for the files of a gated repo, and what the owners answer, over both databases and the API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -57,7 +57,7 @@ def gate(inside: Inside, people: dict[str, Caller], repo: Repo, mode: str) -> No
     inside.hub.catalog.change(people["ada"], repo, Settings(gated=mode))
 
 
-def ask(inside: Inside, token: str | None, answers: dict[str, str] = ANSWERS) -> Answer:
+def ask(inside: Inside, token: str | None, answers: Mapping[str, Any] = ANSWERS) -> Answer:
     return inside.client.post("/lab/words/ask-access", token=token, json=answers)
 
 
@@ -131,6 +131,7 @@ def test_answers_that_do_not_fit_are_named(inside: Inside, repo: Repo, tokens: d
     for answers, named in (
         ({}, "'Company': it has to be answered"),
         ({"Company": "x", "Country": "Atlantis"}, "'Country': it is none of the choices"),
+        ({"Company": [], "Country": {"a": 1}}, "'Company': it has to be answered"),
         (ANSWERS | {"agreement": "0" * 16}, "has changed since you opened the page"),
     ):
         status, message = refusal(ask(inside, tokens["eve"], answers))
@@ -254,6 +255,8 @@ def test_bad_decisions_are_refused(inside: Inside, repo: Repo, tokens: dict[str,
         {"user": 1, "status": "accepted"},
     ):
         assert handle(**body).status == 400, body
+    for body in ({"requestId": "\x00"}, {"userId": "\x00"}, {"user": "\x00"}, {"user": "\U0001f600"}):
+        assert handle(**body, status="accepted").status == 404, body
     assert names(inside, tokens["ada"], "pending") == ["eve"]
 
 
@@ -283,7 +286,7 @@ def test_a_batch_answers_in_order(inside: Inside, repo: Repo, tokens: dict[str, 
         {"user": "bob", "ok": False, "error": "request_not_found"},
         {"user": "eve", "ok": True},
     ]
-    for wrong in ([], [{"user": "eve"}] * 101, [{}]):
+    for wrong in (list[dict[str, str]](), [{"user": "eve"}] * 101, [{}]):
         refused = inside.client.post(
             f"{API}/batch", token=tokens["ada"], json={"status": "accepted", "requests": wrong}
         )

@@ -209,7 +209,7 @@ def review(client: Client, repo: str, guest: str, guest_token: str) -> Any:
     api.upload_file(repo_id=repo, path_or_fileobj=b"x\n", path_in_repo="x.txt")
     api.update_repo_settings(repo, gated="manual")
 
-    def lists() -> list[list[str]]:
+    def lists() -> list[list[Any]]:
         found = (api.list_pending_access_requests, api.list_accepted_access_requests, api.list_rejected_access_requests)
         return [[request.username for request in listed(repo)] for listed in found]
 

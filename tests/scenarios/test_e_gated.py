@@ -63,7 +63,7 @@ class Gated:
 def gated(inside: Inside) -> Gated:
     people = {name: inside.user(name) for name in ("ada", "other", "pending", "accepted", "rejected")}
     tokens: dict[str, str | None] = {name: inside.token(caller) for name, caller in people.items()}
-    commits = {}
+    commits = dict[RepoType, str]()
     for kind in KINDS:
         ada = people["ada"]
         repo = inside.repo(ada, "ada/gated", type=kind)

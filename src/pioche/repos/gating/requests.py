@@ -182,7 +182,7 @@ def listing(repo: Repo, status: Status | None, *, search: str = "", after: str =
     if status is not None:
         query = query.where(_requests.c.status == status.value)
     if search:
-        query = query.where(_matching(search))
+        query = query.where(_matching(search) if search.isprintable() else sa.false())
     if after:
         query = query.where(_requests.c.id < int(after))
     with repo.database.read() as connection:
@@ -274,6 +274,8 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, user_id: int, s
 
 def _find(connection: sa.Connection, repo: Repo, who: Who) -> int:
     """The user's row id. Raises AccountNotFound, NotFound (an id of no request of this repo)."""
+    if not (who.request + who.user).isprintable():  # nobody's id, and some such texts a driver refuses
+        raise _no_request()
     if who.request:
         here = sa.select(_requests.c.user_id).where(_requests.c.repo_id == repo.id, _requests.c.uid == who.request)
         found = connection.execute(here).scalar_one_or_none()

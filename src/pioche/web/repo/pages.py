@@ -47,7 +47,7 @@ async def ask(request: Request) -> Response:
     not fit, a reader gets the form back with what is wrong, and a program the reason."""
     if await heads.may(request, Action.CONTENT):
         return _back(request)
-    sent = {name: values[-1] for name, values in (await request.form_or_json()).items()}
+    sent = {name: values[-1] for name, values in (await request.form_or_json()).items() if values}
     if request.caller.session_id is not None:
         wrong = await request.run(gates.problems, request, sent)
         if wrong:
