@@ -111,9 +111,14 @@ class CrossSite(Forbidden):
 
 
 class GatedRepo(Forbidden):
-    """Metadata may be seen, bytes may not, until access is granted."""
+    """Metadata may be seen, bytes may not, until access is granted. `page` is the path where it can be asked for."""
 
     code = "GatedRepo"
+
+    def __init__(self, message: str, page: str, *, status: int = 403) -> None:
+        super().__init__(message)
+        self.page = page
+        self.status = status
 
 
 class Disabled(Forbidden):

@@ -77,6 +77,7 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         write=_ALL,
         owner_read=_NONE,
     ),
+    Action.ASK: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
     Action.WRITE: _row(
         anonymous=_LOGIN, stranger=_STRANGER_MAY_NOT, read=_NONE, contributor=_NONE, write=_ALL, owner_read=_NONE
     ),
@@ -112,7 +113,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24,
+    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "status": "pending",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -210,6 +211,16 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", "/api/{repo:api}/lfs-files/{sha}"): [Call()],
     ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
     ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("POST", "/api/{repo:api}/user-access-request/handle"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/user-access-request/grant"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/user-access-request/batch"): [Call(json={}, statuses=(400,))],
+    ("POST", "/api/{repo:api}/user-access-request/cancel"): [Call(statuses=(404,))],
+    # Who may read the files need not ask; a card that asks for nothing is answered by nothing.
+    ("POST", "/{repo:web}/ask-access"): [_form(fresh=True, statuses=(303,))],
+    ("POST", "/{repo:web}/ask-access/withdraw"): [_form(statuses=(404,))],
+    ("POST", "/{repo:web}/settings/gate"): [_form(fresh=True, statuses=(303,))],
+    ("POST", "/{repo:web}/settings/gate/requests"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/settings/gate/people"): [_form(statuses=(422,))],
     # Forms of pages: refused for what they say, once their rights are there.
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],

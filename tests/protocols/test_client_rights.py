@@ -197,3 +197,62 @@ def test_a_gated_repo_shows_its_files_and_keeps_their_bytes(
         "check": "GatedRepoError",
         "owner": "x\n",
     }
+
+
+# --- gated repos -------------------------------------------------------------------------------------------------------
+
+
+def review(client: Client, repo: str, guest: str, guest_token: str) -> Any:
+    """The owner's side of every method, and what the guest can read in between."""
+    api = client.api
+    api.create_repo(repo)
+    api.upload_file(repo_id=repo, path_or_fileobj=b"x\n", path_in_repo="x.txt")
+    api.update_repo_settings(repo, gated="manual")
+
+    def lists() -> list[list[Any]]:
+        found = (api.list_pending_access_requests, api.list_accepted_access_requests, api.list_rejected_access_requests)
+        return [[request.username for request in listed(repo)] for listed in found]
+
+    def whose(listed: Any) -> dict[str, str]:
+        """Newer versions have the request's id in their lists."""
+        (request,) = listed(repo)
+        uid = getattr(request, "request_id", None)
+        return {"request_id": uid} if uid else {"user": guest}
+
+    def read() -> Any:
+        try:
+            url = client.hub.hf_hub_url(repo, "x.txt")
+            return client.hub.get_hf_file_metadata(url, token=guest_token).size
+        except Exception as error:  # noqa: BLE001 - its name is the answer
+            return type(error).__name__
+
+    steps = [read()]
+    api.grant_access(repo, guest)
+    (granted,) = api.list_accepted_access_requests(repo)
+    told = {
+        "email": granted.email,
+        "status": granted.status,
+        "twice": client.refusal(api.grant_access, repo, guest)["status"],
+    }
+    steps += [lists(), read()]
+    api.cancel_access_request(repo, **whose(api.list_accepted_access_requests))
+    steps += [lists(), read()]
+    api.reject_access_request(repo, **whose(api.list_pending_access_requests), rejection_reason="no")
+    steps += [lists(), read()]
+    again = whose(api.list_rejected_access_requests)
+    told["rejected twice"] = client.refusal(api.reject_access_request, repo, **again, rejection_reason="no")["status"]
+    told["nobody"] = client.refusal(api.grant_access, repo, "nobody-of-that-name")["status"]
+    api.accept_access_request(repo, **again)
+    steps += [lists(), read()]
+    return {"steps": steps, "told": told}
+
+
+def test_access_requests_in_every_version(version: Kind, hub: Hub, ada: Account) -> None:
+    eve = hub.user(hub.name("eve"))
+    found = version.tell(
+        review, hub, ada.token, repo=f"{ada.name}/{hub.name('gated')}", guest=eve.name, guest_token=eve.token
+    )
+    waiting, accepted, rejected = [[eve.name], [], []], [[], [eve.name], []], [[], [], [eve.name]]
+    closed = "GatedRepoError"
+    assert found["steps"] == [closed, accepted, 2, waiting, closed, rejected, closed, accepted, 2]
+    assert found["told"] == {"email": None, "status": "accepted", "twice": 400, "rejected twice": 404, "nobody": 404}

@@ -6,7 +6,7 @@ A private repo and an absent one are the same RepoNotFound. The rules are the ta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -28,6 +28,8 @@ class Action(StrEnum):
     """Bytes of files: what gating guards."""
     PROPOSE = "propose"
     """Uploads and commits that end in a pull request: anyone who may read."""
+    ASK = "ask"
+    """Asking for the files of what is gated: anyone with a name who may see it."""
     WRITE = "write"
     """Commits, refs, uploads."""
     MANAGE = "manage"
@@ -100,7 +102,8 @@ class Repo(msgspec.Struct, frozen=True):
 
 _COLUMNS = """
     r.id, r.uid, r.type, r.full_name, r.namespace_id, r.creator_id, r.private, r.gated, r.epoch, r.genesis,
-    r.disabled_at, m.role
+    r.disabled_at, m.role, r.gates_members, CASE WHEN r.gated <> '' THEN
+        (SELECT q.status FROM access_requests q WHERE q.repo_id = r.id AND q.user_id = :user) END
 """
 _MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = :user"
 # A deleted repo waits in its row to be restored or collected, and is absent to everybody until then.
@@ -188,15 +191,15 @@ class Access:
         return opened
 
     def _checked(self, caller: Caller, row: Row, action: Action) -> Repo:
-        *_, disabled_at, role = row
+        *_, disabled_at, role, gates_members, asked = row
         repo = self._repo(row)
-        _check(caller, repo, role, action, disabled=disabled_at is not None)
+        _check(caller, repo, _Standing(disabled_at is not None, role, bool(gates_members), asked), action)
         for policy in self._policies:
             policy.check(caller, repo, action)
         return repo
 
     def _repo(self, row: Row) -> Repo:
-        id_, uid, type_, full_name, namespace_id, creator_id, private, gated, epoch, recipe, _, _ = row
+        id_, uid, type_, full_name, namespace_id, creator_id, private, gated, epoch, recipe, *_ = row
         namespace, _, name = full_name.partition("/")
         return Repo(
             id=id_,
@@ -215,21 +218,31 @@ class Access:
 _BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id AND {_ALIVE}")
 
 
-def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disabled: bool) -> None:
+class _Standing(NamedTuple):
+    """What the database says of a repo and somebody: `role` in its organisation, `asked` the status of their access request."""
+
+    disabled: bool
+    role: str | None
+    gates_members: bool
+    asked: str | None
+
+
+def _check(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> None:
     """The built-in rules, default deny."""
+    role = standing.role
     if repo.private and not _may_read(caller, repo, role):
         raise RepoNotFound(anonymous=caller.is_anonymous)
-    if disabled and not caller.is_admin:
+    if standing.disabled and not caller.is_admin:
         raise Disabled
     if action is Action.READ:
         return
     if action is Action.CONTENT:
-        if repo.gated and not _may_read(caller, repo, role):
-            raise _gated(caller, repo)
+        if repo.gated and not _passes_gate(caller, repo, standing):
+            raise _gated(caller, repo, standing.asked)
         return
     if caller.is_anonymous:
         raise Unauthenticated
-    if not _allowed(caller, repo, role, action):
+    if not _allowed(caller, repo, standing, action):
         raise Forbidden(
             f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}"
         )
@@ -237,17 +250,33 @@ def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disa
         raise ReadOnlyToken
 
 
-def _allowed(caller: Caller, repo: Repo, role: str | None, action: Action) -> bool:
+def _allowed(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> bool:
     if action is Action.PROPOSE:
-        return not repo.gated or _may_read(caller, repo, role)
-    return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)
+        return not repo.gated or _passes_gate(caller, repo, standing)
+    if action is Action.ASK:
+        return True
+    return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, standing.role)
 
 
 def _may_read(caller: Caller, repo: Repo, role: str | None) -> bool:
-    """Reading what is private, or the bytes of what is gated: members and owners."""
+    """Reading what is private: members and owners."""
     if caller.is_anonymous:
         return False
     return caller.is_admin or caller.user_id == repo.namespace_id or role in READERS
+
+
+def _passes_gate(caller: Caller, repo: Repo, standing: _Standing) -> bool:
+    """The bytes of what is gated: owners, who was accepted, and members, unless the gate is for members too. Its
+    organisation's administrators and whoever created the repo pass then still."""
+    if caller.is_anonymous:
+        return False
+    if standing.asked == "accepted":
+        return True
+    if not standing.gates_members:
+        return _may_read(caller, repo, standing.role)
+    if caller.is_admin or caller.user_id == repo.namespace_id or standing.role == "admin":
+        return True
+    return standing.role in READERS and repo.creator_id == caller.user_id
 
 
 def _may_write(caller: Caller, repo: Repo, role: str | None) -> bool:
@@ -256,13 +285,16 @@ def _may_write(caller: Caller, repo: Repo, role: str | None) -> bool:
     return role == "contributor" and repo.creator_id == caller.user_id
 
 
-def _gated(caller: Caller, repo: Repo) -> GatedRepo:
-    refusal = GatedRepo(
-        f"Access to {repo.repo_id.type} {repo.repo_id} is restricted and you are not in the authorized list."
-        if not caller.is_anonymous
-        else f"Access to {repo.repo_id.type} {repo.repo_id} is restricted. You must have access to it and be"
-        " authenticated to access it. Please log in."
-    )
+def _gated(caller: Caller, repo: Repo, asked: str | None) -> GatedRepo:
+    """In the public Hub's words, which clients match."""
+    what, page = f"{repo.repo_id.type} {repo.repo_id}", repo.repo_id.web_path
     if caller.is_anonymous:
-        refusal.status = 401
-    return refusal
+        needs = "You must have access to it and be authenticated to access it. Please log in."
+        return GatedRepo(f"Access to {what} is restricted. {needs}", page, status=401)
+    if asked == "pending":
+        return GatedRepo(f"Your request to access {what} is awaiting a review from the repo authors.", page)
+    if asked == "rejected":
+        return GatedRepo(f"Your request to access {what} has been rejected by the repo's authors.", page)
+    return GatedRepo(
+        f"Access to {what} is restricted and you are not in the authorized list. Visit {page} to ask for access.", page
+    )

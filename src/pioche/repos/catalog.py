@@ -50,6 +50,7 @@ class Settings:
 
     private: bool | None = None
     gated: str | None = None
+    gates_members: bool | None = None
 
 
 class Catalog:
@@ -226,12 +227,14 @@ class Catalog:
         return target
 
     def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
-        """Visibility and gating."""
+        """Visibility and gating. A card says what its gate asks, never whether there is one."""
         values: dict[str, object] = {}
         if settings.private is not None:
             values["private"] = settings.private
         if settings.gated is not None:
             values["gated"] = settings.gated
+        if settings.gates_members is not None:
+            values["gates_members"] = settings.gates_members
         if not values:
             return
         with self._stores.database.write() as connection:

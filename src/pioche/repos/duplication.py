@@ -66,7 +66,7 @@ def insert(connection: sa.Connection, source: Repo, copied: Copy, target: RepoId
     """
     _check_unmoved(connection, source, copied)
     repos, at = schema.repos, now_ms()
-    taken = [repos.c[name] for name in ("sdk", "genesis", "gated", "used_storage", "card", "tags")]
+    taken = [repos.c[name] for name in ("sdk", "genesis", "gated", "gates_members", "used_storage", "card", "tags")]
     row = connection.execute(sa.select(*taken).where(repos.c.id == source.id)).one()
     name = {"uid": copied.uid, "type": target.type.value, "name": target.name}
     names = name | {"full_name": str(target), "full_key": target.key, "created_at": at, "updated_at": at}

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from pioche.errors import CrossSite, HubError, RepoNotFound, Unauthenticated
+from pioche.errors import CrossSite, GatedRepo, HubError, RepoNotFound, Unauthenticated
 from pioche.http import errors
 from pioche.http.messages import Request, Response, redirect
 from pioche.i18n.texts import lazy as _
@@ -31,6 +31,12 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     507: (_("The hub is full"), _("Your administrator has to make room first.")),
 }
 
+_GATED: Final = (
+    _("Access to these files is given on request"),
+    _(
+        "The list of the files and the card can be seen by everybody; what is in the files, by those whom the owners let in."
+    ),
+)
 _FROM_ELSEWHERE: Final = (
     _("This was not sent from a page of this hub"),
     _("Nothing was changed. Open the page again and repeat your change: you may have signed in again meanwhile."),
@@ -55,12 +61,15 @@ def render(request: Request, error: HubError) -> Response:
         error_status=error.status,
         error_title=title,
         error_advice=advice,
+        error_gate=error.page if isinstance(error, GatedRepo) else "",
         error_detail=error.message if says_more and not isinstance(error, CrossSite) else "",
     )
 
 
 def words(error: HubError) -> tuple[str, str]:
     """What happened, and what to do next; texts to be translated."""
+    if isinstance(error, GatedRepo):
+        return _GATED
     if isinstance(error, CrossSite):
         return _FROM_ELSEWHERE
     return _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])

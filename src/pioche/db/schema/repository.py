@@ -146,7 +146,8 @@ access_requests = Table(
     Column("repo_id", Id, ForeignKey("repos.id", ondelete="CASCADE"), nullable=False),
     Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("status", Text, nullable=False),  # pending | accepted | rejected
-    Column("answers", Text, nullable=False, default="{}"),  # JSON: to the fields of the card's form
+    # JSON: to the fields of the card's form; `null` of who never asked, and was let in by the owners.
+    Column("answers", Text, nullable=False, default="{}"),
     Column("reason", Text),  # of a rejection, for whoever asked
     Column("handled_by_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("created_at", BigInteger, nullable=False),

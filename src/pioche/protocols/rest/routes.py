@@ -2,6 +2,7 @@
 
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
+    access_requests,
     accounts,
     commits,
     discovery,
@@ -79,6 +80,7 @@ ROUTES_REPOS = (
 _ROUTES = (
     *accounts.ROUTES_ACCOUNTS,
     *ROUTES_REPOS,
+    *access_requests.ROUTES,
     *tags.ROUTES,
     *discovery.ROUTES,
     *webhooks.ROUTES,

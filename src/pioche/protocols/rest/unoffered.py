@@ -12,7 +12,6 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
 /api/{repo:api}/discussions/{any*}
 /api/{repo:api}/like                  /api/{repo:api}/likers
-/api/{repo:api}/user-access-request/{any*}
 /api/{repo:api}/scan
 /api/{repo:api}/jwt
 /api/{repo:api}/notebook/{any*}
@@ -26,7 +25,6 @@ _PATTERNS = """
 /api/{repo:api}/volumes
 /api/{repo:api}/logs/{any*}           /api/{repo:api}/events
 /api/{repo:api}/metrics
-/{repo:web}/ask-access                /{repo:web}/user-access-report
 /api/spaces/hardware                  /api/spaces/templates
 /api/spaces/zero-gpu/{any*}
 /buckets/{any*}

@@ -46,6 +46,8 @@ class Head:
     updated_at: int
     may_write: bool
     may_manage: bool
+    is_closed: bool
+    """Its files are given on request, and not to the reader yet."""
     unsafe: list[tuple[str, list[str]]]
     """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
 
@@ -72,6 +74,7 @@ async def of(request: Request, overview: Overview) -> Head:
         updated_at=overview.updated_at,
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
+        is_closed=bool(overview.gated) and not await may(request, Action.CONTENT),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
 

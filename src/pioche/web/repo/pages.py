@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import msgspec
 
 from pioche.errors import Corrupt, EntryNotFound, Unprocessable
-from pioche.http.messages import Request, Response
+from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Route
 from pioche.names import RepoId, RepoType
 from pioche.repos import info, overviews, revisions
 from pioche.repos.access import Action
+from pioche.repos.gating import requests
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, readmes, relatives, results, snippets, tensors, uses, weights
+from pioche.web.repo import gates, heads, labels, readmes, relatives, results, snippets, tensors, uses, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -22,6 +23,7 @@ _TEMPLATES = {
 }
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors", "gguf")
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
+_FORM_BYTES_MAX = 256 * 1024
 _SENSITIVE = "not-for-all-audiences"
 
 
@@ -38,20 +40,58 @@ class _Around:
 
 async def card(request: Request) -> Response:
     """GET /{repo}: what the repo is, its card, what its files tell."""
+    return await _card(request)
+
+
+async def ask(request: Request) -> Response:
+    """POST /{repo}/ask-access: what the gate of the card asks, by its form or as the same names in JSON. Where an answer does
+    not fit, a reader gets the form back with what is wrong, and a program the reason."""
+    if await heads.may(request, Action.CONTENT):
+        return _back(request)
+    sent = {name: values[-1] for name, values in (await request.form_or_json()).items() if values}
+    if request.caller.session_id is not None:
+        wrong = await request.run(gates.problems, request, sent)
+        if wrong:
+            return await _card(request, sent, wrong)
+    await request.run(requests.ask, request.repo, request.caller, sent)
+    return _back(request)
+
+
+async def withdraw(request: Request) -> Response:
+    """POST /{repo}/ask-access/withdraw."""
+    await request.run(requests.withdraw, request.repo, request.caller)
+    return _back(request)
+
+
+def _back(request: Request) -> Response:
+    return redirect(request.repo.repo_id.web_path, status=303, headers=[("Cache-Control", "no-store")])
+
+
+async def _card(request: Request, sent: dict[str, str] | None = None, wrong: dict[str, str] | None = None) -> Response:
     overview = await request.run(overviews.read, request.repo)
     head = await heads.of(request, overview)
-    may_read_files = await heads.may(request, Action.CONTENT)
+    may_read_files = not head.is_closed
     is_hidden = _SENSITIVE in overview.tags and request.query.get("show") != "1"
-    return await request.run(_page, request, overview, head, may_read_files, is_hidden)
+    gate = await request.run(gates.of, request, head, sent or {}, wrong or {}) if overview.gated else None
+    return await request.run(_page, request, overview, head, may_read_files, is_hidden, gate)
 
 
-def _page(request: Request, overview: Overview, head: heads.Head, may_read_files: bool, is_hidden: bool) -> Response:
+def _page(
+    request: Request,
+    overview: Overview,
+    head: heads.Head,
+    may_read_files: bool,
+    is_hidden: bool,
+    gate: gates.Gate | None,
+) -> Response:
     rows = results.of(overview)
     tensors_of = (request.query.get("show_tensors") or "")[:1000] if may_read_files else ""
     is_model = overview.repo_id.type is RepoType.MODEL
     return layout.page(
         request,
         _TEMPLATES[overview.repo_id.type],
+        status=422 if gate is not None and gate.wrong else 200,
+        gate=gate,
         repo_id=overview.repo_id,
         tab="card",
         head=head,
@@ -129,4 +169,8 @@ def _precisions(request: Request, overview: Overview) -> list[weights.Precision]
     return weights.precisions(info.siblings(request.repo, revision))
 
 
-ROUTES = (Route("GET", "/{repo:page}", Action.READ, card),)
+ROUTES = (
+    Route("GET", "/{repo:page}", Action.READ, card),
+    Route("POST", "/{repo:web}/ask-access", Action.ASK, ask, _FORM_BYTES_MAX),
+    Route("POST", "/{repo:web}/ask-access/withdraw", Action.ASK, withdraw, _FORM_BYTES_MAX),
+)

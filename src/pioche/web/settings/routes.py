@@ -2,7 +2,7 @@
 
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
-from pioche.web.settings import authentication, profile, tokens, webhooks
+from pioche.web.settings import authentication, gated, profile, tokens, webhooks
 
 
 async def first(_request: Request) -> Response:
@@ -16,4 +16,5 @@ ROUTES = (
     *authentication.ROUTES,
     *tokens.ROUTES,
     *webhooks.ROUTES,
+    *gated.ROUTES,
 )
