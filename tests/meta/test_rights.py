@@ -81,6 +81,9 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         anonymous=_LOGIN, stranger=_STRANGER_MAY_NOT, read=_NONE, contributor=_NONE, write=_ALL, owner_read=_NONE
     ),
 }
+EXPECTED[Action.LIKE] = EXPECTED[Action.PROPOSE] | {
+    "stranger": _PUBLIC, "no_access": _PUBLIC, "owner_read": _NONE
+}  # fmt: skip
 EXPECTED[Action.MANAGE] = EXPECTED[Action.WRITE]
 EXPECTED[Action.ADMINISTER] = EXPECTED[Action.WRITE] | dict.fromkeys(
     ("creator", "write", "owner", "owner_session"), _NONE
@@ -210,6 +213,8 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", "/api/{repo:api}/lfs-files/{sha}"): [Call()],
     ("POST", "/api/{repo:api}/resource-group"): [Call(json={"resourceGroupId": None})],
     ("POST", "/api/{repo:bucket}/resource-group"): [Call(json={"resourceGroupId": None})],
+    ("POST", "/api/{repo:api}/like"): [Call()],
+    ("DELETE", "/api/{repo:api}/like"): [Call()],
     # Forms of pages: refused for what they say, once their rights are there.
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
@@ -247,6 +252,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),
+    ("PATCH", "/api/settings/watch"): Call(json={}),
     ("POST", "/api/buckets/{namespace}/{name}"): Call(json={}, statuses=(200, 409)),
 }
 

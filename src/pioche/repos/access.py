@@ -28,6 +28,8 @@ class Action(StrEnum):
     """Bytes of files: what gating guards."""
     PROPOSE = "propose"
     """Uploads and commits that end in a pull request: anyone who may read."""
+    LIKE = "like"
+    """Liking and watching it: anyone with a name who may read."""
     WRITE = "write"
     """Commits, refs, uploads."""
     MANAGE = "manage"
@@ -240,6 +242,8 @@ def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disa
 def _allowed(caller: Caller, repo: Repo, role: str | None, action: Action) -> bool:
     if action is Action.PROPOSE:
         return not repo.gated or _may_read(caller, repo, role)
+    if action is Action.LIKE:
+        return True
     return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)
 
 

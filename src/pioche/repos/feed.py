@@ -18,7 +18,9 @@ from pioche.repos.activity import BRANCH, PULL, TAG
 
 DAY_MS = 86_400_000
 
+_LIKE = "like"
 _activity, _repos, _accounts = schema.activity, schema.repos, schema.accounts
+_follows, _watches = schema.follows, schema.watches
 
 Place = tuple[int, int]
 """(at, id) of a row: where a page of the feed ends."""
@@ -26,8 +28,8 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """`kind` is create, commit, branch, tag or pull; `what` the branch, the tag or the number. `actor` is empty when the
-    account is gone. `at` is Unix milliseconds."""
+    """`kind` is create, commit, branch, tag, pull, discussion, comment, merge or like; `what` the branch, the tag or the
+    number. `actor` is empty when the account is gone. `at` is Unix milliseconds."""
 
     id: int
     kind: str
@@ -52,8 +54,32 @@ def of_namespaces(
     repo_type: RepoType | None = None,
     before: Place | None = None,
 ) -> list[Deed]:
-    """What was done to the repos of these accounts that the caller may see, newest first."""
-    return _find(database, caller, _repos.c.namespace_id.in_(list(account_ids)), repo_type, before, limit)
+    """What was done to the repos of these accounts that the caller may see, newest first. Who likes them stands elsewhere."""
+    where = _repos.c.namespace_id.in_(list(account_ids)) & (_activity.c.kind != _LIKE)
+    return _find(database, caller, where, repo_type, before, limit)
+
+
+def of_follower(
+    database: Database,
+    caller: Caller,
+    account_ids: Sequence[int],
+    *,
+    limit: int,
+    repo_type: RepoType | None = None,
+    before: Place | None = None,
+) -> list[Deed]:
+    """What the caller wants to hear of, newest first: what is done to the repos of these accounts (their own ones), to
+    those of whom they follow, and to those they watch; and what the people they follow do, wherever. What they muted is
+    left out."""
+    mine = _watches.c.user_id == caller.user_id
+    muted = sa.select(_watches.c.repo_id).where(mine, _watches.c.is_muted)
+    watched = sa.select(_watches.c.repo_id).where(mine, _watches.c.is_muted.is_(False))
+    followed = sa.select(_follows.c.followed_id).where(_follows.c.follower_id == caller.user_id)
+    near = sa.or_(_repos.c.namespace_id.in_(list(account_ids)), _repos.c.namespace_id.in_(followed))
+    heard = sa.select(_repos.c.id).where(near).union(watched)
+    told = _activity.c.repo_id.in_(heard) & (_activity.c.kind != _LIKE)
+    where = sa.or_(told, _activity.c.actor_id.in_(followed)) & _activity.c.repo_id.not_in(muted)
+    return _find(database, caller, where, repo_type, before, limit)
 
 
 def of_person(
@@ -70,7 +96,8 @@ def by_day(database: Database, caller: Caller, account_id: int, *, days: int, to
     query = (
         sa.select(day, sa.func.count())
         .select_from(_activity.join(_repos, _repos.c.id == _activity.c.repo_id))
-        .where(_activity.c.actor_id == account_id, _activity.c.at >= first * DAY_MS, *info.visible(caller))
+        .where(_activity.c.actor_id == account_id, _activity.c.at >= first * DAY_MS, _activity.c.kind != _LIKE)
+        .where(*info.visible(caller))
         .group_by(day)
     )
     with database.read() as connection:
@@ -102,8 +129,7 @@ def _find(
 
 def _deed(row: "sa.Row[Any]") -> Deed:
     namespace, _, name = row.full_name.partition("/")
-    what = next(
-        (row.ref.removeprefix(prefix) for prefix in (BRANCH, TAG, PULL) if (row.ref or "").startswith(prefix)), ""
-    )
+    prefixes = (prefix for prefix in (BRANCH, TAG, PULL) if (row.ref or "").startswith(prefix))
+    what = str(row.number or "") or next((row.ref.removeprefix(prefix) for prefix in prefixes), "")
     repo_id = RepoId(RepoType(row.type), namespace, name)
     return Deed(row.id, row.kind, repo_id, bool(row.private), row.actor or "", what, row.commit, row.at)

@@ -9,6 +9,7 @@ from pioche.protocols.rest import (
     history,
     large_files,
     lists,
+    people,
     pulls,
     repos,
     resource_groups,
@@ -73,6 +74,6 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+_ROUTES = (*accounts.ROUTES_ACCOUNTS, *people.ROUTES, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
 
 PROTOCOL = Protocol("rest", _ROUTES, errors.render)
