@@ -218,6 +218,9 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     # Forms of pages: refused for what they say, once their rights are there.
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/like"): [_form(statuses=(303,))],
+    ("POST", "/{repo:web}/watch"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/duplicate"): [_form(statuses=(400,))],
     ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
     ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
     ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],

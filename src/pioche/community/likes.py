@@ -117,7 +117,8 @@ def of_user(
         query = query.where(sa.tuple_(_likes.c.at, _likes.c.repo_id) < sa.tuple_(*map(sa.literal, before)))
     query = query.order_by(_likes.c.at.desc(), _likes.c.repo_id.desc()).limit(limit)
     with database.read() as connection:
-        return [_liked(row) for row in connection.execute(query)]
+        rows: list[sa.Row[Any]] = list(connection.execute(query))
+    return [_liked(row) for row in rows]
 
 
 def count_of_user(database: Database, reader: Caller, user: Account) -> int:

@@ -21,6 +21,8 @@ from pioche.web.feeds import Day, Lately
 from pioche.web.filters import Filters
 from pioche.web.repo import readmes
 from pioche.web.rows import Row
+from pioche.web.social import following
+from pioche.web.social.following import Around
 
 _PAGE_SIZE: Final = 30
 _MEMBERS_SHOWN: Final = 60
@@ -42,6 +44,7 @@ class Profile:
     """On the tab of activity, which then is shown instead of repos."""
     days: list[Day]
     """A year of a person, on the same tab."""
+    around: Around
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,7 +92,8 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
         lately = feeds.of_account(hub, caller, account, feeds.place(asked.get("before")))
         days = feeds.calendar(hub, caller, account) if account.is_user else []
     shown = rows.of_ids(hub, caller, found.ids)
-    return Profile(account, overview, others, role, tab, shown, found.total, lately, days)
+    around = following.around(hub, caller, account, asked)
+    return Profile(account, overview, others, role, tab, shown, found.total, lately, days, around)
 
 
 def _tab(asked: str | None, overview: Overview) -> RepoType:

@@ -11,6 +11,8 @@ from pioche.web.files import routes as files
 from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
+from pioche.web.social import following
+from pioche.web.social import repos as social
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
@@ -25,6 +27,8 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     files.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,
+    social.ROUTES,
+    following.ROUTES,
 )
 
 

@@ -11,7 +11,8 @@ from pioche.names import RepoId, RepoType
 from pioche.repos import overviews
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
-from pioche.web.repo import labels
+from pioche.web.repo import labels, marks
+from pioche.web.repo.marks import Marks
 
 _SHOWN_TAGS = 14
 _TASK_CATEGORIES = "task_categories:"
@@ -46,6 +47,7 @@ class Head:
     updated_at: int
     may_write: bool
     may_manage: bool
+    marks: Marks
     unsafe: list[tuple[str, list[str]]]
     """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
 
@@ -72,6 +74,7 @@ async def of(request: Request, overview: Overview) -> Head:
         updated_at=overview.updated_at,
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
+        marks=await request.run(marks.of, request.repo, request.caller),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
 
