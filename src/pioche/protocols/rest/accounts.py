@@ -14,6 +14,7 @@ from pioche.accounts.callers import Caller
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Member, Role
 from pioche.community import follows, likes
+from pioche.community.collections import changing as voting
 from pioche.errors import Forbidden, NotFound
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
 from pioche.http.routes import Needs, Route
@@ -103,7 +104,7 @@ def _user_overview(request: Request) -> Json:
         "numSpaces": seen.spaces,
         "numDiscussions": seen.discussions,
         "numPapers": 0,
-        "numUpvotes": 0,
+        "numUpvotes": voting.votes_given(request.hub.database, user.id),
         "numLikes": likes.count_of_user(request.hub.database, request.caller, user),
         "numFollowing": around.following,
         "numFollowers": around.followers,

@@ -3,6 +3,7 @@
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     accounts,
+    collections,
     commits,
     discovery,
     errors,
@@ -74,6 +75,14 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-_ROUTES = (*accounts.ROUTES_ACCOUNTS, *people.ROUTES, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+_ROUTES = (
+    *accounts.ROUTES_ACCOUNTS,
+    *people.ROUTES,
+    *collections.ROUTES,
+    *ROUTES_REPOS,
+    *tags.ROUTES,
+    *discovery.ROUTES,
+    *unoffered.ROUTES,
+)
 
 PROTOCOL = Protocol("rest", _ROUTES, errors.render)

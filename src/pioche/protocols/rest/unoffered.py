@@ -30,7 +30,6 @@ _PATTERNS = """
 /api/spaces/zero-gpu/{any*}
 /api/kernels                          /api/kernels/{any*}
 /buckets/{any*}
-/api/collections                      /api/collections/{any*}
 /api/papers                           /api/papers/{any*}
 /api/daily_papers
 /api/notifications                    /api/notifications/{any*}
