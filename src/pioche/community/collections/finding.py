@@ -54,13 +54,14 @@ Place = tuple[int, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Which ones to list. Of `owners` (names) and of `repo_ids` (rows that one of its items is) one is enough; None is any.
-    `words` is a part of the title. `as_of` (Unix milliseconds) is when the first page was asked for."""
+    `words` is a part of the title. Pages begin after `before`, or after `skip` of them."""
 
     owners: Sequence[str] | None = None
     repo_ids: Sequence[int] | None = None
     words: str = ""
     sort: Sort = Sort.MODIFIED
     limit: int = 20
+    skip: int = 0
     before: Place | None = None
 
 
@@ -151,7 +152,7 @@ def find(database: Database, reader: Caller, wanted: Wanted) -> list[Listed]:
     if wanted.before is not None:
         place = sa.tuple_(value, _collections.c.id)
         query = query.where(place < sa.tuple_(*(sa.literal(one, sa.BigInteger) for one in wanted.before)))
-    query = query.order_by(value.desc(), _collections.c.id.desc()).limit(wanted.limit)
+    query = query.order_by(value.desc(), _collections.c.id.desc()).limit(wanted.limit).offset(wanted.skip)
     with database.read() as connection:
         rows: list[sa.Row[Any]] = list(connection.execute(query))
     return [Listed(_collection(row), (row.sorted_by, row.id)) for row in rows]

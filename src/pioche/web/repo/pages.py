@@ -12,7 +12,7 @@ from pioche.repos import info, overviews, revisions
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import heads, labels, readmes, relatives, results, snippets, tensors, uses, weights
+from pioche.web.repo import heads, including, labels, readmes, relatives, results, snippets, tensors, uses, weights
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -21,6 +21,7 @@ _TEMPLATES = {
 }
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors", "gguf")
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
+_INCLUDING = 5
 _SENSITIVE = "not-for-all-audiences"
 
 
@@ -66,6 +67,7 @@ def _page(request: Request, overview: Overview, head: heads.Head, may_read_files
         tensors=_tensors(request, tensors_of) if tensors_of else [],
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
+        including=including.of(request.repo, request.caller, limit=_INCLUDING),
         relatives=relatives.of(request, overview.repo_id),
         uses=uses.of(request.repo, overview),
         use_facts=_use_facts(overview),
