@@ -67,13 +67,23 @@ def counts(database: Database, caller: Caller, other: Account) -> Counts:
     select = sa.select(sa.func.count()).where(_accounts.c.suspended_at.is_(None))
     followers = select.select_from(_joined(_follows.c.follower_id)).where(_follows.c.followed_id == other.id)
     following = select.select_from(_joined(_follows.c.followed_id)).where(_follows.c.follower_id == other.id)
-    mine = sa.select(_follows.c.at).where(_follows.c.follower_id == caller.user_id, _follows.c.followed_id == other.id)
     with database.read() as connection:
         return Counts(
             connection.execute(followers).scalar_one(),
             connection.execute(following).scalar_one() if other.is_user else 0,
-            not caller.is_anonymous and connection.execute(mine).first() is not None,
+            not caller.is_anonymous and _does_follow(connection, caller, other.id),
         )
+
+
+def does_follow(database: Database, caller: Caller, other_id: int) -> bool:
+    """Whether the caller follows the account (row)."""
+    with database.read() as connection:
+        return not caller.is_anonymous and _does_follow(connection, caller, other_id)
+
+
+def _does_follow(connection: sa.Connection, caller: Caller, other_id: int) -> bool:
+    mine = (_follows.c.follower_id == caller.user_id) & (_follows.c.followed_id == other_id)
+    return connection.execute(sa.select(_follows.c.at).where(mine)).first() is not None
 
 
 def followers(database: Database, other: Account, *, limit: int, before: Place | None = None) -> list[Follow]:

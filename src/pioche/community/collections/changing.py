@@ -73,7 +73,7 @@ def create(database: Database, directory: Directory, caller: Caller, new: NewCol
         )
         position = connection.execute(last).scalar_one() + 1
         row |= {"title": title, "description": description, "private": new.private, "position": position}
-        row |= {"theme": THEMES[int(uid[:8], 16) % len(THEMES)], "upvotes": 0, "created_at": at, "updated_at": at}
+        row |= {"theme": THEMES[int(uid[-6:], 16) % len(THEMES)], "upvotes": 0, "created_at": at, "updated_at": at}
         connection.execute(_collections.insert().values(row))
         made = finding.get_within(connection, caller, uid)
         note_change(connection, made, caller, "create", {"title": title})
