@@ -158,7 +158,7 @@ NEEDS = {
     Action.READ: "read the repo",
     Action.CONTENT: "read the repo's files",
     Action.PROPOSE: "read the repo, with a token that writes",
-    Action.ASK: "see the repo, with a token that writes",
+    Action.PARTICIPATE: "see the repo, with a token that writes",
     Action.WRITE: "write to the repo",
     Action.MANAGE: "manage the repo",
     Action.ADMINISTER: "an administrator",

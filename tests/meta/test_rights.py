@@ -77,7 +77,7 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         write=_ALL,
         owner_read=_NONE,
     ),
-    Action.ASK: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
+    Action.PARTICIPATE: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
     Action.WRITE: _row(
         anonymous=_LOGIN, stranger=_STRANGER_MAY_NOT, read=_NONE, contributor=_NONE, write=_ALL, owner_read=_NONE
     ),
@@ -113,7 +113,7 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "status": "pending",
+    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "status": "pending", "slug": "x-" + "0" * 24, "item": "0" * 24,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -221,9 +221,14 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/gate"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/gate/requests"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/settings/gate/people"): [_form(statuses=(422,))],
+    ("POST", "/api/{repo:api}/like"): [Call()],
+    ("DELETE", "/api/{repo:api}/like"): [Call()],
     # Forms of pages: refused for what they say, once their rights are there.
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/like"): [_form(statuses=(303,))],
+    ("POST", "/{repo:web}/watch"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/duplicate"): [_form(statuses=(400,))],
     ("GET", "/{repo:web}/tree/{rev}/{path*}"): [Call(statuses=(303,))],  # it is a file
     ("GET", "/{repo:web}/delete/{rev}"): [Call(statuses=(400,))],
     ("POST", "/{repo:web}/delete/{rev}"): [_form(statuses=(400,))],
@@ -258,6 +263,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),
+    ("PATCH", "/api/settings/watch"): Call(json={}),
     ("POST", "/api/buckets/{namespace}/{name}"): Call(json={}, statuses=(200, 409)),
 }
 

@@ -16,9 +16,10 @@ from tests.web.visits import Visits
 MAIN = (
     "/", "/models", "/datasets", "/spaces", "/ada", "/lab", "/ada/emotions", "/datasets/ada/avis", "/spaces/ada/demo",
     "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/search/full-text?q=modele", "/docs",
-    "/docs/api", "/login",
+    "/docs/api", "/login", "/collections", "/ada?tab=collections", "/bob?tab=likes", "/lab?tab=followers",
+    "/ada/emotions/likers",
 )  # fmt: skip
-SIGNED_IN = ("/new", "/new-space", "/feed")
+SIGNED_IN = ("/new", "/new-space", "/feed", "/collections/new", "/ada/emotions/collect", "/ada/emotions/duplicate")
 
 PAGES_MAX = 260
 _LEFT_OUT = re.compile(r"/(?:static|api|\.well-known|logout)\b|/(?:resolve|raw)/|series-(?!00)\d\d")

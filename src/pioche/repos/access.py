@@ -28,8 +28,8 @@ class Action(StrEnum):
     """Bytes of files: what gating guards."""
     PROPOSE = "propose"
     """Uploads and commits that end in a pull request: anyone who may read."""
-    ASK = "ask"
-    """Asking for the files of what is gated: anyone with a name who may see it."""
+    PARTICIPATE = "participate"
+    """Liking, watching, discussing, asking for the files of what is gated: anyone with a name who may see it."""
     WRITE = "write"
     """Commits, refs, uploads."""
     MANAGE = "manage"
@@ -253,7 +253,7 @@ def _check(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> N
 def _allowed(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> bool:
     if action is Action.PROPOSE:
         return not repo.gated or _passes_gate(caller, repo, standing)
-    if action is Action.ASK:
+    if action is Action.PARTICIPATE:
         return True
     return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, standing.role)
 

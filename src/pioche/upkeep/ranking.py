@@ -3,6 +3,7 @@
     trending = 10 * log2(1 + D) + 5 * 0.5 ^ (age / 7)
 
 D is the sum of the downloads of the last 14 days, each weighing half as much as one three days later: 0.5 ^ (days ago / 3).
+A like that is still there counts as ten downloads of the day on which it was given.
 `age` is in whole days since the repo was made, and counts during its first 28. (docs/reference/ranking.md)
 """
 
@@ -19,17 +20,18 @@ from pioche.repos.downloads import DAY_MS, WINDOW_DAYS
 
 TREND_DAYS = 14
 NEW_DAYS = 28
+LIKE_DOWNLOADS = 10
 KEPT_DAYS = 400
 _HALVED_DAYS = 3
 _BATCH = 400
 _ROLLED = "downloads rolled"
 """Noted in the database: the first day of the window of 30 days as it was last written."""
 
-_repos, _days, _readers = schema.repos, schema.downloads, schema.dataset_readers
+_repos, _days, _readers, _likes = schema.repos, schema.downloads, schema.dataset_readers, schema.likes
 
 
 def trending(recent: Mapping[int, int], age_days: int) -> int:
-    """The score in thousandths. `recent` are downloads by how many days ago they were."""
+    """The score in thousandths. `recent` are downloads by how many days ago they were, likes counted in."""
     weighed = sum(count * 0.5 ** (ago / _HALVED_DAYS) for ago, count in recent.items() if 0 <= ago < TREND_DAYS)
     newness = 0.5 ** (max(age_days, 0) / 7) if age_days <= NEW_DAYS else 0.0
     return round(1000 * (10 * math.log2(1 + weighed) + 5 * newness))
@@ -78,8 +80,10 @@ class Rank:
     def _candidates(self, today: int) -> list[int]:
         """The repos whose score is not nought, or may not be."""
         recent = sa.select(_days.c.repo_id).where(_days.c.day > today - TREND_DAYS)
+        liked = sa.select(_likes.c.repo_id).where(_likes.c.at >= (today - TREND_DAYS + 1) * DAY_MS)
         young = _repos.c.created_at >= (today - NEW_DAYS) * DAY_MS
-        select = sa.select(_repos.c.id).where(sa.or_(_repos.c.trending != 0, young, _repos.c.id.in_(recent)))
+        asked_for = sa.or_(_repos.c.id.in_(recent), _repos.c.id.in_(liked))
+        select = sa.select(_repos.c.id).where(sa.or_(_repos.c.trending != 0, young, asked_for))
         with self._database.read() as connection:
             return list(connection.execute(select.order_by(_repos.c.id)).scalars())
 
@@ -93,6 +97,9 @@ class Rank:
                 days.where(_days.c.repo_id.in_(repo_ids), _days.c.day >= first)
             ):
                 counts[repo_id][today - day] = count
+            for repo_id, day, count in connection.execute(_likes_by_day(repo_ids, first)):
+                recent = counts[repo_id]
+                recent[today - day] = recent.get(today - day, 0) + LIKE_DOWNLOADS * count
             scores = {
                 row.id: score
                 for row in connection.execute(rows)
@@ -104,6 +111,13 @@ class Rank:
                 values = [{"repo": repo_id, "score": score} for repo_id, score in scores.items()]
                 connection.execute(update.values(trending=sa.bindparam("score")), values)
                 downloads.tell(connection, list(scores))
+
+
+def _likes_by_day(repo_ids: list[int], first: int) -> "sa.Select[Any]":
+    """Of each repo and day since `first`, how many there are."""
+    day = (_likes.c.at // DAY_MS).label("day")
+    query = sa.select(_likes.c.repo_id, day, sa.func.count()).group_by(_likes.c.repo_id, day)
+    return query.where(_likes.c.repo_id.in_(repo_ids), _likes.c.at >= first * DAY_MS)
 
 
 def _batches(repo_ids: list[int]) -> Iterator[list[int]]:

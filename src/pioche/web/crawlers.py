@@ -4,6 +4,8 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from pioche.accounts.callers import Caller
+from pioche.community.collections import finding as collections
+from pioche.community.collections.finding import Wanted
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, text_response
 from pioche.http.routes import Needs, Route
@@ -12,7 +14,7 @@ from pioche.repos import info
 from pioche.search.query import Query, Sort
 
 _REPOS_MAX: Final = 1000
-"""Of each type: those that changed last."""
+"""Of each type, and of collections: those that changed last."""
 
 _PRIVATE = ("/api/", "/settings/", "/new", "/login", "/join", "/search/")
 
@@ -24,7 +26,7 @@ async def robots(request: Request) -> Response:
 
 
 async def sitemap(request: Request) -> Response:
-    """GET /sitemap.xml: public repos only, whoever asks."""
+    """GET /sitemap.xml: public repos and collections only, whoever asks."""
     paths = await request.run(_paths, request.hub)
     rows = "".join(f"<url><loc>{escape(request.base_url + path)}</loc></url>" for path in paths)
     body = f'<?xml version="1.0" encoding="UTF-8"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>'
@@ -37,7 +39,8 @@ def _paths(hub: Hub) -> list[str]:
     for kind in LISTED:
         ids = hub.search.find(nobody, Query(type=kind, sort=Sort.MODIFIED, limit=_REPOS_MAX)).ids
         found += [repo.repo_id.web_path for repo in info.of_ids(hub.database, nobody, ids)]
-    return found
+    newest = collections.find(hub.database, nobody, Wanted(limit=_REPOS_MAX))
+    return [*found, "/collections", *(one.collection.web_path for one in newest)]
 
 
 ROUTES = (

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pioche.accounts.callers import Caller
-from pioche.accounts.members import Role
 from pioche.errors import AlreadyExists, Forbidden, HubError, InvalidName
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, redirect
@@ -16,11 +15,11 @@ from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import SDKS, NewRepo, Settings
 from pioche.repos.commits import AddFile, Plan
 from pioche.web import layout, vocabulary
+from pioche.web.owners import of as owner_names
 
 _FORM_BYTES_MAX: Final = 64 * 1024
 _DESCRIPTION_CHARACTERS_MAX: Final = 2000
 _FIELDS: Final = ("owner", "name", "license", "visibility", "gated", "description", "sdk", "card")
-_CREATORS = (Role.ADMIN, Role.WRITE, Role.CONTRIBUTOR)
 
 
 @dataclass(slots=True)
@@ -90,7 +89,7 @@ async def _form(request: Request, kind: RepoType) -> Response:
 
 
 async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int = 200) -> Response:
-    owners = await request.run(_owners, request.hub, request.caller)
+    owners = await request.run(owner_names, request.hub, request.caller)
     licenses = [(id_, vocabulary.license_name(id_)) for id_ in vocabulary.LICENSE_IDS]
     return layout.page(
         request,
@@ -102,12 +101,6 @@ async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int
         licenses=licenses,
         sdks=SDKS,
     )
-
-
-def _owners(hub: Hub, caller: Caller) -> list[str]:
-    """Where the caller may create: their own name first."""
-    orgs = hub.directory.members.orgs_of(caller.user_id)
-    return [caller.name, *(member.account.name for member in orgs if member.role in _CREATORS)]
 
 
 async def _create(request: Request, kind: RepoType) -> Response:
@@ -156,7 +149,7 @@ def _problem(hub: Hub, caller: Caller, kind: RepoType, owner: str | None, name: 
         parse_repo_name(name)
     except InvalidName:
         return _rules()
-    if owner not in _owners(hub, caller):
+    if owner not in owner_names(hub, caller):
         return ""
     try:
         taken = hub.access.open_sync(caller, RepoId(kind, owner or caller.name, name), Action.READ)

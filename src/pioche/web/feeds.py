@@ -58,7 +58,8 @@ class Day:
 
 
 async def page(request: Request) -> Response:
-    """GET /feed?type=model&before=: what others and oneself did in one's own repos and those of one's organisations."""
+    """GET /feed?type=model&before=: what happens in one's own repos, and around whom and what one follows and
+    watches."""
     asked = request.query
     wanted = asked.get("type")
     kind = RepoType(wanted) if wanted in LISTED else None
@@ -70,7 +71,7 @@ def of_caller(hub: Hub, caller: Caller, kind: RepoType | None, before: Place | N
     """For a worker thread."""
     orgs = hub.directory.members.orgs_of(caller.user_id)
     ids = [caller.user_id, *(member.account.id for member in orgs)]
-    deeds = feed.of_namespaces(hub.database, caller, ids, limit=limit + 1, repo_type=kind, before=before)
+    deeds = feed.of_follower(hub.database, caller, ids, limit=limit + 1, repo_type=kind, before=before)
     return _lately(deeds, limit)
 
 

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol, runtime_checkable
 
 from pioche.accounts.callers import Caller
+from pioche.community.collections import finding as collections
+from pioche.community.collections.collection import Collection
+from pioche.community.collections.finding import Sort as Order
+from pioche.community.collections.finding import Wanted
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
@@ -35,13 +39,18 @@ class TellsSnippets(Protocol):
 async def suggest(request: Request) -> Response:
     """GET /search/suggest?q=: the options of the list below the search box, as HTML."""
     text = (request.query.get("q") or "").strip()[:LENGTH_MAX]
-    found, suggested = await request.run(_suggest, request.hub, request.caller, text)
-    return layout.page(request, "search/suggestions.html", text=text, found=found, suggested=suggested)
+    found, suggested, lists = await request.run(_suggest, request.hub, request.caller, text)
+    return layout.page(
+        request, "search/suggestions.html", text=text, found=found, suggested=suggested, collections=lists
+    )
 
 
-def _suggest(hub: Hub, caller: Caller, text: str) -> tuple[Quick, dict[str, list[Row]]]:
+def _suggest(hub: Hub, caller: Caller, text: str) -> tuple[Quick, dict[str, list[Row]], list[Collection]]:
     found = quick(hub.search, hub.directory, caller, text, each=_SUGGESTED)
-    return found, {kind.value: rows.of_ids(hub, caller, page.ids) for kind, page in found.repos.items()}
+    suggested = {kind.value: rows.of_ids(hub, caller, page.ids) for kind, page in found.repos.items()}
+    wanted = Wanted(words=text, sort=Order.UPVOTES, limit=_SUGGESTED)
+    lists = collections.find(hub.database, caller, wanted) if text else []
+    return found, suggested, [one.collection for one in lists]
 
 
 # --- the texts of cards ---------------------------------------------------------------------------------------------

@@ -17,14 +17,21 @@ from pioche.names import LISTED, RepoId, RepoType
 from pioche.repos.access import Action, Moved
 from pioche.search import parameters
 from pioche.web import feeds, layout, rows
+from pioche.web.collections import shown as collections
+from pioche.web.collections.shown import Card
 from pioche.web.feeds import Day, Lately
 from pioche.web.filters import Filters
 from pioche.web.repo import readmes
 from pioche.web.rows import Row
+from pioche.web.social import following
+from pioche.web.social.following import Around
 
 _PAGE_SIZE: Final = 30
 _MEMBERS_SHOWN: Final = 60
 _ACTIVITY: Final = "activity"
+_COLLECTIONS: Final = "collections"
+_COLLECTIONS_FIRST: Final = 3
+_COLLECTIONS_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,10 @@ class Profile:
     """On the tab of activity, which then is shown instead of repos."""
     days: list[Day]
     """A year of a person, on the same tab."""
+    around: Around
+    collections: list[Card]
+    """All on their tab, the first ones on the front of the page."""
+    collection_count: int
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,7 +100,11 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
         lately = feeds.of_account(hub, caller, account, feeds.place(asked.get("before")))
         days = feeds.calendar(hub, caller, account) if account.is_user else []
     shown = rows.of_ids(hub, caller, found.ids)
-    return Profile(account, overview, others, role, tab, shown, found.total, lately, days)
+    around = following.around(hub, caller, account, asked)
+    count = collections.count_of_account(hub, caller, account)
+    wanted = {None: _COLLECTIONS_FIRST, _COLLECTIONS: _COLLECTIONS_MAX}.get(asked.get("tab"), 0) if count else 0
+    cards = collections.of_account(hub, caller, account, limit=wanted) if wanted else []
+    return Profile(account, overview, others, role, tab, shown, found.total, lately, days, around, cards, count)
 
 
 def _tab(asked: str | None, overview: Overview) -> RepoType:

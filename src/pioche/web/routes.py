@@ -7,10 +7,13 @@ from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
+from pioche.web.collections import editing as collections
 from pioche.web.files import routes as files
 from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
+from pioche.web.social import following
+from pioche.web.social import repos as social
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
@@ -25,6 +28,9 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     files.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,
+    social.ROUTES,
+    collections.ROUTES,
+    following.ROUTES,
 )
 
 

@@ -184,6 +184,6 @@ ROUTES = (
     Route("POST", _REQUEST + "/handle", Action.MANAGE, handle),
     Route("POST", _REQUEST + "/grant", Action.MANAGE, grant),
     Route("POST", _REQUEST + "/batch", Action.MANAGE, batch),
-    Route("POST", _REQUEST + "/cancel", Action.ASK, cancel),
+    Route("POST", _REQUEST + "/cancel", Action.PARTICIPATE, cancel),
     Route("GET", "/{repo:web}/user-access-report", Action.MANAGE, report),
 )

@@ -1,6 +1,6 @@
 """Accounts of the REST API (hub-api.md section 2): who am I, who are they, and may I.
 
-Following, likes and papers belong to issues to come: until then nobody has any, and the lists say so.
+Likes and followers are in `people`. Papers belong to issues to come: until then nobody has any.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Member, Role
+from pioche.community import follows, likes
+from pioche.community.collections import changing as voting
 from pioche.errors import Forbidden, NotFound
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
 from pioche.http.routes import Needs, Route
@@ -93,19 +95,20 @@ def _user_overview(request: Request) -> Json:
     directory = request.hub.directory
     user = directory.get_user(request.params["name"])
     seen = overviews.overview(request.hub.database, user, request.caller)
+    around = follows.counts(request.hub.database, request.caller, user)
     return {
-        **_person(user),
+        **person(user),
         "type": "user",
         "numModels": seen.models,
         "numDatasets": seen.datasets,
         "numSpaces": seen.spaces,
         "numDiscussions": seen.discussions,
         "numPapers": 0,
-        "numUpvotes": 0,
-        "numLikes": 0,
-        "numFollowing": 0,
-        "numFollowers": 0,
-        "isFollowing": False,
+        "numUpvotes": voting.votes_given(request.hub.database, user.id),
+        "numLikes": likes.count_of_user(request.hub.database, request.caller, user),
+        "numFollowing": around.following,
+        "numFollowers": around.followers,
+        "isFollowing": around.is_following,
         "orgs": [_org(member.account) for member in directory.members.orgs_of(user.id)],
         "createdAt": date(user.created_at),
     }
@@ -119,16 +122,17 @@ async def org_overview(request: Request) -> Response:
 def _org_overview(request: Request) -> Json:
     org = request.hub.directory.get_org(request.params["name"])
     seen = overviews.overview(request.hub.database, org, request.caller)
+    around = follows.counts(request.hub.database, request.caller, org)
     return {
         **_org(org),
         "type": "org",
         "isVerified": False,
-        "isFollowing": False,
+        "isFollowing": around.is_following,
         "numUsers": seen.members,
         "numModels": seen.models,
         "numDatasets": seen.datasets,
         "numSpaces": seen.spaces,
-        "numFollowers": 0,
+        "numFollowers": around.followers,
         "numPapers": 0,
         "createdAt": date(org.created_at),
     }
@@ -140,7 +144,7 @@ async def members(request: Request) -> Response:
     found, is_fellow = await request.run(_members, request, limit + 1)
     cursor = found[limit - 1].account.name if len(found) > limit else None
     rows = [
-        {**_person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})}
+        {**person(member.account), "type": "user", **({"role": member.role} if is_fellow else {})}
         for member in found[:limit]
     ]
     return cached_json(request, rows, headers=next_page(request, cursor))
@@ -151,18 +155,6 @@ def _members(request: Request, limit: int) -> tuple[list[Member], bool]:
     org = request.hub.directory.get_org(request.params["name"])
     is_fellow = caller.is_admin or of_orgs.role(org.id, caller.user_id) is not None
     return of_orgs.of(org, after=request.query.get("cursor") or "", limit=limit), is_fellow
-
-
-async def nothing_of_user(request: Request) -> Response:
-    """GET /api/users/U/{followers,following,likes}: nobody follows or likes yet."""
-    await request.run(request.hub.directory.get_user, request.params["name"])
-    return json_response([])
-
-
-async def nothing_of_org(request: Request) -> Response:
-    """GET /api/organizations/O/followers: nobody follows yet."""
-    await request.run(request.hub.directory.get_org, request.params["name"])
-    return json_response([])
 
 
 class _NewRole(msgspec.Struct):
@@ -246,7 +238,8 @@ async def agent_harnesses(_request: Request) -> Response:
 # --- shapes ---------------------------------------------------------------------------------------------------------
 
 
-def _person(user: Account) -> Json:
+def person(user: Account) -> Json:
+    """A user, or an organisation in a list that clients read as users."""
     return {
         "_id": user.uid,
         "user": user.name,
@@ -270,14 +263,10 @@ ROUTES_ACCOUNTS: Sequence[Route] = (
     Route("GET", "/api/{repo:api}/auth-check", Action.CONTENT, auth_check),
     Route("GET", "/api/{repo:api}/auth-check/write", Action.WRITE, auth_check),
     Route("GET", "/api/users/{name}/overview", Needs.ANYONE, user_overview),
-    Route("GET", "/api/users/{name}/followers", Needs.ANYONE, nothing_of_user),
-    Route("GET", "/api/users/{name}/following", Needs.ANYONE, nothing_of_user),
-    Route("GET", "/api/users/{name}/likes", Needs.ANYONE, nothing_of_user),
     Route("GET", "/api/users/{name}/avatar", Needs.ANYONE, user_avatar),
     Route("GET", "/api/organizations/{name}/overview", Needs.ANYONE, org_overview),
     Route("GET", "/api/organizations/{name}/members", Needs.ANYONE, members),
     Route("PUT", "/api/organizations/{name}/members/{user}/role", Needs.USER_WRITE, change_role),
-    Route("GET", "/api/organizations/{name}/followers", Needs.ANYONE, nothing_of_org),
     Route("GET", "/api/organizations/{name}/avatar", Needs.ANYONE, org_avatar),
     Route("GET", "/avatars/{file}", Needs.ANYONE, avatar_image),
     Route("GET", "/api/telemetry/{topic*}", Needs.ANYONE, telemetry),

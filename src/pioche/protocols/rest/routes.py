@@ -4,6 +4,7 @@ from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     access_requests,
     accounts,
+    collections,
     commits,
     discovery,
     errors,
@@ -11,6 +12,7 @@ from pioche.protocols.rest import (
     kernels,
     large_files,
     lists,
+    people,
     pulls,
     repos,
     resource_groups,
@@ -79,6 +81,8 @@ ROUTES_REPOS = (
 
 _ROUTES = (
     *accounts.ROUTES_ACCOUNTS,
+    *people.ROUTES,
+    *collections.ROUTES,
     *ROUTES_REPOS,
     *access_requests.ROUTES,
     *tags.ROUTES,

@@ -11,7 +11,6 @@ from pioche.http.routes import Needs, Route
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
 /api/{repo:api}/discussions/{any*}
-/api/{repo:api}/like                  /api/{repo:api}/likers
 /api/{repo:api}/scan
 /api/{repo:api}/jwt
 /api/{repo:api}/notebook/{any*}
@@ -28,7 +27,6 @@ _PATTERNS = """
 /api/spaces/hardware                  /api/spaces/templates
 /api/spaces/zero-gpu/{any*}
 /buckets/{any*}
-/api/collections                      /api/collections/{any*}
 /api/papers                           /api/papers/{any*}
 /api/daily_papers
 /api/notifications                    /api/notifications/{any*}

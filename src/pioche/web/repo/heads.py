@@ -11,7 +11,8 @@ from pioche.names import RepoId, RepoType
 from pioche.repos import overviews
 from pioche.repos.access import Action
 from pioche.repos.overviews import Overview
-from pioche.web.repo import labels
+from pioche.web.repo import labels, marks
+from pioche.web.repo.marks import Marks
 
 _SHOWN_TAGS = 14
 _TASK_CATEGORIES = "task_categories:"
@@ -48,6 +49,7 @@ class Head:
     may_manage: bool
     is_closed: bool
     """Its files are given on request, and not to the reader yet."""
+    marks: Marks
     unsafe: list[tuple[str, list[str]]]
     """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
 
@@ -75,6 +77,7 @@ async def of(request: Request, overview: Overview) -> Head:
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
         is_closed=bool(overview.gated) and not await may(request, Action.CONTENT),
+        marks=await request.run(marks.of, request.repo, request.caller),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
 

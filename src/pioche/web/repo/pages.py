@@ -13,7 +13,19 @@ from pioche.repos.access import Action
 from pioche.repos.gating import requests
 from pioche.repos.overviews import Overview
 from pioche.web import layout
-from pioche.web.repo import gates, heads, labels, readmes, relatives, results, snippets, tensors, uses, weights
+from pioche.web.repo import (
+    gates,
+    heads,
+    including,
+    labels,
+    readmes,
+    relatives,
+    results,
+    snippets,
+    tensors,
+    uses,
+    weights,
+)
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -24,6 +36,7 @@ _TEMPLATES = {
 _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safetensors", "gguf")
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _FORM_BYTES_MAX = 256 * 1024
+_INCLUDING = 5
 _SENSITIVE = "not-for-all-audiences"
 
 
@@ -107,6 +120,7 @@ def _page(
         tensors=_tensors(request, tensors_of) if tensors_of else [],
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
+        including=including.of(request.repo, request.caller, limit=_INCLUDING),
         relatives=relatives.of(request, overview.repo_id),
         uses=uses.of(request.repo, overview),
         use_facts=_use_facts(overview),
@@ -171,6 +185,6 @@ def _precisions(request: Request, overview: Overview) -> list[weights.Precision]
 
 ROUTES = (
     Route("GET", "/{repo:page}", Action.READ, card),
-    Route("POST", "/{repo:web}/ask-access", Action.ASK, ask, _FORM_BYTES_MAX),
-    Route("POST", "/{repo:web}/ask-access/withdraw", Action.ASK, withdraw, _FORM_BYTES_MAX),
+    Route("POST", "/{repo:web}/ask-access", Action.PARTICIPATE, ask, _FORM_BYTES_MAX),
+    Route("POST", "/{repo:web}/ask-access/withdraw", Action.PARTICIPATE, withdraw, _FORM_BYTES_MAX),
 )

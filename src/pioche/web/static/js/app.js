@@ -4,3 +4,4 @@ import "./kbd-nav.js";
 import "./menus.js";
 import "./search-box.js";
 import "./theme-toggle.js";
+import "./toggle-button.js";
