@@ -26,6 +26,8 @@ class Action(StrEnum):
     """Metadata, listings, history."""
     CONTENT = "content"
     """Bytes of files: what gating guards."""
+    DISCUSS = "discuss"
+    """Discussions: opening one, commenting. Anyone who may read, of a gated repo too."""
     PROPOSE = "propose"
     """Uploads and commits that end in a pull request: anyone who may read."""
     WRITE = "write"
@@ -167,6 +169,17 @@ class Access:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
 
+    def allows(self, caller: Caller, repo: Repo, action: Action) -> bool:
+        """Whether a repo that the caller holds would be opened for `action` as well. For plain functions in a thread."""
+        row = self._stores.database.fetch_one_sync(_BY_UID, {"uid": repo.uid, "user": caller.user_id})
+        if row is None:
+            return False
+        try:
+            self._checked(caller, row, action)
+        except HubError:
+            return False  # refused is all there is to know
+        return True
+
     def open_deleted_sync(self, caller: Caller, uid: str, action: Action) -> Repo:
         """As `open_sync`, a repo that was deleted and is kept; its `repo_id` is what it was called. For undoing."""
         row = self._stores.database.fetch_one_sync(_DELETED, {"uid": uid, "user": caller.user_id})
@@ -238,6 +251,8 @@ def _check(caller: Caller, repo: Repo, role: str | None, action: Action, *, disa
 
 
 def _allowed(caller: Caller, repo: Repo, role: str | None, action: Action) -> bool:
+    if action is Action.DISCUSS:
+        return True
     if action is Action.PROPOSE:
         return not repo.gated or _may_read(caller, repo, role)
     return caller.is_admin if action is Action.ADMINISTER else _may_write(caller, repo, role)

@@ -5,11 +5,11 @@ from pioche.protocols.rest import (
     accounts,
     commits,
     discovery,
+    discussions,
     errors,
     history,
     large_files,
     lists,
-    pulls,
     repos,
     resource_groups,
     tags,
@@ -63,16 +63,18 @@ ROUTES_REPOS = (
     Route("POST", "/api/{repo:api}/super-squash/{rev}", _WRITE, history.squash),
     Route("GET", "/api/{repo:api}/reflog", Action.MANAGE, undo.reflog),
     Route("POST", "/api/{repo:api}/restore-ref", Action.MANAGE, undo.restore_ref),
-    Route("GET", "/api/{repo:api}/discussions", _READ, pulls.listing),
-    Route("POST", "/api/{repo:api}/discussions", Action.PROPOSE, pulls.open_),
-    Route("GET", "/api/{repo:api}/discussions/{number}", _READ, pulls.details),
-    Route("POST", "/api/{repo:api}/discussions/{number}/status", Action.PROPOSE, pulls.status),
-    Route("POST", "/api/{repo:api}/discussions/{number}/merge", _WRITE, pulls.merge),
     Route("GET", "/api/{repo:api}/compare/{range*}", Action.CONTENT, history.compare),
     Route("POST", "/api/{repo:api}/preupload/{rev}", Action.PROPOSE, commits.preupload, body_bytes_max=4 * 2**20),
     Route("POST", "/api/{repo:api}/commit/{rev}", Action.PROPOSE, commits.commit, body_bytes_max=-1),
 )
 
-_ROUTES = (*accounts.ROUTES_ACCOUNTS, *ROUTES_REPOS, *tags.ROUTES, *discovery.ROUTES, *unoffered.ROUTES)
+_ROUTES = (
+    *accounts.ROUTES_ACCOUNTS,
+    *ROUTES_REPOS,
+    *discussions.ROUTES,
+    *tags.ROUTES,
+    *discovery.ROUTES,
+    *unoffered.ROUTES,
+)
 
 PROTOCOL = Protocol("rest", _ROUTES, errors.render)
