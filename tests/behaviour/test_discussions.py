@@ -115,7 +115,8 @@ def test_hiding_is_for_good(core: Core, owner: Standing, guest: Standing) -> Non
     comments.hide(owner, number, said)
     hidden = log(owner, number)[1]
     assert (hidden.is_hidden, hidden.text, hidden.history, hidden.reactions) == (True, "", (), ())
-    assert hidden.hidden_by is not None and hidden.hidden_by.name == "ada"
+    assert hidden.hidden_by is not None
+    assert hidden.hidden_by.name == "ada"
     for action in (
         lambda: comments.edit(guest, number, said, "back"),
         lambda: comments.react(guest, number, said, "👍", is_on=True),

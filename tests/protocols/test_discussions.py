@@ -141,7 +141,7 @@ def test_a_pull_request_is_merged_and_its_ref_deleted(inside: Inside) -> None:
     assert (place["path"], place["line"], place["outdated"]) == ("a.txt", 1, False)
     commits.create(talk.repo, talk.ada, f"refs/pr/{number}", Plan("Two", "", None, [AddFile("a.txt", b"0\n2\n")]))
     seen = talk.seen(number, query="?diff=1")
-    assert [one["type"] for one in seen["events"]][0] == "comment"
+    assert next(one["type"] for one in seen["events"]) == "comment"
     assert sorted(one["type"] for one in seen["events"]) == ["comment", "comment", "commit", "commit"]
     (about,) = [one["data"]["place"] for one in seen["events"] if "place" in one["data"]]
     assert (about["outdated"], about["currentLine"]) == (True, None)
@@ -158,7 +158,8 @@ def test_comments_speak_of_people_and_discussions(inside: Inside) -> None:
     talk = Talk(inside, "mentions")
     number = talk.opened(text="@ada see #1, not #99, @nobody-here, `@bob`, eve@ada.org")
     html = talk.seen(number)["events"][0]["data"]["latest"]["html"]
-    assert '<a href="/ada"' in html and ">@ada</a>" in html
+    assert '<a href="/ada"' in html
+    assert ">@ada</a>" in html
     assert f'href="/ada/mentions/discussions/{number}"' in html
     assert html.count("<a ") == 2, html
 
@@ -167,7 +168,8 @@ def test_only_who_may_read_a_private_repo_is_spoken_to(inside: Inside) -> None:
     talk = Talk(inside, "private-words", private=True)
     number = talk.opened("ada", "@ada and @bob")
     html = talk.seen(number, "ada")["events"][0]["data"]["latest"]["html"]
-    assert 'href="/ada"' in html and "/bob" not in html
+    assert 'href="/ada"' in html
+    assert "/bob" not in html
 
 
 def test_hostile_comments_are_harmless(inside: Inside) -> None:
