@@ -357,3 +357,30 @@ def test_c9_nobody_speaks_after_the_lock(owner: Standing, guest: Standing) -> No
     said = [one.kind for one in log(owner, number)][1:]
     assert said == [Kind.COMMENT] * ended[:4].count(None) + [Kind.LOCKING]
     assert reading.get(owner.repo, number).comments == ended[:4].count(None)
+
+
+def test_c9_talk_pushes_and_reactions_at_once_lose_nothing(owner: Standing, guest: Standing) -> None:
+    """Whoever waits for another's rows waits in the same order: no database ends one of them as a deadlock."""
+    number = propose(owner, {"a.txt": b"1"})
+    first = log(owner, number)[0].uid
+
+    def push() -> None:
+        for count in range(4):
+            plan = Plan(f"More {count}", "", None, [AddFile("a.txt", b"%d" % count)])
+            commits.create(owner.repo, owner.caller, f"refs/pr/{number}", plan)
+
+    def talk(by: Standing) -> None:
+        for count in range(8):
+            comments.add(by, number, f"And {count}")
+            comments.react(by, number, first, "🔥", is_on=count % 2 == 0)
+
+    def open_others() -> None:
+        for count in range(4):
+            discussions.open_(guest, f"Another {count}", "x")
+
+    ended = in_turn_or_at_once(push, lambda: talk(owner), lambda: talk(guest), open_others)
+    assert ended == [None] * 4
+    thread, events = reading.whole(owner.repo, number)
+    assert (thread.comments, len(events)) == (16, 17)
+    assert events[0].reactions == ()
+    assert listing.page(owner.repo, Wanted(is_pull_request=False)).total == 4
