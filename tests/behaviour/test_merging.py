@@ -3,6 +3,7 @@
 import pytest
 
 from pioche.accounts.callers import Caller
+from pioche.community import discussions, standing
 from pioche.errors import Conflict, EntryNotFound, Forbidden
 from pioche.repos import commits, merging, pulls, refs
 from pioche.repos.access import Repo
@@ -38,7 +39,7 @@ def test_a_merge_is_one_commit_on_what_the_base_has_become(core: Core, ada: Call
     with pytest.raises(Conflict, match="merged already"):
         merging.merge(repo, ada, number)
     with pytest.raises(Conflict):
-        merging.change_status(repo, number, "open")
+        discussions.change_status(standing.of(core.hub.access, repo, ada), number, "open")
 
 
 def test_what_both_sides_changed_is_not_merged(core: Core, ada: Caller, repo: Repo) -> None:
@@ -58,10 +59,11 @@ def test_drafts_and_closed_ones_wait(core: Core, ada: Caller, repo: Repo) -> Non
     number = pulls.open_(repo, ada, Opening("draft", "", status="draft", base_ref="refs/heads/main"), start, {})
     with pytest.raises(Forbidden, match="draft"):
         merging.merge(repo, ada, number)
-    merging.change_status(repo, number, "closed")
+    owner = standing.of(core.hub.access, repo, ada)
+    discussions.change_status(owner, number, "closed")
     with pytest.raises(Conflict, match="closed already"):
         merging.merge(repo, ada, number)
-    assert merging.change_status(repo, number, "open").status == "open"
+    assert discussions.change_status(owner, number, "open").entry.data == {"status": "open"}
     merging.merge(repo, ada, number)
     assert pulls.get(repo, number).status == "merged"
     with pytest.raises(EntryNotFound):

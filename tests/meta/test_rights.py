@@ -69,6 +69,7 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         write=_ALL,
         owner_read=_ALL,
     ),
+    Action.PARTICIPATE: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
     Action.PROPOSE: _row(
         anonymous=_LOGIN,
         stranger=_PUBLIC | {"gated": FORBIDDEN},
@@ -169,12 +170,33 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", "/api/{repo:api}/tag/{rev}"): [Call(statuses=(404,))],
     ("POST", "/api/{repo:api}/super-squash/{rev}"): [Call(json={"message": "one"})],
     ("POST", "/api/{repo:api}/restore-ref"): [Call(json={"move": 10**9}, statuses=(404,))],
-    ("POST", "/api/{repo:api}/discussions"): [Call(json={"title": "new", "pullRequest": True})],
+    ("POST", "/api/{repo:api}/discussions"): [
+        Call(json={"title": "new", "description": "why"}),
+        Call(Action.PROPOSE, json={"title": "new", "pullRequest": True}),
+    ],
     ("GET", "/api/{repo:api}/safetensors-metadata/{path*}"): [Call(statuses=(422,))],
     ("GET", "/api/{repo:api}/tree/{rev}/{path*}"): [Call(statuses=(404,)), Call(query="?recursive=1", statuses=(404,))],
     ("GET", "/api/{repo:api}/discussions/{number}"): [Call(), Call(Action.CONTENT, query="?diff=1")],
+    ("DELETE", "/api/{repo:api}/discussions/{number}"): [Call(fresh=True, statuses=(404,))],
+    ("GET", "/api/{repo:api}/discussions/{number}/events"): [
+        Call(query="?version=x", statuses=(400,))
+    ],  # otherwise it goes on for minutes
     ("POST", "/api/{repo:api}/discussions/{number}/status"): [Call(Action.WRITE, json={"status": "open"}, statuses=())],
+    ("POST", "/api/{repo:api}/discussions/{number}/title"): [Call(Action.WRITE, json={"title": "another"})],
+    ("POST", "/api/{repo:api}/discussions/{number}/pin"): [Call(json={"pinned": True})],
+    ("POST", "/api/{repo:api}/discussions/{number}/lock"): [Call(json={"locked": False})],
+    ("POST", "/api/{repo:api}/discussions/{number}/watch"): [Call(json={"watch": "muted"})],
     ("POST", "/api/{repo:api}/discussions/{number}/merge"): [Call(statuses=())],
+    ("DELETE", "/api/{repo:api}/discussions/{number}/ref"): [Call(fresh=True, statuses=(404,))],
+    ("POST", "/api/{repo:api}/discussions/{number}/comment"): [
+        Call(json={"comment": "yes"}),
+        Call(Action.CONTENT, json={"comment": "yes", "place": {"path": "x", "line": 1}}, statuses=(400,)),
+    ],
+    ("POST", "/api/{repo:api}/discussions/{number}/comment/{id}/edit"): [Call(json={"content": "no"}, statuses=(404,))],
+    ("POST", "/api/{repo:api}/discussions/{number}/comment/{id}/hide"): [Call(statuses=(404,))],
+    ("POST", "/api/{repo:api}/discussions/{number}/comment/{id}/reaction"): [
+        Call(json={"reaction": "🔥"}, statuses=(404,))
+    ],
     ("POST", "/api/{repo:api}/preupload/{rev}"): [Call(json={"files": [{"path": "x", "size": 1, "sample": ""}]})],
     ("POST", "/api/{repo:api}/commit/{rev}"): [
         Call(Action.WRITE, body=_COMMIT),

@@ -189,7 +189,7 @@ def _one(remote: Remote, work: Path) -> bytes:
     return wire.packet(f"{remote.tip} {tip} refs/heads/main\0report-status") + wire.FLUSH
 
 
-def test_an_author_pushes_to_their_own_pull_request_and_to_no_other(
+def test_an_author_pushes_to_their_own_pull_request_and_a_writer_to_any(
     remote: Remote, hub: Hub, ada: Account, eve: Account, tmp_path: Path
 ) -> None:
     theirs = Remote(hub, eve, remote.repo_id)
@@ -209,8 +209,10 @@ def test_an_author_pushes_to_their_own_pull_request_and_to_no_other(
     for ref in (foreign, "refs/heads/main", "refs/pr/99"):
         assert not git(work, "push", "--force", "origin", f"HEAD:{ref}").ok
     own = Remote(hub, ada, remote.repo_id)
-    commit(work, {"z": b"z"})
-    declined(git(work, "push", "--force", own.url, f"HEAD:{mine}"), f"DENIED update {mine}: forbidden")
+    tip = commit(work, {"z": b"z"})
+    must(work, "push", "-q", own.url, f"HEAD:{mine}")
+    thread = httpx.get(f"{remote.api}/discussions/{numbers[0]}", timeout=30).json()
+    assert [one["data"]["oid"] for one in thread["events"] if one["type"] == "commit"][-1] == tip
     declined(git(work, "push", own.url, "HEAD:refs/pr/98"), "DENIED create refs/pr/98")
     declined(git(work, "push", own.url, f":{foreign}"), f"DENIED delete {foreign}")
 

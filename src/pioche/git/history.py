@@ -107,6 +107,19 @@ class Objects(Reader):
                 raise Corrupt(f"the history of {one} or {other} cannot be read: {error}") from error
         return Oid(str(found)) if found is not None else None
 
+    def ahead(self, base: Oid, head: Oid, *, limit: int) -> list[Commit]:
+        """The commits that `head` has and `base` has not, no parent before its child; at most `limit`."""
+        for oid in (base, head):
+            self.commit(oid)
+        with self._lock:
+            try:
+                walk = self._repo.walk(head, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.TIME)
+                walk.hide(base)
+                found = [Oid(str(commit.id)) for commit in itertools.islice(walk, limit)]
+            except (pygit2.GitError, KeyError) as error:
+                raise Corrupt(f"The history of {base} or {head} cannot be read: {error}") from error
+        return [self.commit(oid) for oid in found]
+
     def patch(self, old: Oid | None, new: Oid, limit_bytes: int) -> str:
         """The change between two commits as unified diff text, renames found; `old` None is nothing at all.
 

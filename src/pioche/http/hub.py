@@ -6,6 +6,7 @@ from typing import Any
 
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
+from pioche.community.live import Versions
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
@@ -65,3 +66,5 @@ class Hub:
     """What the kernel flushes every ten seconds."""
     encoded_rows: EncodedRows = field(default_factory=EncodedRows)
     """What lists have shown."""
+    thread_versions: Versions = field(default_factory=Versions)
+    """Of the threads that somebody looks at now."""

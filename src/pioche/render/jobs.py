@@ -16,9 +16,23 @@ class Links(msgspec.Struct, frozen=True):
     host: str = ""
 
 
+class Mentions(msgspec.Struct, frozen=True):
+    """What a comment speaks of: the `people` (as they are spelled, to the path of their page) and the discussions of its repo
+    (`numbers`) that become links. Whatever else looks like one stays text."""
+
+    people: dict[str, str] = {}
+    numbers: tuple[int, ...] = ()
+
+
 class MarkdownJob(msgspec.Struct, frozen=True, tag="markdown"):
     source: bytes
     links: Links
+
+
+class CommentJob(msgspec.Struct, frozen=True, tag="comment"):
+    source: str
+    links: Links
+    mentions: Mentions
 
 
 class CodeJob(msgspec.Struct, frozen=True, tag="code"):
@@ -53,4 +67,4 @@ class DiffJob(msgspec.Struct, frozen=True, tag="diff"):
     ignores_space: bool
 
 
-Job = MarkdownJob | CodeJob | NotebookJob | TableJob | FoldJob | DiffJob
+Job = MarkdownJob | CommentJob | CodeJob | NotebookJob | TableJob | FoldJob | DiffJob

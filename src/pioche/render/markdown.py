@@ -16,9 +16,9 @@ from rich.emoji import Emoji
 
 from pioche.render import allowlist, callouts, highlighting, maths
 from pioche.render.escaping import decode, escape
-from pioche.render.jobs import Links
+from pioche.render.jobs import Links, Mentions
 from pioche.render.results import Markdown
-from pioche.render.rewriting import Rewriter
+from pioche.render.rewriting import CommentRewriter, Rewriter
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n.*?(?:\r?\n)?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _FRONT_MATTER_CHARACTERS_MAX = 128 * 1024
@@ -32,6 +32,14 @@ def render(source: bytes, links: Links) -> Markdown:
 
 def render_text(text: str, links: Links) -> Markdown:
     return finish(_parser().render(text), links)
+
+
+def comment(text: str, links: Links, mentions: Mentions) -> Markdown:
+    """A comment: there are many on a page, so nothing in one has an id, and it speaks of people and of other discussions."""
+    rewriter = CommentRewriter(links, mentions)
+    rewriter.feed(allowlist.tidy(_parser().render(text)))
+    rewriter.close()
+    return Markdown(allowlist.clean(rewriter.html))
 
 
 def finish(html: str, links: Links) -> Markdown:

@@ -14,7 +14,18 @@ import msgspec
 from pioche.render.cache import Cache
 from pioche.render.escaping import decode, escape_code
 from pioche.render.highlighting import plain
-from pioche.render.jobs import CodeJob, DiffJob, FoldJob, Job, Links, MarkdownJob, NotebookJob, TableJob
+from pioche.render.jobs import (
+    CodeJob,
+    CommentJob,
+    DiffJob,
+    FoldJob,
+    Job,
+    Links,
+    MarkdownJob,
+    Mentions,
+    NotebookJob,
+    TableJob,
+)
 from pioche.render.pool import Fetch, JobFailed, Pool, PoolBusy
 from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Problem, Table
 
@@ -88,6 +99,16 @@ class Renderer:
             return Markdown(_preformatted(source.load()), problem=problem)
 
         return self._render(Markdown, _key("markdown", source.id, links), job, shown, seconds=2)
+
+    def comment(self, text: str, links: Links, mentions: Mentions) -> Markdown:
+        """What somebody said in a discussion; no part of it has an id."""
+
+        def shown(problem: Problem) -> Markdown:
+            return Markdown(_preformatted(text.encode()), problem=problem)
+
+        # The whole text is in the key: it is short, and hashed once.
+        key = _key("comment", text, links, mentions)
+        return self._render(Markdown, key, lambda: CommentJob(text, links, mentions), shown, seconds=2)
 
     def code(self, source: Source, name: str) -> Code:
         """A text file by its name, line by line."""

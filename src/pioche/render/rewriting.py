@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pioche.render import addresses
 from pioche.render.allowlist import ID_PREFIX
 from pioche.render.escaping import escape
-from pioche.render.jobs import Links
+from pioche.render.jobs import Links, Mentions
 from pioche.render.results import Heading
 
 _VOID = frozenset(("br", "col", "hr", "img", "wbr"))
@@ -18,6 +18,9 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MARKS = re.compile(r"[^\w\- ]+")
 _ONE_THEME = re.compile(r"#hf-(light|dark)-mode-only\Z")
 _HEADINGS_MAX = 300
+_CODE = frozenset(("code", "pre"))
+MENTION = re.compile(r"(?<![\w/@#&.-])(?:@([A-Za-z0-9_](?:[A-Za-z0-9_-]{0,95}))|#([1-9][0-9]{0,8})(?![\w-]))")
+"""`@name` and `#12`, where a word begins."""
 Attributes = list[tuple[str, str | None]]
 
 
@@ -153,3 +156,47 @@ class Rewriter(HTMLParser):
         seen = self._slugs.get(slug, 0)
         self._slugs[slug] = seen + 1
         return f"{slug}-{seen}" if seen else slug
+
+
+class CommentRewriter(Rewriter):
+    """As Rewriter, for one of many comments on a page: no ids, no anchors, and `mentions` are links."""
+
+    def __init__(self, links: Links, mentions: Mentions) -> None:
+        super().__init__(links)
+        self._mentions = mentions
+        self._code_depth = 0
+
+    def handle_starttag(self, tag: str, attrs: Attributes) -> None:
+        self._code_depth += tag in _CODE
+        super().handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code_depth = max(0, self._code_depth - (tag in _CODE))
+        super().handle_endtag(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._code_depth or self._link_depth:
+            self._out.append(escape(data))
+            return
+        done = 0
+        for found in MENTION.finditer(data):
+            address = self._address(found)
+            if address is not None:
+                self._out.append(escape(data[done : found.start()]))
+                self._out.append(f'<a href="{escape(address)}">{escape(found[0])}</a>')
+                done = found.end()
+        self._out.append(escape(data[done:]))
+
+    def _address(self, found: re.Match[str]) -> str | None:
+        if found[1]:
+            return self._mentions.people.get(found[1])
+        return f"{self._links.repo}/discussions/{found[2]}" if int(found[2]) in self._mentions.numbers else None
+
+    def _own_id(self, name: str) -> str | None:
+        return None
+
+    def _open_heading(self, level: int, attributes: list[tuple[str, str]]) -> None:
+        self._out.append(f"<h{min(level + 2, 6)}>")
+
+    def _close_heading(self, level: int) -> None:
+        self._out.append(f"</h{min(level + 2, 6)}>")

@@ -17,7 +17,7 @@ import msgspec
 
 from pioche import frames
 from pioche.render import asking, diffs, folding, highlighting, markdown, notebooks, tables
-from pioche.render.jobs import CodeJob, DiffJob, FoldJob, Job, MarkdownJob, NotebookJob, TableJob
+from pioche.render.jobs import CodeJob, CommentJob, DiffJob, FoldJob, Job, MarkdownJob, NotebookJob, TableJob
 from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Table
 
 _MEMORY_BYTES_MAX = 768 * 2**20
@@ -40,6 +40,8 @@ def perform(job: Job) -> Markdown | Code | Notebook | Table | Folded | Diff:
     match job:
         case MarkdownJob():
             return markdown.render(job.source, job.links)
+        case CommentJob():
+            return markdown.comment(job.source, job.links, job.mentions)
         case CodeJob():
             return highlighting.highlight(job.source, job.name)
         case NotebookJob():

@@ -170,6 +170,17 @@ class Access:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
 
+    def allows(self, caller: Caller, repo: Repo, action: Action) -> bool:
+        """Whether a repo that the caller holds would be opened for `action` as well. For plain functions in a thread."""
+        row = self._stores.database.fetch_one_sync(_BY_UID, {"uid": repo.uid, "user": caller.user_id})
+        if row is None:
+            return False
+        try:
+            self._checked(caller, row, action)
+        except HubError:
+            return False  # refused is all there is to know
+        return True
+
     def open_deleted_sync(self, caller: Caller, uid: str, action: Action) -> Repo:
         """As `open_sync`, a repo that was deleted and is kept; its `repo_id` is what it was called. For undoing."""
         row = self._stores.database.fetch_one_sync(_DELETED, {"uid": uid, "user": caller.user_id})

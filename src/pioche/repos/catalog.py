@@ -51,6 +51,8 @@ class Settings:
     private: bool | None = None
     gated: str | None = None
     gates_members: bool | None = None
+    discussions_off: bool | None = None
+    """No discussions and no pull requests, neither to read nor to write; what there is, is kept."""
 
 
 class Catalog:
@@ -227,7 +229,7 @@ class Catalog:
         return target
 
     def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
-        """Visibility and gating. A card says what its gate asks, never whether there is one."""
+        """Visibility, gating, discussions. A card says what its gate asks, never whether there is one."""
         values: dict[str, object] = {}
         if settings.private is not None:
             values["private"] = settings.private
@@ -235,6 +237,8 @@ class Catalog:
             values["gated"] = settings.gated
         if settings.gates_members is not None:
             values["gates_members"] = settings.gates_members
+        if settings.discussions_off is not None:
+            values["discussions_off"] = settings.discussions_off
         if not values:
             return
         with self._stores.database.write() as connection:

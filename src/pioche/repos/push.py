@@ -116,9 +116,9 @@ def _denials(push: Push) -> Iterator[str]:
 def _denial(push: Push, command: Command) -> str | None:
     kind, _, name = command.ref.removeprefix("refs/").partition("/")
     if not command.ref.startswith(refs.ALLOWED_PREFIXES):
-        return "forbidden: only refs/heads, refs/tags and your own refs/pr can be pushed to"
+        return "forbidden: only refs/heads, refs/tags and refs/pr can be pushed to"
     if kind == "pr":
-        return _pull_denial(push, command)
+        return _pull_denial(command)
     if command.ref == DEFAULT_REF and command.deletes:
         return "forbidden: the default branch cannot be deleted"
     try:
@@ -128,11 +128,9 @@ def _denial(push: Push, command: Command) -> str | None:
     return None
 
 
-def _pull_denial(push: Push, command: Command) -> str | None:
+def _pull_denial(command: Command) -> str | None:
     if command.deletes or command.creates:
         return "forbidden: pull requests are opened and closed through the hub"
-    if not _is_own_pull(push.repo, push.caller, command):
-        return "forbidden: only its author may push to a pull request"
     return None
 
 

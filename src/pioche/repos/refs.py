@@ -32,7 +32,7 @@ from pioche.git.objects import ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
-from pioche.repos import activity, protection, reachability, tip
+from pioche.repos import activity, protection, reachability, threads, tip
 from pioche.repos.access import Repo
 from pioche.storage import collection, contents
 
@@ -99,6 +99,7 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
             if item.ref in protected:
                 protection.check(connection, repo, caller, item)
             _move(connection, repo, caller, item)
+            _tell_thread(connection, repo, item)
         if collected:
             reachability.check_whole(connection, repo, [item.new for item in changes if item.new is not None])
         _refuse_nesting(connection, repo, changes)
@@ -218,6 +219,13 @@ def _move(connection: sa.Connection, repo: Repo, caller: Caller, change: RefChan
 def _insert(connection: sa.Connection, repo: Repo, change: RefChange, at: int) -> sa.Insert:
     values = {"target": change.new, "commit": change.commit, "updated_at": at}
     return insert_if_absent(connection, schema.refs).values(repo_id=repo.id, name=change.ref, **values)
+
+
+def _tell_thread(connection: sa.Connection, repo: Repo, change: RefChange) -> None:
+    """Whoever looks at a pull request sees its new commits."""
+    number = change.ref.removeprefix("refs/pr/")
+    if change.old is not None and number != change.ref:
+        threads.touch(connection, repo.id, int(number), now_ms())
 
 
 def _refuse_nesting(connection: sa.Connection, repo: Repo, changes: Sequence[RefChange]) -> None:

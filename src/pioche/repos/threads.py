@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
+from pioche.errors import EntryNotFound, Forbidden
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.repos import activity, numbers
@@ -61,7 +62,9 @@ _discussions, _events = schema.discussions, schema.thread_events
 
 
 def start(connection: sa.Connection, repo_id: int, author_id: int | None, opening: Opening) -> int:
-    """The row of a new thread with its first comment, and the event that tells of it. Returns its number."""
+    """The row of a new thread with its first comment, and the event that tells of it. Returns its number. Raises as
+    `check_on`."""
+    check_on(connection, repo_id)
     number, at = numbers.take(connection, repo_id), now_ms()
     is_pull = opening.base_ref is not None
     about = {"title": opening.title, "status": opening.status, "base_ref": opening.base_ref, "is_pull_request": is_pull}
@@ -92,37 +95,57 @@ def add(connection: sa.Connection, repo_id: int, number: int, author_id: int | N
     return logged
 
 
-def touch(connection: sa.Connection, repo_id: int, number: int, at: int, *, comments: int = 0) -> None:
-    """Whoever watches the thread has something to read."""
+def changed(
+    connection: sa.Connection, repo_id: int, number: int, author_id: int | None, uid: str, kind: str = "update"
+) -> None:
+    """A comment of the log is no longer what it was: `kind` is what happened to it (`discussion.comment.update`)."""
+    at = now_ms()
+    touch(connection, repo_id, number, at)
+    outbox.append(
+        connection,
+        Event(f"discussion.comment.{kind}", repo_id, author_id, {"number": number, "comment": uid}, at),
+    )
+
+
+def touch(connection: sa.Connection, repo_id: int, number: int, at: int | None = None, *, comments: int = 0) -> None:
+    """Whoever watches the thread has something to read. `at` None: nothing happened that brings it up in lists."""
     here = (_discussions.c.repo_id == repo_id) & (_discussions.c.number == number)
-    values = {"updated_at": at, "version": _discussions.c.version + 1, "comments": _discussions.c.comments + comments}
+    values: dict[str, Any] = {"version": _discussions.c.version + 1, "comments": _discussions.c.comments + comments}
+    if at is not None:
+        values["updated_at"] = at
     connection.execute(_discussions.update().where(here).values(values))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An entry as readers see it. `author` is None when the account is gone; times are Unix milliseconds."""
-
-    uid: str
-    kind: Kind
-    author: str | None
-    at: int
-    data: Mapping[str, Any]
-    text: str | None
-    edited_at: int | None
-    hidden_at: int | None
+_ON = sa.select(schema.repos.c.discussions_off).where(schema.repos.c.id == sa.bindparam("repo"))
 
 
-def entries(connection: sa.Connection, repo_id: int, number: int) -> list[Shown]:
-    """The whole log, the oldest first."""
-    names = ("uid", "kind", "at", "data", "text", "edited_at", "hidden_at")
-    joined = _events.outerjoin(schema.accounts, schema.accounts.c.id == _events.c.author_id)
-    here = (_events.c.repo_id == repo_id) & (_events.c.number == number)
-    query = sa.select(*(_events.c[name] for name in names), schema.accounts.c.name.label("author")).select_from(joined)
-    return [
-        Shown(**{**row._mapping, "kind": Kind(row.kind), "data": msgspec.json.decode(row.data)})
-        for row in connection.execute(query.where(here).order_by(_events.c.id))
-    ]
+def check_on(connection: sa.Connection, repo_id: int) -> None:
+    """Raises Forbidden for a repo whose owners want no discussions and no pull requests."""
+    _check_on(connection.execute(_ON, {"repo": repo_id}).scalar())
+
+
+def _check_on(is_off: bool | None) -> None:
+    if is_off:
+        raise Forbidden("Discussions are disabled for this repo")
+
+
+# The repo's row first, as whoever moves refs takes it: what is written below refers to it, and would wait for them.
+_ON_STILL = _ON.with_for_update(read=True, key_share=True)
+_LOCKED = (
+    sa.select(*_discussions.c)
+    .where(_discussions.c.repo_id == sa.bindparam("repo"), _discussions.c.number == sa.bindparam("number"))
+    .with_for_update()
+)
+
+
+def lock(connection: sa.Connection, repo_id: int, number: int) -> "sa.Row[Any]":
+    """The row of a thread, which nobody else changes until the transaction ends (reliability.md C9). Raises EntryNotFound,
+    and as `check_on`."""
+    _check_on(connection.execute(_ON_STILL, {"repo": repo_id}).scalar())
+    found = connection.execute(_LOCKED, {"repo": repo_id, "number": number}).first()
+    if found is None:
+        raise EntryNotFound(f"There is no discussion {number} here")
+    return found
 
 
 def _insert(connection: sa.Connection, who: Mapping[str, Any], entry: Entry, at: int) -> Logged:

@@ -136,6 +136,7 @@ class _Settings(msgspec.Struct):
     orgMembersGated: bool | None = None
     visibility: str | None = None
     private: bool | None = None
+    discussionsDisabled: bool | None = None
 
 
 async def settings(request: Request) -> Response:
@@ -147,6 +148,7 @@ async def settings(request: Request) -> Response:
         private=_private(body.visibility, body.private),
         gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]  # True was refused above
         gates_members=body.orgMembersGated,
+        discussions_off=body.discussionsDisabled,
     )
     await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
     return json_response({"private": request.repo.private if changes.private is None else changes.private})

@@ -10,7 +10,6 @@ from pioche.http.routes import Needs, Route
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATTERNS = """
-/api/{repo:api}/discussions/{any*}
 /api/{repo:api}/scan
 /api/{repo:api}/jwt
 /api/{repo:api}/notebook/{any*}
