@@ -104,7 +104,9 @@ class Names:
         """Step by step, finds what has each word of one and two letters, and keeps it: those are in so many names that it
         takes longest, and everybody who types begins with one."""
         for word in (*_LETTERS, *(first + second for first in _LETTERS for second in _LETTERS)):
-            self._short[word], self._short["^" + word] = self._having(word), self._beginning(word)
+            self._short[word] = self._having(word)
+            yield
+            self._short["^" + word] = self._beginning(word)
             yield
 
     # --- reading ---
