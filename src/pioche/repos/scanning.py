@@ -14,8 +14,8 @@ from pioche.repos.access import Repo
 from pioche.repos.facts import records
 from pioche.repos.facts.observation import PICKLED, Observed, Scan
 from pioche.repos.facts.whole import amend
-from pioche.repos.preview import kinds, pickles, stored
 from pioche.repos.files import Entry
+from pioche.repos.preview import kinds, pickles, stored
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.pickles import Import
 from pioche.repos.preview.spans import Span, Unreadable
