@@ -43,13 +43,14 @@ def main(data_dir: str) -> None:
     settings = config.load({"data_dir": data_dir})
     database = Database(settings)
     before, began, cpu = _mib(), time.perf_counter(), time.process_time()
-    index = Follower(database).build()
+    follower = Follower(database)
+    index = follower.build()
     found = {"build_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "mib": _mib() - before}
     rng = random.Random(2)
     found["find_ms"] = statistics.median(_ms(lambda: index.find(Scope(), question(rng))) for _ in range(200))
     found |= _short(index, rng)
     found["update_ms"] = _update(database, index, rng)
-    print(json.dumps({**found, **_facets(database, index, rng)}), flush=True)
+    print(json.dumps({**found, **_facets(database, index, follower, rng)}), flush=True)
 
 
 def question(rng: random.Random) -> Query:
@@ -79,12 +80,12 @@ def _update(database: Database, index: Index, rng: random.Random) -> float:
     return statistics.median(_ms(partial(index.replace, row.id, row)) for row in changed)
 
 
-def _facets(database: Database, index: Index, rng: random.Random) -> dict[str, float]:
+def _facets(database: Database, index: Index, follower: Follower, rng: random.Random) -> dict[str, float]:
     """Asked over the socket of a service that has this index."""
     with tempfile.TemporaryDirectory() as folder:
         service = Service(database, Path(folder) / "s", Reader(database, GitStore(Path(folder)), Path(folder)))
         loop = asyncio.new_event_loop()
-        task = loop.create_task(service.answer_with(index))
+        task = loop.create_task(service.answer_with(index, follower))
         thread = threading.Thread(target=lambda: loop.run_until_complete(task), daemon=True)
         thread.start()
         while not (Path(folder) / "s").exists():

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
@@ -9,6 +10,7 @@ from pioche.db import schema
 from pioche.errors import Unavailable
 from pioche.repos.access import Repo
 from pioche.repos.facts import records, telling
+from pioche.upkeep import deriving
 from pioche.upkeep.deriving import DeriveAll, read_headers
 from tests.behaviour.test_facts import is_right, tags
 from tests.core import Core
@@ -136,3 +138,28 @@ def test_all_repos_are_looked_at_after_an_upgrade(core: Core, ada: Caller, repo:
     assert left is None
     job.run("", {})
     assert tags(repo) == []
+
+
+def test_an_upgrade_goes_on_where_it_was_and_rests_between(
+    core: Core, ada: Caller, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [core.repo(ada, f"ada/m{number}") for number in range(3)]
+    for one in (repo, *others):
+        core.commit(one, ada, {"README.md": b"---\nlicense: mit\n---\n"})
+    with repo.database.write() as connection:
+        connection.execute(schema.facts.delete())
+        connection.execute(schema.jobs.delete())
+        connection.execute(schema.instance.insert().values(key=deriving.PLACE, value="0"))
+    monkeypatch.setattr(deriving, "_BATCH", 2)
+    monkeypatch.setattr(deriving, "_SLICE_SECONDS", -1.0)
+    job = DeriveAll(repo.database, core.hub.access)
+    job.run("", {})
+    assert deriving.place_of(repo.database) == others[0].id
+    assert deriving.share_done(repo.database, others[0].id) == others[0].id / others[2].id
+    with repo.database.read() as connection:
+        (waiting,) = connection.execute(sa.select(schema.jobs).where(schema.jobs.c.kind == job.kind)).all()
+    assert waiting.run_at >= waiting.created_at
+    job.run("", {})
+    job.run("", {})
+    assert deriving.place_of(repo.database) is None
+    assert all(is_right(one) for one in (repo, *others))

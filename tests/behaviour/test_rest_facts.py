@@ -1,6 +1,9 @@
 """Facts over the API: repo info, lists and `expand` (hub-api.md section 9), and what of other repos is told to whom."""
 
 import json
+import os
+import pickle
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,3 +183,39 @@ def test_datasets_are_sorted_by_their_rows(inside: Inside) -> None:
         inside.commit(repo, ada, {"README.md": f"---\n{info}license: mit\n---\n".encode()})
     rows = inside.client.get("/api/datasets?sort=most_rows").json()
     assert [row["id"] for row in rows] == ["ada/large", "ada/middle", "ada/small", "ada/unknown"]
+
+
+class _Runs:
+    """Its pickle runs a command when it is loaded; nobody here loads it."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+def test_f1_files_tell_what_their_pickles_import_and_none_is_safe(inside: Inside) -> None:
+    ada = inside.user("ada")
+    repo = inside.repo(ada, "ada/risky")
+    files = {"bad.pkl": pickle.dumps(_Runs(), protocol=2), "good.pkl": pickle.dumps(OrderedDict(a=1), protocol=2)}
+    inside.commit(repo, ada, {**files, "words.bin": b"no pickle", "notes.txt": b"text"})
+
+    def statuses() -> dict[str, Any]:
+        rows = inside.client.get("/api/models/ada/risky/tree/main?expand=true").json()
+        return {row["path"]: row["securityFileStatus"] for row in rows}
+
+    assert {one["status"] for one in statuses().values()} == {"unscanned"}  # nobody has looked yet
+    read_headers(inside.hub.access).run(str(repo.id), {})
+    found = statuses()
+    assert {path: one["status"] for path, one in found.items() if one["status"] != "unscanned"} == {"bad.pkl": "unsafe"}
+    assert found["bad.pkl"]["pickleImportScan"] == {
+        "status": "unsafe",
+        "pickleImports": [{"module": "posix", "name": "system", "safety": "dangerous"}],
+        "version": None,
+    }
+    assert found["good.pkl"]["pickleImportScan"]["pickleImports"] == [
+        {"module": "collections", "name": "OrderedDict", "safety": "innocuous"}
+    ]
+    assert all(one["avScan"]["status"] == "unscanned" for one in found.values())
+    told = inside.client.get("/api/models/ada/risky?securityStatus=true").json()["securityRepoStatus"]
+    assert told == {"scansDone": False, "filesWithIssues": [{"path": "bad.pkl", "level": "unsafe"}]}
+    inside.commit(repo, ada, {"bad.pkl": files["good.pkl"]})  # its bytes are others now: nobody has looked at these
+    assert statuses()["bad.pkl"]["status"] == "unscanned"

@@ -244,7 +244,7 @@ class _Runs:
         return os.system, ("true",)
 
 
-def test_r7_unsafe_files_are_named_until_they_are_mended(
+def test_r7_f1_unsafe_files_are_named_until_they_are_mended(
     visit: Visits, town: Town, accessible: Callable[[Page], None]
 ) -> None:
     bad, good = pickle.dumps(_Runs(), protocol=2), pickle.dumps(OrderedDict(a=1), protocol=2)
@@ -262,6 +262,11 @@ def test_r7_unsafe_files_are_named_until_they_are_mended(
     expect(banner).to_contain_text("posix.system")
     expect(banner).not_to_contain_text("kept.pkl")
     accessible(page)
+    tree = visit("/ada/risky/tree/main")
+    expect(tree.locator("tr", has_text="kept.pkl").locator(".imports")).to_have_text("1 import")
+    assert "collections.OrderedDict" in (tree.locator(".imports").get_attribute("title") or "")
+    blob = visit("/ada/risky/blob/main/a/model.pt").locator(".file-facts .imports")
+    expect(blob).to_have_attribute("data-kind", "error")
     french = visit("/ada/risky/tree/main", lang="fr").locator(".unsafe")
     expect(french).to_contain_text("1 fichier peut exécuter des commandes quand on le charge")
     town.commit("ada/risky", {"a/model.pt": good})

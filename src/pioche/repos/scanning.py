@@ -1,21 +1,53 @@
-"""Reads what the pickles of a repo would import, and keeps what can run commands: a banner on its pages tells of it.
+"""Reads what the pickles of a repo would import, and keeps it: pages and the API tell of it, a banner of what can run commands.
 
 A job does it after the commit. It is no verdict: a file of which nothing is told is not "safe" (`preview.pickles`).
 """
 
-from pioche.db.engine import Database
+from collections.abc import Iterable
+
+import msgspec
+
+from pioche.db.engine import Database, Lookup
 from pioche.errors import Corrupt, EntryNotFound
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.facts import records
-from pioche.repos.facts.observation import Observed, Scan
+from pioche.repos.facts.observation import PICKLED, Observed, Scan
 from pioche.repos.facts.whole import amend
+from pioche.repos.files import Entry
 from pioche.repos.preview import kinds, pickles, stored
 from pioche.repos.preview.kinds import Kind
+from pioche.repos.preview.pickles import Import
 from pioche.repos.preview.spans import Span, Unreadable
 
 _AT_ONCE = 100
-_IMPORTS_KEPT = 20
+_DANGEROUS_KEPT = 20
+_IMPORTS_KEPT = 100
+_OBSERVED = Lookup("SELECT observed FROM facts WHERE repo_id = :repo")
+
+
+class _Scans(msgspec.Struct):
+    """Of what is observed, the part that is looked at here."""
+
+    scans: dict[str, Scan] = {}
+
+
+_decode = msgspec.json.Decoder(_Scans).decode
+
+
+def imports_of(repo: Repo, entries: Iterable[Entry]) -> dict[str, list[Import]]:
+    """By path, what those of the entries import of which it was read; of a file that is no pickle, nothing."""
+    wanted = [entry for entry in entries if entry.path.lower().endswith(PICKLED)]
+    row = repo.database.fetch_one_sync(_OBSERVED, {"repo": repo.id}) if wanted else None
+    if row is None or row[0] is None:
+        return {}
+    scans = _decode(row[0]).scans
+    found = dict[str, list[Import]]()
+    for entry in wanted:
+        scan = scans.get(entry.path)
+        if scan is not None and scan.oid == entry.oid and (names := scan.imports or scan.dangerous):
+            found[entry.path] = [Import(name, pickles.kind_of(name)) for name in names]
+    return found
 
 
 def scan_missing(repo: Repo) -> bool:
@@ -28,15 +60,15 @@ def scan_missing(repo: Repo) -> bool:
     return len(found) == len(wanted)
 
 
-def dangerous(path: str, span: Span) -> list[str]:
-    """What a file would import that can run commands; nothing of a file that is no pickle, whatever it is called."""
+def imports(path: str, span: Span) -> list[Import]:
+    """What a file would import; nothing of a file that is no pickle, whatever it is called."""
     if kinds.of(path, span.at(0, min(kinds.HEAD_BYTES, span.size))) is not Kind.PICKLE:
         return []
     try:
-        imports, _is_whole = pickles.read(span)
+        found, _is_whole = pickles.read(span)
     except Unreadable:
         return []
-    return [one.name for one in imports if one.kind == "dangerous"][:_IMPORTS_KEPT]
+    return found
 
 
 def _unscanned(database: Database, repo_id: int) -> list[tuple[str, str]]:
@@ -52,9 +84,11 @@ def _scan(repo: Repo, path: str, oid: str) -> Scan | None:
         entry = files.locate_sync(repo, "main", path).entry
         if entry.oid != oid:
             return None
-        return Scan(oid, dangerous(path, stored.span(repo, entry)))
+        found = imports(path, stored.span(repo, entry))
     except (Corrupt, EntryNotFound):
         return None
+    dangerous = [one.name for one in found if one.kind == "dangerous"]
+    return Scan(oid, dangerous[:_DANGEROUS_KEPT], [one.name for one in found][:_IMPORTS_KEPT])
 
 
 def _add(observed: Observed, found: dict[str, Scan]) -> None:

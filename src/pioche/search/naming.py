@@ -9,19 +9,20 @@ import string
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from pioche.search.postings import Postings, ids_of
+from pioche.search.postings import Postings, bitmap_of, ids_of
 from pioche.search.spelling import Dictionary
 
 _SEPARATORS = re.compile(r"[-_./]")
 _BLANKED = str.maketrans("-_./", "    ")
 _REMEMBERED = 200
+_REMEMBERED_FROM = 64
 _APPENDED_MAX = 2000
 _JOINED = 20_000
 _HITS_MAX = 500
@@ -86,6 +87,15 @@ class Names:
         self._put_digests = array("I")
         self._put_parts, self._put_ids, self._put_ends = [], array("I"), array("Q")
         self._gather()
+        self._short |= {separator: self._separated(separator) for separator in "-_."}
+
+    def _separated(self, separator: str) -> BitMap:
+        """The repos whose name has the separator: most of them, which name by name would take a second."""
+        if not self._text.isascii():
+            return self._confirmed(self._all(), separator)
+        letters = np.frombuffer(self._text.encode(), dtype=np.uint8)
+        numbers = np.searchsorted(self._starts, np.flatnonzero(letters == ord(separator)), side="right") - 1
+        return bitmap_of(numbers.astype(np.uint32))
 
     def _join(self) -> None:
         """Millions of short texts take twice the room of one long one."""
@@ -104,7 +114,9 @@ class Names:
         """Step by step, finds what has each word of one and two letters, and keeps it: those are in so many names that it
         takes longest, and everybody who types begins with one."""
         for word in (*_LETTERS, *(first + second for first in _LETTERS for second in _LETTERS)):
-            self._short[word], self._short["^" + word] = self._having(word), self._beginning(word)
+            self._short[word] = self._having(word)
+            yield
+            self._short["^" + word] = self._beginning(word)
             yield
 
     # --- reading ---
@@ -160,6 +172,9 @@ class Names:
         return {one for one in found if (self.name(one) or "").partition("/")[2] == name}
 
     def _remember(self, key: str, repos: BitMap) -> BitMap:
+        """Not what next to no name has: there are endless such words, and they are found at once."""
+        if len(repos) < _REMEMBERED_FROM and not _SEPARATORS.search(key):
+            return repos
         self._remembered[key] = repos
         if len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
@@ -248,9 +263,9 @@ class Names:
     def _correct(self, repo_id: int, before: str, name: str) -> None:
         """What is remembered of words, for a repo whose name was `before`. Neither: it was, or is, not there."""
         parts = pieces(name)
-        for key in _short_words(pieces(before)) & self._short.keys():
+        for key in _short_words(before) & self._short.keys():
             self._short[key].discard(repo_id)
-        for key in _short_words(parts) & self._short.keys():
+        for key in _short_words(name) & self._short.keys():
             self._short[key].add(repo_id)
         for word, repos in self._remembered.items():
             is_start = word.startswith("^")
@@ -265,10 +280,11 @@ class Names:
             self._dictionary.extend(missing)
 
 
-def _short_words(parts: Iterable[str]) -> set[str]:
-    """The words of one and two letters that are in the parts, and `^` with those that one of them begins with."""
-    found = set[str]()
-    for part in parts:
+def _short_words(name: str) -> set[str]:
+    """The words of one and two letters that are in the pieces of a name, `^` with those that one of them begins with, and its
+    separators."""
+    found = set(_SEPARATORS.findall(name))
+    for part in pieces(name):
         found.update(part)
         found.update(first + second for first, second in pairwise(part))
         found |= {"^" + part[:1], "^" + part[:2]}

@@ -15,11 +15,13 @@ _KEPT_FROM = 128
 _GATHERED = 1 << 13
 """Of so many repos at once the terms are gathered."""
 _FEW = 300
-"""So many bitmaps are united one by one; more, over an array of flags."""
+"""So many bitmaps are united one by one; more, by their slices."""
+_SORTED_SHIFT = 6
+"""Up to one in 64 of the ids that there may be, to sort them takes less than to look at all flags."""
 
 
 def bitmap_of(ids: Ids) -> BitMap:
-    """From ascending ids: by way of `array`, which the library takes over in one piece."""
+    """From ascending ids, of which some may be there twice: by way of `array`, which the library takes over in one piece."""
     found = array("I")
     found.frombytes(np.ascontiguousarray(ids, dtype=np.uint32).tobytes())
     return BitMap(found)
@@ -136,13 +138,16 @@ class Postings:
         touched = touched[wanted[touched]]
         rare = wanted[: len(self._starts) - 1].copy()
         rare[touched[touched < len(rare)]] = False
-        flags = np.zeros(capacity, dtype=np.bool_)
-        flags[self._ids[np.repeat(rare, np.diff(self._starts))]] = True
-        for number in np.setdiff1d(touched, self._kept, assume_unique=True).tolist():
-            flags[ids_of(self._changed[number])] = True
+        parts = [self._slices(np.flatnonzero(rare))]
+        parts += [ids_of(self._changed[one]) for one in np.setdiff1d(touched, self._kept, assume_unique=True).tolist()]
         found = BitMap.union(BitMap(), BitMap(), *map(self.at, self._kept[wanted[self._kept]].tolist()))
-        found |= bitmap_of(np.flatnonzero(flags).astype(np.uint32))
+        found |= bitmap_of(_ascending(np.concatenate(parts), capacity))
         return found
+
+    def _slices(self, numbers: NDArray[np.int64]) -> Ids:
+        """The slices of several terms, one after the other: what else there is costs nothing."""
+        start, end = self._starts[numbers], self._starts[numbers + 1]
+        return self._ids[_ranges(start, end)]
 
     def _slice(self, number: int) -> Ids:
         if number + 1 >= len(self._starts):
@@ -179,17 +184,7 @@ class Postings:
         ends = _array(self._put_ends)
         end = ends[places].astype(np.int64)
         start = np.where(places > 0, ends[places - 1], 0).astype(np.int64)
-        has_some = end > start
-        if not has_some.all():
-            start, end = start[has_some], end[has_some]
-        if not len(start):
-            return np.zeros(0, dtype=np.uint32)
-        # Every number is one further than the one before, but for the first ones of the repos.
-        lengths = end - start
-        steps = np.ones(int(lengths.sum()), dtype=np.int64)
-        steps[0] = start[0]
-        steps[np.cumsum(lengths)[:-1]] = start[1:] - end[:-1] + 1
-        numbers: NDArray[np.uint32] = _array(self._put_numbers)[np.cumsum(steps)]
+        numbers: NDArray[np.uint32] = _array(self._put_numbers)[_ranges(start, end)]
         return numbers
 
     def _places_of(self, ids: Ids) -> NDArray[np.int64]:
@@ -224,8 +219,11 @@ class Postings:
                 self._own(self._numbers[term]).discard(repo_id)
 
     def replace(self, repo_id: int, terms: Iterable[str]) -> None:
-        """The repo has these terms and no others. Needs `forward`."""
-        for number in self.numbers_of(repo_id):
+        """The repo has these terms and no others. Needs `forward`. Costs next to nothing when it had these before."""
+        before, terms = self.numbers_of(repo_id), list(terms)
+        if sorted(self._numbers.get(term, -1) for term in terms) == sorted(before):
+            return
+        for number in before:
             self._own(number).discard(repo_id)
         self._replaced[repo_id] = self.add(repo_id, terms)
 
@@ -235,6 +233,30 @@ class Postings:
         if found is None:
             found = self._changed[number] = bitmap_of(self._slice(number))
         return found
+
+
+def _ranges(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers from each start up to its end, in a row."""
+    has_some = end > start
+    if not has_some.all():
+        start, end = start[has_some], end[has_some]
+    if not len(start):
+        return np.zeros(0, dtype=np.int64)
+    # Every number is one further than the one before, but for the first ones.
+    lengths = end - start
+    steps = np.ones(int(lengths.sum()), dtype=np.int64)
+    steps[0] = start[0]
+    steps[np.cumsum(lengths)[:-1]] = start[1:] - end[:-1] + 1
+    return np.cumsum(steps)
+
+
+def _ascending(ids: Ids, capacity: int) -> Ids:
+    """For `bitmap_of`. Many are marked in an array of flags, which is as long as all repos; few are sorted."""
+    if len(ids) < capacity >> _SORTED_SHIFT:
+        return np.sort(ids)
+    flags = np.zeros(capacity, dtype=np.bool_)
+    flags[ids] = True
+    return np.flatnonzero(flags).astype(np.uint32)
 
 
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from pioche.search.reading import Reader
 
 _PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS_SQLITE = 0.3  # whoever asks reads first what there is: changes one after another are read together
+_WARM_SECONDS = 1.0
 _CLOSING_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FACETS_KEPT = 400
@@ -69,6 +70,8 @@ class Service:
         self._follower = Follower(database)
         self._index: Index | None = None
         self._built = 0
+        self._is_asked = False
+        self._warmed_at = 0.0
         self._facets = Facets()
         self._connections = set[asyncio.StreamWriter]()
 
@@ -89,9 +92,9 @@ class Service:
             with contextlib.suppress(FileNotFoundError):
                 self._socket.unlink()
 
-    async def answer_with(self, index: Index) -> None:
-        """As `run`, with an index that is there already and stays as it is: for measuring."""
-        self._index = index
+    async def answer_with(self, index: Index, follower: Follower) -> None:
+        """As `run`, with an index that is there already and the follower that built it: for measuring."""
+        self._index, self._follower = index, follower
         server = await asyncio.start_unix_server(self._serve, self._socket)
         async with server:
             await server.serve_forever()
@@ -111,7 +114,7 @@ class Service:
                 log.info("search index built", repos=len(self._index), seconds=round(time.monotonic() - began, 2))
         warming = self._index.warm()
         while True:
-            next(warming, None)
+            self._warm(warming)
             try:
                 more = self._follower.catch_up(self._index)
             except Failure as error:
@@ -120,6 +123,15 @@ class Service:
             await self._sort_anew(self._index)
             pause = _PAUSE_SECONDS_SQLITE if self._database.is_sqlite else _PAUSE_SECONDS
             await asyncio.sleep(0 if more else pause)
+
+    def _warm(self, warming: Iterator[None]) -> None:
+        """A step, which whoever asks now would wait for: while questions come, there is one a second."""
+        now = time.monotonic()
+        if self._is_asked and now - self._warmed_at < _WARM_SECONDS:
+            self._is_asked = False
+            return
+        self._is_asked, self._warmed_at = False, now
+        next(warming, None)
 
     def _tell(self, count: int) -> None:
         self._built = count
@@ -145,6 +157,7 @@ class Service:
     async def _answer(self, ask: Ask) -> bytes:
         if self._index is None:
             return framed(Reply("busy", 0))
+        self._is_asked = True
         try:
             # Exact at this moment where that costs nothing (SQLite); a moment late where it does.
             if self._database.is_sqlite:

@@ -1,7 +1,9 @@
 """Jobs that derive what repos tell of themselves, and the command that does it for all: after an upgrade, say.
 
 A migration that changes what facts are puts the row `facts.place` into the table `instance`: then all repos are gone through
-in the background, a slice at a time, and the row says how far. When all are done it is removed.
+in the background, a slice at a time, and the row says how far. When all are done it is removed. That may take hours on a
+large hub, and nobody waits for it: so it works a third of the time, on one thread of the jobs process, in slices after which
+other jobs come first; a repo whose facts are right already takes no lock. `pioche doctor` and the log say how far it is.
 """
 
 import time
@@ -23,9 +25,12 @@ from pioche.repos.access import Access, Action, Repo
 from pioche.repos.facts import headers, records, whole
 from pioche.upkeep.progress import SILENT, Progress, each
 
-_PLACE = "facts.place"
-_BATCH = 200
-_SLICE_SECONDS = 20.0
+PLACE = "facts.place"
+_BATCH = 50
+_SLICE_SECONDS = 1.0
+_REST = 2
+"""How many times as long as it worked it rests after a slice."""
+_TOLD_EVERY = 20_000
 
 _repos, _instance = schema.repos, schema.instance
 
@@ -71,33 +76,55 @@ class DeriveAll:
         self._access = access
 
     def run(self, key: str, payload: dict[str, Any]) -> None:
-        """A slice; what is left is the next job's."""
-        until = time.monotonic() + _SLICE_SECONDS
-        place = self._place()
-        while place is not None and time.monotonic() < until:
+        """A slice; what is left is the next job's, after a rest."""
+        began = time.monotonic()
+        place = first = place_of(self._database)
+        while place is not None:
             place = self._step(place)
+            if time.monotonic() - began > _SLICE_SECONDS:
+                break
+        if first is not None:
+            _tell(self._database, first, place)
         if place is not None:
+            rest_ms = round((time.monotonic() - began) * 1000 * _REST)
             with self._database.write() as connection:
-                queue.enqueue(connection, self.kind)
-
-    def _place(self) -> int | None:
-        query = sa.select(_instance.c.value).where(_instance.c.key == _PLACE)
-        with self._database.read() as connection:
-            found = connection.execute(query).scalar()
-        return int(found) if found is not None else None
+                queue.enqueue(connection, self.kind, delay_ms=rest_ms)
 
     def _step(self, place: int) -> int | None:
         """A batch; returns where the next one begins, None when there is none."""
         ids = _ids_after(self._database, place)
         for repo in _opened(self._access, ids):
             _derive(repo)
-        here = _instance.c.key == _PLACE
+        here = _instance.c.key == PLACE
         with self._database.write() as connection:
             if ids:
                 connection.execute(_instance.update().where(here).values(value=str(ids[-1])))
             else:
                 connection.execute(_instance.delete().where(here))
         return ids[-1] if ids else None
+
+
+def place_of(database: Database) -> int | None:
+    """Up to which row all repos are done; None when there is nothing to do."""
+    query = sa.select(_instance.c.value).where(_instance.c.key == PLACE)
+    with database.read() as connection:
+        found = connection.execute(query).scalar()
+    return int(found) if found is not None else None
+
+
+def share_done(database: Database, place: int) -> float:
+    """How much of the work lies behind the row `place`, 0 to 1: by the rows, without counting them."""
+    with database.read() as connection:
+        last = connection.execute(sa.select(sa.func.max(_repos.c.id))).scalar() or 0
+    return min(1.0, place / last) if last else 1.0
+
+
+def _tell(database: Database, before: int, place: int | None) -> None:
+    """At the beginning, at the end, and now and then."""
+    if place is None:
+        log.info("facts derived anew", share=1.0)
+    elif before == 0 or before // _TOLD_EVERY != place // _TOLD_EVERY:
+        log.info("facts are derived anew", share=round(share_done(database, place), 3))
 
 
 def derive_all(database: Database, access: Access, *, progress: Progress = SILENT, headers_too: bool = False) -> int:

@@ -169,7 +169,7 @@ async def info(request: Request) -> Response:
     if not expand or "siblings" in expand:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
-        found["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
+        found["securityRepoStatus"] = shapes.repo_security(told.read().get("unsafe", ()))
     others = related.NAMES & set(expand)
     if others:
         found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)

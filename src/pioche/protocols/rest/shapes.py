@@ -1,6 +1,6 @@
 """JSON as the public Hub writes it (hub-api.md section 9, hub-recordings.md): keys in its order, dates with milliseconds."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from pioche.names import Oid, RepoType, Sha256
 from pioche.repos.facts.telling import Told
 from pioche.repos.files import Entry
 from pioche.repos.info import RepoInfo, Sibling, tags_of
+from pioche.repos.preview.pickles import Import
 
 Json = dict[str, Any]
 
@@ -200,16 +201,31 @@ def siblings(rows: list[Sibling], *, with_blobs: bool) -> list[Json]:
     return found
 
 
-_UNSCANNED = msgspec.Raw(
-    msgspec.json.encode(
-        {
-            "status": "unscanned",
-            "avScan": {"status": "unscanned", "message": None, "reportLink": None},
-            "pickleImportScan": {"status": "unscanned", "pickleImports": [], "version": None},
-        }
-    )
-)
-"""Encoded once: it stands in every row of a page."""
+_SAFETY = {"harmless": "innocuous", "unknown": "suspicious", "dangerous": "dangerous"}
+
+
+def _security(imports: Sequence[Import]) -> msgspec.Raw:
+    """`securityFileStatus` (hub-recordings.md) of a file with these imports. It is never "safe": no scanner looked for viruses,
+    and what is harmless in a list of imports is no verdict."""
+    kinds = {one.kind for one in imports}
+    status = "unsafe" if "dangerous" in kinds else "suspicious" if "unknown" in kinds else "unscanned"
+    names = [(one.name.rpartition("."), _SAFETY[one.kind]) for one in imports]
+    rows = [{"module": module, "name": name, "safety": safety} for (module, _, name), safety in names]
+    found = {
+        "status": status,
+        "avScan": {"status": "unscanned", "message": None, "reportLink": None},
+        "pickleImportScan": {"status": status, "pickleImports": rows, "version": None},
+    }
+    return msgspec.Raw(msgspec.json.encode(found))
+
+
+_UNSCANNED = _security(())
+"""Encoded once: it stands in nearly every row of a page."""
+
+
+def repo_security(unsafe: Sequence[Json]) -> Json:
+    """`securityRepoStatus`; `unsafe` is of the facts' details."""
+    return {"scansDone": False, "filesWithIssues": [{"path": one["path"], "level": "unsafe"} for one in unsafe]}
 
 
 class LargeRow(msgspec.Struct, gc=False):
@@ -236,8 +252,8 @@ class EntryRow(msgspec.Struct, gc=False):
     securityFileStatus: msgspec.Raw | msgspec.UnsetType
 
 
-def entry(found: Entry, commits: dict[Oid, msgspec.Raw] | None) -> EntryRow:
-    """`commits` (JSON by id) stands for `expand=true`."""
+def entry(found: Entry, commits: dict[Oid, msgspec.Raw] | None, imports: Sequence[Import] = ()) -> EntryRow:
+    """`commits` (JSON by id) stands for `expand=true`; `imports` is what a pickle would import."""
     commit = commits[found.last_commit] if commits is not None else msgspec.UNSET
     if found.mode == MODE_TREE:
         return EntryRow("directory", found.oid, 0, msgspec.UNSET, msgspec.UNSET, found.path, commit, msgspec.UNSET)
@@ -246,5 +262,5 @@ def entry(found: Entry, commits: dict[Oid, msgspec.Raw] | None) -> EntryRow:
     if found.sha256 is not None:
         lfs = LargeRow(found.sha256, found.size, found.pointer_size)
         xet_hash = found.xet_hash or msgspec.UNSET
-    scan = _UNSCANNED if commits is not None else msgspec.UNSET
+    scan = (_security(imports) if imports else _UNSCANNED) if commits is not None else msgspec.UNSET
     return EntryRow("file", found.oid, found.size, lfs, xet_hash, found.path, commit, scan)

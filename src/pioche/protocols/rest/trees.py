@@ -7,7 +7,7 @@ from pioche.http import cursors
 from pioche.http.messages import Request, Response, cached_json, json_response, next_page
 from pioche.names import Oid
 from pioche.protocols.rest import shapes
-from pioche.repos import files, listing, revisions
+from pioche.repos import files, listing, revisions, scanning
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
 from pioche.repos.revisions import Revision
@@ -49,7 +49,8 @@ def _rows(repo: Repo, revision: Revision, entries: list[Entry], *, expand: bool)
         return [shapes.entry(entry, None) for entry in entries]
     entries = listing.with_last_commits(repo, revision, entries)
     commits = {oid: _commit(repo, oid) for oid in {entry.last_commit for entry in entries}}
-    return [shapes.entry(entry, commits) for entry in entries]
+    imports = scanning.imports_of(repo, entries)
+    return [shapes.entry(entry, commits, imports.get(entry.path, ())) for entry in entries]
 
 
 def _commit(repo: Repo, oid: Oid) -> msgspec.Raw:

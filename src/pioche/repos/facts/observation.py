@@ -28,7 +28,7 @@ _EVALUATIONS_MAX = 100
 _HEADERS_MAX = 500
 _PICKLES = "scannable"
 _PICKLES_MAX = 1_000
-_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".bin", ".pt2")
+PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".bin", ".pt2")
 """Of files that may be pickles; which of them are, their bytes say."""
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 
@@ -56,10 +56,14 @@ class Seen(msgspec.Struct, omit_defaults=True):
 
 
 class Scan(msgspec.Struct, omit_defaults=True):
-    """What a file would import when it is loaded, of what can run commands: `oid` is the git blob it was read for."""
+    """What a file would import when it is loaded, and what of that can run commands: `oid` is the git blob it was read for.
+
+    `imports` is None of what an older version read: it is read again when something else is written.
+    """
 
     oid: str
     dangerous: list[str] = []
+    imports: list[str] | None = None
 
 
 class Observed(msgspec.Struct, omit_defaults=True):
@@ -120,7 +124,7 @@ class Observed(msgspec.Struct, omit_defaults=True):
     @property
     def unscanned(self) -> list[str]:
         """The files whose imports are wanted and were not read yet."""
-        return [path for path in self.pickles if path not in self.scans]
+        return [path for path in self.pickles if path not in self.scans or self.scans[path].imports is None]
 
 
 def _changed(known: dict[str, _Value], changes: Mapping[str, _Value | None]) -> dict[str, _Value]:
@@ -170,7 +174,7 @@ def notice(repo_type: RepoType, changes: Iterable[Change], blob: Callable[[Oid],
             counts[kind] += _difference(change)
             if kind in _LARGE and repo_type is RepoType.MODEL:
                 found.weights[path] = change.new.oid if change.new is not None else None
-        if path.lower().endswith(_PICKLED):
+        if path.lower().endswith(PICKLED):
             counts[_PICKLES] += _difference(change)
             found.pickles[path] = change.new.oid if change.new is not None else None
         if path == "README.md":

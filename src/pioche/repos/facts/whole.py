@@ -31,6 +31,8 @@ def derive(repo: Repo) -> bool:
         if commit is None:
             return True
         noticed = look(repo, commit)
+        if _is_right(repo, commit, noticed):
+            return True
         with repo.database.write() as connection:
             if records.lock_tip(connection, repo.id) != commit:
                 continue
@@ -39,6 +41,13 @@ def derive(repo: Repo) -> bool:
                 outbox.append(connection, Event(UPDATED, repo.id, None, {}))
             return True
     return False
+
+
+def _is_right(repo: Repo, commit: Oid, noticed: Noticed) -> bool:
+    """Without a lock, which whoever commits would wait for: after an upgrade most repos are right."""
+    with repo.database.read() as connection:
+        right = records.is_right(connection, repo.id, noticed, must_be_known=True)
+    return right and _tip(repo) == commit
 
 
 def _tip(repo: Repo) -> Oid | None:

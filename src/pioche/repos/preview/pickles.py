@@ -57,7 +57,7 @@ def read(span: Span) -> tuple[list[Import], bool]:
     names, is_whole = dict[str, None](), True
     for data in _pickles(span):
         is_whole = _collect(data, names) and is_whole
-    return [Import(name, _kind(name)) for name in names], is_whole
+    return [Import(name, kind_of(name)) for name in names], is_whole
 
 
 def _pickles(span: Span) -> Iterator[bytes]:
@@ -126,7 +126,8 @@ def _collect(data: bytes, names: dict[str, None]) -> bool:
     return True
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """Of an import, by its full name: as `Import.kind`."""
     if name in _HARMLESS:
         return "harmless"
     return "dangerous" if name.partition(".")[0] in _DANGEROUS else "unknown"

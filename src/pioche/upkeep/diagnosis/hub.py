@@ -12,7 +12,7 @@ from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import HubError
 from pioche.storage.blobs import BlobStore
-from pioche.upkeep import scrub
+from pioche.upkeep import deriving, scrub
 from pioche.upkeep.diagnosis import Answer, bad, good, note
 from pioche.upkeep.fsck import database as pages
 from pioche.upkeep.fsck import examination
@@ -43,7 +43,7 @@ def answers(
         return
     scene = Scene(config, database, blobs, grace_ms=_YOUNG_MS if is_running else 0)
     yield from _consistency(scene, progress)
-    for question in (_clock, _jobs, _leases, _quarantine, _scrubbed, _backup):
+    for question in (_clock, _jobs, _facts, _leases, _quarantine, _scrubbed, _backup):
         yield question(config, database)
 
 
@@ -128,6 +128,16 @@ def _clock(_config: Config, database: Database) -> Answer:
         text = f"The newest event is {ahead // 1000} s in the future: this machine's clock went back"
         return bad("clock of rows", text, "Set the clock by NTP")
     return good("clock of rows", "No row is from the future")
+
+
+def _facts(_config: Config, database: Database) -> Answer:
+    """After an upgrade: how far all repos were looked at anew."""
+    place = deriving.place_of(database)
+    if place is None:
+        return good("facts", "What repos tell of themselves is derived as this version does")
+    share = 100 * deriving.share_done(database, place)
+    text = f"Derived anew since an upgrade, in the background: {share:.1f} % of the repos are done"
+    return note("facts", text, "Lists may lack new filters until it is done; `pioche facts` does it at once")
 
 
 def _jobs(_config: Config, database: Database) -> Answer:

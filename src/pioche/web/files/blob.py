@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pioche.errors import EntryNotFound
 from pioche.http.messages import Request, Response
 from pioche.render.jobs import Links
-from pioche.repos import files, trails
+from pioche.repos import files, scanning, trails
 from pioche.web import layout
 from pioche.web.files import frame, shown
 
@@ -27,11 +27,13 @@ async def blob(request: Request) -> Response:
     drawn = partial(shown.read, request.repo, located.entry, asked, request.hub.renderer, links)
     found = await request.run(drawn)
     latest = await request.run(trails.last_commit, request.repo, located.revision, located.entry)
+    imports = await request.run(scanning.imports_of, request.repo, [located.entry])
     address = page.at.resolve(located.commit, path)
     values: dict[str, Any] = {
         "entry": located.entry,
         "shown": found,
         "latest": latest,
+        "imports": imports.get(path, []),
         "address": address,
         "asked": asked,
     }

@@ -12,9 +12,10 @@ from pioche.http import cursors
 from pioche.http.messages import Request, Response
 from pioche.i18n import formats, languages
 from pioche.names import Oid
-from pioche.repos import files, listing, revisions, trails
+from pioche.repos import files, listing, revisions, scanning, trails
 from pioche.repos.access import Repo
 from pioche.repos.files import Entry
+from pioche.repos.preview.pickles import Import
 from pioche.repos.revisions import Revision
 from pioche.web import layout
 from pioche.web.files import frame
@@ -37,6 +38,7 @@ class _Folder:
     commit_count: int
     size: int | None
     contributors: list[tuple[str, int]]
+    imports: dict[str, list[Import]]
 
 
 async def tree(request: Request) -> Response:
@@ -89,6 +91,7 @@ def _folder(repo: Repo, revision: Revision, path: str, after: str) -> _Folder:
         commit_count=count,
         size=_total_size(repo, revision, path),
         contributors=trails.contributors(repo, revision) if is_first else [],
+        imports=scanning.imports_of(repo, entries),
     )
 
 
