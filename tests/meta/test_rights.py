@@ -69,16 +69,19 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         write=_ALL,
         owner_read=_ALL,
     ),
-    Action.PARTICIPATE: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
+    Action.PARTICIPATE: _row(
+        anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE
+    ),
     Action.PROPOSE: _row(
         anonymous=_LOGIN,
         stranger=_PUBLIC | {"gated": FORBIDDEN},
         read=_ALL,
         contributor=_ALL,
         write=_ALL,
-        owner_read=_NONE,
     ),
-    Action.PARTICIPATE: _row(anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE),
+    Action.PARTICIPATE: _row(
+        anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE
+    ),
     Action.WRITE: _row(
         anonymous=_LOGIN, stranger=_STRANGER_MAY_NOT, read=_NONE, contributor=_NONE, write=_ALL, owner_read=_NONE
     ),
