@@ -117,7 +117,8 @@ PARAMETERS = {
     "rev": "main", "revision": "main", "path": "folder/a.txt", "range": "main..main", "number": "1", "name": "ada",
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
-    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "status": "pending", "slug": "x-" + "0" * 24, "item": "0" * 24,
+    "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
+    "slug": "x-" + "0" * 24, "item": "0" * 24,
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 

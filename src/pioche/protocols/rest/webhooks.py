@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from pioche.errors import BadRequest, NotOffered
+from pioche.errors import BadRequest, NotFound, NotOffered
 from pioche.http.messages import Request, Response, json_response
 from pioche.http.routes import Needs, Route
 from pioche.protocols.rest.shapes import Json
@@ -80,16 +80,13 @@ async def delete(request: Request) -> Response:
     return json_response({"success": True})
 
 
-async def enable(request: Request) -> Response:
-    """POST /api/settings/webhooks/{uid}/enable."""
-    enabled = await request.run(request.hub.webhooks.enable, request.caller.user_id, request.params["uid"])
-    return _answer(request, enabled)
-
-
-async def disable(request: Request) -> Response:
-    """POST /api/settings/webhooks/{uid}/disable."""
-    disabled = await request.run(request.hub.webhooks.disable, request.caller.user_id, request.params["uid"])
-    return _answer(request, disabled)
+async def switch(request: Request) -> Response:
+    """POST /api/settings/webhooks/{uid}/{action}: `enable` or `disable`."""
+    webhooks, action = request.hub.webhooks, request.params["action"]
+    if action not in ("enable", "disable"):
+        raise NotFound("A webhook can be enabled and disabled")
+    function = webhooks.enable if action == "enable" else webhooks.disable
+    return _answer(request, await request.run(function, request.caller.user_id, request.params["uid"]))
 
 
 async def replay(request: Request) -> Response:
@@ -132,7 +129,6 @@ ROUTES = (
     Route("GET", "/api/settings/webhooks/{uid}", Needs.USER, get),
     Route("POST", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, change),
     Route("DELETE", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, delete),
-    Route("POST", "/api/settings/webhooks/{uid}/enable", Needs.USER_WRITE, enable),
-    Route("POST", "/api/settings/webhooks/{uid}/disable", Needs.USER_WRITE, disable),
+    Route("POST", "/api/settings/webhooks/{uid}/{action}", Needs.USER_WRITE, switch),
     Route("POST", "/api/settings/webhooks/{uid}/replay/{delivery}", Needs.USER_WRITE, replay),
 )
