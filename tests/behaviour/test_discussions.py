@@ -208,6 +208,8 @@ def test_lists_are_filtered_sorted_and_counted(owner: Standing, guest: Standing)
     assert numbers(author="BOB", is_pull_request=False) == [second]
     assert numbers(search="NEEDLE") == [second]
     assert numbers(search="%") == []
+    discussions.rename(owner, first, "Évaluations à refaire")
+    assert numbers(search="évaluations") == numbers(search="ÉVALUATIONS") == [first]
     assert numbers(sort=Sort.OLDEST) == [first, second, pull, draft]
     assert numbers(sort=Sort.UPDATED)[0] == first
     assert numbers(sort=Sort.TRENDING)[0] == first
@@ -307,6 +309,19 @@ def test_the_ref_of_a_settled_pull_request_can_be_deleted(owner: Standing) -> No
     assert pulls.storage(owner.repo, closed) == 0
     with pytest.raises(HubError, match="deleted"):
         discussions.change_status(owner, closed, "open")
+
+
+def test_a_pull_request_outlives_the_history_that_it_was_merged_into(core: Core, owner: Standing) -> None:
+    number = propose(owner, {"a.txt": b"1"})
+    merging.merge(owner.repo, owner.caller, number)
+    with core.hub.database.write() as connection:  # as if squashed, and collected since
+        connection.execute(schema.discussions.update().values(merged_as="1" * 40))
+    pull = pulls.get(owner.repo, number)
+    assert (pulls.sides(owner.repo, pull), pulls.diff(owner.repo, pull), pulls.storage(owner.repo, number)) == (
+        None,
+        None,
+        0,
+    )
 
 
 def test_comments_stand_on_lines_of_the_diff(owner: Standing) -> None:
