@@ -78,9 +78,7 @@ EXPECTED: dict[Action, dict[str, dict[str, str]]] = {
         read=_ALL,
         contributor=_ALL,
         write=_ALL,
-    ),
-    Action.PARTICIPATE: _row(
-        anonymous=_LOGIN, stranger=_PUBLIC, read=_ALL, contributor=_ALL, write=_ALL, owner_read=_NONE
+        owner_read=_NONE,
     ),
     Action.WRITE: _row(
         anonymous=_LOGIN, stranger=_STRANGER_MAY_NOT, read=_NONE, contributor=_NONE, write=_ALL, owner_read=_NONE

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -166,7 +167,7 @@ class Api:
 
     def download(self, repo: str, path: str, revision: str = "main") -> bytes:
         """Raises Refused when it is not there."""
-        answer = self.ask("GET", f"/{repo}/resolve/{revision}/{path}", follow_redirects=True)
+        answer = self.ask("GET", f"/{repo}/resolve/{revision}/{quote(path)}", follow_redirects=True)
         if answer.status_code != 200:
             raise Refused(answer)
         return answer.content
