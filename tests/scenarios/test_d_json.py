@@ -331,6 +331,13 @@ JSON_ROUTES = [
     ("POST", "/api/models/ada/words/preupload/main", ["files", "gitAttributes", "gitIgnore"]),
     ("POST", "/api/models/ada/words/discussions", ["title", "description", "pullRequest"]),
     ("POST", "/api/models/ada/words/super-squash/main", ["message"]),
+    (
+        "POST",
+        "/api/models/ada/words/user-access-request/handle",
+        ["user", "userId", "requestId", "status", "rejectionReason"],
+    ),
+    ("POST", "/api/models/ada/words/user-access-request/grant", ["user", "userId", "requestId"]),
+    ("POST", "/api/models/ada/words/user-access-request/batch", ["status", "requests", "rejectionReason"]),
     ("POST", "/api/validate-yaml", ["content", "repoType"]),
 ]
 BAD_JSON = [b"", b"{", b"[]", b"null", b"1", b'"x"', b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b'{"name":"\\ud800"}',

@@ -1,5 +1,6 @@
 """Gated repos in a browser: asking (ui.md M12), reviewing (S1), one's own requests (T6), and F-CLICK."""
 
+import json
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -10,10 +11,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import publishing
+from tests.hostile import SHORT, TEXTS
 from tests.hub import Account
 from tests.web.town import Town
 from tests.web.visits import Visits
 
+PIXEL = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 PASSWORD = "a sentence to keep in mind"
 CARD = """---
 license: mit
@@ -349,3 +352,24 @@ def test_f_click_the_agreement_cannot_be_framed(
     assert "Conditions of Ada" not in frame.content()
     visit.guard.faults.clear()  # the browser reports what it stopped, and that is what was wanted
     assert httpx.get(f"{town.hub.endpoint}/{gated}").status_code == 200
+
+
+def test_f_xss_1_a_gate_full_of_payloads(visit: Visits, town: Town, owner: Account) -> None:
+    """As somebody who may not read the files sees it; the policy would stop what the sanitiser let through, and tell."""
+    name = f"{owner.name}/{town.hub.name('hostile')}"
+    fields: dict[str, Any] = {
+        text: {"type": "select", "options": [text, {"label": text, "value": text}]} for text in SHORT
+    }
+    card = {"extra_gated_heading": SHORT[0], "extra_gated_button_content": SHORT[1], "extra_gated_fields": fields}
+    card |= {"extra_gated_prompt": "\n\n".join(TEXTS), "extra_gated_description": "\n\n".join(SHORT)}
+    with town.client(owner) as client:
+        publishing.create(client, name)
+        publishing.commit(client, name, {"README.md": f"---\n{json.dumps(card)}\n---\n"})
+        assert client.put(f"/api/models/{name}/settings", json={"gated": "auto"}).status_code == 200
+    page = visit("/", who=town.eve)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.route("**/resolve/**", lambda route: route.fulfill(content_type="image/svg+xml", body=PIXEL))
+    page.goto(f"/{name}")
+    expect(page.locator(".gate-form select")).not_to_have_count(0)
+    assert page.evaluate("window.__pwned") is None
+    assert page.locator(".gate script, .gate iframe, .gate [onerror], .gate [onclick], .gate [style]").count() == 0
