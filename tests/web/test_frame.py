@@ -1,5 +1,6 @@
 """What all pages share (ui.md G): theme, language, keyboard, accessibility, errors."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -166,3 +167,55 @@ def test_g12_scripts_that_were_changed_on_the_way_do_not_run(visit: Visits, town
     assert page.evaluate("window.changed") is None
     page.wait_for_load_state("networkidle")
     visit.guard.faults.clear()  # that refusal, and what it led to
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_g7_what_is_private_and_what_is_not_there_look_the_same(
+    visit: Visits, town: Town, accessible: Callable[[Page], None], lang: str
+) -> None:
+    pages = [visit(path, status=404, who=town.eve, lang=lang) for path in ("/lab/secret", "/lab/absent")]
+    texts = [page.locator(".error-page").inner_text().rpartition("\n")[0] for page in pages]
+    assert texts[0] == texts[1]
+    for page in pages:
+        expect(page.locator("html")).to_have_attribute("lang", lang)
+        expect(page.locator(".error-id code")).not_to_be_empty()
+    accessible(pages[0])
+    pages[0].locator(".error-page").get_by_role("link").last.click()
+    pages[0].wait_for_url(f"{visit.endpoint}/")
+
+
+def test_g7_who_must_sign_in_is_led_there_and_back(visit: Visits) -> None:
+    page = visit("/settings/profile")
+    page.wait_for_url("**/login?next=/settings/profile")
+
+
+def test_g7_addresses_of_the_api_answer_json(visit: Visits, town: Town) -> None:
+    page = visit("/api/models/lab/secret", status=401)
+    assert "text/html" not in str(page.evaluate("document.contentType"))
+
+
+def test_x1_the_guide_is_read_searched_and_copied_from(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    page = visit("/docs")
+    expect(page.locator("main")).to_contain_text(f"export HF_ENDPOINT={visit.endpoint}")
+    accessible(page)
+    page = visit("/docs?q=metadonnees", lang="fr")
+    page.locator("main a[href='/docs/cards']").last.click()
+    page.wait_for_url("**/docs/cards")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_x1_the_api_is_described_from_this_host(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
+    page = visit("/docs/api")
+    expect(page.locator("main")).to_contain_text("/api/models")
+    accessible(page)
+
+
+def test_g10_times_are_relative_and_exact(visit: Visits, town: Town) -> None:
+    time = visit("/ada/emotions/commits/main").locator("time").first
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", time.get_attribute("datetime") or "")
+    assert re.search(r"\d{4}", time.get_attribute("title") or "")
+    expect(visit("/ada/emotions/commits/main", lang="fr").locator("time").first).to_contain_text(
+        re.compile("il y a|maintenant|à l’instant")
+    )

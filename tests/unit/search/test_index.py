@@ -99,6 +99,17 @@ def test_answers_stay_right_while_repos_come_change_and_go(seed: int, monkeypatc
         check(rng, index, known, 8)
 
 
+def test_words_that_are_separators_are_found_before_and_after_changes() -> None:
+    rng = random.Random(11)
+    known = rows(rng, 200)
+    index = filled(known)
+    for _ in range(2):
+        for word in ("-", "_", ".", "/", "a-", "-a", "_b"):
+            asked = Query(type=RepoType.MODEL, words=(word,), limit=50)
+            assert index.find(Scope(), asked) == plain.find(list(known.values()), Scope(), asked), word
+        change(rng, index, known, 60)
+
+
 def test_an_index_that_was_empty_grows() -> None:
     rng = random.Random(7)
     known = dict[int, Row]()

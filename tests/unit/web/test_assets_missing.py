@@ -74,3 +74,20 @@ def test_g8_a_card_says_once_what_others_show_of_it(local: LocalHub) -> None:
     assert found["og:url"] == "http://localhost:8000/ada/open"
     assert found["og:image"].endswith("/icon.svg")
     assert page.count('property="og:title"') == 1
+
+
+@pytest.mark.parametrize(
+    ("thumbnail", "image"),
+    [
+        ("https://example.org/a.png", "https://example.org/a.png"),
+        ("./pictures/a b.png", "http://localhost:8000/ada/seen/resolve/main/pictures/a%20b.png"),
+        ("javascript:alert(1)", None),
+    ],
+)
+def test_g8_the_picture_of_a_card_is_shown_by_others(local: LocalHub, thumbnail: str, image: str | None) -> None:
+    ada = local.user("ada")
+    local.create_repo(ada, "ada/seen")
+    local.commit(ada, "ada/seen", {"README.md": f'---\nthumbnail: "{thumbnail}"\n---\n# Seen\n'.encode()})
+    page = local.client.get("/ada/seen").text
+    (found,) = re.findall(r'property="og:image" content="([^"]+)"', page)
+    assert found == image or (image is None and found.endswith("/icon.svg"))

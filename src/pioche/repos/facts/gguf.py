@@ -7,6 +7,7 @@ that wrap around. So nothing is allocated by what a count says, and everything h
 import math
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,14 +43,24 @@ _TYPES: dict[int, tuple[str, int, int]] = {
 Value = str | int | float | bool
 
 
+class Tensor(NamedTuple):
+    """`shape` in the order of the file, the innermost dimension first, as llama.cpp writes it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
 class Header(msgspec.Struct):
-    """`values` are the pairs with a plain value; `tokens` those of the vocabulary whose ids are special, by id."""
+    """`values` are the pairs with a plain value; `tokens` those of the vocabulary whose ids are special, by id; `listed` the
+    first tensors, as many as were asked for."""
 
     version: int
     tensors: int
     values: dict[str, Value]
     parameters: dict[str, int]
     tokens: dict[int, str]
+    listed: list[Tensor] = []
 
     @property
     def architecture(self) -> str:
@@ -68,15 +79,17 @@ class Header(msgspec.Struct):
         return self.tokens.get(found) if type(found) is int else None
 
 
-def read(source: Source) -> Header:
+def read(source: Source, *, tensors_listed: int = 0) -> Header:
     """Raises Unreadable, in words for the owner of the repo."""
-    return _Reading(source).header()
+    return _Reading(source, tensors_listed).header()
 
 
 class _Reading:
     """One pass over a header."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, tensors_listed: int) -> None:
+        self._tensors_listed = tensors_listed
+        self._listed: list[Tensor] = []
         self._cursor = Cursor(source)
         self._size = source.size
         self._items = 0
@@ -93,7 +106,7 @@ class _Reading:
         for _ in range(pairs):
             self._pair()
         parameters = self._tensors(tensors)
-        return Header(version, tensors, self._values, parameters, self._special())
+        return Header(version, tensors, self._values, parameters, self._special(), self._listed)
 
     def _version(self) -> int:
         if self._cursor.take(4) != b"GGUF":
@@ -160,15 +173,18 @@ class _Reading:
         if count * 24 > self._cursor.left:
             raise Unreadable(f"its header says it has {count} tensors, for which it has no room")
         for _ in range(count):
-            self._text(_KEY_BYTES_MAX)
+            called = self._text(_KEY_BYTES_MAX)
             dimensions = self._cursor.number("I")
             if dimensions > _DIMENSIONS_MAX:
                 raise Unreadable(f"its header says that a tensor has {dimensions} dimensions")
-            elements = math.prod(self._cursor.number(self._count) for _ in range(dimensions))
+            shape = tuple(self._cursor.number(self._count) for _ in range(dimensions))
+            elements = math.prod(shape)
             kind = self._cursor.number("I")
             self._cursor.skip(8)  # where it begins
             name, block, block_bytes = _TYPES.get(kind, (f"type {kind}", 8, 1))
             found[name] += elements
+            if len(self._listed) < self._tensors_listed:
+                self._listed.append(Tensor(called.decode("utf-8", "replace"), name, shape))
             size += elements * block_bytes // block
         if size > self._size:
             raise Unreadable(f"its tensors need {size} bytes by the header, but the file has {self._size}")

@@ -8,6 +8,8 @@ from pioche.repos.facts.ranges import Source
 from pioche.repos.preview.spans import Span
 
 _HEADER_BYTES_MAX = 4 * 2**20
+_GGUF_BYTES_MAX = 32 * 2**20
+"""A header that holds the vocabulary of a large model has ten."""
 _TENSORS_SHOWN = 2000
 _VALUES_SHOWN = 500
 _TEXT_CHARACTERS_MAX = 2000
@@ -38,8 +40,9 @@ class Weights:
 
 def read(span: Span, *, is_gguf: bool) -> Weights:
     """Raises Unreadable."""
-    source = Source(span.size, span.at, limit=_HEADER_BYTES_MAX)
-    return _gguf(source) if is_gguf else _safetensors(source)
+    if is_gguf:
+        return _gguf(Source(span.size, span.at, limit=_GGUF_BYTES_MAX))
+    return _safetensors(Source(span.size, span.at, limit=_HEADER_BYTES_MAX))
 
 
 def _safetensors(source: Source) -> Weights:
@@ -52,8 +55,9 @@ def _safetensors(source: Source) -> Weights:
 
 
 def _gguf(source: Source) -> Weights:
-    header = gguf.read(source)
-    return Weights([], header.tensors, header.parameters, _shown(header.values))
+    header = gguf.read(source, tensors_listed=_TENSORS_SHOWN)
+    tensors = [Tensor(one.name[:300], one.dtype, " × ".join(map(str, one.shape)) or "1") for one in header.listed]
+    return Weights(tensors, header.tensors, header.parameters, _shown(header.values))
 
 
 def _shown(values: object) -> list[tuple[str, str]]:

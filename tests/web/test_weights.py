@@ -1,0 +1,77 @@
+"""What model pages say of weights (ui.md M3, M4, and F3 of GGUF files)."""
+
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.web.town import Town
+from tests.web.visits import Visits
+from tests.weights import Gguf, llama
+
+
+def large_vocabulary() -> bytes:
+    """A header of more than four megabytes, as large models have."""
+    model = Gguf().string("general.architecture", "llama")
+    model.strings("tokenizer.ggml.tokens", [f"token-{number:06}" + "x" * 40 for number in range(80_000)])
+    return model.tensor("output.weight", [8, 4], 0, size=128).bytes()
+
+
+def test_m3_precisions_of_gguf_files_lead_to_their_headers(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    parts = {f"small-Q4_K_M-0000{number}-of-00002.gguf": llama().bytes() for number in (1, 2)}
+    town.repo("ada/precise", {"README.md": "# Precise\n", "small-Q8_0.gguf": llama().bytes(), **parts})
+    page = visit("/ada/precise")
+    rows = page.locator(".precisions tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("Q4_K_M")
+    expect(rows.nth(0).locator("td").first).to_have_text("4")
+    expect(rows.nth(1).locator("td").first).to_have_text("8")
+    accessible(page)
+    rows.nth(1).get_by_role("link", name="Q8_0").click()
+    page.wait_for_url("**/ada/precise/blob/main/small-Q8_0.gguf")
+    expect(page.locator(".weights")).to_contain_text("general.architecture")
+
+
+def test_f3_a_gguf_file_lists_its_tensors_however_large_its_vocabulary_is(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    town.repo("ada/tensors", {"small.gguf": llama().bytes(), "large.gguf": large_vocabulary()})
+    page = visit("/ada/tensors/blob/main/small.gguf")
+    rows = page.locator(".weights tbody tr").filter(has=page.locator("td"))
+    table = page.get_by_role("region", name="Tensors").locator("tbody tr")
+    expect(table).to_have_count(2)
+    expect(table.nth(1)).to_contain_text("4 × 4")
+    expect(rows.first).to_be_visible()
+    accessible(page)
+    page.get_by_role("searchbox", name="Filter tensors by name").fill("b")
+    expect(table.nth(0)).to_be_hidden()
+    page = visit("/ada/tensors/blob/main/large.gguf")
+    expect(page.get_by_role("region", name="Tensors")).to_contain_text("output.weight")
+
+
+def test_m4_the_chat_template_and_the_special_tokens(visit: Visits, town: Town) -> None:
+    tokenizer = {
+        "bos_token": "<s>",
+        "eos_token": {"content": "</s>"},
+        "chat_template": "{% for m in messages %}<b>{% endfor %}",
+    }
+    town.repo(
+        "ada/talks",
+        {
+            "README.md": "# Talks\n",
+            "config.json": '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}',
+            "tokenizer_config.json": json.dumps(tokenizer),
+            "model.gguf": llama().bytes(),
+        },
+    )
+    page = visit("/ada/talks")
+    for _ in range(60):  # a job reads the header
+        if page.get_by_text("Chat template and special tokens").count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    page.get_by_text("Chat template and special tokens").click()
+    expect(page.locator(".chat-template")).to_have_text("{% for m in messages %}<b>{% endfor %}")
+    expect(page.locator("details", has_text="Chat template")).to_contain_text("</s>")
