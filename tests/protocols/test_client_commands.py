@@ -70,7 +70,7 @@ def test_hf_collections(hub: Hub, ada: Account, repo: str, tmp_path: Path) -> No
     assert [(item["item_id"], item["note"]) for item in told["items"]] == [(repo, "First")]
     run("collections", "update", slug, "--theme", "green", "--private")
     run("collections", "update-item", slug, told["items"][0]["item_object_id"], "--note", "Still first")
-    assert slug in run("collections", "ls", "--owner", ada.name)
+    assert slug in run("collections", "ls", "--owner", ada.name, "--format", "json")
     run("collections", "delete-item", slug, told["items"][0]["item_object_id"])
     run("collections", "delete", slug)
 
