@@ -102,7 +102,6 @@ def named(hub: Hub, name: str, fullname: str) -> Account:
     return Account(name, hub.token(name))
 
 
-_NO_LIKES = "nobody can like anything yet: likes belong to an issue to come"
 _NO_INFERENCE = "no provider serves a model yet: inference belongs to an issue to come"
 _NO_LEADERBOARD = "evaluation results belong to an issue to come"
 _THEIR_FILES = (
@@ -112,7 +111,6 @@ _PRODUCTION = "TestHfApiPublicProduction::"
 EXCEPTIONS = {
     "test_model_info": "it compares the second at which the public repository was created",
     "test_list_dataset_parquet_files": "the client refuses to ask any hub but the public one",
-    "test_list_spaces_sort": _NO_LIKES,
     "test_inference_provider_mapping_model_info": _NO_INFERENCE,
     "test_inference_provider_mapping_list_models": _NO_INFERENCE,
     "test_filter_models_by_inference_provider": _NO_INFERENCE,

@@ -250,7 +250,7 @@ def test_members_come_in_pages_that_link_on(hub: Hub, client: Client, ada: Accou
 
 
 @pytest.mark.parametrize("path", ["users/ada/followers", "users/ada/following", "users/ada/likes"])
-def test_nobody_follows_or_likes_yet(client: Client, ada: Account, path: str) -> None:
+def test_of_whom_nobody_knows_anything_lists_are_empty(client: Client, ada: Account, path: str) -> None:
     assert client.get(f"/api/{path}").json() == []
 
 

@@ -73,7 +73,7 @@ def test_harnesses_are_answered_at_once(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/api/collections"),
+        ("GET", "/api/papers/search"),
         ("POST", "/api/jobs/ada"),
         ("GET", "/api/models/a/b/scan"),
         ("GET", "/oauth/userinfo"),

@@ -1,10 +1,11 @@
 """The `hf` command of every version, as the README shows it, and the large uploader of the older ones."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.clients import MIDDLE, OLDEST, Kind, environment, interpreter
+from tests.clients import CURRENT, MIDDLE, OLDEST, Kind, environment, interpreter
 from tests.clientside import Client
 from tests.hub import Account, Hub
 
@@ -53,6 +54,25 @@ def test_hf_uploads_and_downloads(version: Kind, hub: Hub, ada: Account, repo: s
         "pull",
     )
     assert (tmp_path / "pull" / "more" / "notes.txt").read_bytes() == b"notes\n"
+
+
+def test_hf_collections(hub: Hub, ada: Account, repo: str, tmp_path: Path) -> None:
+    """Of the version that has the command."""
+
+    def run(*arguments: str) -> str:
+        return hf(Kind(CURRENT), hub, ada, tmp_path, *arguments)
+
+    run("repos", "create", repo)
+    made = run("collections", "create", hub.name("By command"), "--description", "What we use", "--format", "json")
+    slug = str(json.loads(made)["slug"])
+    run("collections", "add-item", slug, repo, "model", "--note", "First")
+    told = json.loads(run("collections", "info", slug, "--format", "json"))
+    assert [(item["item_id"], item["note"]) for item in told["items"]] == [(repo, "First")]
+    run("collections", "update", slug, "--theme", "green", "--private")
+    run("collections", "update-item", slug, told["items"][0]["item_object_id"], "--note", "Still first")
+    assert slug in run("collections", "ls", "--owner", ada.name, "--format", "json")
+    run("collections", "delete-item", slug, told["items"][0]["item_object_id"])
+    run("collections", "delete", slug)
 
 
 def upload_large(client: Client, repo: str) -> Any:
