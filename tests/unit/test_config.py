@@ -73,6 +73,8 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_ALLOWED_HOSTS": "http://hub.lan"}, "allowed_hosts"),
     ({"PIOCHE_ALLOWED_HOSTS": "hub.lan:8000"}, "allowed_hosts"),
     ({"PIOCHE_TRUSTED_PROXIES": "proxy.lan"}, "trusted_proxies"),
+    ({"PIOCHE_OUTBOUND_ALLOWED": "10.0.0.0/8,http://ci.lan/"}, "outbound_allowed"),
+    ({"PIOCHE_OUTBOUND_ALLOWED": "10.0.0.1/8"}, "outbound_allowed"),
     ({"PIOCHE_CONFIG": "/absent/pioche.toml"}, "PIOCHE_CONFIG"),
 ]
 
