@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from pioche.community import listing as threads_listing
 from pioche.errors import HubError
 from pioche.http.messages import Request
 from pioche.names import RepoId, RepoType
@@ -44,6 +45,8 @@ class Head:
     gated: str
     disabled: bool
     updated_at: int
+    discussions: int | None
+    """How many are open; None where the owners want none at all."""
     may_write: bool
     may_manage: bool
     unsafe: list[tuple[str, list[str]]]
@@ -70,6 +73,7 @@ async def of(request: Request, overview: Overview) -> Head:
         gated=overview.gated,
         disabled=overview.disabled,
         updated_at=overview.updated_at,
+        discussions=await threads_listing.open_count(request.repo),
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],

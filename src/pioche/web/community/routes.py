@@ -1,0 +1,33 @@
+"""The table of contents of the community pages. A diff is bytes of files, which a gate guards: CONTENT."""
+
+from pioche.http.routes import Route
+from pioche.repos.access import Action
+from pioche.web.community import acting, conversation, listing, opening, proposal, remark
+
+_ALL = "/{repo:web}/discussions"
+_ONE = _ALL + "/{number}"
+_COMMENT = _ONE + "/comment/{id}"
+
+ROUTES = (
+    Route("GET", _ALL, Action.READ, listing.threads),
+    Route("GET", _ALL + "/new", Action.DISCUSS, opening.ask),
+    Route("POST", _ALL, Action.DISCUSS, opening.start),
+    Route("POST", _ALL + "/preview", Action.DISCUSS, acting.preview),
+    Route("GET", _ALL + "/people", Action.DISCUSS, acting.suggest),
+    Route("GET", _ONE, Action.READ, conversation.thread),
+    Route("GET", _ONE + "/commits", Action.READ, proposal.commits),
+    Route("GET", _ONE + "/files", Action.CONTENT, proposal.files),
+    Route("POST", _ONE + "/comment", Action.DISCUSS, acting.comment),
+    Route("POST", _ONE + "/title", Action.DISCUSS, acting.title),
+    Route("POST", _ONE + "/status", Action.DISCUSS, acting.status),
+    Route("POST", _ONE + "/watch", Action.DISCUSS, acting.watch),
+    Route("POST", _ONE + "/pin", Action.WRITE, acting.pin),
+    Route("POST", _ONE + "/lock", Action.WRITE, acting.lock),
+    Route("POST", _ONE + "/merge", Action.WRITE, acting.merge),
+    Route("POST", _ONE + "/ref", Action.WRITE, acting.delete_ref),
+    Route("POST", _ONE + "/delete", Action.MANAGE, acting.delete),
+    Route("GET", _COMMENT, Action.READ, remark.comment),
+    Route("POST", _COMMENT + "/edit", Action.DISCUSS, remark.edit),
+    Route("POST", _COMMENT + "/hide", Action.DISCUSS, remark.hide),
+    Route("POST", _COMMENT + "/reaction", Action.DISCUSS, remark.react),
+)
