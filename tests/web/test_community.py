@@ -26,7 +26,7 @@ class Threads:
 
     town: Town
 
-    def send(self, who: Account, path: str, repo: str = REPO, **fields: str) -> str:
+    def send(self, who: Account, path: str, /, repo: str = REPO, **fields: str) -> str:
         """Sends a form; gives the address that the answer leads to."""
         with self.town.client(who) as client:
             answer = client.post(f"/{repo}/discussions{path}", data={"sent": "1", **fields})
