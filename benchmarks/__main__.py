@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, disks, git, page, pages, reads, search, writes
+from benchmarks import dedup, discussions, disks, git, page, pages, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -33,6 +33,7 @@ SECTIONS: dict[str, Section] = {
     "conversion": dedup.conversion,
     "search": search.search,
     "pages": pages.pages,
+    "discussions": discussions.discussions,
     "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""

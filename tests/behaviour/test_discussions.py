@@ -208,6 +208,8 @@ def test_lists_are_filtered_sorted_and_counted(owner: Standing, guest: Standing)
     assert numbers(author="BOB", is_pull_request=False) == [second]
     assert numbers(search="NEEDLE") == [second]
     assert numbers(search="%") == []
+    discussions.rename(owner, first, "Évaluations à refaire")
+    assert numbers(search="évaluations") == numbers(search="ÉVALUATIONS") == [first]
     assert numbers(sort=Sort.OLDEST) == [first, second, pull, draft]
     assert numbers(sort=Sort.UPDATED)[0] == first
     assert numbers(sort=Sort.TRENDING)[0] == first
@@ -309,6 +311,19 @@ def test_the_ref_of_a_settled_pull_request_can_be_deleted(owner: Standing) -> No
         discussions.change_status(owner, closed, "open")
 
 
+def test_a_pull_request_outlives_the_history_that_it_was_merged_into(core: Core, owner: Standing) -> None:
+    number = propose(owner, {"a.txt": b"1"})
+    merging.merge(owner.repo, owner.caller, number)
+    with core.hub.database.write() as connection:  # as if squashed, and collected since
+        connection.execute(schema.discussions.update().values(merged_as="1" * 40))
+    pull = pulls.get(owner.repo, number)
+    assert (pulls.sides(owner.repo, pull), pulls.diff(owner.repo, pull), pulls.storage(owner.repo, number)) == (
+        None,
+        None,
+        0,
+    )
+
+
 def test_comments_stand_on_lines_of_the_diff(owner: Standing) -> None:
     number = propose(owner, {"a.txt": b"1\n2\n3\n"})
     said = comments.add(owner, number, "Why?", Place("a.txt", 2))
@@ -357,3 +372,30 @@ def test_c9_nobody_speaks_after_the_lock(owner: Standing, guest: Standing) -> No
     said = [one.kind for one in log(owner, number)][1:]
     assert said == [Kind.COMMENT] * ended[:4].count(None) + [Kind.LOCKING]
     assert reading.get(owner.repo, number).comments == ended[:4].count(None)
+
+
+def test_c9_talk_pushes_and_reactions_at_once_lose_nothing(owner: Standing, guest: Standing) -> None:
+    """Whoever waits for another's rows waits in the same order: no database ends one of them as a deadlock."""
+    number = propose(owner, {"a.txt": b"1"})
+    first = log(owner, number)[0].uid
+
+    def push() -> None:
+        for count in range(4):
+            plan = Plan(f"More {count}", "", None, [AddFile("a.txt", b"%d" % count)])
+            commits.create(owner.repo, owner.caller, f"refs/pr/{number}", plan)
+
+    def talk(by: Standing) -> None:
+        for count in range(8):
+            comments.add(by, number, f"And {count}")
+            comments.react(by, number, first, "🔥", is_on=count % 2 == 0)
+
+    def open_others() -> None:
+        for count in range(4):
+            discussions.open_(guest, f"Another {count}", "x")
+
+    ended = in_turn_or_at_once(push, lambda: talk(owner), lambda: talk(guest), open_others)
+    assert ended == [None] * 4
+    thread, events = reading.whole(owner.repo, number)
+    assert (thread.comments, len(events)) == (16, 17)
+    assert events[0].reactions == ()
+    assert listing.page(owner.repo, Wanted(is_pull_request=False)).total == 4

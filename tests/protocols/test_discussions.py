@@ -229,3 +229,21 @@ def test_bad_input_is_refused(inside: Inside) -> None:
         assert_refused(talk.call("ada", "POST", rest, body), statuses=(400,))
     for query in ("?status=odd", "?type=odd", "?sort=odd", "?p=x", "?limit=x"):
         assert_refused(talk.call(None, "GET", query), statuses=(400,))
+
+
+def test_discussions_can_be_disabled(inside: Inside) -> None:
+    talk = Talk(inside, "quiet")
+    talk.opened()
+    settings, token = talk.path.replace("discussions", "settings"), talk.tokens["ada"]
+    assert inside.client.put(settings, token=token, json={"discussionsDisabled": True}).status == 200
+    for method, rest, body in (
+        ("GET", "", None),
+        ("GET", "/1", None),
+        ("GET", "/1/events", None),
+        ("POST", "", {"title": "Another", "description": "x"}),
+        ("POST", "/1/comment", {"comment": "x"}),
+    ):
+        answer = talk.call("ada", method, rest, body)
+        assert (answer.status, "disabled" in answer.text) == (403, True), (method, rest)
+    assert inside.client.put(settings, token=token, json={"discussionsDisabled": False}).status == 200
+    assert talk.seen(1)["num"] == 1

@@ -111,16 +111,20 @@ def _conditions(repo: Repo, wanted: Wanted, *, of_tab: bool) -> list[sa.ColumnEl
     if wanted.author is not None:
         found.append(schema.accounts.c.name_key == wanted.author.lower())
     if wanted.search:
-        found.append(_said(repo, wanted.search[:SEARCH_CHARACTERS_MAX].lower()))
+        found.append(_said(repo, wanted.search[:SEARCH_CHARACTERS_MAX]))
     return found
 
 
 def _said(repo: Repo, text: str) -> sa.ColumnElement[bool]:
     """In a title or in a comment that is not hidden."""
     comments = sa.select(_events.c.number).where(_events.c.repo_id == repo.id, _events.c.hidden_at.is_(None))
-    in_text = comments.where(sa.func.lower(_events.c.text).contains(text, autoescape=True))
-    in_title = sa.func.lower(_table.c.title).contains(text, autoescape=True)
-    return in_title | _table.c.number.in_(in_text)
+    return _has(_table.c.title, text) | _table.c.number.in_(comments.where(_has(_events.c.text, text)))
+
+
+def _has(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]:
+    """Whatever the case: SQLite lowers only the letters of ASCII, so that others are looked for as they may be written."""
+    spelled = dict.fromkeys((text.lower(), text, text.capitalize(), text.upper()))
+    return sa.or_(*(sa.func.lower(column).contains(one, autoescape=True) for one in spelled))
 
 
 def _order(sort: Sort) -> list[sa.ColumnElement[Any]]:

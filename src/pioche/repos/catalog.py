@@ -50,6 +50,8 @@ class Settings:
 
     private: bool | None = None
     gated: str | None = None
+    discussions_off: bool | None = None
+    """No discussions and no pull requests, neither to read nor to write; what there is, is kept."""
 
 
 class Catalog:
@@ -226,12 +228,14 @@ class Catalog:
         return target
 
     def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
-        """Visibility and gating."""
+        """Visibility, gating, discussions."""
         values: dict[str, object] = {}
         if settings.private is not None:
             values["private"] = settings.private
         if settings.gated is not None:
             values["gated"] = settings.gated
+        if settings.discussions_off is not None:
+            values["discussions_off"] = settings.discussions_off
         if not values:
             return
         with self._stores.database.write() as connection:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.errors import Conflict, EntryNotFound
-from pioche.git.objects import Commit
+from pioche.git.objects import Commit, ObjectMissing
 from pioche.git.pointers import Pointer
 from pioche.git.reading import Change
 from pioche.names import Oid
@@ -95,13 +95,16 @@ def get(repo: Repo, number: int) -> Pull:
 
 def sides(repo: Repo, pull: Pull) -> Sides | None:
     """The base as it is, or as it was when the pull request was merged. None when there is nothing to compare: its ref or its
-    base was deleted."""
+    base was deleted, or the history that it was merged into was squashed, and collected since."""
     base, head = refs.find(repo, pull.base_ref), refs.find(repo, pull.ref)
     objects = repo.objects
     if pull.merged_as is not None:
-        before = objects.commit(pull.merged_as).parents[0]
-        after = head.commit if head is not None else pull.merged_as
-        return Sides(before, after, objects.merge_base(before, after))
+        try:
+            before = objects.commit(pull.merged_as).parents[0]
+            after = head.commit if head is not None else pull.merged_as
+            return Sides(before, after, objects.merge_base(before, after))
+        except ObjectMissing:
+            return None
     if base is None or head is None:
         return None
     return Sides(base.commit, head.commit, objects.merge_base(base.commit, head.commit))

@@ -135,6 +135,7 @@ class _Settings(msgspec.Struct):
     gated: bool | str | None = None
     visibility: str | None = None
     private: bool | None = None
+    discussionsDisabled: bool | None = None
 
 
 async def settings(request: Request) -> Response:
@@ -145,6 +146,7 @@ async def settings(request: Request) -> Response:
     changes = catalog.Settings(
         private=_private(body.visibility, body.private),
         gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]  # True was refused above
+        discussions_off=body.discussionsDisabled,
     )
     await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
     return json_response({"private": request.repo.private if changes.private is None else changes.private})

@@ -66,7 +66,8 @@ def details(request: Request, thread: Thread, log: Sequence[Event], *, with_diff
     if thread.is_pull_request:
         merged = {"mergeCommitId": thread.merged_as} if thread.merged_as else {}
         found["changes"] = {"base": thread.base_ref} | merged
-        found["filesWithConflicts"] = pulls.conflicts(repo, thread.pull) or False
+        unsettled = compared if thread.merged_as is None else None
+        found["filesWithConflicts"] = (pulls.conflicting(repo, unsettled) if unsettled is not None else []) or False
     commits = pulls.commits_of(repo, compared) if compared is not None else []
     found["events"] = list(_interleaved(thread, events(request, log, compared), commits))
     if with_diff and thread.is_pull_request:
