@@ -54,10 +54,12 @@ class Threads:
         """As many threads, or comments (of a thread, so many), written into the database at once."""
         with sqlite3.connect(self.town.hub.data_dir / "pioche.db") as database:
             (repo_id,) = database.execute("SELECT id FROM repos WHERE full_name = ?", (repo,)).fetchone()
-            thread = "INSERT INTO discussions (repo_id, number, is_pull_request, title, status, created_at) VALUES (?, ?, 0, ?, 'open', 1)"
+            columns = "repo_id, number, is_pull_request, title, status, created_at"
+            thread = f"INSERT INTO discussions ({columns}) VALUES (?, ?, 0, ?, 'open', 1)"
             database.executemany(thread, [(repo_id, 1000 + n, f"Question {n}") for n in range(opened)])
             number, count = said
-            comment = "INSERT INTO thread_events (uid, repo_id, number, kind, at, data, text) VALUES (?, ?, ?, 'comment', 1, '{}', ?)"
+            columns = "uid, repo_id, number, kind, at, data, text"
+            comment = f"INSERT INTO thread_events ({columns}) VALUES (?, ?, ?, 'comment', 1, '{{}}', ?)"
             database.executemany(comment, [(f"{n:024x}", repo_id, number, f"comment {n}") for n in range(count)])
 
     def commit(self, who: Account, files: dict[str, str], revision: str = "main", repo: str = REPO) -> None:
@@ -486,6 +488,15 @@ def test_c7_what_others_say_comes_without_a_reload(visit: Visits, town: Town, th
     assert page.evaluate("window.stays") == 1
 
 
+def test_c7_a_text_whose_session_has_ended_comes_back(town: Town, threads: Threads) -> None:
+    number = threads.open(town.ada, "Signed out")
+    at = f"{town.hub.endpoint}{AT}/{number}/comment"
+    answer = httpx.post(at, data={"text": "kept <b>words</b>"}, headers={"accept": "text/html"})
+    assert answer.status_code == 401
+    assert "kept &lt;b&gt;words&lt;/b&gt;" in answer.text
+    assert "You are not signed in any more." in answer.text
+
+
 def test_c7_a_draft_is_kept_until_it_is_sent(visit: Visits, town: Town, threads: Threads) -> None:
     number = threads.open(town.ada, "Drafts")
     page = visit(f"{AT}/{number}", who=town.ada)
@@ -539,10 +550,10 @@ def test_c_pages_do_not_scroll_sideways_on_a_phone(visit: Visits, town: Town, pa
 
 
 @pytest.fixture
-def shouting(visit: Visits, town: Town) -> Iterator[Page]:
+def shouting(visit: Visits, town: Town) -> Page:
     page = visit("/", who=town.ada)
     page.on("dialog", _fail)
-    yield page
+    return page
 
 
 def _fail(dialog: Dialog) -> None:
@@ -564,6 +575,10 @@ def test_f_xss_1_hostile_titles_comments_and_places_are_inert(shouting: Page, to
             assert shouting.evaluate("window.__pwned") is None, text
             inside = shouting.locator(".comment-text")
             assert inside.locator("script, iframe, object, form, input, style, [style], [name], [id]").count() == 0
-    shouting.goto(f"/{repo}/discussions?status=all&search=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&author=%22%3E%3Cscript%3E")
-    shouting.goto(f"/{repo}/discussions/new?title=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&description=%3C/textarea%3E%3Cscript%3E")
+    shouting.goto(
+        f"/{repo}/discussions?status=all&search=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&author=%22%3E%3Cscript%3E"
+    )
+    shouting.goto(
+        f"/{repo}/discussions/new?title=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&description=%3C/textarea%3E%3Cscript%3E"
+    )
     assert shouting.evaluate("window.__pwned") is None

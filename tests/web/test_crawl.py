@@ -15,7 +15,8 @@ from tests.web.visits import Visits
 
 MAIN = (
     "/", "/models", "/datasets", "/spaces", "/ada", "/lab", "/ada/emotions", "/datasets/ada/avis", "/spaces/ada/demo",
-    "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/search/full-text?q=modele", "/docs",
+    "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main",
+    "/ada/emotions/discussions", "/search/full-text?q=modele", "/docs",
     "/docs/api", "/login",
 )  # fmt: skip
 SIGNED_IN = ("/new", "/new-space", "/feed")

@@ -39,7 +39,9 @@ def _comment(page: frame.Frame, number: int, form: Query) -> Logged:
         side = form.get("side")
         if side not in ("old", "new"):
             raise BadRequest('"side" must be "old" or "new"')
-        place = Place(path, _line(form.get("line") or ""), "old" if side == "old" else "new", form.get("commit") or None)
+        place = Place(
+            path, _line(form.get("line") or ""), "old" if side == "old" else "new", form.get("commit") or None
+        )
     return comments.add(page.standing, number, text, place)
 
 

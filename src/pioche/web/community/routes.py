@@ -2,7 +2,7 @@
 
 from pioche.http.routes import Route
 from pioche.repos.access import Action
-from pioche.web.community import acting, conversation, listing, opening, proposal, remark
+from pioche.web.community import acting, conversation, listing, opening, proposal, remark, rescue
 
 _ALL = "/{repo:web}/discussions"
 _ONE = _ALL + "/{number}"
@@ -11,13 +11,13 @@ _COMMENT = _ONE + "/comment/{id}"
 ROUTES = (
     Route("GET", _ALL, Action.READ, listing.threads),
     Route("GET", _ALL + "/new", Action.DISCUSS, opening.ask),
-    Route("POST", _ALL, Action.DISCUSS, opening.start),
+    Route("POST", _ALL, Action.DISCUSS, opening.start, rescue=rescue.text),
     Route("POST", _ALL + "/preview", Action.DISCUSS, acting.preview),
     Route("GET", _ALL + "/people", Action.DISCUSS, acting.suggest),
     Route("GET", _ONE, Action.READ, conversation.thread),
     Route("GET", _ONE + "/commits", Action.READ, proposal.commits),
     Route("GET", _ONE + "/files", Action.CONTENT, proposal.files),
-    Route("POST", _ONE + "/comment", Action.DISCUSS, acting.comment),
+    Route("POST", _ONE + "/comment", Action.DISCUSS, acting.comment, rescue=rescue.text),
     Route("POST", _ONE + "/title", Action.DISCUSS, acting.title),
     Route("POST", _ONE + "/status", Action.DISCUSS, acting.status),
     Route("POST", _ONE + "/watch", Action.DISCUSS, acting.watch),
@@ -27,7 +27,7 @@ ROUTES = (
     Route("POST", _ONE + "/ref", Action.WRITE, acting.delete_ref),
     Route("POST", _ONE + "/delete", Action.MANAGE, acting.delete),
     Route("GET", _COMMENT, Action.READ, remark.comment),
-    Route("POST", _COMMENT + "/edit", Action.DISCUSS, remark.edit),
+    Route("POST", _COMMENT + "/edit", Action.DISCUSS, remark.edit, rescue=rescue.text),
     Route("POST", _COMMENT + "/hide", Action.DISCUSS, remark.hide),
     Route("POST", _COMMENT + "/reaction", Action.DISCUSS, remark.react),
 )
