@@ -263,13 +263,13 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/discussions/{number}/watch"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/discussions/{number}/pin"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/discussions/{number}/lock"): [_form(statuses=(400,))],
-    ("POST", "/{repo:web}/discussions/{number}/merge"): [_form(statuses=())],
+    ("POST", "/{repo:web}/discussions/{number}/merge"): [_form(fields=b"head=unseen", statuses=(409,))],
     ("POST", "/{repo:web}/discussions/{number}/ref"): [_form(fresh=True, statuses=(404,))],
     ("POST", "/{repo:web}/discussions/{number}/delete"): [_form(statuses=(400,))],
     ("GET", "/{repo:web}/discussions/{number}/comment/{id}"): [Call(statuses=(404,))],
-    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/edit"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/edit"): [_form(statuses=(404,))],
     ("POST", "/{repo:web}/discussions/{number}/comment/{id}/hide"): [_form(statuses=(404,))],
-    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/reaction"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/reaction"): [_form(statuses=(404,))],
     ("GET", "/api/{repo:bucket}/events"): [
         Call(query="?cursor=x", statuses=(400,))
     ],  # otherwise it goes on for minutes
