@@ -458,9 +458,8 @@ def test_c6_where_discussions_are_off_there_is_no_tab_and_no_page(visit: Visits,
     town.repo(repo, {"README.md": "x"})
     number = threads.open(town.ada, "Before it was off", repo=repo)
     expect(visit(f"/{repo}").locator(".repo-header .tabs")).to_contain_text("Community")
-    with sqlite3.connect(town.hub.data_dir / "pioche.db") as database:
-        database.execute("UPDATE repos SET discussions_off = 1 WHERE full_name = ?", (repo,))
     with town.client(town.ada) as client:
+        client.put(f"/api/models/{repo}/settings", json={"discussionsDisabled": True}).raise_for_status()
         for path in ("", "/new", f"/{number}", f"/{number}/files"):
             absent = client.get(f"/{repo}/nothing/like/this")
             answer = client.get(f"/{repo}/discussions{path}")

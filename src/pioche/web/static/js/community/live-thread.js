@@ -7,9 +7,11 @@ class LiveThread extends HTMLElement {
   connectedCallback() {
     this.showNamed();
     if (!this.dataset.events) return;
-    this.follow(new URL(this.dataset.events, location.href));
-    // A page that is kept to go back to keeps no connection.
+    this.address = new URL(this.dataset.events, location.href);
+    // Only what is looked at keeps a connection: a browser has six for a host, and people have more tabs.
+    document.addEventListener("visibilitychange", () => this.follow());
     addEventListener("pagehide", () => this.source?.close());
+    this.follow();
   }
 
   disconnectedCallback() {
@@ -25,29 +27,30 @@ class LiveThread extends HTMLElement {
     location.replace(wanted);
   }
 
-  follow(address) {
-    this.source = new EventSource(address);
+  follow() {
+    this.source?.close();
+    if (document.hidden || this.hasEnded || !this.isConnected) return;
+    this.source = new EventSource(this.address);
     this.source.addEventListener("version", (event) => {
-      address.searchParams.set("version", JSON.parse(event.data).version);
+      this.address.searchParams.set("version", JSON.parse(event.data).version);
       this.refresh();
     });
     this.source.addEventListener("gone", () => this.end(this.dataset.gone));
-    this.source.addEventListener("reconnect", () => this.again(address));
-  }
-
-  again(address) {
-    this.source.close();
-    setTimeout(() => this.isConnected && this.follow(address), AGAIN_MS);
+    this.source.addEventListener("reconnect", () => {
+      this.source.close();
+      setTimeout(() => this.follow(), AGAIN_MS);
+    });
   }
 
   end(text) {
+    this.hasEnded = true;
     this.source.close();
     this.say(text);
   }
 
   async refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    if (answer?.status === 404 || answer?.status === 401) this.source.close();
+    if (answer?.status === 404 || answer?.status === 401) this.end("");
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (this.merge(page)) this.say(this.dataset.added);
