@@ -157,7 +157,7 @@ NEEDS = {
     Needs.ADMIN: "an administrator",
     Action.READ: "read the repo",
     Action.CONTENT: "read the repo's files",
-    Action.PROPOSE: "read the repo, with a token that writes",
+    Action.PROPOSE: "read the repo's files, with a token that writes",
     Action.PARTICIPATE: "see the repo, with a token that writes",
     Action.WRITE: "write to the repo",
     Action.MANAGE: "manage the repo",

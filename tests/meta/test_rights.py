@@ -151,11 +151,13 @@ def _batch(operation: str, ref: str = "refs/heads/main") -> dict[str, Any]:
     return {"operation": operation, "objects": [{"oid": "0" * 64, "size": 1}], "ref": {"name": ref}}
 
 
-def _form(needs: Action | None = None, *, fresh: bool = False, statuses: tuple[int, ...]) -> Call:
-    """A page's form without a field."""
+def _form(
+    needs: Action | None = None, *, fields: bytes = b"x=", fresh: bool = False, statuses: tuple[int, ...]
+) -> Call:
+    """A page's form, without a field that means something where none are given."""
     return Call(
         needs,
-        body=b"x=",
+        body=fields,
         headers={"content-type": "application/x-www-form-urlencoded"},
         fresh=fresh,
         statuses=statuses,
@@ -265,6 +267,27 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/rename/{rev}/{path*}"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/upload/{rev}"): [_form(statuses=(415,))],
     ("POST", "/{repo:web}/upload/{rev}/{path*}"): [_form(statuses=(415,))],
+    ("POST", "/{repo:web}/discussions"): [
+        _form(statuses=(400,)),
+        _form(Action.PROPOSE, fields=b"type=pull_request", statuses=(400,)),
+    ],
+    ("POST", "/{repo:web}/discussions/preview"): [_form(statuses=(200,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment"): [
+        _form(statuses=(400,)),
+        _form(Action.CONTENT, fields=b"text=x&path=x&side=new&line=x", statuses=(400,)),
+    ],
+    ("POST", "/{repo:web}/discussions/{number}/title"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/status"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/watch"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/pin"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/lock"): [_form(statuses=(400,))],
+    ("POST", "/{repo:web}/discussions/{number}/merge"): [_form(fields=b"head=unseen", statuses=(409,))],
+    ("POST", "/{repo:web}/discussions/{number}/ref"): [_form(fresh=True, statuses=(404,))],
+    ("POST", "/{repo:web}/discussions/{number}/delete"): [_form(statuses=(400,))],
+    ("GET", "/{repo:web}/discussions/{number}/comment/{id}"): [Call(statuses=(404,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/edit"): [_form(statuses=(404,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/hide"): [_form(statuses=(404,))],
+    ("POST", "/{repo:web}/discussions/{number}/comment/{id}/reaction"): [_form(statuses=(404,))],
     ("GET", "/api/{repo:bucket}/events"): [
         Call(query="?cursor=x", statuses=(400,))
     ],  # otherwise it goes on for minutes

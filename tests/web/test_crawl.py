@@ -15,9 +15,9 @@ from tests.web.visits import Visits
 
 MAIN = (
     "/", "/models", "/datasets", "/spaces", "/ada", "/lab", "/ada/emotions", "/datasets/ada/avis", "/spaces/ada/demo",
-    "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/search/full-text?q=modele", "/docs",
-    "/docs/api", "/login", "/collections", "/ada?tab=collections", "/bob?tab=likes", "/lab?tab=followers",
-    "/ada/emotions/likers",
+    "/ada?tab=activity", "/ada/emotions/tree/main", "/ada/emotions/commits/main", "/ada/emotions/discussions",
+    "/search/full-text?q=modele", "/docs", "/docs/api", "/login", "/collections", "/ada?tab=collections", "/bob?tab=likes",
+    "/lab?tab=followers", "/ada/emotions/likers",
 )  # fmt: skip
 SIGNED_IN = ("/new", "/new-space", "/feed", "/collections/new", "/ada/emotions/collect", "/ada/emotions/duplicate")
 

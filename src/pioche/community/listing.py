@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pioche.community import reading
 from pioche.community.reading import Thread
 from pioche.db import schema
+from pioche.db.engine import Lookup
 from pioche.repos import threads
 from pioche.repos.access import Repo
 
@@ -67,6 +68,16 @@ class Page:
 
 
 _table, _events, _reactions = schema.discussions, schema.thread_events, schema.reactions
+_OPEN = Lookup(
+    """SELECT r.discussions_off, (SELECT count(*) FROM discussions d WHERE d.repo_id = r.id AND d.status IN ('open', 'draft'))
+       FROM repos r WHERE r.id = :repo"""
+)
+
+
+async def open_count(repo: Repo) -> int | None:
+    """How many are open or drafts, for the head of the repo's pages. None where discussions are off."""
+    row = await repo.database.fetch_one(_OPEN, {"repo": repo.id})
+    return None if row is None or row[0] else int(row[1])
 
 
 def page(repo: Repo, wanted: Wanted) -> Page:

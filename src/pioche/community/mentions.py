@@ -56,17 +56,19 @@ def _people(repo: Repo, names: set[str]) -> dict[str, str]:
     query = sa.select(accounts.c.name_key, accounts.c.name).where(
         accounts.c.name_key.in_(wanted), accounts.c.suspended_at.is_(None)
     )
-    if repo.private:
-        query = query.where((accounts.c.id == repo.namespace_id) | accounts.c.id.in_(_members(repo)))
     with repo.database.read() as connection:
-        return {key: f"/{name}" for key, name in connection.execute(query)}
+        return {key: f"/{name}" for key, name in connection.execute(query.where(*readers(repo)))}
 
 
-def _members(repo: Repo) -> "sa.Select[tuple[int]]":
-    members = schema.memberships
-    return sa.select(members.c.user_id).where(
+def readers(repo: Repo) -> list[sa.ColumnElement[bool]]:
+    """What holds of the accounts that may read the repo."""
+    if not repo.private:
+        return []
+    accounts, members = schema.accounts, schema.memberships
+    inside = sa.select(members.c.user_id).where(
         members.c.org_id == repo.namespace_id, members.c.role.in_(sorted(READERS))
     )
+    return [(accounts.c.id == repo.namespace_id) | accounts.c.id.in_(inside)]
 
 
 def _numbers(repo: Repo, numbers: set[int]) -> frozenset[int]:

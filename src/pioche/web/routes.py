@@ -8,6 +8,7 @@ from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
 from pioche.web.collections import editing as collections
+from pioche.web.community import routes as community
 from pioche.web.files import routes as files
 from pioche.web.repo import routes as repo
 from pioche.web.sessions import routes as sessions
@@ -26,6 +27,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     crawlers.ROUTES,
     repo.ROUTES,
     files.ROUTES,
+    community.ROUTES,
     sessions.ROUTES,
     settings.ROUTES,
     social.ROUTES,

@@ -72,8 +72,15 @@ class Addresses:
     def delete(self, rev: str, path: str = "") -> str:
         return self._at("delete", rev, path)
 
-    def discussion(self, number: int) -> str:
-        return f"{self.base}/discussions/{number}"
+    def discussions(self) -> str:
+        return f"{self.base}/discussions"
+
+    def discussion(self, number: int, part: str = "") -> str:
+        """A thread, or a part of it: `files`, `commits`, what a form of it is sent to (`comment`)."""
+        return f"{self.base}/discussions/{number}{part and '/'}{part}"
+
+    def comment(self, number: int, uid: str, part: str = "") -> str:
+        return self.discussion(number, f"comment/{uid}{part and '/'}{part}")
 
     def _at(self, page: str, rev: str, path: str = "") -> str:
         end = f"/{quote(path, safe='/', errors='surrogateescape')}" if path else ""

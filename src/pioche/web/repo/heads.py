@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from pioche.community import listing as threads_listing
 from pioche.errors import HubError
 from pioche.http.messages import Request
 from pioche.names import RepoId, RepoType
@@ -45,6 +46,8 @@ class Head:
     gated: str
     disabled: bool
     updated_at: int
+    discussions: int | None
+    """How many are open; None where the owners want none at all."""
     may_write: bool
     may_manage: bool
     is_closed: bool
@@ -74,6 +77,7 @@ async def of(request: Request, overview: Overview) -> Head:
         gated=overview.gated,
         disabled=overview.disabled,
         updated_at=overview.updated_at,
+        discussions=await threads_listing.open_count(request.repo),
         may_write=await may(request, Action.WRITE),
         may_manage=await may(request, Action.MANAGE),
         is_closed=bool(overview.gated) and not await may(request, Action.CONTENT),
