@@ -11,6 +11,8 @@ from huggingface_hub import WebhookPayload
 
 from pioche.accounts.callers import Caller
 from pioche.app import build_work
+from pioche.community import discussions
+from pioche.community.standing import Standing
 from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ForbiddenAddress, NotFound, TooManyRequests
@@ -146,12 +148,12 @@ def test_a_hidden_comment_and_a_deleted_thread_say_nothing_of_what_was_written(w
         connection.execute(hidden)
         about = {"number": number, "comment": said.uid}
         outbox.append(connection, Event("discussion.comment.hide", repo.id, ada.user_id, about))
-        connection.execute(schema.discussions.delete())
-        outbox.append(connection, Event("discussion.delete", repo.id, ada.user_id, {"number": number}))
+    discussions.delete(Standing(repo, ada, writes=True, manages=True), number)
     told = world.settle()
     assert "regretted" not in json.dumps(told)
     WebhookPayload.model_validate(told[-1])
     assert (scopes(told)[-1], told[-1]["discussion"]["num"]) == (("delete", "discussion"), number)
+    assert told[-1]["discussion"]["title"] == "A title"
 
 
 def test_names_are_watched_before_they_exist_in_any_case_and_after_a_move(world: World, ada: Caller) -> None:

@@ -128,8 +128,10 @@ def delete(standing: Standing, number: int) -> None:
 
     def also(connection: sa.Connection) -> list[refs.RefChange]:
         threads.lock(connection, repo.id, number)
-        connection.execute(_table.delete().where(_table.c.repo_id == repo.id, _table.c.number == number))
-        outbox.append(connection, Event("discussion.delete", repo.id, standing.user_id, {"number": number}))
+        gone = _table.delete().where(_table.c.repo_id == repo.id, _table.c.number == number)
+        row = connection.execute(gone.returning(_table.c.title, _table.c.is_pull_request)).one()
+        told = {"number": number, "title": row.title, "isPullRequest": bool(row.is_pull_request)}
+        outbox.append(connection, Event("discussion.delete", repo.id, standing.user_id, told))
         return []
 
     if ref is None:
