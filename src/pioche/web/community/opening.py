@@ -41,12 +41,10 @@ def _start(page: frame.Frame, form: Query) -> int:
 
 
 async def _show(request: Request, page: frame.Frame, given: Query, error: HubError | None = None) -> Response:
-    return await request.run(_page, request, page, given, error, await request.run(_branches, request.repo))
+    return await request.run(_page, request, page, given, error)
 
 
-def _page(
-    request: Request, page: frame.Frame, given: Query, error: HubError | None, branches: list[tuple[str, str]]
-) -> Response:
+def _page(request: Request, page: frame.Frame, given: Query, error: HubError | None) -> Response:
     return frame.drawn(
         request,
         "new.html",
@@ -58,7 +56,7 @@ def _page(
         title=(given.get("title") or "")[:1000],
         text=(given.get("description") or "")[: 2 * discussions.TEXT_CHARACTERS_MAX],
         base=given.get("base") or DEFAULT_REF,
-        branches=branches,
+        branches=_branches(request.repo),
     )
 
 
