@@ -20,6 +20,7 @@ from pioche.http import openapi
 from pioche.http.addresses import Addresses
 from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
+from pioche.http.limits import Limits
 from pioche.http.routes import Protocol
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
@@ -197,6 +198,7 @@ def build_hub(config: Config) -> Hub:
         signed_downloads=redirects_to,
         store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
+        limits=Limits.of(config, database),
     )
 
 

@@ -27,6 +27,10 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 _STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
 _ENDPOINT = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
 _ON_OFF = ("on", "off")
+_RATES = (
+    "rate_seconds", "rate_api", "rate_api_anonymous", "rate_resolvers", "rate_resolvers_anonymous", "rate_pages",
+    "rate_pages_anonymous",
+)  # fmt: skip
 
 PREFIX = "PIOCHE_"
 CONFIG_FILE = "PIOCHE_CONFIG"
@@ -120,8 +124,18 @@ class Config:
         "Most bytes of rendered cards, code and notebooks to keep in data_dir/cache/render; 0 keeps none there.",
     )
     rate_limits: str = _setting(
-        "off", "Rate limits on or off. (Not in this version: only off is accepted.)", choices=("on", "off")
+        "off",
+        "Whether requests are counted, by account or by address, and refused with 429 past the numbers below: for hubs that "
+        "strangers can reach.",
+        choices=_ON_OFF,
     )
+    rate_seconds: int = _setting(300, "How long a window is in which requests are counted.")
+    rate_api: int = _setting(1000, "Requests of an account to the API in a window.")
+    rate_api_anonymous: int = _setting(500, "The same, of an address whose requests name no account.")
+    rate_resolvers: int = _setting(5000, "Requests of an account for files and over git in a window.")
+    rate_resolvers_anonymous: int = _setting(3000, "The same, of an address.")
+    rate_pages: int = _setting(400, "Requests of an account for pages in a window.")
+    rate_pages_anonymous: int = _setting(200, "The same, of an address.")
     sign_up: str = _setting(
         "closed",
         "Who may create an account on the page /join: nobody (closed; an administrator creates them), those with a link from "
@@ -304,8 +318,9 @@ def _check(config: Config) -> None:
     for key in ("session_hours", "session_remembered_days"):
         if not 1 <= getattr(config, key) <= 10_000:
             raise ConfigError(key, "1 to 10000 is expected")
-    if config.rate_limits == "on":
-        raise ConfigError("rate_limits", "rate limits are not in this version; set it to off")
+    for key in _RATES:
+        if not 1 <= getattr(config, key) <= 10**9:
+            raise ConfigError(key, "1 to 1000000000 is expected")
 
 
 def _check_addresses(config: Config) -> None:

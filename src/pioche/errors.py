@@ -13,7 +13,7 @@
     ├── UnsupportedMediaType 415
     ├── RangeNotSatisfiable 416
     ├── Unprocessable 422         IllegalPath · ContentMismatch
-    ├── TooManyRequests 429
+    ├── TooManyRequests 429       RateLimited
     └── Failure 500               Corrupt 500 · NotOffered 501 · Unreachable 502 · Unavailable 503 · OutOfSpace 507
 
 A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
@@ -21,6 +21,7 @@ huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders the
 `Failure` and below are our fault; everything above is the caller's to mend, and its message says what to mend.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -252,6 +253,14 @@ class TooManyRequests(HubError):
     def __init__(self, message: str, *, seconds: int | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class RateLimited(TooManyRequests):
+    """`headers` tell clients what was allowed, and when they may go on."""
+
+    def __init__(self, message: str, headers: Sequence[tuple[str, str]], *, seconds: int) -> None:
+        super().__init__(message, seconds=seconds)
+        self.headers = tuple(headers)
 
 
 # --- ours to mend ---------------------------------------------------------------------------------------------------

@@ -81,6 +81,12 @@ class Allowed:
         return plain in self.network
 
 
+def customer(address: str) -> str:
+    """Who is behind an address, as far as it tells: a customer of IPv6 has a whole /64. What is no address stays as it is."""
+    found = parse_address(address)
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found or address)
+
+
 def parse_address(text: str) -> Address | None:
     """An address as a resolver writes it, an IPv6 zone (`%eth0`) included; None for anything else."""
     try:

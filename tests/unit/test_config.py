@@ -42,7 +42,7 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_DATA_DIR": ""}, "PIOCHE_DATA_DIR"),
     ({"PIOCHE_LOG_LEVEL": "verbose"}, "PIOCHE_LOG_LEVEL"),
     ({"PIOCHE_LOG_FORMAT": "xml"}, "PIOCHE_LOG_FORMAT"),
-    ({"PIOCHE_RATE_LIMITS": "on"}, "rate_limits"),
+    ({"PIOCHE_RATE_API": "0"}, "rate_api"),
     ({"PIOCHE_RATE_LIMITS": "maybe"}, "PIOCHE_RATE_LIMITS"),
     ({"PIOCHE_XET_DEDUP_SCOPE": "all"}, "PIOCHE_XET_DEDUP_SCOPE"),
     ({"PIOCHE_SIGN_UP": "anybody"}, "PIOCHE_SIGN_UP"),

@@ -5,7 +5,6 @@ that was right takes its own back. Waiting is the same for accounts that do not 
 """
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from pioche.db.dialect import insert_rows
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import TooManyRequests
+from pioche.networks import customer
 
 _FORGOTTEN_MS = 3_600_000
 """Without another failure for so long, counting begins anew."""
@@ -37,7 +37,7 @@ def of_sign_in(account: str, address: str) -> tuple[Subject, ...]:
 
     The last is generous: otherwise anybody could keep the owner of an account out.
     """
-    account, network = account.strip().lower(), _network(address)
+    account, network = account.strip().lower(), customer(address)
     return (
         Subject(_key("account and address", account, network), 5),
         Subject(_key("address", network), 30),
@@ -47,7 +47,7 @@ def of_sign_in(account: str, address: str) -> tuple[Subject, ...]:
 
 def of_sign_up(address: str) -> tuple[Subject, ...]:
     """An account more, or a guess at an invitation, from one address."""
-    return (Subject(_key("sign-up", _network(address)), 10),)
+    return (Subject(_key("sign-up", customer(address)), 10),)
 
 
 class Failures:
@@ -105,15 +105,6 @@ def _of(keys: list[str]) -> sa.ColumnElement[bool]:
 def _wait(excess: int) -> int:
     """Milliseconds after a failure that is not free: 15 s, 30 s, 60 s ... a quarter of an hour."""
     return min(_FIRST_WAIT_MS << min(excess, 16), _WAIT_MS_MAX)
-
-
-def _network(address: str) -> str:
-    """An IPv6 customer has a whole /64."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def _key(*parts: str) -> str:

@@ -12,6 +12,7 @@ from pioche.db.engine import Database
 from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
 from pioche.http.encoded import EncodedRows
+from pioche.http.limits import Limits
 from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
@@ -66,5 +67,7 @@ class Hub:
     """What the kernel flushes every ten seconds."""
     encoded_rows: EncodedRows = field(default_factory=EncodedRows)
     """What lists have shown."""
+    limits: Limits | None = None
+    """None where requests are not counted."""
     thread_versions: Versions = field(default_factory=Versions)
     """Of the threads that somebody looks at now."""

@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pioche.errors import (
@@ -84,6 +85,8 @@ class Kernel:
         match, response = await self._respond(request)
         if request.summary.has_session:
             response = browsers.finished(request, response)
+        if request.left is not None:
+            response = replace(response, headers=[*response.headers, *request.left.headers()], encoded=None)
         sent = await send_response(request, response, receive, send)
         seconds = time.perf_counter() - started
         metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
@@ -100,6 +103,7 @@ class Kernel:
             known = self._find(request, question)
             if known is not None:
                 match = known.match
+                await self._limit(request, match)
                 response = await _again(known, request)
                 if known.download is not None:
                     self._count(request, known.download)
@@ -109,6 +113,7 @@ class Kernel:
             match = matches[0]
             self.hub.addresses.check(request.headers)
             await self._identify(request, match)
+            await self._limit(request, match)
             match = await self._open(request, matches)
             response = await match.route.handler(request)
             self._keep(request, question, as_of, match)
@@ -187,6 +192,14 @@ class Kernel:
         elif request.summary.has_session:
             _limit_body(request, match)
             await browsers.identify(request)
+
+    async def _limit(self, request: Request, match: Match) -> None:
+        """Counts the request, where that is asked for. Raises RateLimited."""
+        limits, bucket = self.hub.limits, match.protocol.bucket
+        if limits is None or bucket is None or match.route.is_free or match.route.needs is Needs.SIGNATURE:
+            return
+        address = self.hub.addresses.client(request.scope, request.headers)
+        request.left = await limits.take(bucket, request.caller.user_id, address)
 
     async def _open(self, request: Request, matches: list[Match]) -> Match:
         """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""

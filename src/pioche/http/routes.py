@@ -14,7 +14,7 @@ A bucket is written in one way: `{repo:bucket}` is `buckets/ns/name`, on `/api` 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 from pioche.errors import HubError
@@ -48,6 +48,15 @@ class Needs(Enum):
     may not send it."""
 
 
+class Bucket(StrEnum):
+    """What a request counts as, by its protocol."""
+
+    API = "api"
+    RESOLVERS = "resolvers"
+    """Files and git."""
+    PAGES = "pages"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route without `needs` cannot be written: the argument has no default."""
@@ -61,6 +70,8 @@ class Route:
     rescue: Rescue | None = None
     """Says no in place of the protocol where that would lose what somebody wrote: it gives back what the body has, with the
     error's status. It is told nothing of the repo, and nothing was decided of whoever asks."""
+    is_free: bool = False
+    """Not counted where rates are limited: what a page is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +81,5 @@ class Protocol:
     name: str
     routes: Sequence[Route]
     render_error: ErrorRenderer
+    bucket: Bucket | None = None
+    """What its requests count as where rates are limited; None: they are not counted."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pioche.accounts import failures, invitations, sessions
+from pioche.accounts import failures, invitations, permits, sessions
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -52,7 +52,8 @@ class SweepIncoming:
 
 
 class SweepSessions:
-    """Removes sessions and invitations past their time, and failures to sign in that do not count any more."""
+    """Removes sessions and invitations past their time, failures to sign in that do not count any more, and counts of
+    requests in windows that are over."""
 
     kind = "sessions.sweep"
     attempts_max = 3
@@ -65,6 +66,7 @@ class SweepSessions:
         sessions.sweep(self._database)
         failures.sweep(self._database)
         invitations.sweep(self._database)
+        permits.sweep(self._database)
 
 
 class Collect:

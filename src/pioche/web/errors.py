@@ -3,7 +3,15 @@
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from pioche.errors import CrossSite, GatedRepo, HubError, RepoNotFound, Unauthenticated
+from pioche.errors import (
+    CrossSite,
+    GatedRepo,
+    HubError,
+    RateLimited,
+    RepoNotFound,
+    TooManyRequests,
+    Unauthenticated,
+)
 from pioche.http import errors
 from pioche.http.messages import Request, Response, redirect
 from pioche.i18n.texts import lazy as _
@@ -61,8 +69,9 @@ def render(request: Request, error: HubError) -> Response:
         error_status=error.status,
         error_title=title,
         error_advice=advice,
+        error_seconds=error.seconds if isinstance(error, TooManyRequests) else None,
         error_gate=error.page if isinstance(error, GatedRepo) else "",
-        error_detail=error.message if says_more and not isinstance(error, CrossSite) else "",
+        error_detail=error.message if says_more and not isinstance(error, CrossSite | RateLimited) else "",
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import wraps
 
 from pioche.http.messages import Request, Response
-from pioche.http.routes import Handler, Needs, Protocol, Route
+from pioche.http.routes import Bucket, Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
 from pioche.web.collections import editing as collections
@@ -50,9 +50,10 @@ def _in_their_language(handler: Handler) -> Handler:
 PROTOCOL = Protocol(
     "web",
     (
-        Route("GET", "/static/{digest}/{name*}", Needs.ANYONE, assets.static),
-        Route("GET", "/favicon.ico", Needs.ANYONE, assets.favicon),
+        Route("GET", "/static/{digest}/{name*}", Needs.ANYONE, assets.static, is_free=True),
+        Route("GET", "/favicon.ico", Needs.ANYONE, assets.favicon, is_free=True),
         *(replace(route, handler=_in_their_language(route.handler)) for area in _AREAS for route in area),
     ),
     errors.render,
+    Bucket.PAGES,
 )

@@ -3,7 +3,7 @@
 The refs live here: a row of `refs` is the truth about a branch, a tag or a pull request; git objects on disk only follow.
 """
 
-from pioche.db.schema.account import accounts, invitations, memberships, sessions, sign_in_failures, tokens
+from pioche.db.schema.account import accounts, invitations, memberships, permits, sessions, sign_in_failures, tokens
 from pioche.db.schema.columns import metadata
 from pioche.db.schema.community import (
     activity,
@@ -78,6 +78,7 @@ __all__ = [
     "likes",
     "memberships",
     "metadata",
+    "permits",
     "pointers",
     "protections",
     "quarantine",

@@ -70,6 +70,17 @@ sessions = Table(
     sqlite_autoincrement=True,
 )
 
+# How many requests were allowed to an account or an address in a window of time (http/limits.py).
+permits = Table(
+    "permits",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),  # when the window ends
+    Column("taken", BigInteger, nullable=False),
+    Index(None, "until"),
+    sqlite_with_rowid=False,
+)
+
 # How often signing in failed of late, by account and by address; both only as hashes.
 sign_in_failures = Table(
     "sign_in_failures",

@@ -1,6 +1,6 @@
 """The table of buckets. Their Xet tokens are in the Xet tables, moving one is `/api/repos/move`."""
 
-from pioche.http.routes import Needs, Protocol, Route
+from pioche.http.routes import Bucket, Needs, Protocol, Route
 from pioche.protocols.buckets import downloads, errors, events, files, management
 from pioche.repos.access import Action
 
@@ -21,4 +21,4 @@ ROUTES = (
     Route("GET", "/{repo:bucket}/resolve/{path*}", Action.CONTENT, downloads.resolve),
 )
 
-PROTOCOL = Protocol("buckets", ROUTES, errors.render)
+PROTOCOL = Protocol("buckets", ROUTES, errors.render, Bucket.API)

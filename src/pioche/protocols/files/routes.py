@@ -1,7 +1,7 @@
 """The table of files out. Its dialect is plain text with the REST API's headers (hub-recordings.md, Errors)."""
 
 from pioche.http.errors import render_text
-from pioche.http.routes import Protocol, Route
+from pioche.http.routes import Bucket, Protocol, Route
 from pioche.protocols.files import downloads
 from pioche.repos.access import Action
 
@@ -11,4 +11,4 @@ ROUTES = (
     Route("GET", "/{repo:web}/raw/{rev}/{path*}", Action.CONTENT, downloads.raw),
 )
 
-PROTOCOL = Protocol("files", ROUTES, render_text)
+PROTOCOL = Protocol("files", ROUTES, render_text, Bucket.RESOLVERS)

@@ -1,6 +1,6 @@
 """The table of smart HTTP."""
 
-from pioche.http.routes import Protocol, Route
+from pioche.http.routes import Bucket, Protocol, Route
 from pioche.protocols.git import advertising, errors, fetching, pushing
 from pioche.repos.access import Action
 
@@ -16,4 +16,5 @@ PROTOCOL = Protocol(
         Route("POST", "/{repo:git}/git-receive-pack", Action.PROPOSE, pushing.receive_pack, _STREAM),
     ),
     errors.render,
+    Bucket.RESOLVERS,
 )

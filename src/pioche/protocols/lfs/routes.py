@@ -2,7 +2,7 @@
 
 from pioche.errors import NotFound
 from pioche.http.messages import Request, Response
-from pioche.http.routes import Needs, Protocol, Route
+from pioche.http.routes import Bucket, Needs, Protocol, Route
 from pioche.protocols.lfs import errors, transfers
 from pioche.protocols.lfs.batch import batch
 from pioche.repos.access import Action
@@ -29,4 +29,4 @@ ROUTES = (
     Route("POST", "/lfs/{uid}/{oid}/parts/{upload}", Needs.SIGNATURE, transfers.complete),
 )
 
-PROTOCOL = Protocol("lfs", ROUTES, errors.render)
+PROTOCOL = Protocol("lfs", ROUTES, errors.render, Bucket.RESOLVERS)

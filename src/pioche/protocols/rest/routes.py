@@ -1,6 +1,6 @@
 """The table of contents of the REST API."""
 
-from pioche.http.routes import Needs, Protocol, Route
+from pioche.http.routes import Bucket, Needs, Protocol, Route
 from pioche.protocols.rest import (
     access_requests,
     accounts,
@@ -87,4 +87,4 @@ _ROUTES = (
     *unoffered.ROUTES,
 )
 
-PROTOCOL = Protocol("rest", _ROUTES, errors.render)
+PROTOCOL = Protocol("rest", _ROUTES, errors.render, Bucket.API)

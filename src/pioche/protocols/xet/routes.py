@@ -1,6 +1,6 @@
 """The tables of Xet: tokens on the hub, and the CAS below `/cas/{instance epoch}/{repo uid}-{repo epoch}`."""
 
-from pioche.http.routes import Needs, Protocol, Route
+from pioche.http.routes import Bucket, Needs, Protocol, Route
 from pioche.protocols.xet import downloads, errors, grants, tokens, uploads
 from pioche.repos.access import Action
 
@@ -18,6 +18,7 @@ TOKENS = Protocol(
         Route("GET", "/api/{repo:bucket}/xet-write-token", Action.WRITE, tokens.bucket_write_token),
     ),
     errors.render_token,
+    Bucket.RESOLVERS,
 )
 
 # Every CAS route proves itself: by a Xet token that the handler verifies, or by a signature in the address.
