@@ -85,8 +85,8 @@ class Kernel:
         match, response = await self._respond(request)
         if request.summary.has_session:
             response = browsers.finished(request, response)
-        if request.left is not None:
-            response = replace(response, headers=[*response.headers, *request.left.headers()], encoded=None)
+        if request.limit_headers:
+            response = replace(response, headers=[*response.headers, *request.limit_headers], encoded=None)
         sent = await send_response(request, response, receive, send)
         seconds = time.perf_counter() - started
         metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
@@ -199,7 +199,8 @@ class Kernel:
         if limits is None or bucket is None or match.route.is_free or match.route.needs is Needs.SIGNATURE:
             return
         address = self.hub.addresses.client(request.scope, request.headers)
-        request.left = await limits.take(bucket, request.caller.user_id, address)
+        left = await limits.take(bucket, request.caller.user_id, address)
+        request.limit_headers = left.headers()
 
     async def _open(self, request: Request, matches: list[Match]) -> Match:
         """The match whose repo there is, opened; or the first, when it is not about a repo, with what it needs checked."""

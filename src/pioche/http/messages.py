@@ -20,7 +20,6 @@ from pioche.repos.downloads import Download
 
 if TYPE_CHECKING:
     from pioche.http.hub import Hub
-    from pioche.http.limits import Left
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -62,7 +61,8 @@ class Request:
     """One request. `caller` and, on a repo's route, `repo` are decided before a handler sees it.
 
     `signed_in` is who sits in front of a browser, None for tokens and for nobody; `csrf_token` what their forms have to
-    send back (`http.browsers`), empty without a session. `left` is how much more may be asked, where that is limited.
+    send back (`http.browsers`), empty without a session. `limit_headers` say how much more may be
+    asked, where that is limited.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Request:
         "has_stale_session",
         "hub",
         "id",
-        "left",
+        "limit_headers",
         "method",
         "params",
         "raw_path",
@@ -105,7 +105,7 @@ class Request:
         self.signed_in: SignedIn | None = None
         self.csrf_token = ""
         self.has_stale_session = False
-        self.left: Left | None = None
+        self.limit_headers: Headers = []
         self.repo_or_none: Repo | None = None
         self.body_bytes_max = hub.config.json_bytes_max
         self.body_has_ended = False
