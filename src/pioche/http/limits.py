@@ -10,12 +10,12 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pioche.accounts import permits
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.errors import RateLimited
-from pioche.http.routes import Bucket
 from pioche.http.threads import run
 from pioche.networks import customer
 
@@ -23,6 +23,15 @@ _BLOCKS = 20
 """In so many blocks a process takes the permits of a window: at most one of them is left over in each process."""
 _KEPT_MAX = 50_000
 _UNASKED = -1
+
+
+class Bucket(StrEnum):
+    """What a request counts as, by its protocol."""
+
+    API = "api"
+    RESOLVERS = "resolvers"
+    """Files and git."""
+    PAGES = "pages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ A bucket is written in one way: `{repo:bucket}` is `buckets/ns/name`, on `/api` 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from pioche.errors import HubError
+from pioche.http.limits import Bucket
 from pioche.repos.access import Action
 
 if TYPE_CHECKING:
@@ -46,15 +47,6 @@ class Needs(Enum):
     CREDENTIALS = "credentials"
     """The body proves who somebody is, as the form to sign in does. Tokens and cookies are not read; another site's page
     may not send it."""
-
-
-class Bucket(StrEnum):
-    """What a request counts as, by its protocol."""
-
-    API = "api"
-    RESOLVERS = "resolvers"
-    """Files and git."""
-    PAGES = "pages"
 
 
 @dataclass(frozen=True, slots=True)

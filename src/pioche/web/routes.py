@@ -3,8 +3,9 @@
 from dataclasses import replace
 from functools import wraps
 
+from pioche.http.limits import Bucket
 from pioche.http.messages import Request, Response
-from pioche.http.routes import Bucket, Handler, Needs, Protocol, Route
+from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
 from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
 from pioche.web.collections import editing as collections

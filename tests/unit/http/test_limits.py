@@ -11,8 +11,7 @@ from pioche.config import Config
 from pioche.db import migrate
 from pioche.db.engine import Database
 from pioche.errors import RateLimited
-from pioche.http.limits import Left, Limits, Quota
-from pioche.http.routes import Bucket
+from pioche.http.limits import Bucket, Left, Limits, Quota
 
 START = 3_000_000.0
 

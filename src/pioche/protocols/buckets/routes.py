@@ -1,6 +1,7 @@
 """The table of buckets. Their Xet tokens are in the Xet tables, moving one is `/api/repos/move`."""
 
-from pioche.http.routes import Bucket, Needs, Protocol, Route
+from pioche.http.limits import Bucket
+from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.buckets import downloads, errors, events, files, management
 from pioche.repos.access import Action
 

@@ -1,7 +1,8 @@
 """The table of files out. Its dialect is plain text with the REST API's headers (hub-recordings.md, Errors)."""
 
 from pioche.http.errors import render_text
-from pioche.http.routes import Bucket, Protocol, Route
+from pioche.http.limits import Bucket
+from pioche.http.routes import Protocol, Route
 from pioche.protocols.files import downloads
 from pioche.repos.access import Action
 

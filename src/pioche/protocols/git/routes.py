@@ -1,6 +1,7 @@
 """The table of smart HTTP."""
 
-from pioche.http.routes import Bucket, Protocol, Route
+from pioche.http.limits import Bucket
+from pioche.http.routes import Protocol, Route
 from pioche.protocols.git import advertising, errors, fetching, pushing
 from pioche.repos.access import Action
 

@@ -1,8 +1,9 @@
 """The table of LFS: the API below the repo's git address, and `/lfs/...` for the signed addresses."""
 
 from pioche.errors import NotFound
+from pioche.http.limits import Bucket
 from pioche.http.messages import Request, Response
-from pioche.http.routes import Bucket, Needs, Protocol, Route
+from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.lfs import errors, transfers
 from pioche.protocols.lfs.batch import batch
 from pioche.repos.access import Action

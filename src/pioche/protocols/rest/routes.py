@@ -1,6 +1,7 @@
 """The table of contents of the REST API."""
 
-from pioche.http.routes import Bucket, Needs, Protocol, Route
+from pioche.http.limits import Bucket
+from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     access_requests,
     accounts,

@@ -1,6 +1,7 @@
 """The tables of Xet: tokens on the hub, and the CAS below `/cas/{instance epoch}/{repo uid}-{repo epoch}`."""
 
-from pioche.http.routes import Bucket, Needs, Protocol, Route
+from pioche.http.limits import Bucket
+from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.xet import downloads, errors, grants, tokens, uploads
 from pioche.repos.access import Action
 
