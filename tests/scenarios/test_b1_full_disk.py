@@ -4,6 +4,7 @@ import hashlib
 import random
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,10 @@ def test_b1_uploads_leave_a_reserve_for_the_database(full: Full, tmp_path: Path)
         assert not push(second, tmp_path, "a.txt", b"pushed")
         assert commit(second, "notes.txt", b"a few words")
         assert ada.commit(delete=("notes.txt",)).status_code == 200
-        assert ada.http.get("/readyz").json()["status"] == "degraded"
+        deadline = time.monotonic() + 30  # it looks every two seconds
+        while ada.http.get("/readyz").json()["status"] != "degraded":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         full.disk.make_room()
         assert keep(second, "x.bin", large, ada.lfs)
 
