@@ -6,9 +6,8 @@
         httpx.get(f"{hub.endpoint}/api/whoami-v2", headers=ada.bearer)
 
 The fixture `hub` (conftest.py) shares one such hub among all tests of a process: ask `hub.name("x")` for names, so that
-tests do not meet. A test that stops, kills or configures a hub makes its own. Its life is an operator's doing: the command
-line (architecture: command line contract) and the environment. Accounts alone are made from here, by the functions that the
-commands call: starting a process for each of hundreds would be a tenth of all tests' time.
+tests do not meet. A test that stops, kills or configures a hub makes its own. Everything is done as an operator does
+it: through the command line (architecture: command line contract) and the environment, never through Python imports.
 """
 
 import itertools
@@ -21,20 +20,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pioche
-from pioche import app
-from pioche.accounts.directory import Directory
-from pioche.accounts.members import Role
-from pioche.accounts.tokens import TokenRole
-from pioche.config import load
-from pioche.db.engine import Database
 
 START_S_MAX = 180
 STOP_S_MAX = 30
@@ -200,33 +191,21 @@ class Hub:
 
     def user(self, name: str, *, admin: bool = False, role: str = "write") -> Account:
         """Creates a user and a token of theirs (`role`: read or write)."""
-        with self.directory() as directory:
-            made = directory.create_user(name, email=f"{name}@example.org", is_admin=admin)
-            return Account(name, directory.tokens.create(made, role=TokenRole(role))[0])
+        self.cli("user", "create", name, "--email", f"{name}@example.org", *(["--admin"] if admin else []))
+        return Account(name, self.token(name, role=role))
 
     def token(self, user: str, *, role: str = "write") -> str:
         """One more token for a user that exists."""
-        with self.directory() as directory:
-            return directory.tokens.create(directory.get_user(user), role=TokenRole(role))[0]
+        token = self.cli("token", "create", user, "--role", role)["token"]
+        assert isinstance(token, str)
+        return token
 
     def org(self, name: str, members: dict[str, str] | None = None, *, private_by_default: bool = False) -> str:
         """Creates an organisation; `members` are user names with their roles (admin, write, contributor, read)."""
-        with self.directory() as directory:
-            made = directory.create_org(name, private_by_default=private_by_default)
-            for user, role in (members or {}).items():
-                directory.members.add(made, directory.get_user(user), Role(role))
+        self.cli("org", "create", name, *(["--private-by-default"] if private_by_default else []))
+        for user, role in (members or {}).items():
+            self.cli("org", "add", name, user, "--role", role)
         return name
-
-    @contextmanager
-    def directory(self) -> Iterator[Directory]:
-        """The accounts of its data folder: what the commands work on, without a process for each of them."""
-        config = load(environ=self.environment())
-        app.prepare(config)
-        database = Database(config)
-        try:
-            yield Directory(database)
-        finally:
-            database.close()
 
     @property
     def admin(self) -> Account:
