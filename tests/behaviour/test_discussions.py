@@ -200,7 +200,7 @@ def test_lists_are_filtered_sorted_and_counted(owner: Standing, guest: Standing)
     comments.add(owner, first, "more")
 
     def numbers(**wanted: object) -> list[int]:
-        return [row.thread.number for row in listing.page(owner.repo, Wanted(**wanted)).rows]  # type: ignore[arg-type]
+        return [row.thread.number for row in listing.page(owner.repo, Wanted(**wanted)).rows]  # type: ignore[arg-type]  # each case has its own
 
     assert numbers() == [draft, pull, second, first]
     assert numbers(is_pull_request=True) == [draft, pull]
@@ -358,8 +358,8 @@ def test_c9_closed_or_merged_but_not_both(owner: Standing) -> None:
         number = propose(owner, {f"{count}.txt": b"1"})
         before = main(owner.repo).commit
         merge, close = in_turn_or_at_once(
-            lambda number=number: merging.merge(owner.repo, owner.caller, number),  # type: ignore[misc]
-            lambda number=number: discussions.change_status(owner, number, "closed"),  # type: ignore[misc]
+            lambda number=number: merging.merge(owner.repo, owner.caller, number),  # type: ignore[misc]  # binds the loop's
+            lambda number=number: discussions.change_status(owner, number, "closed"),  # type: ignore[misc]  # as above
         )
         assert (merge is None) != (close is None)
         assert (pulls.get(owner.repo, number).status == "merged") == (main(owner.repo).commit != before)

@@ -80,7 +80,7 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     template = SqliteTemplate(tmp_path_factory.mktemp("template"))
     config = template.config(tmp_path_factory.mktemp("hub"), public_url="http://localhost:8000")
     with Inside(config) as made:
-        made.people = {name: made.user(name) for name in ("ada", "bob", "eve")}  # type: ignore[attr-defined]
+        made.people = {name: made.user(name) for name in ("ada", "bob", "eve")}  # type: ignore[attr-defined]  # for the tests
         yield made
 
 
@@ -88,7 +88,7 @@ class Talk:
     """A repo of Ada's, and what Bob, a stranger, and she say about it."""
 
     def __init__(self, inside: Inside, name: str, *, private: bool = False) -> None:
-        people: dict[str, Caller] = inside.people  # type: ignore[attr-defined]
+        people: dict[str, Caller] = inside.people  # type: ignore[attr-defined]  # set by the fixture
         self.inside, self.ada = inside, people["ada"]
         self.repo = inside.repo(self.ada, f"ada/{name}", private=private)
         self.path = f"/api/models/ada/{name}/discussions"

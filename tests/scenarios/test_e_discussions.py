@@ -114,7 +114,7 @@ def test_e_state_a_stream_ends_with_the_right_to_it(
     class Followed:
         hub, caller = inside.hub, Caller.nobody()
 
-    Followed.repo = repo  # type: ignore[attr-defined]
+    Followed.repo = repo  # type: ignore[attr-defined]  # the follower asks for nothing else
     told = asyncio.run(_follow(inside, ada, Followed))
     assert told == [live._PING, b'event: version\ndata: {"version":1}\n\n']
 

@@ -141,7 +141,7 @@ def test_g_ssrf_each_redirect_is_checked(canary: Canary, status: int) -> None:
         "file:///etc/passwd", f"http://x@127.0.0.1:{canary.port}/", "http://169.254.169.254/latest/meta-data/",
     ]  # fmt: skip
     for target in targets:
-        with Canary(lambda _number, to=target: Reply(status, {"Location": to})) as outside:  # type: ignore[misc]
+        with Canary(lambda _number, to=target: Reply(status, {"Location": to})) as outside:  # type: ignore[misc]  # a default binds
             client = Client(Guard([Allowed.parse(outside.allowed)]))
             with pytest.raises(ForbiddenAddress):
                 client.get(outside.url)

@@ -37,7 +37,7 @@ def grace(town: Town) -> str:
 
 
 def enter(visit: Visits, name: str, path: str, **options: object) -> Page:
-    page = visit(path, **options)  # type: ignore[arg-type]
+    page = visit(path, **options)  # type: ignore[arg-type]  # each case has its own
     sign_in(page, name)
     page.wait_for_url(re.compile(re.escape(path) + r"\Z"))
     return page
