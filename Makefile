@@ -40,9 +40,12 @@ run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a da
 	@$(MAKE) --no-print-directory assets || echo "Going on without them: the pages do less."
 	@exec $(BIN)/python scripts/run.py
 
+# A process of pytest-xdist that crashes is not replaced: the one in its place would be given files that are done, wait for
+# more, and never end. What the others have begun is run to its end, and the run has failed. Files come in the order of
+# tests/conftest.py: those with many tests first would leave the slowest ones for the end, and one core for them.
 test: $(ENV) $(ASSETS) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
 	@scripts/need git git-lfs chromium
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not long' $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m 'not long' $(ARGS)
 
 check: $(ENV) ## Check form, lint, types, the import contract, spelling and that the project describes itself
 	$(BIN)/ruff format --check .

@@ -29,6 +29,13 @@ PAGES = {
     "organisation": ("/atelier", "An organisation"),
     "docs": ("/docs", "The guide in the hub"),
 }
+# For who is signed in, an administrator of the hub.
+INSIDE = {
+    "settings": ("/atelier/sentiment-fr/settings", "A repository's settings"),
+    "members": ("/organizations/atelier/settings/members", "The members of an organisation"),
+    "notifications": ("/notifications", "What one is told of"),
+    "reports": ("/admin/reports", "Reports, for administrators"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,18 @@ MADE = (
     Made("geologie/quel-mineral", "space", "title: Quel minéral ?\nemoji: 🪨\ncolorFrom: gray\ncolorTo: green\nsdk: static",
          "", (0, 27)),
 )  # fmt: skip
+
+SAID = (
+    ("atelier/sentiment-fr", "Which messages was it trained on?"),
+    ("atelier/sentiment-fr", "Exclamation marks count too much"),
+    ("atelier/recherche-e5", "Half precision gives other neighbours"),
+    ("atelier/socle-base", "The vocabulary lacks the euro sign"),
+    ("geologie/mineraux-vit", "Mica is taken for gypsum"),
+)
+REPORTED = (
+    ("spaces/geologie/quel-mineral", "spam"),
+    ("datasets/geologie/carottes", "copyright"),
+)
 
 CARD = """
 
@@ -115,14 +134,27 @@ def main() -> int:
 
 
 def furnish(hub: Hub) -> Account:
-    """People, organisations and repos."""
-    claire = hub.user("claire")
-    for org in ("atelier", "geologie"):
-        hub.org(org, {"claire": "admin"})
-    with httpx.Client(base_url=hub.endpoint, headers=claire.bearer, timeout=30) as client:
+    """People, organisations, repos, and what is said in them."""
+    claire = hub.user("claire", admin=True)
+    others = [hub.user(name) for name in ("amel", "bruno", "teo")]
+    hub.org("atelier", {"claire": "admin", "amel": "write", "bruno": "contributor", "teo": "read"})
+    hub.org("geologie", {"claire": "admin"})
+    with client_of(hub, claire) as client:
         for made in MADE:
             publish(client, made)
+    for who, (repo, title) in zip(others * 2, SAID, strict=False):
+        with client_of(hub, who) as client:
+            said = {"title": title, "description": f"{title}."}
+            client.post(f"/api/models/{repo}/discussions", json=said).raise_for_status()
+    for who, (repo, reason) in zip(others, REPORTED, strict=False):
+        with client_of(hub, who) as client:
+            told = {"reason": reason, "text": "Somebody should have a look at this."}
+            assert client.post(f"/{repo}/report", data=told).status_code == httpx.codes.SEE_OTHER
     return claire
+
+
+def client_of(hub: Hub, who: Account) -> httpx.Client:
+    return httpx.Client(base_url=hub.endpoint, headers=who.bearer, timeout=30)
 
 
 def publish(client: httpx.Client, made: Made) -> None:
@@ -152,7 +184,7 @@ def with_numbers(hub: Hub) -> None:
 
 
 def take_all(browser: Browser, hub: Hub, owner: Account) -> int:
-    count = 0
+    count, session = 0, hub.session(owner.name)
     for language in ("en", "fr"):
         for theme in ("light", "dark"):
             for size, (width, height) in SIZES.items():
@@ -160,7 +192,10 @@ def take_all(browser: Browser, hub: Hub, owner: Account) -> int:
                     viewport={"width": width, "height": height}, locale=language, base_url=hub.endpoint,
                     color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce",
                 )  # fmt: skip
-                for name, (path, _) in PAGES.items():
+                for name, (path, _) in {**PAGES, **INSIDE}.items():
+                    if name in INSIDE and not context.cookies():
+                        cookie, _, value = session.partition("=")
+                        context.add_cookies([{"name": cookie, "value": value, "url": hub.endpoint}])
                     page = context.new_page()
                     page.goto(path, wait_until="networkidle")
                     target = TARGET / f"{name}-{language}-{theme}-{size}.jpg"
@@ -174,7 +209,7 @@ def take_all(browser: Browser, hub: Hub, owner: Account) -> int:
 def contents() -> str:
     """The page that shows them."""
     parts = ["# Screenshots", "Made by `make screenshots`, on a hub with content made for them."]
-    for name, (_, title) in PAGES.items():
+    for name, (_, title) in {**PAGES, **INSIDE}.items():
         parts.append(f"## {title}")
         for size in SIZES:
             kinds = [f"{language}-{theme}" for language in ("en", "fr") for theme in ("light", "dark")]

@@ -160,9 +160,10 @@ def _folder() -> Path:
 
 
 def _build(folder: Path, requirements: list[str]) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    pip += ["--constraint", str(CONSTRAINTS)]
+    # This environment's pip serves: one of its own would be unpacked first. What is imported is compiled then.
+    subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+    pip += ["install", "--quiet", "--no-compile", "--constraint", str(CONSTRAINTS)]
     if set(requirements) & set(LIBRARIES):
         # Before what asks for any torch: there the newest would be taken, with gigabytes for graphics cards.
         subprocess.run([*pip, "torch"], check=True)

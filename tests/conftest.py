@@ -9,21 +9,22 @@ import pytest
 from argon2 import PasswordHasher
 
 from pioche.accounts import passwords
-from tests import objectstore
+from tests import leftovers, objectstore
 from tests.databases import Postgres, SqliteTemplate
 from tests.hub import Hub
 from tests.local import LocalHub
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    leftovers.watch()
     if not hasattr(config, "workerinput"):  # not in the processes that pytest-xdist starts
         objectstore.prepare_run()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that drive a browser first, each in its own order: they are the longest, and several processes that take file
-    after file end together when no long one comes last."""
-    items.sort(key=lambda item: _WEB not in item.path.parents)
+    """Folders with long files first, each in its own order: several processes that take file after file end together when
+    no long one comes last."""
+    items.sort(key=lambda item: _ORDER.index(item.path.relative_to(_HERE).parts[0]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -31,7 +32,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         objectstore.end_run()
 
 
-_WEB = Path(__file__).parent / "web"
+_HERE = Path(__file__).parent
+_ORDER = ("torture", "protocols", "scenarios", "web", "meta", "behaviour", "unit")
 
 _GIT_CONFIG = """\
 [user]

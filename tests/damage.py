@@ -31,7 +31,7 @@ from pioche.upkeep.fsck.findings import Report
 from pioche.upkeep.fsck.scene import Scene
 from tests import xet_client
 from tests.core import Core, main
-from tests.stored import InBucket, Stored, age, cut, flip
+from tests.stored import InBucket, Stored, age, cut, flip, moved
 from tests.xet_client import File, Xorb, drafted, make, shard_of
 
 CARD = b"---\nlicense: mit\ntags:\n- words\n---\n# Words\n"
@@ -333,7 +333,7 @@ def index_of_a_pack_gone(world: World) -> None:
 
 @damage("git-index")
 def index_of_a_pack_damaged(world: World) -> None:
-    flip(world.packs()[0].with_suffix(".idx"))
+    flip(moved(world.packs()[0].with_suffix(".idx")))
 
 
 @damage("git-head")
@@ -373,6 +373,11 @@ def link_gone(world: World) -> None:
 @damage("used-storage")
 def storage_counted_wrongly(world: World) -> None:
     world.execute(schema.repos.update().where(schema.repos.c.id == world.repo.id).values(used_storage=7))
+
+
+@damage("counter")
+def likes_counted_wrongly(world: World) -> None:
+    world.execute(schema.repos.update().where(schema.repos.c.id == world.repo.id).values(likes=7))
 
 
 @damage("bucket-file")

@@ -6,26 +6,38 @@
         httpx.get(f"{hub.endpoint}/api/whoami-v2", headers=ada.bearer)
 
 The fixture `hub` (conftest.py) shares one such hub among all tests of a process: ask `hub.name("x")` for names, so that
-tests do not meet. A test that stops, kills or configures a hub makes its own. Everything is done as an operator does
-it: through the command line (architecture: command line contract) and the environment, never through Python imports.
+tests do not meet. A test that stops, kills or configures a hub makes its own. Its life is an operator's doing: the command
+line (architecture: command line contract) and the environment. Accounts alone are made from here, by the functions that the
+commands call: hundreds of processes would be minutes of the tests' time.
 """
 
+import contextlib
 import itertools
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pioche
+from pioche.accounts.directory import Directory
+from pioche.accounts.members import Role
+from pioche.accounts.tokens import TokenRole
+from pioche.config import CONFIG_FILE, load
+from pioche.db.engine import Database
+from pioche.http import cookies
+from pioche.upkeep import preparing
 
 START_S_MAX = 180
 STOP_S_MAX = 30
@@ -85,12 +97,10 @@ class Hub:
         """The processes below the supervisor: their ids, with the name of each in the table."""
         found = {}
         for entry in Path("/proc").iterdir():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except (OSError, ValueError):
-                continue
-            if b"pioche.processes" in words and words[-2] == str(self.pid).encode():
-                found[int(entry.name)] = words[-3].decode()
+            with contextlib.suppress(OSError):
+                program, *words = (entry / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+                if program == "pioche.processes" and words[-1] == str(self.pid):
+                    found[int(entry.name)] = words[0]
         return found
 
     def start(self) -> None:
@@ -154,6 +164,20 @@ class Hub:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
+    def settle(self) -> None:
+        """Returns when what the first start of a hub has its jobs do is done, and what was changed since too. On SQLite."""
+        deadline = time.monotonic() + START_S_MAX
+        while "scrub ended" not in self.output() or self._jobs_due():
+            assert time.monotonic() < deadline, f"its jobs did not end within {START_S_MAX} s:\n{self.output()}"
+            time.sleep(0.05)
+
+    def _jobs_due(self) -> int:
+        query = "SELECT count(*) FROM jobs WHERE state = 'running' OR (state = 'waiting' AND run_at <= ?)"
+        with contextlib.closing(sqlite3.connect(self.data_dir / "pioche.db", timeout=30)) as connection:
+            found = connection.execute(query, (time.time_ns() // 1_000_000,)).fetchone()[0]
+        assert isinstance(found, int)
+        return found
+
     # --- its command line --------------------------------------------------------------------------------------------
 
     def environment(self) -> dict[str, str]:
@@ -191,21 +215,39 @@ class Hub:
 
     def user(self, name: str, *, admin: bool = False, role: str = "write") -> Account:
         """Creates a user and a token of theirs (`role`: read or write)."""
-        self.cli("user", "create", name, "--email", f"{name}@example.org", *(["--admin"] if admin else []))
-        return Account(name, self.token(name, role=role))
+        with self.directory() as directory:
+            made = directory.create_user(name, email=f"{name}@example.org", is_admin=admin)
+            return Account(name, directory.tokens.create(made, role=TokenRole(role))[0])
 
     def token(self, user: str, *, role: str = "write") -> str:
         """One more token for a user that exists."""
-        token = self.cli("token", "create", user, "--role", role)["token"]
-        assert isinstance(token, str)
-        return token
+        with self.directory() as directory:
+            return directory.tokens.create(directory.get_user(user), role=TokenRole(role))[0]
+
+    def session(self, user: str) -> str:
+        """The cookie of a browser in which a user is signed in: `name=value`."""
+        with self.directory() as directory:
+            secret, _ = directory.sessions.start(directory.get_user(user), hours=1)
+        return f"{cookies.session_name(self.endpoint)}={secret}"
 
     def org(self, name: str, members: dict[str, str] | None = None, *, private_by_default: bool = False) -> str:
         """Creates an organisation; `members` are user names with their roles (admin, write, contributor, read)."""
-        self.cli("org", "create", name, *(["--private-by-default"] if private_by_default else []))
-        for user, role in (members or {}).items():
-            self.cli("org", "add", name, user, "--role", role)
+        with self.directory() as directory:
+            made = directory.create_org(name, private_by_default=private_by_default)
+            for user, role in (members or {}).items():
+                directory.members.add(made, directory.get_user(user), Role(role))
         return name
+
+    @contextmanager
+    def directory(self) -> Iterator[Directory]:
+        """The accounts of its data folder: what the commands work on, without a process for each of them."""
+        config = load(environ={**self.environment(), CONFIG_FILE: os.devnull})
+        preparing.prepare(config)
+        database = Database(config)
+        try:
+            yield Directory(database)
+        finally:
+            database.close()
 
     @property
     def admin(self) -> Account:

@@ -9,14 +9,18 @@ with Inside(config) as inside:
 import io
 import json
 import re
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from pioche.accounts import entities
 from pioche.accounts.callers import Caller
+from pioche.accounts.scopes import parse_wanted
 from pioche.accounts.tokens import TokenRole
 from pioche.app import PROTOCOLS
 from pioche.config import Config
 from pioche.http.kernel import Kernel
+from pioche.names import RepoType
 from pioche.observe import log
 from tests.asgi import Answer, Client
 from tests.core import Core
@@ -53,6 +57,16 @@ class Inside(Core):
 
     def token(self, user: Caller, role: str = "write") -> str:
         return self.hub.directory.tokens.create(self.accounts[user.name], role=TokenRole(role))[0]
+
+    def fine_grained(self, user: Caller, *scopes: str, everywhere: Sequence[str] = (), gated: bool = False) -> str:
+        """A token that allows this only: `kind/name=permission,permission`, as the command line has it."""
+        account, wanted = self.accounts[user.name], [parse_wanted(text) for text in scopes]
+
+        def find(kind: RepoType, name: str) -> int:
+            return self.open(user, name, type=kind).id
+
+        given = entities.find(self.hub.database, account, wanted, find, everywhere=everywhere, reads_gated=gated)
+        return self.hub.directory.tokens.create(account, role=TokenRole.FINE_GRAINED, scopes=given)[0]
 
 
 def ndjson(header: Any, *lines: Any) -> bytes:

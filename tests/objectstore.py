@@ -23,6 +23,7 @@ import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests import leftovers
 from tests.hub import free_port
 
 PROGRAM = Path(__file__).parent / "services" / "ceph-s3"
@@ -109,7 +110,12 @@ def _start(folder: Path) -> int:
     for attempt in range(3):
         port = _free_pair()
         done = subprocess.run(
-            [PROGRAM, "start", folder, str(port)], capture_output=True, text=True, timeout=START_S_MAX, check=False
+            [PROGRAM, "start", folder, str(port)],
+            env=leftovers.unmarked(),  # of the run, not of this process
+            capture_output=True,
+            text=True,
+            timeout=START_S_MAX,
+            check=False,
         )
         if done.returncode == 0:
             _guard(folder)
@@ -126,6 +132,7 @@ def _guard(folder: Path) -> None:
     """A run that is killed stops nothing by itself: somebody else does."""
     subprocess.run(
         ["setsid", "--fork", PROGRAM, "guard", folder, os.environ[_RUN]],
+        env=leftovers.unmarked(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

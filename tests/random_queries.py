@@ -42,7 +42,7 @@ def row(rng: random.Random, number: int) -> Row:
         id=number,
         type=kind,
         full_name=f"{owner}/{name if rng.random() < 0.7 else name.title()}-{number}",
-        namespace_id=OWNERS.index(owner) % 4 + 1,
+        audience=OWNERS.index(owner) % 4 + 1,
         private=rng.random() < 0.3,
         gated=rng.choice(("", "", "auto", "manual")),
         tags=frozenset(rng.choices(TAGS, weights=range(len(TAGS), 0, -1), k=rng.randrange(0, 6))),

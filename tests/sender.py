@@ -88,12 +88,15 @@ class Sender:
         return self.plain("PUT", actions["upload"]["href"], content=data) if actions else answer
 
     def multipart(self, data: bytes) -> httpx.Response:
-        """In as many parts as the hub asks for, then the completion."""
+        """In as many parts as the hub asks for, then the completion; or the answer before that refused."""
         oid = hashlib.sha256(data).hexdigest()
         answer = self.batch("upload", (oid, len(data)), transfers=("basic", "multipart"))
         if answer.status_code != 200:
             return answer
-        send = answer.json()["objects"][0]["actions"]["upload"]
+        actions = answer.json()["objects"][0].get("actions")
+        if not actions:
+            return answer
+        send = actions["upload"]
         size = int(send["header"].pop("chunk_size"))
         parts = []
         for number, href in send["header"].items():

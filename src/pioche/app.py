@@ -7,14 +7,17 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
+from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
-from pioche.config import Config, prepare_data_dir
-from pioche.db import instance, migrate, schema
+from pioche.community.notifying import Notify
+from pioche.config import Config
+from pioche.db import instance, schema
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
-from pioche.events import Consumer
+from pioche.events import BatchConsumer, Consumer
 from pioche.git.store import GitStore
 from pioche.http import openapi
 from pioche.http.addresses import Addresses
@@ -22,11 +25,16 @@ from pioche.http.hub import Hub
 from pioche.http.kernel import Kernel
 from pioche.http.limits import Limits
 from pioche.http.routes import Protocol
+from pioche.imports.registry import Imports
+from pioche.imports.running import ImportRepo
+from pioche.imports.running import Limits as ImportLimits
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
+from pioche.moderation.audit import Audit, PruneAudit
 from pioche.observe import metrics
 from pioche.outbound.client import Client
+from pioche.outbound.streams import Streams
 from pioche.outbound.targets import Guard
 from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
@@ -34,6 +42,7 @@ from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
+from pioche.protocols.scim import routes as scim
 from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
@@ -43,16 +52,18 @@ from pioche.repos.preview.looking import PARSES
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
-from pioche.storage import ballast, incoming
+from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
 from pioche.storage.grants import Grants
+from pioche.storage.quotas import Quotas
 from pioche.storage.rebuilt import Rebuilt
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.conversion import Converter
 from pioche.storage.xet.service import Xet
+from pioche.upkeep import preparing
 from pioche.upkeep.announcing import Announcements
 from pioche.upkeep.backups import making, places, restoring
 from pioche.upkeep.backups.places import Place
@@ -68,6 +79,7 @@ from pioche.upkeep.tidying import (
     Repack,
     RepackWhenScattered,
     Scrub,
+    SweepImages,
     SweepIncoming,
     SweepSessions,
 )
@@ -89,9 +101,12 @@ PROTOCOLS: tuple[Protocol, ...] = (
     xet_routes.TOKENS,
     xet_routes.CAS,
     buckets.PROTOCOL,
+    scim.PROTOCOL,
     rest.PROTOCOL,
 )
 
+_IMPORTS = 2
+"""Repos that are imported at the same time: each takes what the line gives."""
 _CALLS = 4
 """Webhooks that are called at the same time: each may keep a thread waiting for ten seconds."""
 
@@ -124,15 +139,8 @@ def _extra_for(key: str, extra: str) -> Iterator[None]:
 
 def prepare(config: Config) -> None:
     """Once, before any process starts: folders, store, schema, instance. Raises ConfigError."""
-    restoring.refuse_unfinished(config.data_dir)
-    prepare_data_dir(config)
     check_store(config)
-    database = Database(config)
-    try:
-        migrate.upgrade(database)
-        instance.prepare(database)
-    finally:
-        database.close()
+    preparing.prepare(config)
 
 
 def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
@@ -156,16 +164,17 @@ def build_hub(config: Config) -> Hub:
     """The services of one process over a prepared data folder."""
     database = Database(config)
     blobs = open_blobs(config)
-    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    storage_quotas = _quotas(config, database)
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max, storage_quotas=storage_quotas)
     rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
     contents = Contents(database, blobs, xet.files, rebuilt)
     uploads = Uploads(database, contents, config.data_dir)
-    stores = Stores(database, GitStore(config.data_dir / "git"), contents)
+    stores = Stores(database, GitStore(config.data_dir / "git"), contents, storage_quotas)
     access = Access(stores)
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
-    announcements = Announcements(database)
+    announcements, avatars = Announcements(database), Avatars(database)
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
@@ -173,17 +182,28 @@ def build_hub(config: Config) -> Hub:
         keyring=Keyring(lambda: instance.signing_keys(database)),
         callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
         directory=Directory(database),
+        oidc=Oidc(Client.of(config)),
         access=access,
         catalog=Catalog(stores, access),
         search=_search(config, database),
         downloads=downloads,
         blobs=blobs,
         contents=contents,
+        quotas=storage_quotas,
         uploads=uploads,
         room=room,
         xet=xet,
         addresses=Addresses(config),
-        buffers=(last_used, sessions_used, downloads, metrics.TALLY, contents.opened, announcements),
+        buffers=(
+            last_used,
+            sessions_used,
+            downloads,
+            metrics.TALLY,
+            contents.opened,
+            announcements,
+            storage_quotas,
+            avatars,
+        ),
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
@@ -193,8 +213,10 @@ def build_hub(config: Config) -> Hub:
             parser=PARSES,
         ),
         announcements=announcements,
+        avatars=avatars,
         webhooks=Webhooks(database, Guard.of(config)),
         deliveries=History(access),
+        imports=Imports(database, Guard.of(config)),
         signed_downloads=redirects_to,
         store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
@@ -259,11 +281,12 @@ def build_app(config: Config) -> Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the jobs process does: `worker` runs jobs, `caller` those that wait for other people's servers, `dispatcher`
-    delivers events."""
+    """What the jobs process does: `worker` runs jobs, `caller` those that wait for other people's servers, `importer` those
+    that fetch from there for hours, `dispatcher` delivers events."""
 
     worker: Worker
     caller: Worker
+    importer: Worker
     dispatcher: Dispatcher
 
 
@@ -274,15 +297,18 @@ def build_work(config: Config) -> Work:
     xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
     converter = Converter(database, blobs, xet.files, xet.uploads, config.data_dir / "incoming")
     access = Access(Stores(database, git, Contents(database, blobs, xet.files)))
-    consumers: tuple[Consumer, ...] = (
+    consumers: tuple[Consumer | BatchConsumer, ...] = (
         Journal(),
         RepackWhenScattered(database, git),
         Match(access, payloads.base_url(config)),
+        Notify(access),
+        Audit(database),
     )
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
         SweepIncoming(database, config.data_dir, blobs if isinstance(blobs, TakesGrants) else None),
         SweepSessions(database),
+        SweepImages(database),
         PruneEvents(dispatcher),
         Rank(database),
         Repack(database, git),
@@ -294,6 +320,30 @@ def build_work(config: Config) -> Work:
         look_at_files(access),
         DeriveAll(database, access),
         PruneDeliveries(database),
+        PruneAudit(database, days=config.audit_days),
     )
     calls: tuple[Job, ...] = (Send(access, Client.of(config)),)
-    return Work(Worker(database, jobs), Worker(database, calls, threads=_CALLS), dispatcher)
+    worker = Worker(database, jobs, abandons=(Scrub.kind, ConvertFiles.kind))
+    return Work(worker, Worker(database, calls, threads=_CALLS), build_importer(config, database), dispatcher)
+
+
+def build_importer(config: Config, database: Database) -> Worker:
+    """Runs imports. One that is under way when it stops is the next process's at once, and goes on where it was."""
+    blobs = open_blobs(config)
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    contents = Contents(database, blobs, xet.files)
+    access = Access(Stores(database, GitStore(config.data_dir / "git"), contents, _quotas(config, database)))
+    job = ImportRepo(
+        access,
+        Imports(database, Guard.of(config)),
+        Streams.of(config),
+        config.data_dir / "incoming",
+        Room(config.data_dir, config.disk_reserve_bytes),
+        ImportLimits.of(config),
+    )
+    return Worker(database, (job,), threads=_IMPORTS, abandons=(ImportRepo.kind,))
+
+
+def _quotas(config: Config, database: Database) -> Quotas:
+    limits = quotas.Limits(config.storage_max_user, config.storage_max_org, config.storage_max_repo)
+    return Quotas(database, limits, kept_seconds=config.gc_grace_hours * 3600)

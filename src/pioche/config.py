@@ -17,6 +17,7 @@ from typing import Any
 from pioche.errors import ConfigError
 from pioche.networks import Allowed
 
+_TERMS_URL = re.compile(r"https?://[^\s\"'<>\\]{1,2000}\Z", re.ASCII)
 _PUBLIC_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
 _DATABASE_URL = re.compile(
     r"postgres(?:ql)?://(?:[^@\s]+@)?(?:\[[0-9A-Fa-f:.]+\]|[^:/?#\s\[\]]*)(?::[0-9]{1,5})?(?:/[^\s]*)?(?:\?[^\s]*)?\Z"
@@ -67,8 +68,8 @@ class Config:
     )
     outbound_allowed: tuple[str, ...] = _setting(
         (),
-        "Networks, addresses and host names inside that webhooks may call, such as 192.168.0.0/16, 10.1.2.3:8080 or ci.lan; "
-        "empty: public addresses only. See docs/guide/webhooks.md.",
+        "Networks, addresses and host names inside that webhooks and imports may call, such as 192.168.0.0/16, 10.1.2.3:8080 or "
+        "ci.lan; empty: public addresses only. See docs/guide/webhooks.md and docs/guide/importing.md.",
     )
     tls_cert: str = _setting("", "Certificate file (PEM) to serve https without a proxy; needs tls_key.")
     tls_key: str = _setting("", "Private key file (PEM) of tls_cert.")
@@ -142,6 +143,45 @@ class Config:
         "`pioche user invite` (invite), or anybody (open).",
         choices=("closed", "invite", "open"),
     )
+    terms_url: str = _setting(
+        "",
+        "Address of the terms that who makes an account on the page /join has to accept, such as https://example.org/terms; "
+        "empty: there are none.",
+    )
+    oidc_issuer: str = _setting(
+        "",
+        "OpenID provider that people may sign in with, such as https://id.example.org/realms/all; empty: none. See "
+        "docs/guide/sso.md.",
+    )
+    oidc_client_id: str = _setting("", "What this hub is called there; needs oidc_issuer.")
+    oidc_client_secret: str = _setting("", "Secret that belongs to oidc_client_id; never logged.", is_secret=True)
+    oidc_name: str = _setting("", "What the button on the sign-in page calls the provider; empty: its host name.")
+    oidc_scopes: tuple[str, ...] = _setting(
+        ("openid", "profile", "email"), "What the provider is asked for; openid is one of them."
+    )
+    oidc_claims: tuple[str, ...] = _setting(
+        (),
+        "Which of the provider's claims tell the name of an account, the full name, the address and the groups, where they "
+        "are called otherwise than name=preferred_username, fullname=name, email=email, groups=groups.",
+    )
+    oidc_sign_up: str = _setting(
+        "off",
+        "Whether who comes from the provider for the first time is given an account; off: they link one that they have, in "
+        "its settings.",
+        choices=_ON_OFF,
+    )
+    oidc_domains: tuple[str, ...] = _setting(
+        (), "Domains of verified addresses, such as example.org, of those who may come in by the provider; empty: any."
+    )
+    oidc_groups: tuple[str, ...] = _setting(
+        (), "Groups at the provider whose members may come in by it, of which one is enough; empty: any."
+    )
+    org_creation: str = _setting(
+        "everyone",
+        "Who may make an organization on the page /organizations/new: any user (everyone), or this hub's administrators "
+        "(admins).",
+        choices=("everyone", "admins"),
+    )
     search_socket: str = _setting(
         "", "Unix socket of this node's index process; `pioche serve` chooses it. Empty: the database answers searches."
     )
@@ -169,6 +209,13 @@ class Config:
         "How long a large file kept whole lies before it is looked at and kept as chunks where that saves 5 %; 0 keeps it "
         "whole. (Needs the extra `convert`.)",
     )
+    storage_max_user: int = _setting(
+        0,
+        "Most bytes that the repos of one user may hold together; 0 is no limit. `pioche quota set` gives one account or repo "
+        "a limit of its own.",
+    )
+    storage_max_org: int = _setting(0, "The same, for each organisation.")
+    storage_max_repo: int = _setting(0, "Most bytes that any one repo may hold; 0 is no limit.")
     disk_reserve_bytes: int = _setting(
         256 * 2**20,
         "Free space that uploads leave on the disk of data_dir, at most a twentieth of it: the database needs it.",
@@ -188,6 +235,9 @@ class Config:
         24, "How long what nothing leads to (yet) is kept after it was uploaded, and once more after it was taken away."
     )
     gc_seconds: int = _setting(3600, "How often what nobody needs any more is collected; 0 leaves it to `pioche gc`.")
+    audit_days: int = _setting(
+        730, "How long the log of who changed what is kept; 0 keeps all of it. See docs/guide/moderation.md."
+    )
     scrub_days: int = _setting(30, "How often everything stored is read and its hashes computed again; 0 is never.")
     scrub_bytes_per_second: int = _setting(
         32 * 2**20, "How fast that is done at most, so that it gets into nobody's way; 0 is never."
@@ -237,13 +287,9 @@ def load(options: Mapping[str, Any] | None = None, *, environ: Mapping[str, str]
     return Config(**values)
 
 
-def child_environment(config: Config) -> dict[str, str]:
-    """This process's environment with every setting of `config` spelled out: what a child process needs to load the same."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
-    for f in fields(Config):
-        value = getattr(config, f.name)
-        environ[environment_name(f.name)] = ",".join(value) if isinstance(value, tuple) else str(value)
-    return environ
+def keep_figures_in(folder: Path) -> None:
+    """Has Prometheus's library, when it is imported, keep the figures of all processes in files there (`observe.metrics`)."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _known(key: str, shown: str, known: "Mapping[str, Field[Any]]") -> "Field[Any]":
@@ -313,6 +359,7 @@ def _check(config: Config) -> None:
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
     _check_storage(config)
+    _check_oidc(config)
     if not config.render_workers:
         raise ConfigError("render_workers", "at least 1 process is needed")
     for key in ("session_hours", "session_remembered_days"):
@@ -324,6 +371,8 @@ def _check(config: Config) -> None:
 
 
 def _check_addresses(config: Config) -> None:
+    if config.terms_url and not _TERMS_URL.match(config.terms_url):
+        raise ConfigError("terms_url", f"{config.terms_url!r} is not of the form https://example.org/terms")
     if config.public_url and not _PUBLIC_URL.match(config.public_url):
         raise ConfigError("public_url", f"{config.public_url!r} is not of the form https://hub.example.org")
     if config.database_url and not _DATABASE_URL.match(config.database_url):
@@ -369,6 +418,24 @@ def _check_storage(config: Config) -> None:
         raise ConfigError("storage_endpoint", "plain http needs storage_allow_http = on")
     if not config.storage_timeout_seconds:
         raise ConfigError("storage_timeout_seconds", "at least 1 second is needed")
+
+
+OIDC_CLAIMS = {"name": "preferred_username", "fullname": "name", "email": "email", "groups": "groups"}
+"""What `oidc_claims` changes."""
+
+
+def _check_oidc(config: Config) -> None:
+    if bool(config.oidc_issuer) != bool(config.oidc_client_id):
+        missing, given = ("oidc_client_id", "oidc_issuer") if config.oidc_issuer else ("oidc_issuer", "oidc_client_id")
+        raise ConfigError(missing, f"needed together with {given}")
+    if config.oidc_issuer and not config.oidc_issuer.startswith(("https://", "http://")):
+        raise ConfigError("oidc_issuer", f"{config.oidc_issuer!r} does not begin with https://")
+    if "openid" not in config.oidc_scopes:
+        raise ConfigError("oidc_scopes", "openid has to be one of them")
+    for entry in config.oidc_claims:
+        name, _, claim = entry.partition("=")
+        if name not in OIDC_CLAIMS or not claim:
+            raise ConfigError("oidc_claims", f"{entry!r} is not of the form email=mail, of {', '.join(OIDC_CLAIMS)}")
 
 
 def prepare_data_dir(config: Config) -> None:

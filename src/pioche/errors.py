@@ -1,15 +1,16 @@
 """Every way the hub can say no.
 
     HubError
-    ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress
+    ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress · InvalidFilter
     ├── Unauthenticated 401       InvalidToken
-    ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · GatedRepo · Disabled
+    ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
+    │                             SecondFactorNeeded · OutsideNetworks
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
     ├── Conflict 409              AlreadyExists
     ├── StaleParent 412
-    ├── TooLarge 413              UriTooLong 414 · HeadersTooLarge 431
+    ├── TooLarge 413              QuotaExceeded · UriTooLong 414 · HeadersTooLarge 431
     ├── UnsupportedMediaType 415
     ├── RangeNotSatisfiable 416
     ├── Unprocessable 422         IllegalPath · ContentMismatch
@@ -35,13 +36,22 @@ class HubError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def explanation(self) -> str:
+        """What people are told, where clients compare the message alone."""
+        return self.message
+
 
 class ConfigError(Exception):
     """A setting is wrong; `key` names it. Raised only before the hub starts, so it has no HTTP status."""
 
     def __init__(self, key: str, message: str) -> None:
-        super().__init__(f"{key}: {message}")
+        super().__init__(key, message)
         self.key = key
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
 
 
 # --- the caller's to mend -------------------------------------------------------------------------------------------
@@ -71,6 +81,10 @@ class ForbiddenAddress(BadRequest):
     """An address of the world that the hub does not call (`pioche.outbound`)."""
 
 
+class InvalidFilter(BadRequest):
+    """A filter of a list that cannot be read, or is not offered (SCIM)."""
+
+
 class Unauthenticated(HubError):
     """Nobody, where somebody is needed."""
 
@@ -98,6 +112,14 @@ class ReadOnlyToken(Forbidden):
         super().__init__("You don't have the rights to write with this token: use a token with the role `write`.")
 
 
+class SecondFactorNeeded(Forbidden):
+    """An organisation shows what is private to members with a second factor, and this one has none."""
+
+
+class OutsideNetworks(Forbidden):
+    """An organisation shows what is private to requests from its networks, and this one came from elsewhere."""
+
+
 class SignatureExpired(Forbidden):
     """A signed URL is past its time, or was made for something else."""
 
@@ -109,6 +131,20 @@ class CrossSite(Forbidden):
         self, message: str = "This did not come from a page of this hub: open the page again and retry"
     ) -> None:
         super().__init__(message)
+
+
+class SignInFailed(Forbidden):
+    """An OpenID provider, or what it answered, does not prove who somebody is."""
+
+
+class SsoRequired(Forbidden):
+    """A member has to sign in at the organisation's own provider first. `page` is the path where that is done."""
+
+    code = "SSORequired"
+
+    def __init__(self, org: str) -> None:
+        self.page = f"/organizations/{org}/sso"
+        super().__init__(f"{org} asks its members to sign in at its own provider: do so in a browser, at {self.page}")
 
 
 class GatedRepo(Forbidden):
@@ -123,10 +159,19 @@ class GatedRepo(Forbidden):
 
 
 class Disabled(Forbidden):
-    """The exact text is what clients test for (DisabledRepoError)."""
+    """An administrator took the repo out of use. The exact text is what clients test for (DisabledRepoError).
 
-    def __init__(self) -> None:
+    `reason` is public. `appeal` is the path of a form where its owners can say why they want it back; empty for others.
+    """
+
+    def __init__(self, reason: str = "", *, appeal: str = "") -> None:
         super().__init__("Access to this resource is disabled.")
+        self.reason = reason
+        self.appeal = appeal
+
+    @property
+    def explanation(self) -> str:
+        return f"{self.message} {self.reason}".strip()
 
 
 class NotFound(HubError):
@@ -206,6 +251,12 @@ class StaleParent(HubError):
 
 class TooLarge(HubError):
     status = 413
+
+
+class QuotaExceeded(TooLarge):
+    """What the owner or the repo may hold is used up. Deleting always goes on."""
+
+    code = "QuotaExceeded"
 
 
 class UriTooLong(HubError):

@@ -3,8 +3,9 @@
 Kinds are `scope.action`, the names of the public Hub's audit log where it has one (reliability.md section 2.1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,15 @@ class Consumer(Protocol):
 
     def handle(self, event: Event) -> None:
         """Must be idempotent. Raising means: deliver again later."""
+        ...
+
+
+@runtime_checkable
+class BatchConsumer(Protocol):
+    """One that takes what waits in one go: a transaction for each event would cost more than what it does in it."""
+
+    name: str
+
+    def handle_all(self, events: Sequence[Event]) -> None:
+        """As `handle`, and raising means that none of them is handled."""
         ...

@@ -7,6 +7,7 @@ are kept is not known here: a `load` function is handed in (`pioche.db.instance.
 import base64
 import hashlib
 import hmac
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from typing import Any
 
 import msgspec
 
-from pioche.errors import SignatureExpired
+from pioche.errors import Corrupt, SignatureExpired
 
 _RELOAD_SECONDS = 60
+_NONCE_BYTES = 16
+_MAC_BYTES = 32
+LOCKED_BYTES_MAX = 64
+"""Of `lock`: what one HMAC-SHA512 covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +102,36 @@ def _mac(secret: bytes, purpose: str, parts: tuple[str, ...]) -> str:
     message = "".join(f"{len(part)}:{part}" for part in (purpose, *parts))
     digest = hmac.digest(secret, message.encode(errors="surrogatepass"), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def lock(key: bytes, purpose: str, secret: bytes) -> str:
+    """A short secret, encrypted under `key` for one purpose: which names whose it is, so that no row stands in for another.
+
+    Encrypt-then-MAC with HMAC as the pseudorandom function: one block of HMAC-SHA512 over a random nonce is the pad, and
+    HMAC-SHA256 covers nonce and text. Whoever has the key too can read it: it guards copies of a table, not of the hub.
+    """
+    assert len(secret) <= LOCKED_BYTES_MAX, "one block of pad is all there is"  # noqa: S101
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    body = nonce + _padded(key, purpose, nonce, secret)
+    return base64.urlsafe_b64encode(body + _proof(key, purpose, body)).decode()
+
+
+def unlock(key: bytes, purpose: str, locked: str) -> bytes:
+    """What `lock` was given. Raises Corrupt for anything that it did not make with this key, for this purpose."""
+    try:
+        whole = base64.urlsafe_b64decode(locked)
+    except ValueError:
+        whole = b""
+    body, proof = whole[:-_MAC_BYTES], whole[-_MAC_BYTES:]
+    if not hmac.compare_digest(proof, _proof(key, purpose, body)):
+        raise Corrupt("A stored secret cannot be read: it was changed, or is of another hub")
+    return _padded(key, purpose, body[:_NONCE_BYTES], body[_NONCE_BYTES:])
+
+
+def _padded(key: bytes, purpose: str, nonce: bytes, text: bytes) -> bytes:
+    pad = hmac.digest(key, b"pad\0" + nonce + purpose.encode(), hashlib.sha512)
+    return bytes(one ^ other for one, other in zip(text, pad, strict=False))
+
+
+def _proof(key: bytes, purpose: str, body: bytes) -> bytes:
+    return hmac.digest(key, b"proof\0" + len(body).to_bytes(4) + body + purpose.encode(), hashlib.sha256)

@@ -23,6 +23,7 @@ NULL_OID = Oid("0" * 40)
 DEFAULT_REF = "refs/heads/main"
 """The default branch, of every repo, as on the public Hub."""
 
+HEX24 = re.compile(r"[0-9a-f]{24}\Z")
 HEX40 = re.compile(r"[0-9a-f]{40}\Z")
 HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 SHORT_REVISION = re.compile(r"[0-9a-f]{7,39}\Z")

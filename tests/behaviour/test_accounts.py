@@ -219,7 +219,7 @@ def test_private_repos_are_counted_for_those_who_read_them(database: Database, d
 
 
 def test_a_token_makes_a_caller(database: Database, directory: Directory, ada: Account) -> None:
-    for role in TokenRole:
+    for role in (TokenRole.READ, TokenRole.WRITE):
         value, token = directory.tokens.create(ada, name="laptop", role=role)
         caller = caller_of(database, value)
         assert caller == Caller(ada.id, "ada", may_write=role is TokenRole.WRITE, is_admin=False, token_id=token.id)

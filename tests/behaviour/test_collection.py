@@ -364,6 +364,12 @@ def packs(core: Core, repo: Repo) -> int:
     return core.hub.access.stores.git.pack_count(repo.uid)
 
 
+def git_storage(core: Core, repo: Repo) -> int:
+    with core.hub.database.read() as connection:
+        query = sa.select(schema.repos.c.git_storage).where(schema.repos.c.id == repo.id)
+        return int(connection.execute(query).scalar_one())
+
+
 def test_git_objects_that_nothing_leads_to_go(core: Core, ada: Caller, repo: Repo, hours: Hours) -> None:
     kept = core.commit(repo, ada, {"kept.txt": b"kept"}).oid
     history.create_branch(repo, ada, "dev", None)
@@ -374,10 +380,12 @@ def test_git_objects_that_nothing_leads_to_go(core: Core, ada: Caller, repo: Rep
     assert text(repo, "gone.txt", gone)
     hours.pass_(24 * 2)
     before = packs(core, repo)
+    assert git_storage(core, repo) == 4 + 5000
     report = collect(core)
     assert report.by_reason.keys() == {"git objects that no ref reaches"}
     assert report.freed == report.total > 5000
     assert packs(core, repo) == before - 1
+    assert git_storage(core, repo) < 5000, "and they count no more"
     again = core.open(ada, "ada/words")
     for _ in range(2):
         with pytest.raises(RevisionNotFound):

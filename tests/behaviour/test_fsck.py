@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pioche.config import Config
+from pioche.db import schema
+from pioche.repos import allowances
 from pioche.storage.blobs import blob_key, xorb_key
 from tests.damage import CHUNKED, DAMAGES, IN_BUCKET, TWIN, WHOLE, World, sha256
 from tests.databases import SqliteTemplate
@@ -49,6 +51,21 @@ def test_j6_many_kinds_of_damage_at_once(world: World) -> None:
     for data in (WHOLE, TWIN, CHUNKED):
         assert world.read(data) == data
     assert world.read(IN_BUCKET, world.bucket) == IN_BUCKET
+
+
+def test_b2_what_git_held_before_it_was_counted_counts_after_a_repair(world: World) -> None:
+    """As migration 0020 leaves a repo: its files in git stand for nothing in its owner's quota."""
+    world.commit({"a/long.txt": b"0123456789abcdef" * 100_000})
+    quotas = world.core.hub.quotas
+    limits, owner = quotas.limits, world.core.hub.directory.get("ada")
+    database = world.core.hub.database
+    counted = allowances.of_account(database, limits, owner).used
+    world.execute(schema.repos.update().values(git_storage=0))
+    assert allowances.of_account(database, limits, owner).used <= counted - 1_600_000
+    assert world.kinds() == ["used-storage"]
+    world.fsck(repair=True)
+    assert world.fsck().findings == ()
+    assert abs(allowances.of_account(database, limits, owner).used - counted) < 1 << 14
 
 
 def test_one_repo_alone(world: World) -> None:

@@ -374,6 +374,6 @@ def test_events_tell_of_decisions_and_nothing_of_answers(
         found = [(kind, msgspec.json.decode(payload)) for kind, payload in rows]
     eve = people["eve"].user_id
     assert found == [
-        ("access_request.create", {"user": eve, "status": "pending"}),
-        ("access_request.update", {"user": eve, "status": "rejected"}),
+        ("access_request.create", {"id": str(repo.repo_id), "user": eve, "status": "pending"}),
+        ("access_request.update", {"id": str(repo.repo_id), "user": eve, "status": "rejected"}),
     ]

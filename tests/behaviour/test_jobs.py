@@ -162,3 +162,27 @@ def test_a_worker_runs_periodic_jobs_by_itself_and_stops(database: Database) -> 
     assert ran.wait(30)
     worker.stop(seconds=30)
     assert not any(thread.is_alive() for thread in (*worker._workers, *worker._helpers))
+
+
+def test_the_end_does_not_wait_for_a_job_that_may_be_broken_off(database: Database) -> None:
+    """Reading a file of gigabytes as slowly as scrub does takes minutes: nobody wants to wait for that when the hub ends."""
+    began, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Long(Copy):
+        def run(self, key: str, payload: dict[str, Any]) -> None:
+            began.set()
+            goes_on.wait(120)
+
+    worker = Worker(database, [Long()], threads=2, abandons=("copy",))
+    put_in(database, "copy")
+    worker.start()
+    assert began.wait(30)
+    stopping = threading.Thread(target=lambda: (worker.stop(seconds=120), ended.set()))
+    stopping.start()
+    assert ended.wait(60)
+    found = lease(database)  # at once, and as if for the first time
+    assert found.attempt == 1
+    goes_on.set()
+    for thread in worker._workers:
+        thread.join(30)
+    assert Queue(database).counts() == {("copy", "running"): 1}  # not taken for done by the one that had it before

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from pioche.accounts.callers import Caller
+from pioche.accounts.members import Role
 from pioche.errors import BadRequest, Unavailable
 from pioche.git.store import GitStore
 from pioche.names import RepoType
+from pioche.repos import grouping
+from pioche.repos.access import Action
 from pioche.repos.catalog import Settings
 from pioche.search import plain, remote, rows
 from pioche.search.following import Follower
@@ -85,6 +88,29 @@ def test_nothing_private_is_found_counted_or_suggested(core: Core, ada: Caller, 
     core.hub.catalog.change(ada, core.open(ada, "ada/public"), Settings(private=False))
     follower.catch_up(index)
     assert [_everything(core, index, caller) for caller in strangers] == before
+
+
+def test_what_is_in_a_resource_group_is_found_by_its_members(core: Core, ada: Caller, follower: Follower) -> None:
+    bob, eve = core.user("bob"), core.user("eve")
+    core.org("lab", {ada: "admin", bob: "read", eve: "write"})
+    groups, org = core.hub.directory.groups, core.hub.directory.get_org("lab")
+    red = groups.create(org, ada, "red")
+    groups.add(org, ada, red, [(core.accounts["bob"], Role.READ)])
+    core.commit(core.repo(ada, "lab/secret", private=True), ada, card("shared", "secret"))
+    index = follower.build()
+    repo, before = core.open(ada, "lab/secret", Action.MANAGE), _everything(core, index, eve)
+    for built in (False, True):
+        grouping.assign(repo, ada, red.uid)
+        hidden = index.withdrawn
+        follower.catch_up(index)
+        assert index.withdrawn > hidden  # what was answered before must not be answered again
+        index = follower.build() if built else index
+        assert _everything(core, index, eve) == ([], 0, {}, [], [])
+        for caller in (ada, bob):
+            assert names(core, index, caller, words=("secret",)) == ["lab/secret"]
+        grouping.assign(repo, ada, None)
+        follower.catch_up(index)
+        assert _everything(core, index, eve) == before
 
 
 def _everything(core: Core, index: Index, caller: Caller) -> tuple[object, ...]:
@@ -272,6 +298,37 @@ def test_cards_are_found_by_their_words_and_shown_with_a_snippet(
     assert asked.snippets(bob, query, [public.id]) == {}
     core.commit(secret, ada, {"README.md": b"Nothing more."})
     until(lambda: found(ada, "juridique") == [public.id])
+
+
+def test_l6_the_program_of_a_space_is_searched_where_everybody_may_read_it(
+    core: Core, ada: Caller, socket: Path, search: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = search(socket)
+    assert isinstance(asked, IndexSearch)
+    monkeypatch.setattr(remote, "_SMALL_HUB", 0)  # no answer but the index's
+
+    def found(text: str) -> list[int]:
+        try:
+            return asked.find(Caller.nobody(), Query(type=RepoType.SPACE, text=text)).ids
+        except Unavailable:
+            return [-1]
+
+    page, named, gated, secret = (
+        core.repo(ada, f"ada/{name}", type=RepoType.SPACE, private=name == "secret")
+        for name in ("page", "named", "gated", "secret")
+    )
+    core.hub.catalog.change(ada, gated, Settings(gated="auto"))
+    card = b"---\nsdk: gradio\napp_file: src/main.py\n---\nA giraffe.\n"
+    core.commit(page, ada, {"README.md": b"---\nsdk: static\n---\nA page.\n", "index.html": b"<p>wombats</p> giraffe"})
+    core.commit(named, ada, {"README.md": card, "src/main.py": b"wombats = 3\n", "app.py": b"zebra = 1\n"})
+    for hidden in (gated, secret):
+        core.commit(hidden, ada, {"README.md": b"A giraffe.", "index.html": b"wombats"})
+    until(lambda: set(found("giraffe")) == {page.id, named.id, gated.id})
+    assert set(found("wombats")) == {page.id, named.id}
+    assert found("zebra") == [], "the card names another file"
+    query = Query(type=RepoType.SPACE, text="wombats")
+    shown = asked.snippets(Caller.nobody(), query, [named.id])
+    assert ("wombats", True) in shown[named.id]
 
 
 def until(holds: Callable[[], object]) -> None:

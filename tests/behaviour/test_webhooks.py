@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from huggingface_hub import WebhookPayload
 
 from pioche.accounts.callers import Caller
+from pioche.accounts.members import Role
 from pioche.app import build_work
 from pioche.community import discussions
 from pioche.community.standing import Standing
@@ -23,7 +24,7 @@ from pioche.networks import Allowed
 from pioche.outbound.targets import Guard
 from pioche.repos import history, threads
 from pioche.repos.access import Action
-from pioche.repos.catalog import Settings
+from pioche.repos.catalog import NewRepo, Settings
 from pioche.repos.threads import Entry, Kind, Opening
 from pioche.webhooks import deliveries, registry
 from pioche.webhooks.deliveries import Delivery, PruneDeliveries, State
@@ -197,6 +198,22 @@ def test_a_private_repo_is_told_of_to_those_who_may_read_it(world: World, ada: C
     with core.hub.database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(_deliveries)).scalar_one() == 2
     assert core.hub.directory.members.role(core.hub.directory.get("lab").id, bob.user_id) == "read"
+
+
+def test_a_private_repo_of_a_resource_group_is_told_of_to_who_is_in_it(world: World, ada: Caller) -> None:
+    core = world.core
+    bob, eve = core.user("bob"), core.user("eve")
+    core.org("lab", {ada: "admin", bob: "read", eve: "write"})
+    groups, org = core.hub.directory.groups, core.hub.directory.get_org("lab")
+    red = groups.create(org, ada, "red")
+    groups.add(org, ada, red, [(core.accounts["bob"], Role.READ)])
+    hooks = [world.hook(watcher, ("org", "lab")) for watcher in (bob, eve)]
+    new = NewRepo(type=RepoType.MODEL, namespace="lab", name="secret", private=True, group=red.uid)
+    core.commit(core.hub.catalog.create(ada, new), ada, {"a": b"1"})
+    world.settle()
+    told, untold = (world.history(hook) for hook in hooks)
+    assert told
+    assert untold == []
 
 
 def test_an_organisation_is_told_of_its_own_private_repos_and_not_of_others(world: World, ada: Caller) -> None:

@@ -34,7 +34,14 @@ def test_every_bundled_package_comes_with_its_licence() -> None:
     if not found.are_complete:
         return  # a checkout without `make assets`
     text = found.by_name["vendor/THIRD_PARTY.txt"].content.decode()
-    for name in ("htmx.org", "@codemirror/view", "@huggingface/hub", "@huggingface/tasks", "@lezer/lr"):
+    for name in (
+        "htmx.org",
+        "@codemirror/view",
+        "@huggingface/hub",
+        "@huggingface/jinja",
+        "@huggingface/tasks",
+        "@lezer/lr",
+    ):
         assert re.search(rf"^{re.escape(name)} \d+\.\d+\.\d+ \(\w[^)]*\)$", text, re.MULTILINE), name
-    for name in ("htmx.js", "codemirror.js", "hub.js", "tasks.js"):
+    for name in ("htmx.js", "codemirror.js", "hub.js", "jinja.js", "tasks.js"):
         assert f"vendor/{name}" in found.by_name

@@ -299,6 +299,7 @@ def test_what_an_owner_holds(hub: Hub, api: HfApi, ada: Account) -> None:
     ours = {(found.id, found.type): found for found in api.list_user_repos(org)}
     assert wanted <= mine.keys() | ours.keys()
     assert {**mine, **ours}[min(wanted)].storage == 2000
+    assert {**mine, **ours}[min(wanted)].storage_percent > 0
     assert list(HfApi(hub.endpoint, token=hub.user(hub.name("eve")).token).list_user_repos(org)) == []
 
 

@@ -198,6 +198,17 @@ def test_a_thread_tells_its_version(inside: Inside, monkeypatch: pytest.MonkeyPa
     assert_refused(talk.call(None, "GET", "/99/events"), statuses=(404,))
 
 
+def test_following_a_thread_ends_with_the_process(inside: Inside) -> None:
+    """The end waits for what is in flight, and a stream is."""
+    talk = Talk(inside, "ending")
+    number = talk.opened()
+    inside.hub.ending.set()
+    try:
+        assert "reconnect" in talk.call(None, "GET", f"/{number}/events").text
+    finally:
+        inside.hub.ending.clear()
+
+
 def test_a_gate_guards_the_diff_and_not_the_talk(inside: Inside) -> None:
     talk = Talk(inside, "gated")
     number = talk.proposed({"a.txt": b"secret\n"})

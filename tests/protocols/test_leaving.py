@@ -69,11 +69,8 @@ class Watch:
     """What the web process has read, and whether it holds the file open."""
 
     def __init__(self, hub: Hub) -> None:
-        (self._process,) = [
-            entry
-            for entry in Path("/proc").glob("[0-9]*")
-            if f"pioche.processes\0web\0{hub.pid}\0".encode() in _command(entry)
-        ]
+        (process_id,) = [process_id for process_id, name in hub.children().items() if name == "web"]
+        self._process = Path(f"/proc/{process_id}")
 
     @property
     def read_bytes(self) -> int:
@@ -87,13 +84,6 @@ class Watch:
             except FileNotFoundError:
                 continue
         return any(SHA256 in link for link in links)
-
-
-def _command(process: Path) -> bytes:
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def until(condition: Callable[[], bool]) -> None:

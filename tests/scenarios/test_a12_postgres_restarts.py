@@ -52,8 +52,7 @@ def test_a12_postgres_goes_and_comes_back(postgres: Postgres, tmp_path: Path, nu
             try:
                 until(lambda: len(acknowledged) >= WRITERS)
                 postgres.interrupt(number)
-                answer = ada.plain("GET", f"{hub.endpoint}/readyz")
-                assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+                until(lambda: readiness(ada, hub) == (503, "unavailable"))  # it looks every two seconds
                 assert ada.get("0-0.txt").status_code == 503, "not there is not what it says"
                 postgres.resume()
                 before = len(acknowledged)
@@ -67,6 +66,11 @@ def test_a12_postgres_goes_and_comes_back(postgres: Postgres, tmp_path: Path, nu
                 assert ada.get(path).content == data, path
             fsck(ada, tmp_path / "mirror")
             assert hub.ready()
+
+
+def readiness(ada: Sender, hub: Hub) -> tuple[int, str]:
+    answer = ada.plain("GET", f"{hub.endpoint}/readyz")
+    return answer.status_code, answer.json()["status"]
 
 
 def until(condition: object, *, seconds: float = 60) -> None:

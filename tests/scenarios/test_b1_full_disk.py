@@ -60,6 +60,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
             ada.commit({"small.txt": b"small"}).raise_for_status()
             found.kept["small.txt"] = b"small"
             keep(found, "large.bin", KEPT, ada.lfs)
+            hub.settle()
             yield found
         whole(found, folder)
 
@@ -157,6 +158,7 @@ def test_b1_uploads_leave_a_reserve_for_the_database(full: Full, tmp_path: Path)
     hub.data_dir = full.disk.path / "second"
     with hub, Sender(hub, hub.user("ada"), "ada/reserve") as ada:
         ada.create().raise_for_status()
+        hub.settle()
         full.disk.fill(leaving=2 * MIB)  # of 64: less than a twentieth
         second = Full(full.disk, hub, ada)
         large = random.Random(3).randbytes(200_000)
@@ -197,6 +199,7 @@ def test_b1_collecting_garbage_makes_room(tmp_path: Path, by: str) -> None:
         with hub, Sender(hub, hub.user("ada"), "ada/old") as old, Sender(hub, old.account, "ada/new") as new:
             old.create().raise_for_status()
             new.create().raise_for_status()
+            hub.settle()
             noise = random.Random(9)
             answers = [old.lfs(noise.randbytes(4 * MIB)).status_code for _ in range(14)]
             assert set(answers) == {200, 507}

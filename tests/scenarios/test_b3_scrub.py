@@ -10,7 +10,7 @@ from pioche.observe import metrics
 from pioche.upkeep import scrub
 from pioche.upkeep.scrub import Found, Scrubber
 from tests.damage import CHUNKED, IN_BUCKET, TWIN, WHOLE, World, sha256
-from tests.stored import Stored, cut, flip, remove, zero
+from tests.stored import Stored, cut, flip, moved, remove, zero
 
 _RATE = 2**40
 
@@ -108,7 +108,7 @@ def test_what_is_lost_is_an_error_for_head_too_and_asked_for_again(sound_world: 
 @pytest.mark.parametrize("suffix", [".pack", ".idx"])
 def test_a_pack_of_git_objects(sound_world: World, suffix: str) -> None:
     path = sound_world.packs()[0].with_suffix(suffix)
-    flip(path)
+    flip(moved(path) if suffix == ".idx" else path)
     (found,) = scrubbed(sound_world)
     assert (found.kind, found.subject) == (
         {".pack": "git-pack", ".idx": "git-index"}[suffix],

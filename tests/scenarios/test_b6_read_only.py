@@ -3,6 +3,7 @@
 import hashlib
 import random
 import shutil
+import time
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ def test_b6_a_disk_that_can_only_be_read(tmp_path: Path) -> None:
             large = {"x.bin": (hashlib.sha256(DATA).hexdigest(), len(DATA))}
             ada.commit({"a.txt": b"1"}, large=large).raise_for_status()
             clone = ada.clone(tmp_path / "clone")
+            hub.settle()
             disk.fail()
             check_reads(ada)
             for send in (ada.lfs, ada.multipart, ada.xet):
@@ -40,8 +42,7 @@ def test_b6_a_disk_that_can_only_be_read(tmp_path: Path) -> None:
             assert "503" in done.stderr
             fsck(ada, tmp_path / "mirror")
             assert ada.plain("GET", f"{hub.endpoint}/healthz").status_code == 200
-            ready = ada.plain("GET", f"{hub.endpoint}/readyz")
-            assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+            until_degraded(ada)
             check_reads(ada)
             hub.stop()
             refusal = hub.command("serve", "--port", "0")
@@ -54,6 +55,18 @@ def test_b6_a_disk_that_can_only_be_read(tmp_path: Path) -> None:
             assert ada.lfs(NEW).status_code == 200
             fsck(ada, shutil.move(tmp_path / "mirror", tmp_path / "old").with_name("new"))
             hub.stop()
+
+
+def until_degraded(ada: Sender) -> None:
+    """It looks every two seconds."""
+    deadline = time.monotonic() + 30
+    while True:
+        ready = ada.plain("GET", f"{ada.hub.endpoint}/readyz")
+        assert ready.status_code == 200
+        if ready.json()["status"] == "degraded":
+            return
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
 
 
 def refused(answer: httpx.Response) -> None:

@@ -11,6 +11,7 @@ from pioche.buckets.batch import Add
 from pioche.names import EntryPath, RepoType
 from pioche.repos import refs
 from pioche.repos.access import Repo
+from pioche.repos.catalog import Settings
 from pioche.storage.xet.hashing import to_text
 from tests.asgi import HOST
 from tests.inside import Inside, assert_refused
@@ -128,6 +129,21 @@ def test_e_i5_a_stranger_copies_nothing_out_and_nothing_in(inside: Inside, ada: 
     assert inside.client.post("/api/models/ada/words/lfs-files/duplicate", json=into).status == 401
 
 
+def test_s1_where_duplicates_are_not_wanted_others_copy_no_large_file_out(
+    inside: Inside, ada: Caller, token: str, repo: Repo
+) -> None:
+    bob, path = inside.user("bob"), "/api/models/ada/words/lfs-files/duplicate"
+    inside.hub.catalog.change(ada, repo, Settings(private=False, duplication_off=True))
+    sha256 = inside.upload(repo, ada, b"large file")
+    for owner, name, status in ((bob, "bob/mine", 403), (ada, "ada/more", 200)):
+        inside.repo(owner, name)
+        body = {"target": {"type": "model", "name": name}, "files": [{"sha256": sha256, "filename": "large.bin"}]}
+        assert inside.client.post(path, token=inside.token(owner), json=body).status == status
+    inside.hub.catalog.change(ada, repo, Settings(duplication_off=False))
+    body["target"] = {"type": "model", "name": "bob/mine"}
+    assert inside.client.post(path, token=inside.token(bob), json=body).json()["failed"] == []
+
+
 def test_files_of_a_bucket_go_to_a_repo_by_their_xet_hash(inside: Inside, ada: Caller, token: str, repo: Repo) -> None:
     inside.client.post("/api/buckets/ada/box", token=token, json={})
     grant = inside.client.get("/api/buckets/ada/box/xet-write-token", token=token).json()
@@ -144,7 +160,7 @@ def test_files_of_a_bucket_go_to_a_repo_by_their_xet_hash(inside: Inside, ada: C
     assert inside.client.get("/ada/words/resolve/main/from_bucket.bin", token=token).body == file.data
 
 
-def test_no_repo_is_in_a_resource_group(inside: Inside, token: str, repo: Repo) -> None:
+def test_no_repo_of_a_person_is_in_a_resource_group(inside: Inside, token: str, repo: Repo) -> None:
     inside.client.post("/api/buckets/ada/box", token=token, json={})
     for path in ("/api/models/ada/words/resource-group", "/api/buckets/ada/box/resource-group"):
         assert inside.client.get(path, token=token).json() is None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -10,10 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from huggingface_hub import HfApi
 
 from tests.hub import Hub
+from tests.sender import Sender
 
 _BODY = b'{"content": "---\\nlicense: mit\\n---\\n", "repoType": "model"}'
 
@@ -23,19 +26,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub of two web processes whose processes the tests may kill."""
     with Hub(tmp_path_factory.mktemp("processes"), {"WORKERS": "2"}) as hub:
         yield hub
-
-
-def children(hub: Hub) -> dict[int, str]:
-    """The processes below the supervisor: their ids, with the name of each in the table."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            continue
-        if b"pioche.processes" in words and words[-2] == str(hub.pid).encode():
-            found[int(entry.name)] = words[-3].decode()
-    return found
 
 
 def until(condition: object, *, seconds: float = 30) -> None:
@@ -112,25 +102,45 @@ def test_j9_draining_ends_when_its_time_is_up(tmp_path: Path) -> None:
         assert hub.stop() == 0
 
 
+def test_j9_neither_scrub_nor_those_who_follow_a_thread_keep_it_from_ending(tmp_path: Path) -> None:
+    """Both may go on for minutes, and nothing is lost when they are cut off."""
+    with Hub(tmp_path, {"SCRUB_DAYS": "0"}) as hub, Sender(hub, hub.user("ada"), "ada/model") as ada:
+        ada.create().raise_for_status()
+        ada.lfs(random.Random(1).randbytes(100_000)).raise_for_status()
+        thread = {"title": "A thread", "description": "to follow"}
+        ada.http.post(f"/api/models/{ada.repo}/discussions", json=thread).raise_for_status()
+        hub.stop()
+    slowly = Hub(tmp_path, {"SCRUB_BYTES_PER_SECOND": "1000"})
+    with slowly, httpx.Client(base_url=slowly.endpoint, headers=ada.account.bearer) as client:
+        until(lambda: "scrub began" in slowly.output())
+        with client.stream("GET", f"/api/models/{ada.repo}/discussions/1/events") as events:
+            told = events.iter_lines()
+            until(lambda: next(told).startswith("event: version"))
+            assert slowly.stop() == 0
+            assert "event: reconnect" in list(told)
+        assert "killed while it drained" not in slowly.output()
+        assert "scrub ended" not in slowly.output()
+
+
 def test_a_killed_web_process_comes_back_and_the_other_goes_on(served: Hub) -> None:
-    before = children(served)
+    before = served.children()
     victim = next(pid for pid, name in before.items() if name == "web")
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim not in children(served) and len(children(served)) == len(before))
-    assert sorted(children(served).values()) == ["jobs", "search", "web", "web"]
-    assert set(before) - {victim} < set(children(served))
+    until(lambda: victim not in served.children() and len(served.children()) == len(before))
+    assert sorted(served.children().values()) == ["jobs", "search", "web", "web"]
+    assert set(before) - {victim} < set(served.children())
     until(served.ready)
 
 
 def test_a_killed_jobs_process_comes_back(served: Hub) -> None:
-    victim = next(pid for pid, name in children(served).items() if name == "jobs")
+    victim = next(pid for pid, name in served.children().items() if name == "jobs")
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim not in children(served) and "jobs" in children(served).values())
+    until(lambda: victim not in served.children() and "jobs" in served.children().values())
 
 
 def test_a_killed_supervisor_leaves_no_process_and_the_next_one_starts(tmp_path: Path) -> None:
     with Hub(tmp_path) as hub:
-        orphans = set(children(hub))
+        orphans = set(hub.children())
         assert len(orphans) == 3
         os.kill(hub.pid, signal.SIGKILL)
         hub.wait()
@@ -216,7 +226,7 @@ def test_b7_without_descriptors_new_work_waits_and_nothing_is_lost(tmp_path: Pat
     hub = Hub(tmp_path)
     hub.program = ("prlimit", "--nofile=64", *hub.program)
     with hub:
-        web = next(pid for pid, name in children(hub).items() if name == "web")
+        web = next(pid for pid, name in hub.children().items() if name == "web")
         request(hub.port, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         before = len(list(Path(f"/proc/{web}/fd").iterdir()))
         waiting = [socket.create_connection(("127.0.0.1", hub.port), timeout=30) for _ in range(150)]
@@ -232,10 +242,10 @@ def test_b7_without_descriptors_new_work_waits_and_nothing_is_lost(tmp_path: Pat
 def test_a_killed_index_process_comes_back_and_what_was_committed_meanwhile_is_found(served: Hub) -> None:
     ada = served.user(served.name("ada"))
     api = HfApi(served.endpoint, token=ada.token)
-    victim = next(pid for pid, name in children(served).items() if name == "search")
+    victim = next(pid for pid, name in served.children().items() if name == "search")
     os.kill(victim, signal.SIGKILL)
     repo = f"{ada.name}/found-meanwhile"
     api.create_repo(repo)
     assert [model.id for model in api.list_models(author=ada.name)] == [repo]
-    until(lambda: victim not in children(served) and "search" in children(served).values())
+    until(lambda: victim not in served.children() and "search" in served.children().values())
     until(lambda: [model.id for model in api.list_models(search="found-mean", author=ada.name)] == [repo])

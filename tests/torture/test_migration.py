@@ -13,10 +13,11 @@ from pioche.config import Config, prepare_data_dir
 from pioche.db import migrate, schema
 from pioche.db.engine import Database
 from tests.databases import Postgres
-from tests.torture.steps import Doomed, doomed
+from tests.torture.steps import Doomed, Ended, doomed
 
 OLDEST = "0001"
-_STEPS_MAX = 400
+_STRIDE = 17
+_LAST = 5
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,36 @@ def process() -> Iterator[Doomed]:
         yield running
 
 
-def test_a8_on_sqlite(tmp_path: Path, process: Doomed) -> None:
-    first = Config(data_dir=tmp_path / "old")
-    prepare_data_dir(first)
-    _make_old(first)
-    for step in range(1, _STEPS_MAX):
-        config = Config(data_dir=tmp_path / "data")
-        shutil.copytree(first.data_dir, config.data_dir)
-        ended = process.run(Migrate(), config, step, statements=True)
-        _check(config, ended.steps)
-        shutil.rmtree(config.data_dir)
-        if not ended.killed:
-            return
-    raise AssertionError("the migration never came to its end")
+def test_a8_at_some_statements_on_sqlite(old: Config, tmp_path: Path, process: Doomed) -> None:
+    """The short form: some of the statements on the way, each of those about the commit."""
+    count = len(_on_a_copy(old, tmp_path, process, None).steps)
+    for step in sorted({*range(1, count, _STRIDE), *range(count - _LAST, count + 1)}):
+        assert _on_a_copy(old, tmp_path, process, step).killed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a8_at_every_statement_on_sqlite(old: Config, tmp_path: Path, process: Doomed) -> None:
+    step = 1
+    while _on_a_copy(old, tmp_path, process, step).killed:
+        step += 1
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Config:
+    config = Config(data_dir=tmp_path / "old")
+    prepare_data_dir(config)
+    _make_old(config)
+    return config
+
+
+def _on_a_copy(old: Config, folder: Path, process: Doomed, step: int | None) -> Ended:
+    config = Config(data_dir=folder / "data")
+    shutil.copytree(old.data_dir, config.data_dir)
+    ended = process.run(Migrate(), config, step, statements=True)
+    _check(config, ended.steps)
+    shutil.rmtree(config.data_dir)
+    return ended
 
 
 @pytest.mark.long

@@ -130,8 +130,8 @@ class Victim(Hub):
                 after_name = (entry / "stat").read_text().rpartition(")")[2].split()
                 if int(after_name[3]) == self.pid and after_name[0] != "Z":
                     words = (entry / "cmdline").read_bytes().split(b"\0")
-                    is_child = b"pioche.processes" in words
-                    found[int(entry.name)] = words[-3].decode() if is_child else words[0].decode()
+                    is_child = words[0] == b"pioche.processes"
+                    found[int(entry.name)] = words[1 if is_child else 0].decode()
         return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pioche.config import Config, child_environment, environment_name, load, prepare_data_dir, settings
+from pioche.config import Config, load, prepare_data_dir
 from pioche.errors import ConfigError
 
 
@@ -154,10 +154,3 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
         "postgresql://[::1]/db",
     ):
         assert not load(environ={"PIOCHE_DATABASE_URL": url}).database_is_sqlite
-
-
-def test_a_child_process_loads_the_same(tmp_path: Path) -> None:
-    config = Config(data_dir=tmp_path, port=1, allowed_hosts=("a.lan", "b.lan"), log_level="debug")
-    environ = {key: value for key, value in child_environment(config).items() if key.startswith("PIOCHE_")}
-    assert set(environ) == {environment_name(setting.name) for setting in settings()}
-    assert load(environ=environ) == config

@@ -152,6 +152,35 @@ def test_t3_a_token_is_shown_once_copied_used_and_revoked(visit: Visits, town: T
     assert httpx.get(f"{town.hub.endpoint}/api/whoami-v2", **asked).status_code == 401
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_t3_a_fine_grained_token_is_for_one_repository(visit: Visits, town: Town, grace: str, scripts: bool) -> None:
+    page = visit("/login?next=/settings/tokens/new", scripts=scripts)
+    sign_in(page, grace)
+    page.locator("#field-name").fill("reader")
+    page.get_by_label("Find a repository").fill("emotions")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("#field-name")).to_have_value("reader")
+    one = page.locator("details.scope", has_text="ada/emotions").first
+    one.get_by_label("Discuss, open pull requests, like").check()
+    page.get_by_role("button", name="Make the token").click()
+    token = page.locator(".token-made code").first.inner_text()
+    asked = {"headers": {"authorization": f"Bearer {token}"}}
+    told = httpx.get(f"{town.hub.endpoint}/api/whoami-v2", **asked).json()["auth"]["accessToken"]
+    assert told["role"] == "fineGrained"
+    assert [one["permissions"] for one in told["fineGrained"]["scoped"]] == [["discussion.write"]]
+    page.goto("/settings/tokens")
+    expect(page.locator(".scopes").first).to_contain_text("ada/emotions")
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("fr", "dark")])
+def test_g5_t3_the_form_of_fine_grained_tokens_is_accessible(
+    visit: Visits, accessible: Callable[[Page], None], grace: str, lang: str, theme: str
+) -> None:
+    page = visit("/login?next=/settings/tokens/new%3Fq=x", lang=lang, theme=theme, width=360)
+    sign_in(page, grace)
+    accessible(page)
+
+
 @pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("fr", "dark")])
 def test_g5_g6_pages_of_accounts(
     visit: Visits, accessible: Callable[[Page], None], grace: str, lang: str, theme: str

@@ -84,10 +84,27 @@ def test_f1_a_folder_has_its_last_commit_its_people_and_its_size(visit: Visits, 
     expect(page.get_by_text("Total size:")).to_be_visible()
     expect(page.locator("tr[data-path='src'] .message")).to_contain_text("Add 700 instead of 7")
     expect(page.locator("tr[data-path='src'] time")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name="History")).to_be_visible()
+    expect(page.get_by_text("Add file")).to_have_count(0)
+    page = visit(f"/{REPO}/tree/main/src", who=town.ada)
+    expect(page.locator(".crumbs")).to_contain_text("files")
+    page.get_by_text("Add file").click()
+    expect(page.get_by_role("link", name="Upload files")).to_be_visible()
+    page.get_by_role("link", name="New file").click()
+    expect(page.get_by_label("Path")).to_have_value("src/")
 
 
-def test_f2_keys_find_files_and_make_permalinks(visit: Visits, oid: str) -> None:
-    page = visit(f"/{REPO}/blob/main/src/main.py#L3")
+def test_f2_keys_find_files_and_make_permalinks(visit: Visits, town: Town, oid: str) -> None:
+    page = visit(f"/{REPO}/blob/main/src/main.py#L3", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the path").click()
+    expect(page.locator("#toasts")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "src/main.py"
+    page.locator(".file-head summary").click()
+    permalink = f"{town.hub.endpoint}/{REPO}/blob/{oid}/src/main.py"
+    expect(page.locator(f"copy-button[data-text='{permalink}'] button")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("main").get_by_role("link", name="Download").first.click()
+    assert download.value.suggested_filename == "main.py"
     page.keyboard.press("y")
     page.wait_for_url(f"**/{REPO}/blob/{oid}/src/main.py#L3")
     page.keyboard.press("t")
@@ -99,7 +116,7 @@ def test_f2_keys_find_files_and_make_permalinks(visit: Visits, oid: str) -> None
     page.wait_for_url("**/src/main.py")
 
 
-def test_f3_lines_are_chosen_and_shared(visit: Visits, oid: str) -> None:
+def test_f3_lines_are_chosen_and_shared(visit: Visits, town: Town, oid: str) -> None:
     page = visit(f"/{REPO}/blob/main/src/main.py")
     page.locator("#L10 > a").click()
     page.locator("#L12 > a").click(modifiers=["Shift"])
@@ -109,6 +126,13 @@ def test_f3_lines_are_chosen_and_shared(visit: Visits, oid: str) -> None:
     expect(shared.locator("#L21.chosen")).to_be_in_viewport()
     page.get_by_role("button", name="Wrap lines").click()
     expect(page.locator("code-view.wraps")).to_have_count(1)
+    expect(page.locator(".file-facts")).to_contain_text("120 lines")
+    page = visit(f"/{REPO}/blob/main/src/main.py", who=town.ada)
+    for name in ("Raw", "Download", "History", "Blame"):
+        expect(page.locator(".file-head").get_by_role("link", name=name)).to_be_visible()
+    page.locator(".file-head summary").click()
+    for name in ("Permalink", "Edit", "Rename or move", "Delete"):
+        expect(page.locator(".file-head").get_by_role("link", name=name, exact=True)).to_be_visible()
 
 
 def test_f3_code_is_coloured_and_copied_without_numbers(visit: Visits, oid: str) -> None:
@@ -139,6 +163,25 @@ def test_f9_a_file_is_edited_in_the_editor(visit: Visits, town: Town, oid: str) 
     page.get_by_label("Message").first.fill("One row more")
     page.get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_role("heading", name="One row more")).to_be_visible()
+
+
+def test_f9_the_editor_knows_the_language_indents_and_searches(visit: Visits, town: Town, oid: str) -> None:
+    page = visit(f"/{REPO}/edit/main/src/main.py", who=town.ada, lang="fr")
+    editor = page.locator(".editor-host .cm-content")
+    expect(editor).to_be_visible()
+    line = "[...document.querySelector('.editor-host').shadowRoot.querySelectorAll('.cm-line')][0]"
+    assert page.evaluate(f"new Set([...{line}.querySelectorAll('span')].map(e => getComputedStyle(e).color)).size") > 1
+    editor.press("Control+Home")
+    page.keyboard.press("Tab")
+    assert page.evaluate(f"{line}.textContent").startswith("    def ")
+    page.keyboard.press("Control+f")
+    search = page.locator(".editor-host .cm-search input[name=search]")
+    expect(search).to_be_focused()
+    expect(search).to_have_attribute("placeholder", "Chercher")
+    expect(page.get_by_role("button", name="tout remplacer")).to_be_visible()
+    page.keyboard.type("function_30")
+    page.keyboard.press("Enter")
+    expect(page.locator(".editor-host .cm-searchMatch-selected")).to_have_text("function_30")
 
 
 def test_f9_without_scripts_too(visit: Visits, town: Town, oid: str) -> None:

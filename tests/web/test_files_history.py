@@ -1,6 +1,10 @@
 """Large files, history, changes and blame in Chromium (ui.md F4 to F8)."""
 
+import os
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -44,6 +48,9 @@ def test_f4_a_large_file_has_its_hash_and_its_pointer(visit: Visits, past: list[
     page = visit(f"/{REPO}/blob/main/w.bin")
     expect(page.locator(".large")).to_contain_text("sha256")
     expect(page.locator(".large")).to_contain_text("15,360 bytes")
+    expect(page.locator(".large")).to_contain_text("Stored with Xet")
+    expect(page.get_by_role("button", name="Copy the Xet hash")).to_be_visible()
+    expect(page.locator(".file-facts .mark").first).to_have_text("Xet")
     page.locator(".large summary").first.click()
     expect(page.locator(".large")).to_contain_text("version https://git-lfs.github.com/spec/v1")
 
@@ -110,3 +117,122 @@ def test_f8_commits_of_form_are_looked_behind_and_one_goes_to_the_parent(visit: 
     page.locator(".blame .who", has_text="Thirty in words").last.get_by_role("link", name="before").click()
     page.wait_for_url(f"**/blame/{past[0]}/a.txt")
     expect(page.locator(".blame .t", has_text="line 30")).to_be_visible()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder of ada's with a clone and an SSH key; what is committed there is pushed by git."""
+
+    folder: Path
+    address: str
+
+    def git(self, *arguments: str, stdin: bytes = b"") -> str:
+        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.folder, env=environment, input=stdin, capture_output=True, check=True
+        )
+        return done.stdout.decode().strip()
+
+    def key(self, name: str) -> str:
+        """A new key that commits are signed with from now on; gives its public line."""
+        path = self.folder / ".git" / name
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name} of ada", "-f", path], check=True)
+        for setting, value in (("gpg.format", "ssh"), ("user.signingkey", str(path)), ("user.name", "ada")):
+            self.git("config", setting, value)
+        return path.with_suffix(".pub").read_text()
+
+    def commit(self, title: str, email: str) -> str:
+        self.git("-c", f"user.email={email}", "commit", "-q", "--allow-empty", "-S", "-m", title)
+        return self.git("rev-parse", "HEAD")
+
+    def rewritten(self, old: str, new: str) -> None:
+        """The last commit with other words in it, and its signature as it was."""
+        data = self.git("cat-file", "commit", "HEAD").replace(old, new) + "\n"
+        made = self.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=data.encode())
+        self.git("update-ref", "refs/heads/main", made)
+
+
+@pytest.fixture
+def desk(town: Town, tmp_path: Path) -> Desk:
+    return _desk_for("ada/signed", town, tmp_path)
+
+
+@pytest.fixture
+def another_desk(town: Town, tmp_path: Path) -> Desk:
+    return _desk_for("ada/long", town, tmp_path)
+
+
+def _desk_for(repo: str, town: Town, folder: Path) -> Desk:
+    town.repo(repo, {"a.txt": "1\n"})
+    address = town.hub.endpoint.replace("://", f"://ada:{town.ada.token}@")
+    desk = Desk(folder, "ada@users.noreply.pioche")
+    desk.git("clone", "-q", f"{address}/{repo}", ".")
+    return desk
+
+
+def test_t4_f1_f5_f6_signed_commits_say_who_signed_them(
+    visit: Visits, town: Town, desk: Desk, accessible: Callable[[Page], None]
+) -> None:
+    mine = desk.key("mine")
+    desk.commit("By her", desk.address)
+    desk.commit("From elsewhere", "ada@elsewhere.example")
+    desk.key("lost")
+    desk.commit("With a lost key", desk.address)
+    desk.commit("As it was", desk.address)
+    desk.rewritten("As it was", "As it is now")
+    desk.git("push", "-q", "origin", "main")
+
+    page = visit("/settings/keys", session=town.session(town.ada), scripts=False)
+    visit.guard.expected.add(page.url)
+    page.get_by_label("Public key").fill("ssh-dss AAAA")
+    page.get_by_role("button", name="Add the key").click()
+    expect(page.locator("#error-key")).to_contain_text("of this type")
+    page.get_by_label("Public key").fill(mine)
+    page.get_by_role("button", name="Add the key").click()
+    expect(page.locator(".row", has_text="mine of ada")).to_contain_text("SHA256:")
+
+    page = visit("/ada/signed/commits/main", lang="fr", theme="dark")
+    marks = {title: page.locator("li.commit", has_text=title).locator(".signature") for title in TITLES}
+    for title, words in TITLES.items():
+        expect(marks[title]).to_have_text(words)
+    accessible(page)
+    marks["By her"].click()
+    page.wait_for_url("**/ada")
+    page = visit("/ada/signed/tree/main")
+    expect(page.locator(".latest .signature")).to_have_text("Wrong signature")
+    page.locator(".latest-title").click()
+    expect(page.locator(".commit-head .signature")).to_have_text("Wrong signature")
+
+    page = visit("/settings/keys", session=town.session(town.ada), width=360, lang="fr")
+    accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.locator(".row summary").click()
+    page.get_by_role("button", name="Retirer la clé").click()
+    expect(page.get_by_text("Vous n’avez pas encore de clé")).to_be_visible()
+    page.goto("/ada/signed/commits/main")
+    expect(page.locator("li.commit", has_text="By her").locator(".signature")).to_have_text("Signé, clé inconnue")
+
+
+TITLES = {
+    "By her": "Vérifié : ada",
+    "From elsewhere": "Signé par ada",
+    "With a lost key": "Signé, clé inconnue",
+    "As it is now": "Signature fausse",
+}
+
+
+def test_f5_ten_thousand_commits_have_pages(visit: Visits, another_desk: Desk) -> None:
+    lines = list[str]()
+    for number in range(10_000):
+        lines.append(
+            f"commit refs/heads/main\ncommitter ada <{another_desk.address}> {1_700_000_000 + number * 60} +0000"
+        )
+        lines.append(f"data <<E\nStep {number}\nE\n" + ("from refs/heads/main^0\n" if number == 0 else ""))
+    another_desk.git("fast-import", "--quiet", stdin="\n".join(lines).encode())
+    another_desk.git("push", "-q", "origin", "main")
+    page = visit("/ada/long/commits/main?p=199")
+    expect(page.locator("h2 .count")).to_have_text("10,002 commits")
+    expect(page.locator(".commit-title").last).to_have_text("Step 0")
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator(".commit-title").last).to_have_text("initial commit")
+    expect(page.get_by_role("link", name="Older")).to_have_count(0)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from html import unescape
 from urllib.parse import urlencode
 
+import numpy
 import pytest
 
 from pioche.accounts.tokens import TokenRole
+from pioche.names import Oid
+from pioche.repos import refs
 from tests.asgi import Answer
 from tests.databases import SqliteTemplate
 from tests.local import LocalHub, User
@@ -125,10 +128,21 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
     hub.commit(
         ada,
         repo,
-        {"a.py": b"import os\n", "t.csv": b"a;b\n1;2\n", "r.md": b"# Hi <script>alert(1)</script>", "x.svg": b"<svg/>"},
+        {
+            "a.py": b"import os\n",
+            "t.csv": b"a;b\n1;2\n",
+            "t.tsv": b"a\tb\n1\t3\n",
+            "t.jsonl": b'{"a": 41}\n{"a": 42}\n',
+            "n.ipynb": b'{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "markdown", "source": "## Cell"}]}',
+            "r.md": b"# Hi <script>alert(1)</script>",
+            "x.svg": b"<svg/>",
+        },
         large={
             "z.zip": packed.getvalue(),
             "blob.bin": b"\0\1\2" * 99,
+            "x.npz": numpy_archive(),
+            "w.safetensors": b"\x3d\0\0\0\0\0\0\0"
+            b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}' + b"\0" * 8,
             "s.mp3": b"\0",
             "v.mp4": b"\0",
             "p.pdf": b"%PDF-1.4",
@@ -137,17 +151,26 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
     hub.commit(ada, repo, {"c.json": b'{"a": [1]}'})
     assert "<details open>" in get(hub, f"/{repo}/blob/main/c.json?tree=1")
     views = {
-        "a.py": 'id="L1"', "t.csv": "<bdi>2</bdi>", "x.svg": "data:image/svg+xml;base64,", "z.zip": "inside/a.txt",
+        "a.py": 'id="L1"', "t.csv": "<bdi>2</bdi>", "t.tsv": "<bdi>3</bdi>", "t.jsonl": "42", "n.ipynb": ">Cell",
+        "x.npz": "weights", "w.safetensors": "F32", "x.svg": "data:image/svg+xml;base64,", "z.zip": "inside/a.txt",
         "blob.bin": "00 01 02", "s.mp3": "<audio", "v.mp4": "<video", "p.pdf": "Download it to read it",
     }  # fmt: skip
     for path, expected in views.items():
         assert expected in get(hub, f"/{repo}/blob/main/{path}"), path
+    for facts in ("10\N{NO-BREAK SPACE}B", "1 line"):
+        assert facts in get(hub, f"/{repo}/blob/main/a.py")
     markdown = get(hub, f"/{repo}/blob/main/r.md")
     assert ">Hi" in markdown
     assert "<script>alert" not in markdown
     assert "# Hi" in get(hub, f"/{repo}/blob/main/r.md?plain=1")
     assert "hello <b>" in get(hub, f"/{repo}/blob/main/z.zip?member=inside/a.txt")
     get(hub, f"/{repo}/blob/main/z.zip?member=absent", status=404)
+
+
+def numpy_archive() -> bytes:
+    packed = io.BytesIO()
+    numpy.savez(packed, weights=numpy.zeros((2, 3)))
+    return packed.getvalue()
 
 
 def test_f3_a_file_that_lies_is_shown_with_a_warning(hub: LocalHub, ada: User, repo: str) -> None:
@@ -183,6 +206,14 @@ def test_f5_history_by_day_and_of_one_file_under_its_names(hub: LocalHub, ada: U
     assert page.count('class="commit"') == 2
     assert "3 commits" in get(hub, f"/{repo}/commits/main")
     assert "No commits here" in get(hub, f"/{repo}/commits/main?p=99")
+    for number in range(50):
+        hub.commit(ada, repo, {"n.txt": b"%d" % number})
+    first = get(hub, f"/{repo}/commits/main")
+    assert first.count('class="commit"') == 50
+    [older] = re.findall(r'href="([^"]*p=1)"', first)
+    second = get(hub, older if older.startswith("/") else f"/{repo}/commits/main{older}")
+    assert second.count('class="commit"') == 3
+    assert "initial commit" in second
 
 
 def test_f6_a_commit_with_its_lines(hub: LocalHub, ada: User, repo: str) -> None:
@@ -209,7 +240,9 @@ def test_f6_a_huge_change_is_collapsed(hub: LocalHub, ada: User, repo: str) -> N
 def test_f7_two_revisions_side_by_side(hub: LocalHub, ada: User, repo: str) -> None:
     hub.client.post(f"/api/models/{repo}/branch/side", token=ada.token)
     hub.commit(ada, repo, {"s.txt": b"1\n"}, revision="side")
-    assert "s.txt" in get(hub, f"/{repo}/compare/main...side")
+    hub.client.post(f"/api/models/{repo}/tag/side", token=ada.token, body=b'{"tag": "v1"}')
+    for both in ("main...side", "main...v1", f"v1...{parent(hub, repo, ada)}"):
+        assert ("s.txt" in get(hub, f"/{repo}/compare/{both}")) == both.startswith("main")
     assert hub.client.get(f"/{repo}/compare?first=main&second=a%2Fb").headers["location"].endswith("/main...a%2Fb")
     get(hub, f"/{repo}/compare/main...absent", status=404)
     get(hub, f"/{repo}/compare/main", status=404)
@@ -417,6 +450,11 @@ def test_f12_branches_and_tags_are_made_and_deleted(hub: LocalHub, ada: User, re
     assert change(action="delete", kind="tag", name="v1").status == 303
     assert change(action="sing", kind="tag", name="v1").status == 400
     assert f"/{repo}/tree/dev" not in get(hub, f"/{repo}/branches")
+    caller = hub.client.run(hub.hub.callers.by_token(ada.token))
+    proposed = refs.RefChange.to_commit("refs/pr/1", None, Oid(parent(hub, repo, ada)))
+    refs.update(hub.repo(ada, repo), caller, refs.Update([proposed]))
+    sections = re.findall(r'<section class="refs" id="(\w+)">', get(hub, f"/{repo}/branches"))
+    assert sections == ["branches", "tags", "pulls"]
     assert "New branch or tag" not in get(hub, f"/{repo}/branches")
 
 
@@ -492,3 +530,19 @@ def test_f9_a_text_survives_a_repo_that_is_gone_and_a_branch_that_is(hub: LocalH
         answer = post(hub, address, ada, path="a.txt", content="kept text", target="branch")
         assert answer.status == 404
         assert "kept text" in answer.text
+
+
+@pytest.mark.long
+def test_f14_a_hundred_thousand_files_in_a_folder(hub: LocalHub, ada: User, repo: str) -> None:
+    """Every kind of page about such a folder answers, and none is larger for it."""
+    for thousand in range(0, 100_000, 10_000):
+        hub.commit(ada, repo, {f"many/{number:06}.txt": b"" for number in range(thousand, thousand + 10_000)})
+    page = get(hub, f"/{repo}/tree/main/many", ada)
+    assert page.count("<tr data-path") == 1000
+    assert len(page) < 2_000_000
+    assert "many/099999.txt" in get(hub, f"/{repo}/find/main?q=099999")
+    for path in ("tree/main", "blob/main/many/050000.txt", "commits/main/many/000001.txt", "commit/main"):
+        assert len(get(hub, f"/{repo}/{path}", ada)) < 3_000_000, path
+    fields = {"path": ["many/000001.txt", "many/099999.txt"], "target": "branch"}
+    assert post(hub, f"/{repo}/delete/main", ada, **fields).status == 303
+    get(hub, f"/{repo}/blob/main/many/099999.txt", status=404)

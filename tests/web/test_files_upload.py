@@ -175,3 +175,31 @@ def test_f10_duplicates_are_skipped_and_the_rest_opened_as_a_pull_request(
     expect(page.locator(".change")).to_have_count(1)
     expect(page.locator(".change h3")).to_contain_text("dup/b.txt")
     assert len(una.titles()) == before, "main has not moved"
+
+
+def test_f10_a_folder_is_dropped_on_a_phone_and_what_is_left_out_of_repos_is_told(
+    visit: Visits, una: Sender, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dropped"
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "deep").mkdir()
+    for name in ("deep/a.txt", "__pycache__/b.pyc"):
+        (folder / name).write_bytes(name.encode())
+    page = visit(f"/{una.repo}/upload/main", storage_state=una.state, width=360, has_touch=True, lang="fr")
+    page.locator(".drop").scroll_into_view_if_needed()
+    place = page.locator(".drop").bounding_box()
+    assert place is not None
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"x": place["x"] + 20, "y": place["y"] + 20}
+        browser.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+    expect(page.locator(".queue li")).to_have_count(2)
+    expect(page.locator(".queue li", has_text="D’habitude hors des dépôts")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Retirer").last.tap()
+    expect(page.locator(".queue li")).to_have_count(1)
+    page.get_by_label("Message").first.fill("From a phone")
+    page.get_by_role("button", name="Commit", exact=True).first.tap()
+    page.wait_for_url(f"**/{una.repo}/tree/main", timeout=30_000)
+    assert una.titles().count("From a phone") == 1

@@ -46,6 +46,14 @@ def test_g4_keys_lead_to_search_and_lists_and_are_off_while_typing(visit: Visits
     expect(page.locator("#site-search")).to_be_focused()
     page.keyboard.type("g m")
     expect(page.locator("#site-search")).to_have_value("g m")
+    page.locator("#main").focus()
+    for keys, path in (("gm", "/models"), ("gd", "/datasets"), ("gs", "/spaces")):
+        page.keyboard.type(keys)
+        page.wait_for_url(f"**{path}")
+    page.goto("/ada/emotions/blob/main/README.md?plain=1")
+    page.on("dialog", lambda asks: asks.accept("3"))
+    page.keyboard.press("l")
+    page.wait_for_url("**#L3")
 
 
 def test_g4_the_list_of_keys_opens_closes_and_switches_them_off(visit: Visits) -> None:
@@ -94,6 +102,33 @@ def test_g13_without_scripts_theme_and_language_work(visit: Visits) -> None:
     page.get_by_role("link", name="Français").click()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     assert page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_g13_without_scripts_a_repo_is_made_set_up_and_downloaded(visit: Visits, town: Town) -> None:
+    page = visit("/new", session=town.session(town.ada), scripts=False)
+    page.locator("#field-name").fill("plain-pages")
+    page.locator("main form button.button").last.click()
+    page.wait_for_url("**/ada/plain-pages**")
+    town.commit("ada/plain-pages", {"notes.txt": "kept"})
+    page.goto("/ada/plain-pages/tree/main")
+    page.get_by_role("link", name="notes.txt", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").first.click()
+    assert download.value.path().read_text() == "kept"
+    page.goto("/settings/profile")
+    page.get_by_label("Full name").fill("Ada of the Pages")
+    page.locator("main form button.button").first.click()
+    expect(page.get_by_label("Full name")).to_have_value("Ada of the Pages")
+
+
+def test_g5_pages_reflow_at_400_percent_and_move_for_nobody_who_minds(visit: Visits) -> None:
+    for path in ("/", "/models", "/ada/emotions"):
+        page = visit(path, width=320, reduced_motion="reduce")  # 1280 px at 400 %
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        moving = (
+            "[...document.querySelectorAll('*')].filter(e => parseFloat(getComputedStyle(e).transitionDuration) > 0.01)"
+        )
+        assert page.evaluate(f"{moving}.length") == 0, path
 
 
 def test_g14_going_back_finds_place_filters_and_panels_as_they_were(visit: Visits, town: Town) -> None:
@@ -210,6 +245,11 @@ def test_x1_the_api_is_described_from_this_host(visit: Visits, town: Town, acces
     page = visit("/docs/api")
     expect(page.locator("main")).to_contain_text("/api/models")
     accessible(page)
+    page.get_by_label("Address", exact=True).fill("/api/whoami-v2")
+    page.get_by_label("Access token").fill(town.bob.token)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".try-answer")).to_contain_text("HTTP 200")
+    expect(page.locator(".try-answer pre")).to_contain_text('"name": "bob"')
 
 
 def test_g10_times_are_relative_and_exact(visit: Visits, town: Town) -> None:

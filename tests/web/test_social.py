@@ -94,7 +94,7 @@ def test_u1_u2_following_people_and_organisations(
         assert kind == (page.locator(".profile-around", has_text="follows 0").count() == 1)
     page = visit("/eve?tab=following", lang="fr", width=360)
     expect(page.locator(".people li")).to_have_count(2)
-    expect(page.locator(".profile-around")).to_contain_text("suit 2")
+    expect(page.locator(".profile-around")).to_contain_text("abonnements : 2")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page = visit("/lab", who=town.eve, scripts=False)
     page.locator(".profile-follow").get_by_role("button").click()

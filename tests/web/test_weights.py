@@ -51,27 +51,47 @@ def test_f3_a_gguf_file_lists_its_tensors_however_large_its_vocabulary_is(
     expect(page.get_by_role("region", name="Tensors")).to_contain_text("output.weight")
 
 
-def test_m4_the_chat_template_and_the_special_tokens(visit: Visits, town: Town) -> None:
-    tokenizer = {
-        "bos_token": "<s>",
-        "eos_token": {"content": "</s>"},
-        "chat_template": "{% for m in messages %}<b>{% endfor %}",
+TEMPLATE = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }} {% endfor %}<b>"
+NO_SYSTEM = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('No system') }}{% endif %}{{ messages | length }} said"
+)
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def talker(visit: Visits, town: Town, name: str, template: str) -> Page:
+    """The page of a model with this template, opened there."""
+    tokenizer = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": template}
+    files = {
+        "README.md": "# Talks\n",
+        "config.json": '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}',
+        "tokenizer_config.json": json.dumps(tokenizer),
+        "model.gguf": llama().bytes(),
     }
-    town.repo(
-        "ada/talks",
-        {
-            "README.md": "# Talks\n",
-            "config.json": '{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}',
-            "tokenizer_config.json": json.dumps(tokenizer),
-            "model.gguf": llama().bytes(),
-        },
-    )
-    page = visit("/ada/talks")
+    town.repo(name, files)
+    page = visit(f"/{name}")
     for _ in range(60):  # a job reads the header
         if page.get_by_text("Chat template and special tokens").count():
             break
         page.wait_for_timeout(250)
         page.reload()
     page.get_by_text("Chat template and special tokens").click()
-    expect(page.locator(".chat-template")).to_have_text("{% for m in messages %}<b>{% endfor %}")
+    return page
+
+
+def test_m4_the_chat_template_and_the_special_tokens(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    page = talker(visit, town, "ada/talks", TEMPLATE)
+    expect(page.locator(".chat-template").first).to_have_text(TEMPLATE)
     expect(page.locator("details", has_text="Chat template")).to_contain_text("</s>")
+    example = page.locator("chat-example pre")
+    expect(example).to_contain_text("<s>[system] You are a helpful assistant. [user] Hello, who are you?")
+    expect(example).to_contain_text("<b>")
+    accessible(page)
+
+
+def test_m4_a_template_without_a_system_message_and_one_without_an_end(visit: Visits, town: Town) -> None:
+    page = talker(visit, town, "ada/shy", NO_SYSTEM)
+    expect(page.locator("chat-example pre")).to_have_text("3 said")
+    page = talker(visit, town, "ada/endless", ENDLESS)
+    expect(page.locator("chat-example pre")).to_have_text("It cannot be rendered: it takes too long")

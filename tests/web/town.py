@@ -43,6 +43,7 @@ class Town:
     bob: Account
     eve: Account
     repos: list[str] = field(default_factory=list)
+    _sessions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def found(cls, hub: Hub) -> Self:
@@ -86,6 +87,12 @@ class Town:
             *([CommitOperationDelete(delete)] if delete else []),
         ]
         return str(api.create_commit(repo, operations, commit_message=summary, repo_type=kind).oid)
+
+    def session(self, who: Account) -> str:
+        """The cookie of a browser in which they are signed in."""
+        if who.name not in self._sessions:
+            self._sessions[who.name] = self.hub.session(who.name)
+        return self._sessions[who.name]
 
     def client(self, who: Account) -> httpx.Client:
         """The hub as this account asks it."""

@@ -57,10 +57,12 @@ class Visits:
         theme: str = "light",
         width: int = 1280,
         who: Account | None = None,
+        session: str = "",
         scripts: bool = True,
         **options: Any,
     ) -> Page:
-        """The page at `path`, loaded; `options` are those of Playwright's `new_context`."""
+        """The page at `path`, loaded, for the token of `who` or signed in with the cookie `session`; `options` are those of
+        Playwright's `new_context`."""
         context = self._browser.new_context(
             viewport={"width": width, "height": 800},
             locale=lang,
@@ -72,6 +74,9 @@ class Visits:
         )
         context.set_default_timeout(10_000)
         self._contexts.append(context)
+        if session:
+            name, _, value = session.partition("=")
+            context.add_cookies([{"name": name, "value": value, "url": self.endpoint}])
         self.guard.watch(context)
         page = context.new_page()
         if status >= 400:

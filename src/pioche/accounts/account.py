@@ -47,6 +47,12 @@ class Account:
     """Of the pages; None: as the browser asks."""
     theme: str | None
     """`light` or `dark`; None: as the system is."""
+    hides_members: bool
+    """Of an organisation: strangers do not see who belongs to it."""
+    takes_requests: bool
+    """Of an organisation: people may ask to belong to it."""
+    verified_at: int | None
+    """Of an organisation: the hub's administrators know that it is who it says."""
 
     @property
     def is_user(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pioche.accounts import invitations, members, passwords, sessions
+from pioche.accounts import former_names, invitations, members, passwords, service_accounts, sessions
 from pioche.accounts.account import (
     COLUMNS,
     Account,
@@ -24,9 +24,13 @@ from pioche.accounts.account import (
     parse_language,
     parse_theme,
 )
+from pioche.accounts.approvals import Approvals
 from pioche.accounts.failures import Failures
+from pioche.accounts.groups import Groups
 from pioche.accounts.invitations import Invitations
 from pioche.accounts.members import Members, Role
+from pioche.accounts.second_factors import SecondFactors
+from pioche.accounts.service_accounts import ServiceAccounts
 from pioche.accounts.sessions import Sessions
 from pioche.accounts.tokens import Tokens
 from pioche.db import schema
@@ -44,13 +48,18 @@ _accounts = schema.accounts
 
 
 class Directory:
-    """Who there is. `members`, `tokens`, `sessions`, `invitations` and `failures` are parts with tables of their own."""
+    """Who there is. `members`, `groups`, `tokens`, `approvals`, `service_accounts`, `sessions`, `second_factors`,
+    `invitations` and `failures` are parts with tables of their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.members = Members(database)
+        self.groups = Groups(database)
         self.tokens = Tokens(database)
+        self.approvals = Approvals(database)
+        self.service_accounts = ServiceAccounts(database, self.tokens)
         self.sessions = Sessions(database)
+        self.second_factors = SecondFactors(database)
         self.invitations = Invitations(database)
         self.failures = Failures(database)
 
@@ -85,10 +94,7 @@ class Directory:
     def by_id(self, id_: int) -> Account:
         """Raises AccountNotFound."""
         with self._database.read() as connection:
-            row = connection.execute(sa.select(*COLUMNS).where(_accounts.c.id == id_)).first()
-        if row is None:
-            raise AccountNotFound("This account does not exist")
-        return from_row(row)
+            return by_row_id(connection, id_)
 
     def all(self, kind: Kind) -> list[Account]:
         """Every account of a kind, by name."""
@@ -141,7 +147,7 @@ class Directory:
         values = {"fullname": parse_fullname(fullname) or name, "private_by_default": private_by_default}
         return self._create(Kind.ORG, parse_account_name(name), values, creator_id=creator_id)
 
-    def remove_org(self, org: Account) -> None:
+    def remove_org(self, org: Account, *, actor_id: int | None = None) -> None:
         """With its memberships, and with its deleted repos, which nobody can restore then. Raises Conflict while it
         owns repos."""
         repos = schema.repos
@@ -150,9 +156,11 @@ class Directory:
             count = connection.execute(owned).scalar_one()
             if count:
                 raise Conflict(f"{org.name} owns {count} repos: delete or move them first")
+            service_accounts.end_all(connection, org.id)
             connection.execute(repos.delete().where(repos.c.namespace_id == org.id))
+            former_names.keep(connection, org.name, None)
             connection.execute(_accounts.delete().where(_accounts.c.id == org.id))
-            _tell(connection, "org.delete", org)
+            _tell(connection, "org.delete", org, actor_id)
 
     def _create(
         self,
@@ -169,6 +177,7 @@ class Directory:
                 connection.execute(_accounts.insert().values(row))
                 account = find(connection, name)
                 assert account is not None  # noqa: S101 - it was written in this transaction
+                former_names.take(connection, name, account.id)
                 if creator_id is not None:
                     members.put(connection, account.id, creator_id, Role.ADMIN)
                 if invitation_id is not None:
@@ -196,16 +205,19 @@ class Directory:
             self._update(account, None, password_hash=passwords.hashed(password))
         return account
 
-    def set_password(self, user: Account, password: str, *, must_change: bool = False) -> None:
+    def set_password(
+        self, user: Account, password: str, *, must_change: bool = False, actor_id: int | None = None
+    ) -> None:
         """`must_change`: somebody else knows it, so it is good for one sign-in. Ends all of the user's sessions.
 
         Raises BadRequest.
         """
         values = {"password_hash": passwords.hashed(password), "must_change_password": must_change}
         with self._database.write() as connection:
+            service_accounts.check_is_person(connection, user.id)
             connection.execute(_accounts.update().where(_accounts.c.id == user.id).values(values))
             sessions.end_all(connection, user.id)
-            _tell(connection, "user.change_password", user)
+            _tell(connection, "user.change_password", user, actor_id)
 
     def password_mark(self, user: Account) -> str:
         """Another one as soon as the password is: for what may be done with this password only. Tells nothing of it."""
@@ -224,7 +236,7 @@ class Directory:
             "bio": parse_bio(bio),
             "homepage": parse_homepage(homepage),
         }
-        self._update(user, "user.change_profile", **values)
+        self._update(user, "user.change_profile", user.id, **values)
 
     def set_preferences(self, user_id: int, *, language: str | None = None, theme: str | None = None) -> None:
         """Of the pages; None leaves one as it is, empty gives it back to the browser. Raises BadRequest."""
@@ -239,30 +251,44 @@ class Directory:
 
     # --- suspending ---
 
-    def suspend(self, user: Account) -> None:
+    def suspend(self, user: Account, *, actor_id: int | None = None) -> None:
         """From now on no token and no password of theirs works. Raises Conflict for the hub's last administrator."""
         with self._database.write() as connection:
-            if user.is_admin and not _other_administrators(connection, user):
-                raise Conflict(f"{user.name} is the last administrator of this hub")
-            changed = _accounts.update().where(_accounts.c.id == user.id, _accounts.c.suspended_at.is_(None))
-            connection.execute(changed.values(suspended_at=now_ms()))
-            sessions.end_all(connection, user.id)
-            _tell(connection, "user.suspend", user)
+            suspend(connection, user, actor_id)
 
-    def reinstate(self, user: Account) -> None:
+    def reinstate(self, user: Account, *, actor_id: int | None = None) -> None:
         """Undoes `suspend`."""
-        self._update(user, "user.reinstate", suspended_at=None)
+        self._update(user, "user.reinstate", actor_id, suspended_at=None)
 
-    def _update(self, account: Account, kind: str | None, **values: Any) -> None:
+    def _update(self, account: Account, kind: str | None, actor_id: int | None = None, **values: Any) -> None:
         """`kind` is the event's; what changes nothing for anybody has none."""
         with self._database.write() as connection:
             connection.execute(_accounts.update().where(_accounts.c.id == account.id).values(values))
             if kind is not None:
-                _tell(connection, kind, account)
+                _tell(connection, kind, account, actor_id)
+
+
+def by_row_id(connection: sa.Connection, id_: int) -> Account:
+    """Raises AccountNotFound."""
+    row = connection.execute(sa.select(*COLUMNS).where(_accounts.c.id == id_)).first()
+    if row is None:
+        raise AccountNotFound("This account does not exist")
+    return from_row(row)
+
+
+def suspend(connection: sa.Connection, user: Account, actor_id: int | None) -> None:
+    """As `Directory.suspend`, in a transaction that decides more."""
+    if user.is_admin and not _other_administrators(connection, user):
+        raise Conflict(f"{user.name} is the last administrator of this hub")
+    changed = _accounts.update().where(_accounts.c.id == user.id, _accounts.c.suspended_at.is_(None))
+    connection.execute(changed.values(suspended_at=now_ms()))
+    sessions.end_all(connection, user.id)
+    _tell(connection, "user.suspend", user, actor_id)
 
 
 def _tell(connection: sa.Connection, kind: str, account: Account, actor_id: int | None = None) -> None:
-    outbox.append(connection, Event(kind, actor_id=actor_id, payload={"name": account.name}))
+    org = {} if account.is_user else {"org": account.name}
+    outbox.append(connection, Event(kind, actor_id=actor_id, payload={"name": account.name, **org}))
 
 
 def _other_administrators(connection: sa.Connection, user: Account) -> int:

@@ -45,6 +45,12 @@ def of_sign_in(account: str, address: str) -> tuple[Subject, ...]:
     )
 
 
+def of_code(user_id: int, address: str) -> tuple[Subject, ...]:
+    """A guess at somebody's second factor, by who has their password: so few that six digits are enough, wherever from."""
+    user, network = str(user_id), customer(address)
+    return Subject(_key("code and address", user, network), 5), Subject(_key("code", user), 10)
+
+
 def of_sign_up(address: str) -> tuple[Subject, ...]:
     """An account more, or a guess at an invitation, from one address."""
     return (Subject(_key("sign-up", customer(address)), 10),)

@@ -3,6 +3,7 @@
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from pioche.accounts.account import Account
 from pioche.accounts.callers import token_hash
+from pioche.accounts.scopes import FineGrained, load
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
@@ -26,7 +28,7 @@ _RANDOM_CHARACTERS = 37  # 220 bits
 _GIVEN = re.compile(r"[\x21-\x7e]{8,200}\Z")
 _NAME_CHARACTERS_MAX = 100
 
-_tokens = schema.tokens
+_tokens, _accounts = schema.tokens, schema.accounts
 
 
 class TokenRole(StrEnum):
@@ -34,6 +36,8 @@ class TokenRole(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    FINE_GRAINED = "fineGrained"
+    """What its scopes say (`accounts.scopes`)."""
 
     @classmethod
     def parse(cls, text: str) -> "TokenRole":
@@ -41,7 +45,7 @@ class TokenRole(StrEnum):
         try:
             return cls(text)
         except ValueError:
-            raise BadRequest(f"{text[:40]!r} is not a token's role: use read or write") from None
+            raise BadRequest(f"{text[:40]!r} is not a token's role: use read, write or fineGrained") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Token:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    scopes: FineGrained | None = None
+    """Of a fine-grained one."""
 
 
 class Tokens:
@@ -72,18 +78,24 @@ class Tokens:
         role: TokenRole = TokenRole.WRITE,
         value: str | None = None,
         expires_at: int | None = None,
+        scopes: FineGrained | None = None,
+        actor_id: int | None = None,
     ) -> tuple[str, Token]:
-        """The token itself, for the only time, and what is kept of it. `value` is a text of one's own choice.
+        """The token itself, for the only time, and what is kept of it. `value` is a text of one's own choice. `scopes` go
+        with the role `fineGrained` and no other.
 
         Raises BadRequest, AlreadyExists (a `value` that is or was somebody's token).
         """
         if not user.is_user:
             raise BadRequest(f"{user.name} is an organization: tokens belong to users")
+        if (scopes is None) is (role is TokenRole.FINE_GRAINED):
+            raise BadRequest("A fine-grained token has permissions, and tokens of other roles have none")
         value = generated() if value is None else _parse_given(value)
         row = {
             "user_id": user.id,
             "name": parse_name(name),
             "role": role,
+            "scopes": None if scopes is None else scopes.dump(),
             "hash": token_hash(value),
             "created_at": now_ms(),
             "expires_at": expires_at,
@@ -92,7 +104,7 @@ class Tokens:
             with self._database.write() as connection:
                 inserted = connection.execute(_tokens.insert().values(row).returning(_tokens.c.id))
                 token = _one(connection, inserted.scalar_one())
-                _tell(connection, "token.create", user, token)
+                _tell(connection, "token.create", user, token, actor_id)
                 return value, token
         except sa.exc.IntegrityError:
             raise AlreadyExists("This token is or was in use: choose another value") from None
@@ -119,18 +131,43 @@ class Tokens:
             raise Conflict(f"{user.name} has {len(found)} tokens of this name: give the id, one of {_ids(found)}")
         return self._revoke(user, found[0])
 
-    def revoke_id(self, user: Account, id_: int) -> Token:
+    def revoke_id(self, user: Account, id_: int, *, actor_id: int | None = None) -> Token:
         """Raises NotFound for a token that is not the user's, or revoked already."""
         found = next((token for token in self.of(user) if token.id == id_ and token.revoked_at is None), None)
         if found is None:
             raise NotFound("This token does not exist any more")
-        return self._revoke(user, found)
+        return self._revoke(user, found, actor_id)
 
-    def _revoke(self, user: Account, token: Token) -> Token:
+    def refresh(self, user: Account, id_: int) -> tuple[str, Token]:
+        """Another value for a token that stays what it is: its name, its permissions, what was approved of it, its last day.
+        The old value is worth nothing from now on. Raises NotFound, as `revoke_id`."""
+        value = generated()
+        with self._database.write() as connection:
+            living = _tokens.c.revoked_at.is_(None) & (_tokens.c.user_id == user.id) & (_tokens.c.id == id_)
+            if not connection.execute(_tokens.update().where(living).values(hash=token_hash(value))).rowcount:
+                raise NotFound("This token does not exist any more")
+            token = _one(connection, id_)
+            _tell(connection, "token.refresh", user, token, None)
+            return value, token
+
+    def revoke_found(self, values: Sequence[str]) -> None:
+        """Tokens that were found where they should not be, by whoever found them: those that there are end. Nothing is told
+        of which these were; again is no error."""
+        hashes = {token_hash(value.strip()) for value in values}
+        living = _tokens.c.revoked_at.is_(None) & _tokens.c.hash.in_(hashes)
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(*_COLUMNS, _accounts.c.name.label("user")).join(
+                _accounts, _accounts.c.id == _tokens.c.user_id).where(living)).all()  # fmt: skip
+            connection.execute(_tokens.update().where(living).values(revoked_at=now_ms()))
+            for row in rows:
+                payload = {"user": row.user, "id": row.id, "name": row.name, "role": row.role, "wasFound": True}
+                outbox.append(connection, Event("token.revoke", payload=payload))
+
+    def _revoke(self, user: Account, token: Token, actor_id: int | None = None) -> Token:
         with self._database.write() as connection:
             revoked = _tokens.update().where(_tokens.c.id == token.id, _tokens.c.revoked_at.is_(None))
             connection.execute(revoked.values(revoked_at=now_ms()))
-            _tell(connection, "token.revoke", user, token)
+            _tell(connection, "token.revoke", user, token, actor_id)
             return _one(connection, token.id)
 
     def _by_value(self, user: Account, value: str) -> list[Token]:
@@ -174,9 +211,10 @@ def generated() -> str:
 _COLUMNS = tuple(_tokens.c[name] for name in Token.__dataclass_fields__)
 
 
-def _tell(connection: sa.Connection, kind: str, user: Account, token: Token) -> None:
+def _tell(connection: sa.Connection, kind: str, user: Account, token: Token, actor_id: int | None) -> None:
+    """`actor_id` None: who runs commands on the machine."""
     payload = {"user": user.name, "id": token.id, "name": token.name, "role": token.role.value}
-    outbox.append(connection, Event(kind, payload=payload))
+    outbox.append(connection, Event(kind, actor_id=actor_id, payload=payload))
 
 
 def _one(connection: sa.Connection, id_: int) -> Token:
@@ -188,7 +226,8 @@ def _one(connection: sa.Connection, id_: int) -> Token:
 
 def _token(row: sa.Row[Any]) -> Token:
     columns: dict[str, Any] = row._asdict()
-    return Token(**{**columns, "role": TokenRole(row.role)})
+    scopes = None if row.scopes is None else load(row.scopes).given
+    return Token(**{**columns, "role": TokenRole(row.role), "scopes": scopes})
 
 
 def _ids(tokens: list[Token]) -> str:

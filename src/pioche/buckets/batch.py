@@ -23,7 +23,7 @@ from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import EntryPath, RepoId, Sha256
 from pioche.repos.access import Access, Action, Repo
-from pioche.storage import collection
+from pioche.storage import admission, collection
 from pioche.storage.contents import insert_links
 
 _BATCH = 500
@@ -65,12 +65,21 @@ class _Held:
     sha256: Sha256 | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """`added` in bytes; less than none where more was deleted."""
+
+    changes: list[Change]
+    added: int
+
+
 def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Operation]) -> list[Refused]:
     """Applies what can be applied, in order, at once; returns what was refused. `bucket` is opened for WRITE.
 
-    Raises RepoNotFound when the bucket was deleted meanwhile.
+    Raises RepoNotFound when the bucket was deleted meanwhile, QuotaExceeded.
     """
     sources, refusals = _open_sources(access, caller, operations)
+    bounds = bucket.stores.quotas.bounds(bucket.id)
     try:
         with bucket.database.write() as connection:
             collection.keep_out(connection)
@@ -79,9 +88,13 @@ def apply(access: Access, caller: Caller, bucket: Repo, operations: Sequence[Ope
             wanted, refused = _decide(operations, held, refusals)
             copied = [o for o in operations if isinstance(o, Add) and o.source is not None and wanted.get(o.path) is o]
             _link(connection, bucket, caller, [(o.xet_hash, held[o.source, o.xet_hash]) for o in copied])
-            changed = _write(connection, bucket, wanted, held)
+            written = _write(connection, bucket, wanted, held)
+            if bounds is not None:
+                keys = [one.sha256 for one in held.values() if one.sha256 is not None]
+                admission.admit(connection, bounds, bucket.id, caller.user_id, written.added, keys)
+            _count(connection, bucket, written.added)
             if wanted:
-                payload = changes.payload(changed)
+                payload = changes.payload(written.changes)
                 outbox.append(connection, Event(changes.KIND, bucket.id, caller.user_id, payload))
     except sa.exc.IntegrityError:
         raise RepoNotFound from None
@@ -173,8 +186,8 @@ def _write(
     bucket: Repo,
     wanted: Mapping[EntryPath, Operation],
     held: Mapping[_Place, _Held],
-) -> list[Change]:
-    files, repos, at = schema.bucket_files, schema.repos, now_ms()
+) -> _Written:
+    files, at = schema.bucket_files, now_ms()
     known = _known(connection, bucket, sorted(wanted))
     gone = sorted(path for path, operation in wanted.items() if isinstance(operation, Delete) and path in known)
     for start in range(0, len(gone), _BATCH):
@@ -195,15 +208,24 @@ def _write(
         changed = ("size", "xet_hash", "mtime", "uploaded_at")
         values = [{"repo_id": bucket.id, **row} for row in rows]
         connection.execute(upsert(connection, files, ("repo_id", "path"), changed), values)
-    connection.execute(repos.update().where(repos.c.id == bucket.id).values(updated_at=at))
-    added = [msgspec.convert({"op": "update" if row["path"] in known else "add", **row}, Change) for row in rows]
-    return [*(Change("delete", path) for path in gone), *added]
+    told = [msgspec.convert({"op": "update" if row["path"] in known else "add", **row}, Change) for row in rows]
+    # Every path that was known is deleted or written over.
+    added = sum(change.size or 0 for change in told) - sum(known.values())
+    return _Written([*(Change("delete", path) for path in gone), *told], added)
 
 
-def _known(connection: sa.Connection, bucket: Repo, paths: list[EntryPath]) -> set[str]:
-    """Those of `paths` that there are."""
-    files, known = schema.bucket_files, set[str]()
+def _count(connection: sa.Connection, bucket: Repo, added: int) -> None:
+    repos = schema.repos
+    values = {"updated_at": now_ms(), "used_storage": repos.c.used_storage + added}
+    connection.execute(repos.update().where(repos.c.id == bucket.id).values(values))
+
+
+def _known(connection: sa.Connection, bucket: Repo, paths: list[EntryPath]) -> dict[str, int]:
+    """Those of `paths` that there are, and how large they are."""
+    files, known = schema.bucket_files, dict[str, int]()
     for start in range(0, len(paths), _BATCH):
         here = (files.c.repo_id == bucket.id) & files.c.path.in_(paths[start : start + _BATCH])
-        known.update(connection.execute(sa.select(files.c.path).where(here)).scalars())
+        known.update(
+            (row.path, row.size) for row in connection.execute(sa.select(files.c.path, files.c.size).where(here))
+        )
     return known

@@ -24,16 +24,19 @@ app = App(
 # Named, not imported: `pioche --help` is quick, and a command loads what it needs and no more.
 app.command("pioche.cli.serve:serve", name="serve", help="Start the hub.")
 app.command(
-    "pioche.cli.accounts:user", name="user", help="Users: create, invite, list, password, sign-out, suspend, reinstate."
+    "pioche.cli.resets:user", name="user", help="Users: create, invite, list, password, sign-out, suspend, reinstate."
 )
-app.command("pioche.cli.accounts:org", name="org", help="Organisations: create, list, delete; their members.")
+app.command("pioche.cli.orgs:org", name="org", help="Organisations: create, list, verify, delete; their members.")
 app.command("pioche.cli.tokens:token", name="token", help="Tokens of users: create, list, revoke.")
 app.command("pioche.cli.repos:repo", name="repo", help="Repos: alias; undo: deleted, restore, reflog, restore-ref.")
+app.command("pioche.cli.imports:import_", name="import", help="Import a repo from another hub or a git server.")
+app.command("pioche.cli.quotas:quota", name="quota", help="Limits of storage: show, set, clear.")
 app.command("pioche.cli.fsck:fsck", name="fsck", help="Check that everything is there and right; repair it.")
 app.command("pioche.cli.doctor:doctor", name="doctor", help="Tell how this installation is.")
 app.command("pioche.cli.gc:gc", name="gc", help="Free the space of what nobody can reach any more.")
 app.command("pioche.cli.facts:facts", name="facts", help="Derive tags and facts anew from cards and files.")
 app.command("pioche.cli.announcing:announce", name="announce", help="Show a text at the top of every page.")
+app.command("pioche.cli.welcoming:welcome", name="welcome", help="Say on the front page what this hub is.")
 app.command("pioche.cli.keys:key", name="key", help="The instance's signing keys: rotate.")
 app.command("pioche.cli.backups:backup", name="backup", help="Back the hub up while it runs; list the backups.")
 app.command("pioche.cli.backups:restore", name="restore", help="Restore a backup into an empty hub.")

@@ -140,7 +140,7 @@ def user_invite(
         raise Conflict("Nobody can join while the setting sign_up is closed: set it to invite, and restart the hub")
     with options.database() as database:
         secret, made = Directory(database).invitations.create(days=days, email=email, is_admin=admin)
-        link = f"{_address(settings)}/join?invitation={secret}"
+        link = f"{address(settings)}/join?invitation={secret}"
         output.show({"link": link, **_invitation(made)}, link, json=options.json)
 
 
@@ -176,7 +176,7 @@ def user_sign_out(name: str, /, *, options: Options = DEFAULT) -> None:
         output.show({"name": found.name, "ended": count}, f"Ended {count} sessions of {found.name}.", json=options.json)
 
 
-def _address(settings: Config) -> str:
+def address(settings: Config) -> str:
     """Where people reach the hub, as far as the settings tell."""
     if settings.public_url:
         return settings.public_url.rstrip("/")
@@ -237,7 +237,7 @@ def org_list(*, options: Options = DEFAULT) -> None:
     """List the organisations."""
     with options.database() as database:
         rows = [_org(found) for found in Directory(database).all(Kind.ORG)]
-        output.table(rows, ("name", "fullname", "private_by_default", "created"), json=options.json)
+        output.table(rows, ("name", "fullname", "private_by_default", "verified", "created"), json=options.json)
 
 
 @org.command(name="delete")
@@ -299,5 +299,6 @@ def _org(found: Account) -> dict[str, Any]:
         "name": found.name,
         "fullname": found.fullname,
         "private_by_default": found.private_by_default,
+        "verified": found.verified_at is not None,
         "created": output.date(found.created_at),
     }

@@ -1,18 +1,24 @@
-"""What every command takes."""
+"""What every command takes.
+
+`pioche.app` is loaded by the commands that need it: it loads everything, which takes longer than most commands.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from pioche import app, config
+from pioche import config
 from pioche.config import Config
 from pioche.db.engine import Database
 from pioche.errors import ConfigError
-from pioche.http.hub import Hub
+from pioche.upkeep import preparing
+
+if TYPE_CHECKING:
+    from pioche.http.hub import Hub
 
 
 @Parameter(name="*")
@@ -28,7 +34,11 @@ class Options:
     def config(self) -> Config:
         """The settings, and a data folder that is ready for them. Raises ConfigError."""
         found = config.load({"data_dir": self.data_dir})
-        app.prepare(found)
+        if found.storage_url:
+            from pioche import app
+
+            app.check_store(found)
+        preparing.prepare(found)
         return found
 
     @contextmanager
@@ -41,8 +51,10 @@ class Options:
             database.close()
 
     @contextmanager
-    def hub(self) -> Iterator[Hub]:
+    def hub(self) -> "Iterator[Hub]":
         """All services of the hub. Raises ConfigError."""
+        from pioche import app
+
         hub = app.build_hub(self.config())
         try:
             yield hub
@@ -50,11 +62,13 @@ class Options:
             hub.database.close()
 
     @contextmanager
-    def hub_as_it_is(self) -> Iterator[Hub]:
+    def hub_as_it_is(self) -> "Iterator[Hub]":
         """All services over a data folder that may be damaged: nothing is made, upgraded or looked at before.
 
         Raises ConfigError where there is no hub.
         """
+        from pioche import app
+
         found = config.load({"data_dir": self.data_dir})
         if found.database_is_sqlite and not (found.data_dir / "pioche.db").exists():
             raise ConfigError("data_dir", f"there is no database in {found.data_dir}: no hub was ever started there")

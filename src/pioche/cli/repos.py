@@ -6,6 +6,7 @@ from pioche.accounts.callers import Caller
 from pioche.cli import output
 from pioche.cli.options import DEFAULT, Options
 from pioche.errors import InvalidName
+from pioche.moderation import disabling
 from pioche.names import RepoId, RepoType
 from pioche.repos import undo
 from pioche.repos.access import Action
@@ -116,6 +117,40 @@ def repo_restore_ref(name: str, move: int, /, *, options: Options = DEFAULT) -> 
         restored = undo.restore_ref(found, Caller.operator(), move)
         done = {"name": str(found.repo_id), "ref": restored.name, "commit": restored.commit}
         output.show(done, f"{restored.name} of {found.repo_id} is at {restored.commit}.", json=options.json)
+
+
+@repo.command(name="disable")
+def repo_disable(name: str, /, *, reason: str, options: Options = DEFAULT) -> None:
+    """Take a repo out of use: it is refused to everybody but administrators, with the reason. Nothing is removed.
+
+    Parameters
+    ----------
+    name
+        The repo: NAMESPACE/NAME, with datasets/ or spaces/ in front for those.
+    reason
+        Shown to everybody who asks for it.
+    """
+    with options.hub() as hub:
+        found = hub.access.open_sync(Caller.operator(), parse(name), Action.ADMINISTER)
+        disabling.disable(found, Caller.operator(), reason)
+        done = {"type": found.repo_id.type.value, "name": str(found.repo_id), "reason": reason}
+        output.show(done, f"{found.repo_id} is disabled.", json=options.json)
+
+
+@repo.command(name="enable")
+def repo_enable(name: str, /, *, options: Options = DEFAULT) -> None:
+    """Give a disabled repo back.
+
+    Parameters
+    ----------
+    name
+        The repo: NAMESPACE/NAME, with datasets/ or spaces/ in front for those.
+    """
+    with options.hub() as hub:
+        found = hub.access.open_sync(Caller.operator(), parse(name), Action.ADMINISTER)
+        disabling.enable(found, Caller.operator())
+        done = {"type": found.repo_id.type.value, "name": str(found.repo_id)}
+        output.show(done, f"{found.repo_id} is in use again.", json=options.json)
 
 
 def parse(text: str) -> RepoId:

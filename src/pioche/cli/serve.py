@@ -1,14 +1,17 @@
 """`pioche serve`: the hub itself."""
 
 import json as json_format
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pioche import app, config
+from pioche import config
+from pioche.config import Config
 from pioche.observe import log
-from pioche.processes import lock
+from pioche.processes import child, lock
 from pioche.processes.supervisor import Supervisor
 
 _SENTENCES = {setting.name: setting.metadata["sentence"] for setting in config.settings()}
@@ -42,17 +45,25 @@ def serve(
     log.configure(settings.log_level, settings.log_format)
     config.prepare_data_dir(settings)
     held = lock.hold(settings)
-    supervisor = Supervisor(settings, held=held.descriptor)
-    password = app.prepare_start(settings, is_alone=held.is_alone)
-    held.started()
-    if password:
-        _print(
-            {"administrator": "admin", "password": password},
-            "First start: user {administrator}, one-time password {password}",
-            as_json=json,
-        )
-    url = {"url": supervisor.url}
-    return supervisor.run(ready=lambda: _print(url, "Pioche is ready at {url}", as_json=json))
+    with closing(Supervisor(settings)) as supervisor:
+        password = _prepared(settings, is_alone=held.is_alone)
+        held.started()
+        if password:
+            _print(
+                {"administrator": "admin", "password": password},
+                "First start: user {administrator}, one-time password {password}",
+                as_json=json,
+            )
+        url = {"url": supervisor.url}
+        return supervisor.run(ready=lambda: _print(url, "Pioche is ready at {url}", as_json=json))
+
+
+def _prepared(settings: Config, *, is_alone: bool) -> str | None:
+    """Loads what all processes need, once, and makes the data folder ready, apart."""
+    # Not before there is a supervisor: Prometheus's library looks for the folder of its figures when it is imported.
+    from pioche import app
+
+    return child.apart("prepare", partial(app.prepare_start, settings, is_alone=is_alone))
 
 
 def _print(found: dict[str, str], text: str, *, as_json: bool) -> None:

@@ -1,18 +1,25 @@
 """`pioche token ...`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from pioche.accounts import entities
+from pioche.accounts.callers import Caller
 from pioche.accounts.directory import Directory
+from pioche.accounts.scopes import FineGrained, parse_wanted
 from pioche.accounts.tokens import Token, TokenRole
 from pioche.cli import output
 from pioche.cli.options import DEFAULT, Options
 from pioche.db.instance import now_ms
+from pioche.errors import BadRequest
+from pioche.names import RepoId, RepoType
 
 token = App(name="token", help="Tokens of users.")
 
 _DAY_MS = 86_400_000
+_GLOBAL = "global="
 
 
 @token.command(name="create")
@@ -21,7 +28,9 @@ def token_create(
     /,
     *,
     name: str = "token",
-    role: TokenRole = TokenRole.WRITE,
+    role: TokenRole | None = None,
+    scope: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    gated: Annotated[bool, Parameter(negative=())] = False,
     value: str | None = None,
     days: Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=36_500))] = None,
     options: Options = DEFAULT,
@@ -35,19 +44,49 @@ def token_create(
     name
         What to call it in lists.
     role
-        read: what the user may read. write: all that the user may do.
+        read: what the user may read. write: all that the user may do; this is what a token without scopes is. fineGrained:
+        what its scopes say, which is what a token with scopes is.
+    scope
+        What a fine-grained token allows, and where; may be given several times. KIND/NAME=permission,permission with the
+        kinds user, org, model, dataset, space, kernel, bucket and collection, such as
+        model/ada/words=repo.content.read or org/lab=repo.write,discussion.write. global=discussion.write allows that on
+        all public repos.
+    gated
+        The fine-grained token also reads the files of public gated repos that the user was let in to.
     value
         A token of your own, at least 8 characters, instead of one made at random.
     days
         How long it is good for; without it, until it is revoked.
     """
+    is_fine_grained = role is TokenRole.FINE_GRAINED or bool(scope) or gated
+    if is_fine_grained and role not in (None, TokenRole.FINE_GRAINED):
+        raise BadRequest(f"--scope and --gated are for fine-grained tokens: leave out --role {role}")
+    role = TokenRole.FINE_GRAINED if is_fine_grained else role or TokenRole.WRITE
+    scopes = _scopes(options, user, scope, gated=gated) if is_fine_grained else None
     with options.database() as database:
         directory = Directory(database)
         expires_at = None if days is None else now_ms() + days * _DAY_MS
+        owner = directory.get_user(user)
         made, kept = directory.tokens.create(
-            directory.get_user(user), name=name, role=role, value=value, expires_at=expires_at
+            owner, name=name, role=role, value=value, expires_at=expires_at, scopes=scopes
         )
         output.show({"token": made, **_row(kept)}, made, json=options.json)
+
+
+def _scopes(options: Options, user: str, texts: Sequence[str], *, gated: bool) -> FineGrained:
+    """Repos are named as their user may see them, which takes the whole hub to tell."""
+    from pioche.repos.access import Action
+
+    everywhere = [name for text in texts if text.startswith(_GLOBAL) for name in text[len(_GLOBAL) :].split(",")]
+    wanted = [parse_wanted(text) for text in texts if not text.startswith(_GLOBAL)]
+    with options.hub() as hub:
+        owner = hub.directory.get_user(user)
+        caller = Caller(owner.id, owner.name, may_write=False, is_admin=False)
+
+        def find_repo(repo_type: RepoType, name: str) -> int:
+            return hub.access.open_sync(caller, RepoId.parse(repo_type, name), Action.READ).id
+
+        return entities.find(hub.database, owner, wanted, find_repo, everywhere=everywhere, reads_gated=gated)
 
 
 @token.command(name="list")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from pioche.accounts import blocks
 from pioche.community.discussions import checked_text
 from pioche.community.standing import Standing
 from pioche.db import schema
@@ -12,7 +13,7 @@ from pioche.db.dialect import insert_if_absent
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, EntryNotFound, Forbidden
 from pioche.names import Oid
-from pioche.repos import pulls, threads
+from pioche.repos import images, pulls, threads
 from pioche.repos.access import Repo
 from pioche.repos.threads import Entry, Kind, Logged
 
@@ -54,12 +55,14 @@ def edit(standing: Standing, number: int, uid: str, text: str) -> None:
         if not standing.owns(comment.author_id):
             raise Forbidden("Only who wrote a comment may edit it")
         standing.check_speaks(thread)
+        blocks.check(connection, standing.repo.id, standing.user_id)
         _check_shown(comment)
         if comment.text == text:
             return
         kept = {"event_id": comment.id, "author_id": comment.author_id, "at": comment.edited_at or comment.at}
         connection.execute(_texts.insert().values(**kept, text=comment.text))
         _update(connection, comment, text=text, edited_at=now_ms())
+        images.note_used(connection, standing.repo.id, number, standing.user_id, text)
         threads.changed(connection, standing.repo.id, number, standing.user_id, uid)
 
 
@@ -81,6 +84,7 @@ def react(standing: Standing, number: int, uid: str, emoji: str, *, is_on: bool)
         raise BadRequest(f'"reaction" must be one of [{", ".join(REACTIONS)}]')
     with standing.repo.database.write() as connection:
         standing.check_speaks(threads.lock(connection, standing.repo.id, number))
+        blocks.check(connection, standing.repo.id, standing.user_id)
         comment = _find(connection, standing.repo, number, uid)
         _check_shown(comment)
         mine = {"event_id": comment.id, "user_id": standing.caller.user_id, "emoji": emoji}

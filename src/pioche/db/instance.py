@@ -57,6 +57,20 @@ def identity(database: Database) -> str:
         return str(found.scalar_one())
 
 
+def locking_key(database: Database) -> bytes:
+    """What secrets are kept under that the hub has to read again (`keys.lock`): made when first asked for, never rotated,
+    kept in backups."""
+    with database.read() as connection:
+        select = sa.select(schema.instance.c.value).filter_by(key="locking key")
+        found = connection.execute(select).scalar()
+    if found is None:
+        with database.write() as connection:
+            fresh = insert_if_absent(connection, schema.instance)
+            connection.execute(fresh.values(key="locking key", value=secrets.token_hex(32)))
+            found = connection.execute(select).scalar_one()
+    return bytes.fromhex(str(found))
+
+
 def note(database: Database, name: str, text: str) -> None:
     """Keeps a few words about this hub under a name, such as when it was last backed up."""
     with database.write() as connection:

@@ -94,7 +94,7 @@ class Commit:
     committer: Signature
     message: str
     is_signed: bool = False
-    """It carries a signature, which nobody here has checked."""
+    """It carries a signature; what that is worth is asked of `repos.signatures`."""
 
     @property
     def title(self) -> str:

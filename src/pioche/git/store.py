@@ -116,6 +116,19 @@ class GitStore:
     def pack_count(self, uid: str) -> int:
         return sum(1 for _ in (self.path(uid) / "objects" / "pack").glob("pack-*.idx"))
 
+    def file_bytes(self, uid: str, *, timeout_s: float = 3600) -> int:
+        """What all stored files have together, reachable or not, before they are packed."""
+        every = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectsize)"]
+        found = program.output(self.path(uid), every, timeout_s=timeout_s).splitlines()
+        return sum(int(line.removeprefix(b"blob ")) for line in found if line.startswith(b"blob "))
+
+    def bytes_of(self, uid: str, blobs: Iterable[Oid], *, timeout_s: float = 3600) -> int:
+        """What these blobs have together; those that are not there count nothing."""
+        every = ["cat-file", "--buffer", "--batch-check=%(objectsize)"]
+        asked = "".join(f"{oid}\n" for oid in sorted(blobs)).encode()
+        found = program.output(self.path(uid), every, stdin=asked, timeout_s=timeout_s).split(b"\n")
+        return sum(int(line) for line in found if line.isdigit())
+
     def repack(self, uid: str, *, timeout_s: float = 3600) -> None:
         """Joins small packs so that their sizes double from one to the next. Every object stays, reachable or not."""
         if self.exists(uid):

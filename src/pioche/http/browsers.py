@@ -15,7 +15,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from pioche.errors import BadRequest, CrossSite
-from pioche.http import cookies
+from pioche.http import cookies, placing
 from pioche.http.messages import Request, Response
 
 CSRF_HEADER = "x-csrf-token"
@@ -42,7 +42,8 @@ async def identify(request: Request) -> None:
         # Before the proof: a form of ours that lacks it comes back with it (`Route.rescue`), for whoever sends it again.
         request.csrf_token = csrf_token(secret)
         await _check_proof(request, request.csrf_token)
-    request.caller, request.signed_in, request.csrf_token = signed_in.caller, signed_in, csrf_token(secret)
+    request.caller = placing.at_address(request, signed_in.caller)
+    request.signed_in, request.csrf_token = signed_in, csrf_token(secret)
 
 
 def csrf_token(secret: str) -> str:

@@ -32,4 +32,4 @@ def headers(error: HubError, *, challenge: str = BEARER) -> Headers:
 
 def render_text(_request: Request, error: HubError) -> Response:
     """The message alone, as `resolve` answers on the public Hub."""
-    return text_response(error.message, status=error.status, headers=headers(error))
+    return text_response(error.explanation, status=error.status, headers=headers(error))

@@ -1,11 +1,14 @@
 """The services that handlers may call, in one frozen record that `pioche.app` fills."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
+from pioche.accounts.oidc import Oidc
 from pioche.community.live import Versions
 from pioche.config import Config
 from pioche.db.engine import Database
@@ -13,6 +16,7 @@ from pioche.http.addresses import Addresses
 from pioche.http.buffers import Buffer
 from pioche.http.encoded import EncodedRows
 from pioche.http.limits import Limits
+from pioche.imports.registry import Imports
 from pioche.keys import Keyring
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
@@ -23,6 +27,7 @@ from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
 from pioche.storage.grants import Grants
+from pioche.storage.quotas import Quotas
 from pioche.storage.uploads import Uploads
 from pioche.storage.xet.service import Xet
 from pioche.upkeep.announcing import Announcements
@@ -40,12 +45,14 @@ class Hub:
     keyring: Keyring
     callers: Callers
     directory: Directory
+    oidc: Oidc
     access: Access
     catalog: Catalog
     search: Search
     downloads: Downloads
     blobs: BlobStore
     contents: Contents
+    quotas: Quotas
     uploads: Uploads
     room: Room
     xet: Xet
@@ -55,8 +62,10 @@ class Hub:
     """The OpenAPI document of the hub at an address (`http.openapi`)."""
     renderer: Renderer
     announcements: Announcements
+    avatars: Avatars
     webhooks: Webhooks
     deliveries: History
+    imports: Imports
     store_origin: str = ""
     """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None
@@ -71,3 +80,5 @@ class Hub:
     """None where requests are not counted."""
     thread_versions: Versions = field(default_factory=Versions)
     """Of the threads that somebody looks at now."""
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set when this process is asked to end: it waits for requests in flight, so streams that wait for news end by themselves."""

@@ -8,6 +8,7 @@ the request's id and answered 500 without a detail.
 
 import contextlib
 import itertools
+import os
 import re
 import secrets
 import time
@@ -22,6 +23,7 @@ from pioche.errors import (
     Forbidden,
     HeadersTooLarge,
     HubError,
+    NotFound,
     NotOffered,
     ReadOnlyToken,
     RepoNotFound,
@@ -29,13 +31,13 @@ from pioche.errors import (
     UriTooLong,
 )
 from pioche.git.objects import ObjectMissing
-from pioche.http import browsers, cookies, credentials
+from pioche.http import browsers, cookies, credentials, placing
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
 from pioche.http.messages import ClientLeft, Headers, Question, Request, Response, Summary, redirect
 from pioche.http.router import Match, Router
-from pioche.http.routes import Needs, Protocol
+from pioche.http.routes import ANY_SCOPE, Needs, Protocol, Route
 from pioche.http.sending import Receive, Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
@@ -45,7 +47,7 @@ from pioche.storage import disk
 _URI_BYTES_MAX = 16 * 1024
 _HEADERS_MAX = 128
 _HEADER_BYTES_MAX = 64 * 1024
-_PROCESS_ID = secrets.token_hex(6)
+_process_id = secrets.token_hex(6)
 _serial = itertools.count(1)
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:;=-]{1,128}\Z")
 
@@ -56,6 +58,15 @@ _PREFLIGHT: Headers = [
         "authorization, content-type, range, if-none-match, if-range, x-requested-with, *",
     ),
 ]
+
+
+def _begin_process() -> None:
+    """The other processes are forks of the same one: each needs ids of its own."""
+    global _process_id
+    _process_id = secrets.token_hex(6)
+
+
+os.register_at_fork(after_in_child=_begin_process)
 
 
 class Kernel:
@@ -166,7 +177,12 @@ class Kernel:
 
     def _keep(self, request: Request, question: Question | None, as_of: int | None, match: Match) -> None:
         answer = request.answer_to_keep
-        if question is None or answer is None or (request.summary.asks_for_range and isinstance(answer, Response)):
+        if (
+            question is None
+            or answer is None
+            or request.caller.is_placed
+            or (request.summary.asks_for_range and isinstance(answer, Response))
+        ):
             return
         known = Known(match, request.caller, request.repo_or_none, answer, request.download)
         self._answers.keep(question, as_of, known)
@@ -188,7 +204,7 @@ class Kernel:
             return
         token = credentials.token(request.headers.get("authorization"))
         if token is not None:
-            request.caller = await self.hub.callers.by_token(token)
+            request.caller = placing.at_address(request, await self.hub.callers.by_token(token))
         elif request.summary.has_session:
             _limit_body(request, match)
             await browsers.identify(request)
@@ -207,6 +223,7 @@ class Kernel:
         first = matches[0]
         if not isinstance(first.route.needs, Action):
             _check_needs(request, first.route.needs)
+            _check_scope(request, first.route)
             return _chosen(request, first)
         refusal: RepoNotFound | None = None
         for match in matches:
@@ -294,6 +311,8 @@ def _check_needs(request: Request, needs: Needs) -> None:
     if needs is Needs.CREDENTIALS:
         browsers.check_is_from_us(request)
         return
+    if needs is Needs.ADMIN_PAGE and not caller.is_admin:
+        raise NotFound("There is nothing at this address")
     if caller.is_anonymous:
         raise Unauthenticated
     if needs is Needs.SESSION:
@@ -304,6 +323,17 @@ def _check_needs(request: Request, needs: Needs) -> None:
         raise Forbidden("Only an administrator of this hub may do this")
     if needs is not Needs.USER and not caller.may_write:
         raise ReadOnlyToken
+
+
+def _check_scope(request: Request, route: Route) -> None:
+    """Default deny: what anyone may do, any token may; the rest is for fine-grained tokens only where the table says so."""
+    scopes = request.caller.scopes
+    if scopes is None or route.needs in (Needs.ANYONE, Needs.SIGNATURE) or route.scope == ANY_SCOPE:
+        return
+    if route.scope is None:
+        raise Forbidden("No fine-grained token allows this: use one of role `write`, or sign in")
+    if route.scope not in scopes.every:
+        raise Forbidden(f"This token does not have the permission {route.scope}: make one that has")
 
 
 def _check_limits(request: Request) -> None:
@@ -341,7 +371,7 @@ def _summary(headers: list[tuple[bytes, bytes]]) -> Summary:
             has_session = True
         elif name == b"x-amzn-trace-id" and _TRACE_ID.match(text := value.decode("latin-1")):
             request_id = text
-    identifier = request_id or f"{_PROCESS_ID}{next(_serial):08x}"
+    identifier = request_id or f"{_process_id}{next(_serial):08x}"
     if is_conditional:
         lone_range = None
     return Summary(identifier, len(headers), size, tuple(deciding), asks_for_range, lone_range, has_session)

@@ -15,7 +15,7 @@ A bucket is written in one way: `{repo:bucket}` is `buckets/ns/name`, on `/api` 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pioche.errors import HubError
 from pioche.http.limits import Bucket
@@ -23,6 +23,9 @@ from pioche.repos.access import Action
 
 if TYPE_CHECKING:
     from pioche.http.messages import Request, Response
+
+ANY_SCOPE: Final = ""
+"""Of a route that tells callers of themselves."""
 
 Handler = Callable[["Request"], Awaitable["Response"]]
 Rescue = Callable[["Request", HubError], Awaitable["Response"]]
@@ -42,6 +45,8 @@ class Needs(Enum):
     """A valid token of role `write`, or a session."""
     ADMIN = "admin"
     """An administrator of this instance, with a token of role `write` or a session."""
+    ADMIN_PAGE = "admin_page"
+    """As ADMIN; to everybody else there is nothing at the address (ui.md Z8)."""
     SESSION = "session"
     """Somebody in front of a browser, who signed in: no token, whatever its role."""
     CREDENTIALS = "credentials"
@@ -64,6 +69,10 @@ class Route:
     error's status. It is told nothing of the repo, and nothing was decided of whoever asks."""
     is_free: bool = False
     """Not counted where rates are limited: what a page is made of."""
+    scope: str | None = None
+    """What a fine-grained token must have been given, somewhere, to call a route that is not about one repo and not for
+    anyone; where it was given is asked by whoever makes the change. None: no fine-grained token may. `ANY_SCOPE`: each may.
+    Of a repo the `Action` says it (`repos.access`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.events import Consumer, Event
+from pioche.errors import HubError
+from pioche.events import BatchConsumer, Consumer, Event
+from pioche.jobs.quiet import Quiet
 from pioche.observe import log, metrics
 
 Position = tuple[int, int]
@@ -52,13 +54,21 @@ def append(connection: sa.Connection, event: Event) -> None:
 class Dispatcher:
     """Hands events to consumers, each at its own pace: one that fails is tried again and holds nobody else up."""
 
-    def __init__(self, database: Database, consumers: Sequence[Consumer]) -> None:
+    def __init__(self, database: Database, consumers: Sequence[Consumer | BatchConsumer]) -> None:
         self._database = database
         self._consumers = consumers
+        self._quiet = Quiet(database)
 
     def step(self) -> int:
         """Delivers what is waiting, at most a batch for each consumer; returns the number of events delivered."""
-        return sum(self._deliver(consumer) for consumer in self._consumers)
+        if self._quiet.lasts():
+            return 0
+        self._quiet.begin()
+        try:
+            return sum(self._deliver(consumer) for consumer in self._consumers)
+        except HubError:
+            self._quiet.end()
+            raise
 
     def prune(self, *, older_than_ms: int = KEPT_MS) -> int:
         """Removes events that every consumer has passed and that are old; returns how many."""
@@ -69,22 +79,16 @@ class Dispatcher:
                 query = query.where(sa.not_(_after(passed)))
             return connection.execute(query).rowcount
 
-    def _deliver(self, consumer: Consumer) -> int:
+    def _deliver(self, consumer: Consumer | BatchConsumer) -> int:
         with self._database.read() as connection:
             start = _position(connection, consumer.name)
             rows = connection.execute(_waiting(connection, start)).all()
-        delivered = 0
-        position = start
-        for row in rows:
-            try:
-                consumer.handle(_event(row))
-            except Exception as error:  # noqa: BLE001 - a consumer's fault, whatever it is, must not stop the others
-                log.fault("event not handled", error, consumer=consumer.name, event_id=row.id, kind=row.kind)
-                break
-            delivered += 1
-            position = (row.txid, row.id)
-        if position != start:
-            self._advance(consumer.name, position)
+        delivered = _handled(consumer, [_event(row) for row in rows])
+        if delivered < len(rows):
+            self._quiet.end()
+        if delivered:
+            last = rows[delivered - 1]
+            self._advance(consumer.name, (last.txid, last.id))
             metrics.events(consumer.name, delivered)
         return delivered
 
@@ -99,6 +103,22 @@ class Dispatcher:
             )
             move = _cursors.update().where(_cursors.c.consumer == name, earlier)
             connection.execute(move.values(txid=txid, event_id=event_id))
+
+
+def _handled(consumer: Consumer | BatchConsumer, events: Sequence[Event]) -> int:
+    """How many the consumer has taken, from the first on."""
+    taken = 0
+    try:
+        if isinstance(consumer, BatchConsumer):
+            consumer.handle_all(events)
+            return len(events)
+        for event in events:
+            consumer.handle(event)
+            taken += 1
+    except Exception as error:  # noqa: BLE001 - a consumer's fault, whatever it is, must not stop the others
+        failed = events[taken]
+        log.fault("event not handled", error, consumer=consumer.name, event_id=failed.id, kind=failed.kind)
+    return taken
 
 
 def _position(connection: sa.Connection, name: str) -> Position:

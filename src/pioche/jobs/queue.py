@@ -18,6 +18,7 @@ from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 
 _ERROR_CHARACTERS_MAX = 2000
+_NEVER = 2**62
 
 _jobs = schema.jobs
 
@@ -72,6 +73,14 @@ class Queue:
         payload = msgspec.json.decode(row.payload, type=dict[str, Any])
         return Lease(row.id, row.kind, row.key, payload, row.attempts + 1)
 
+    def next_due(self, kinds: Collection[str]) -> int:
+        """When a job of these kinds is due unless anything changes, in ms since the epoch."""
+        due_at = sa.case((_jobs.c.state == "waiting", _jobs.c.run_at), else_=_jobs.c.leased_until)
+        query = sa.select(sa.func.min(due_at)).where(_jobs.c.kind.in_(sorted(kinds)), _jobs.c.state != "failed")
+        with self._database.read() as connection:
+            found: int | None = connection.execute(query).scalar()
+        return _NEVER if found is None else found
+
     def renew(self, lease: Lease, *, lease_ms: int) -> bool:
         """False when the lease ended and the job is somebody else's now."""
         with self._database.write() as connection:
@@ -85,12 +94,18 @@ class Queue:
 
     def retry(self, lease: Lease, error: str, *, delay_ms: int) -> None:
         """Waits for another attempt; where the same work was put in meanwhile, that one stands for both."""
+        self._wait(lease, run_at=now_ms() + delay_ms, error=error[:_ERROR_CHARACTERS_MAX])
+
+    def put_back(self, lease: Lease) -> None:
+        """As `retry` at once, and as if this attempt had not been."""
+        self._wait(lease, attempts=lease.attempt - 1)
+
+    def _wait(self, lease: Lease, **values: Any) -> None:
         with self._database.write() as connection:
             if _twin_waits(connection, lease):
                 connection.execute(_jobs.delete().where(*_is_held(lease)))
                 return
-            values = {"state": "waiting", "run_at": now_ms() + delay_ms, "leased_until": None}
-            connection.execute(_held(lease).values(**values, error=error[:_ERROR_CHARACTERS_MAX]))
+            connection.execute(_held(lease).values(state="waiting", leased_until=None, **values))
 
     def fail(self, lease: Lease, error: str) -> None:
         """Gives up. The row stays, for the administrator."""

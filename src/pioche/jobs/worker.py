@@ -6,17 +6,19 @@ leases: when they end, another one runs the jobs.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from pioche.db.engine import Database
 from pioche.errors import Failure
 from pioche.jobs import queue
 from pioche.jobs.queue import Lease, Queue
+from pioche.jobs.quiet import Quiet
 from pioche.observe import log, metrics
 
 _LEASE_MS = 60_000
 _POLL_SECONDS = 0.5
+_END_POLL_SECONDS = 0.02
 _RETRY_MS = 5_000
 _RETRY_MS_MAX = 3_600_000
 
@@ -36,14 +38,28 @@ class Job(Protocol):
 
 
 class Worker:
-    """`start` and `stop` are called once each; without `start` nothing runs but what `step` is called for."""
+    """`start` and `stop` are called once each; without `start` nothing runs but what `step` is called for.
 
-    def __init__(self, database: Database, jobs: Sequence[Job], *, threads: int = 2, lease_ms: int = _LEASE_MS) -> None:
+    `abandons` are kinds of long jobs that may be broken off anywhere, at no loss: the end does not wait for them.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: Sequence[Job],
+        *,
+        threads: int = 2,
+        lease_ms: int = _LEASE_MS,
+        abandons: Collection[str] = (),
+    ) -> None:
         self._database = database
         self._queue = Queue(database)
+        self._quiet = Quiet(database)
         self._jobs = {job.kind: job for job in jobs}
         self._lease_ms = lease_ms
+        self._abandons = frozenset(abandons)
         self._leases: dict[int, Lease] = {}
+        self._given_back: set[int] = set()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._workers = [_thread(f"jobs-{number}", self._work) for number in range(threads)]
@@ -57,16 +73,36 @@ class Worker:
         """Takes no further job and waits for those that run; what still runs then is run again by the next process."""
         self._stopping.set()
         deadline = time.monotonic() + seconds
-        for thread in self._workers:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        while not self._may_end() and time.monotonic() < deadline:
+            time.sleep(_END_POLL_SECONDS)
+        self._put_back()
         self._stopped.set()
         for thread in self._helpers:
             thread.join(max(1.0, deadline - time.monotonic()))
 
+    def _may_end(self) -> bool:
+        """Whether every thread that is still at work has a job that is abandoned."""
+        left = list(self._leases.values())
+        at_work = sum(thread.is_alive() for thread in self._workers)
+        return at_work <= len(left) and all(lease.kind in self._abandons for lease in left)
+
+    def _put_back(self) -> None:
+        """Abandoned jobs are the next process's at once, and this was no attempt at them."""
+        for lease in list(self._leases.values()):
+            if lease.kind in self._abandons:
+                self._given_back.add(lease.id)
+                try:
+                    self._queue.put_back(lease)
+                except Failure as error:  # then its lease has to run out
+                    log.fault("job not put back", error, kind=lease.kind)
+
     def step(self) -> bool:
         """Runs one job that is due; False when there is none."""
+        if self._quiet.lasts():
+            return False
         lease = self._queue.lease(self._jobs, lease_ms=self._lease_ms)
         if lease is None:
+            self._quiet.begin(lambda: self._queue.next_due(self._jobs))
             return False
         self._leases[lease.id] = lease
         try:
@@ -83,7 +119,10 @@ class Worker:
         try:
             job.run(lease.key, lease.payload)
         except Exception as error:  # noqa: BLE001 - whatever a job raises, its row says so and the worker goes on
-            self._refused(job, lease, error)
+            if lease.id not in self._given_back:
+                self._refused(job, lease, error)
+            return
+        if lease.id in self._given_back:  # somebody else's by now
             return
         self._queue.finish(lease)
         metrics.job(lease.kind, "done")
@@ -113,6 +152,8 @@ class Worker:
     def _renew_leases(self) -> None:
         while not self._stopped.wait(self._lease_ms / 4000):  # also while stopping: jobs that run are waited for
             for lease in list(self._leases.values()):
+                if lease.id in self._given_back:
+                    continue
                 try:
                     self._queue.renew(lease, lease_ms=self._lease_ms)
                 except Failure as error:

@@ -1,6 +1,6 @@
 """Counters and timings for Prometheus.
 
-A process that finds PROMETHEUS_MULTIPROC_DIR in its environment (the supervisor sets it for all of its children) keeps
+Where PROMETHEUS_MULTIPROC_DIR is in the environment when this is imported (the supervisor sets it before), each process keeps
 its figures in a file of that folder, and `exposition` adds up the files of all of them.
 """
 
@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.values import ValueClass
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _BUCKETS = (0.002, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0)
 

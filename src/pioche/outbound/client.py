@@ -35,11 +35,32 @@ class Answer:
     is_cut: bool
 
 
+class Deadline:
+    """When a connection has to have ended; whoever takes long may be given more as long as something comes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    def extend(self) -> None:
+        """As many seconds as at the beginning, from now."""
+        self._at = time.monotonic() + self._seconds
+
+    def left(self) -> float:
+        """Seconds until then. Raises httpcore.ReadTimeout when there are none."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the time is up")
+        return left
+
+
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
+    """One request to an address that was parsed."""
+
     method: str
     target: Target
-    deadline: float
+    deadline: Deadline
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,9 +92,9 @@ class Client:
         Raises ForbiddenAddress, Unreachable, BadRequest (a header that cannot be sent).
         """
         target, kept = Target.parse(url), dict(headers or {})
-        deadline = time.monotonic() + self._seconds
+        deadline = Deadline(self._seconds)
         for _ in range(redirects_max + 1):
-            answer = self._exchange(_Call("GET", target, deadline, headers=kept))
+            answer = self._exchange(Call("GET", target, deadline, headers=kept))
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return answer
             url = urljoin(url, answer.headers["location"])
@@ -86,18 +107,18 @@ class Client:
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """Follows no redirect: the answer is the redirect. Raises as `get`."""
-        call = _Call("POST", Target.parse(url), time.monotonic() + self._seconds, body, headers or {})
+        call = Call("POST", Target.parse(url), Deadline(self._seconds), body, headers or {})
         return self._exchange(call)
 
-    def _exchange(self, call: _Call) -> Answer:
+    def _exchange(self, call: Call) -> Answer:
         target = call.target
         url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-        tls = _tls() if target.scheme == "https" else None
-        backend = _Checked(self.guard, self._backend, call.deadline)
+        context = tls() if target.scheme == "https" else None
+        backend = Checked(self.guard, self._backend, call.deadline)
         try:
             with (
-                httpcore.ConnectionPool(ssl_context=tls, max_connections=1, network_backend=backend) as pool,
-                pool.stream(call.method, url, headers=_headers(call), content=call.body) as response,
+                httpcore.ConnectionPool(ssl_context=context, max_connections=1, network_backend=backend) as pool,
+                pool.stream(call.method, url, headers=headers_of(call), content=call.body) as response,
             ):
                 return self._answer(response)
         except httpcore.TimeoutException:
@@ -118,12 +139,12 @@ class Client:
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """The system's certificates: those that an administrator added for hosts inside are among them."""
     return ssl.create_default_context()
 
 
-def _headers(call: _Call) -> list[tuple[str, str]]:
+def headers_of(call: Call) -> list[tuple[str, str]]:
     """Raises BadRequest for a header that could end early and begin another one."""
     for name, value in call.headers.items():
         if not _NAME.match(name) or not _VALUE.match(value):
@@ -132,13 +153,19 @@ def _headers(call: _Call) -> list[tuple[str, str]]:
     if call.method == "POST":
         own["Content-Length"] = str(len(call.body))
     own["Connection"] = "close"
+    if "Accept" in call.headers:
+        del own["Accept"]
     return [*own.items(), *call.headers.items()]
 
 
-class _Checked(httpcore.NetworkBackend):
+class Checked(httpcore.NetworkBackend):
     """Where connections begin: a name is resolved and checked here and nowhere else, and what was checked is connected to."""
 
-    def __init__(self, guard: Guard, inner: httpcore.NetworkBackend, deadline: float) -> None:
+    def __init__(
+        self, guard: Guard, inner: httpcore.NetworkBackend, deadline: Deadline, *, only_opened: bool = False
+    ) -> None:
+        """`only_opened`: to hosts alone that an administrator named."""
+        self._only_opened = only_opened
         self._guard = guard
         self._inner = inner
         self._deadline = deadline
@@ -151,31 +178,36 @@ class _Checked(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = self._guard.addresses(host, port, seconds=_left(self._deadline))
+        addresses = self._guard.addresses(host, port, seconds=self._deadline.left())
+        if self._only_opened and not self._guard.opens(host, addresses, port):
+            raise ForbiddenAddress(
+                f"{host[:100]} is called over https only: write https://, or have an administrator allow the host"
+                " (the setting outbound_allowed)"
+            )
         for tried, address in enumerate(addresses, start=1):
-            patience = _left(self._deadline) / (len(addresses) - tried + 1)
+            patience = self._deadline.left() / (len(addresses) - tried + 1)
             try:
                 stream = self._inner.connect_tcp(str(address), port, patience, socket_options=socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if tried == len(addresses):
                     raise
             else:
-                return _Timed(stream, self._deadline)
+                return Timed(stream, self._deadline)
         raise AssertionError("the guard gives at least one address")
 
 
-class _Timed(httpcore.NetworkStream):
+class Timed(httpcore.NetworkStream):
     """A connection that ends at the deadline, however many small pieces arrive until then."""
 
-    def __init__(self, inner: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._inner = inner
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(self._deadline))
+        return self._inner.read(max_bytes, self._deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _left(self._deadline))
+        self._inner.write(buffer, self._deadline.left())
 
     def close(self) -> None:
         self._inner.close()
@@ -183,15 +215,7 @@ class _Timed(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Timed(self._inner.start_tls(ssl_context, server_hostname, _left(self._deadline)), self._deadline)
+        return Timed(self._inner.start_tls(ssl_context, server_hostname, self._deadline.left()), self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
-
-
-def _left(deadline: float) -> float:
-    """Seconds until then. Raises httpcore.ReadTimeout when there are none."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout("the time is up")
-    return left

@@ -34,11 +34,11 @@ class Target:
     path: str
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, *, characters_max: int = URL_CHARACTERS_MAX) -> Self:
         """Raises ForbiddenAddress for what is no plain http or https address; asks no resolver."""
-        if len(url) > URL_CHARACTERS_MAX or not _PLAIN.match(url):
+        if len(url) > characters_max or not _PLAIN.match(url):
             raise ForbiddenAddress(
-                "An address has at most 2048 printable ASCII characters, without blanks and backslashes: write other"
+                f"An address has at most {characters_max} printable ASCII characters, without blanks and backslashes: write other"
                 " characters percent-encoded, and international names as xn--"
             )
         try:
@@ -101,6 +101,10 @@ class Guard:
                 " administrator allows (the setting outbound_allowed)"
             )
         return checked
+
+    def opens(self, host: str, addresses: Sequence[Address], port: int) -> bool:
+        """Whether an administrator's entry names all of these `addresses` of `host`."""
+        return all(any(entry.covers(host, address, port) for entry in self._allowed) for address in addresses)
 
     def check_literal(self, target: Target) -> None:
         """What can be said without asking a resolver: raises ForbiddenAddress for an address inside."""

@@ -5,11 +5,12 @@
     web          answers requests (as many of them as the setting `workers` says)
     jobs         runs jobs and delivers events
     search       the index: answers what the web processes look for
-    child        what every child does first: it dies with its supervisor
+    child        how a child comes to be, and what it does first: it dies with its supervisor
     draining     how a web process stops without losing a connection
     lock         one hub a data folder
     listening    one hub a port
 
-A child is `python -m pioche.processes NAME SUPERVISOR_PID` with the whole configuration in its environment. Children
-share nothing but the database and the files; any of them may be killed at any time.
+A child is a fork of the supervisor, which has loaded the code and has one thread (docs/decisions/0024-forks.md). `ps` shows it
+as `pioche.processes NAME SUPERVISOR_PID`. Children share nothing but the database and the files; any of them may be killed
+at any time.
 """

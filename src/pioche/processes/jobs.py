@@ -22,6 +22,7 @@ def run(config: Config) -> None:
     work = app.build_work(config)
     work.worker.start()
     work.caller.start()
+    work.importer.start()
     while not stopping.is_set():
         # Events that come one after another are delivered together: each delivery ends in a transaction that is synced.
         if _delivered(work.dispatcher) < BATCH:
@@ -30,11 +31,15 @@ def run(config: Config) -> None:
 
 
 def _stop(work: app.Work, seconds: float) -> None:
-    """Both at the same time."""
-    caller = threading.Thread(target=work.caller.stop, kwargs={"seconds": seconds})
-    caller.start()
+    """All at the same time."""
+    others = [
+        threading.Thread(target=other.stop, kwargs={"seconds": seconds}) for other in (work.caller, work.importer)
+    ]
+    for thread in others:
+        thread.start()
     work.worker.stop(seconds=seconds)
-    caller.join()
+    for thread in others:
+        thread.join()
 
 
 def _delivered(dispatcher: Dispatcher) -> int:

@@ -1,22 +1,23 @@
 """Starts the processes of the table, restarts each alone and ever later, ends them all on SIGTERM."""
 
 import contextlib
+import gc
 import hashlib
 import http.client
 import os
 import shutil
 import signal
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
 
-from pioche.config import CONFIG_FILE, Config, child_environment
-from pioche.observe import log, metrics
+from pioche.config import Config, keep_figures_in
+from pioche.observe import log
 from pioche.processes import child, listening
 from pioche.processes.table import PROCESSES, Process
 
@@ -35,24 +36,26 @@ class Child:
     """One place in the table: which process fills it, and when it is filled again."""
 
     process: Process
-    running: "subprocess.Popen[bytes] | None" = None
+    running: ForkProcess | None = None
     started_at: float = 0.0
     due_at: float = 0.0
     failures: int = 0
 
 
 class Supervisor:
-    """`Supervisor(config).run(...)` over a prepared data folder whose lock is held by the descriptor `held`."""
+    """`Supervisor(config).run(...)` over a prepared data folder whose lock is held, then `close`.
 
-    def __init__(self, config: Config, *, held: int) -> None:
-        """Takes the port. Raises ConfigError when it cannot be had."""
+    Its children are forks of this process: whatever it has imported they need not import again.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Takes the port, and a folder for the processes' figures. Raises ConfigError when the port cannot be had."""
         self._port = listening.reserve(config)
-        self._held = held
-        self._noted: int | None = None
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         socket = config.search_socket or str(self._metrics_dir / "search.sock")
         self.config = replace(config, port=self._port.getsockname()[1], search_socket=socket)
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
+        self._prepare_metrics()
 
     @property
     def url(self) -> str:
@@ -68,17 +71,15 @@ class Supervisor:
         A process that gives up before that has found something that no restart mends: it ends the hub, with status 1.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, child.SIGNALS)
-        # Libraries have threads of their own (numpy's begin with its import), which do not block it: while this one does not
-        # wait, one of them would get the signal, and it would end us at once.
         for number in _ASKED_TO_END:
-            signal.signal(number, self._note)
-        self._prepare_metrics()
+            signal.signal(number, _ignore)  # one that comes when all has ended already
+        gc.freeze()  # a collector that looks at what all processes share would write to it, and so copy it
         is_ready = False
         try:
             while True:
                 self._start_due()
                 pause = _IDLE_SECONDS if is_ready else _POLL_SECONDS
-                if self._asked(min(pause, self._next_start())) in _ASKED_TO_END:
+                if _asked(min(pause, self._next_start())) in _ASKED_TO_END:
                     return 0
                 if any(status > 0 for status in self._reap()) and not is_ready:
                     return 1
@@ -89,15 +90,12 @@ class Supervisor:
             self._end()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, child.SIGNALS)
 
-    def _asked(self, seconds: float) -> int | None:
-        """The next signal within so many seconds."""
-        if self._noted is None and (received := signal.sigtimedwait(child.SIGNALS, seconds)) is not None:
-            return received.si_signo
-        noted, self._noted = self._noted, None
-        return noted
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self._noted = number
+    def close(self) -> None:
+        """Gives the port back."""
+        self._port.close()
+        shutil.rmtree(self._metrics_dir, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another node of this machine has its figures there
+            self._metrics_dir.parent.rmdir()
 
     # --- children ---
 
@@ -107,34 +105,22 @@ class Supervisor:
                 self._start(place)
 
     def _start(self, place: Child) -> None:
-        environment = {
-            **child_environment(self.config),
-            CONFIG_FILE: os.devnull,  # everything is in the environment
-            metrics.FOLDER_VARIABLE: str(self._metrics_dir),
-        }
-        # A group of its own: Ctrl-C in a terminal is for the supervisor, which lets requests finish.
-        place.running = subprocess.Popen(
-            [sys.executable, "-m", "pioche.processes", place.process.name, str(os.getpid())],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            pass_fds=(self._held,),
-            process_group=0,
-        )
+        place.running = child.start(place.process.name, partial(place.process.run, self.config))
         place.started_at = time.monotonic()
 
     def _reap(self) -> list[int]:
         """Notices who ended and when they are started again; returns their statuses (below 0: killed)."""
         statuses = list[int]()
-        ended = [place for place in self._children if place.running is not None and place.running.poll() is not None]
-        for place in ended:
-            assert place.running is not None  # noqa: S101 - chosen so
+        for place in self._children:
+            if place.running is None or (status := place.running.exitcode) is None:
+                continue
             lived = time.monotonic() - place.started_at
             place.failures = 0 if lived > _SETTLED_SECONDS else place.failures + 1
             delay = min(_RESTART_SECONDS * 2**place.failures, _RESTART_SECONDS_MAX)
             place.due_at = time.monotonic() + delay
-            log.warning("process ended", process=place.process.name, status=place.running.returncode, restart_s=delay)
-            statuses.append(place.running.returncode)
+            log.warning("process ended", process=place.process.name, status=status, restart_s=delay)
+            statuses.append(status)
+            place.running.close()
             place.running = None
         return statuses
 
@@ -148,19 +134,17 @@ class Supervisor:
         for running in alive:
             running.terminate()
         deadline = time.monotonic() + self.config.drain_seconds
-        while any(running.poll() is None for running in alive) and time.monotonic() < deadline:
-            if self._asked(_POLL_SECONDS) == signal.SIGINT:
+        while any(running.exitcode is None for running in alive) and time.monotonic() < deadline:
+            if _asked(_POLL_SECONDS) == signal.SIGINT:
                 break
         for running in alive:
-            if running.poll() is None:
+            assert running.pid is not None  # noqa: S101 - it was started
+            if running.exitcode is None:
                 log.warning("process killed while it drained", process_id=running.pid)
+                running.kill()
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(running.pid, signal.SIGKILL)  # with the git programs it started
-            running.wait()
-        self._port.close()
-        shutil.rmtree(self._metrics_dir, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another node of this machine has its figures there
-            self._metrics_dir.parent.rmdir()
+                os.killpg(running.pid, signal.SIGKILL)  # the git programs it started
+            running.join()
 
     # --- readiness and metrics ---
 
@@ -187,9 +171,20 @@ class Supervisor:
     def _prepare_metrics(self) -> None:
         """A folder of this run: figures count from its start. Those of runs that were killed go."""
         self._metrics_dir.mkdir(parents=True, exist_ok=True)
+        keep_figures_in(self._metrics_dir)
         for folder in self._metrics_dir.parent.iterdir():
             if not Path(f"/proc/{folder.name}").exists():
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _asked(seconds: float) -> int | None:
+    """The next signal within so many seconds."""
+    received = signal.sigtimedwait(child.SIGNALS, seconds)
+    return None if received is None else received.si_signo
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 def _metrics_folder(data_dir: Path) -> Path:

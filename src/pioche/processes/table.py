@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pioche.config import Config
-from pioche.processes import jobs, search, web
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +15,30 @@ class Process:
     run: Callable[[Config], None]
 
 
+# Each loads what is its own once it is a process; what all of them need, the supervisor has loaded before.
+
+
+def _web(config: Config) -> None:
+    from pioche.processes import web
+
+    web.run(config)
+
+
+def _jobs(config: Config) -> None:
+    from pioche.processes import jobs
+
+    jobs.run(config)
+
+
+def _search(config: Config) -> None:
+    # Not before: numpy begins threads when it is imported, and the supervisor that is forked must have one only.
+    from pioche.processes import search
+
+    search.run(config)
+
+
 PROCESSES = (
-    Process("web", lambda config: config.worker_count, web.run),
-    Process("jobs", lambda _config: 1, jobs.run),
-    Process("search", lambda _config: 1, search.run),
+    Process("web", lambda config: config.worker_count, _web),
+    Process("jobs", lambda _config: 1, _jobs),
+    Process("search", lambda _config: 1, _search),
 )

@@ -47,15 +47,17 @@ async def _serve(application: Kernel, config: Config) -> None:
     server = Server(application, **granian_settings(config))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, loop, server, config.port)
+        loop.add_signal_handler(number, _stop, loop, server, application)
     child.receive_signals()
     await server.serve()
     if server.interrupt_children:  # it stopped by itself: the port could not be listened on
         raise SystemExit(1)
 
 
-def _stop(loop: asyncio.AbstractEventLoop, server: Server, port: int) -> None:
+def _stop(loop: asyncio.AbstractEventLoop, server: Server, application: Kernel) -> None:
     """What is in flight is answered, and what was on its way here too."""
+    application.hub.ending.set()
+    port = application.hub.config.port
     loop.call_later(draining.SETTLING_SECONDS if draining.close_door(port) else 0.0, server.stop)
 
 

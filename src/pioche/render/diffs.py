@@ -1,9 +1,9 @@
 """What changed between two texts: libgit2 finds the lines, we mark the words."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import zip_longest
 
 import pygit2
 from pygit2.enums import DiffOption
@@ -16,6 +16,7 @@ _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _MARKED_CHARACTERS_MAX = 400
 _MARKED_LINES_MAX = 400
 _LINE_CHARACTERS_MAX = 5_000
+_COMPARED_MAX = 2_500  # pairs of lines
 _ALIKE = 0.4  # below, two lines are two lines and marking their words only confuses
 _Raw = tuple[str, int, int, str]
 
@@ -54,13 +55,49 @@ def _lines(raw: Iterable[_Raw]) -> Iterator[DiffLine]:
 
 
 def _changed(removed: list[_Raw], added: list[_Raw]) -> Iterator[DiffLine]:
-    marked: list[tuple[str, str] | None] = []
-    if removed and added and max(len(removed), len(added)) <= _MARKED_LINES_MAX:
-        marked = [_marked(_shown(old[3]), _shown(new[3])) for old, new in zip(removed, added, strict=False)]
-    for line, pair in zip_longest(removed, marked[: len(removed)]):
-        yield DiffLine(LineKind.REMOVED, line[1], None, pair[0] if pair else escape_code(_shown(line[3])))
-    for line, pair in zip_longest(added, marked[: len(added)]):
-        yield DiffLine(LineKind.ADDED, None, line[2], pair[1] if pair else escape_code(_shown(line[3])))
+    before, after = [_shown(line[3]) for line in removed], [_shown(line[3]) for line in added]
+    old, new = [escape_code(text) for text in before], [escape_code(text) for text in after]
+    if max(len(removed), len(added)) <= _MARKED_LINES_MAX:
+        for i, j in _pairs(before, after):
+            old[i], new[j] = _marked(before[i], after[j]) or (old[i], new[j])
+    for line, html in zip(removed, old, strict=True):
+        yield DiffLine(LineKind.REMOVED, line[1], None, html)
+    for line, html in zip(added, new, strict=True):
+        yield DiffLine(LineKind.ADDED, None, line[2], html)
+
+
+def _pairs(before: Sequence[str], after: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """Which removed line became which added one: in order, and where some came or went, those that are most alike."""
+    if len(before) == len(after) or len(before) * len(after) > _COMPARED_MAX:
+        return zip(range(len(before)), range(len(after)), strict=False)
+    old, new = [_bag(line) for line in before], [_bag(line) for line in after]
+    best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]  # of the lines from (i, j) on
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + _likeness(old[i], new[j]))
+    return _walk(best)
+
+
+def _walk(best: list[list[float]]) -> Iterator[tuple[int, int]]:
+    i = j = 0
+    while i < len(best) - 1 and j < len(best[0]) - 1:
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
+            yield i, j
+            i, j = i + 1, j + 1
+
+
+def _bag(line: str) -> Counter[str]:
+    return Counter(word for word in _WORDS.findall(line[:_MARKED_CHARACTERS_MAX]) if not word.isspace())
+
+
+def _likeness(one: Counter[str], other: Counter[str]) -> float:
+    """0 to 1, and 0 where marking words would only confuse."""
+    found = 2 * (one & other).total() / (one.total() + other.total() or 1)
+    return found if found >= _ALIKE else 0.0
 
 
 def _shown(text: str) -> str:

@@ -18,6 +18,8 @@ _STALLED_FACTOR = 10  # by the clock a job may take so many times what it may ta
 _STALLED_SECONDS = 10.0
 RENDERS = "pioche.render.worker"
 """The program of a worker that renders."""
+PAINTS = "pioche.render.picture_worker"
+"""The program of a worker that decodes and draws pictures."""
 
 Fetch = Callable[[int, int], bytes]
 """Gives the bytes [start, end) of the file that a job is about, for workers that read a part of it only."""
@@ -33,7 +35,7 @@ class PoolBusy(Exception):
 
 class Pool:
     """`run` may be called from any thread. A pool without work has no processes. `program` is the module that its workers
-    run, which calls `worker.serve`."""
+    run, which calls `bounded.serve`."""
 
     def __init__(self, size: int, program: str = RENDERS) -> None:
         self._size = size

@@ -26,12 +26,13 @@ from pioche.render.jobs import (
     NotebookJob,
     TableJob,
 )
-from pioche.render.pool import Fetch, JobFailed, Pool, PoolBusy
+from pioche.render.pictures import Picture, PictureJob, PosterJob
+from pioche.render.pool import PAINTS, Fetch, JobFailed, Pool, PoolBusy
 from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Problem, Table
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up with every change of what is rendered: what was kept before is then forgotten."""
 
 MARKDOWN_BYTES_MAX: Final = 2**20
@@ -42,6 +43,7 @@ FOLDED_BYTES_MAX: Final = 512 * 2**10
 DIFF_BYTES_MAX: Final = 4 * 2**20
 _PLAIN_BYTES_MAX = 2 * 2**20
 _ROWS_MAX = 200
+_PICTURE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,24 @@ class Source:
 
 
 class Renderer:
-    """One for a process of the hub. `parser` is the program (a module that calls `worker.serve`) of the workers that `parse`
+    """One for a process of the hub. `parser` is the program (a module that calls `bounded.serve`) of the workers that `parse`
     asks; they are others than those that render."""
 
     def __init__(self, folder: Path, *, cache_bytes_max: int, workers: int, parser: str = "") -> None:
         self._cache = Cache(folder, cache_bytes_max)
         self._pool = Pool(workers)
         self._parsers = Pool(workers, parser)
+        self._painters = Pool(1, PAINTS)
 
     def close(self) -> None:
         """Ends the workers."""
         self._pool.close()
         self._parsers.close()
+        self._painters.close()
 
     def worker_ids(self) -> list[int]:
         """The processes that there are now."""
-        return sorted(self._pool.worker_ids() + self._parsers.worker_ids())
+        return sorted(id_ for pool in (self._pool, self._parsers, self._painters) for id_ in pool.worker_ids())
 
     def parse(self, source_id: str, job: msgspec.Struct, shape: type[R], fetch: Fetch, seconds: int) -> R | Problem:
         """What a parser makes of the file that `source_id` names for good, reading parts of it through `fetch`. The same job
@@ -87,6 +91,23 @@ class Renderer:
         if known is not None:
             return _FAILED.get(known) or msgspec.msgpack.decode(known, type=shape)
         return self._work(self._parsers, key, job, shape, seconds, fetch)
+
+    def poster(self, job: PosterJob) -> Picture | Problem:
+        """The picture that stands for a repo."""
+        key = _key("poster", job)
+        known = self._cache.find(key)
+        if known is not None:
+            return _FAILED.get(known) or msgspec.msgpack.decode(known, type=Picture)
+        return self._work(self._painters, key, job, Picture, seconds=4)
+
+    def remade(self, job: PictureJob) -> Picture | Problem:
+        """A picture that somebody sent, written anew; it is not kept here."""
+        try:
+            return msgspec.msgpack.decode(self._painters.run(job, seconds=_PICTURE_SECONDS), type=Picture)
+        except JobFailed:
+            return Problem.TOO_COSTLY
+        except PoolBusy:
+            return Problem.BUSY
 
     def markdown(self, source: Source, links: Links) -> Markdown:
         """A card or any markdown file, without its metadata block; relative addresses lead to where `links` says."""

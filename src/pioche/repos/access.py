@@ -10,13 +10,16 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pioche.accounts import audiences, policies, scopes
 from pioche.accounts.callers import Caller
+from pioche.accounts.scopes import Permission
 from pioche.db.engine import Database, Lookup, Row
 from pioche.errors import Disabled, Forbidden, GatedRepo, HubError, ReadOnlyToken, RepoNotFound, Unauthenticated
 from pioche.git.store import GitStore, Objects
 from pioche.names import RepoId, RepoType
 from pioche.repos import genesis
 from pioche.storage.contents import Contents
+from pioche.storage.quotas import UNLIMITED, Quotas
 
 
 class Action(StrEnum):
@@ -30,8 +33,12 @@ class Action(StrEnum):
     """Uploads and commits that end in a pull request: anyone who may read."""
     PARTICIPATE = "participate"
     """Liking, watching, discussing, asking for the files of what is gated: anyone with a name who may see it."""
+    REVIEW = "review"
+    """Reading who asked for the files of what is gated: of those who manage it."""
     WRITE = "write"
     """Commits, refs, uploads."""
+    APPEAL = "appeal"
+    """Asking for a disabled repo back: who may write to it."""
     MANAGE = "manage"
     """Settings, move, delete."""
     ADMINISTER = "administer"
@@ -72,6 +79,7 @@ class Stores:
     database: Database
     git: GitStore
     contents: Contents
+    quotas: Quotas = UNLIMITED
 
 
 class Repo(msgspec.Struct, frozen=True):
@@ -87,6 +95,8 @@ class Repo(msgspec.Struct, frozen=True):
     epoch: int
     genesis: genesis.Genesis
     stores: Stores
+    group_id: int | None = None
+    """The resource group that it is in."""
 
     @property
     def objects(self) -> Objects:
@@ -100,24 +110,26 @@ class Repo(msgspec.Struct, frozen=True):
         return self.stores.database
 
 
-_COLUMNS = """
+_COLUMNS = f"""
     r.id, r.uid, r.type, r.full_name, r.namespace_id, r.creator_id, r.private, r.gated, r.epoch, r.genesis,
-    r.disabled_at, m.role, r.gates_members, CASE WHEN r.gated <> '' THEN
+    r.group_id, CASE WHEN r.disabled_at IS NOT NULL THEN COALESCE(r.disabled_reason, '') END,
+    {audiences.ROLE}, r.gates_members, CASE WHEN r.gated <> '' THEN
         (SELECT q.status FROM access_requests q WHERE q.repo_id = r.id AND q.user_id = :user) END
 """
-_MEMBER = "LEFT JOIN memberships m ON m.org_id = r.namespace_id AND m.user_id = :user"
+_MEMBER = audiences.JOINED
 # A deleted repo waits in its row to be restored or collected, and is absent to everybody until then.
 _ALIVE = "r.deleted_at IS NULL"
 _BY_NAME = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.type = :type AND r.full_key = :key AND {_ALIVE}")
 _BY_UID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND {_ALIVE}")
-_THERE = Lookup(f"SELECT r.id FROM repos r WHERE r.uid = :uid AND {_ALIVE}")
+_THERE = Lookup(f"""SELECT r.private, o.address_ranges FROM repos r JOIN accounts o ON o.id = r.namespace_id
+    WHERE r.uid = :uid AND r.disabled_at IS NULL AND {_ALIVE}""")
 _DELETED = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.uid = :uid AND r.deleted_at > 0")
 _BY_OLD_NAME = Lookup(
     f"""SELECT {_COLUMNS} FROM redirects d JOIN repos r ON r.id = d.repo_id {_MEMBER}
         WHERE d.type = :type AND d.full_key = :key AND {_ALIVE}"""
 )
 
-READERS = frozenset(("read", "contributor", "write", "admin"))
+READERS = audiences.READERS
 _WRITERS = frozenset(("write", "admin"))
 
 
@@ -157,9 +169,14 @@ class Access:
             raise RepoNotFound(anonymous=caller.is_anonymous)
         return self._checked(caller, row, action)
 
-    async def is_there(self, uid: str) -> bool:
-        """Whether the repo is neither absent nor deleted: for addresses that were signed for whoever might open it."""
-        return await self._stores.database.fetch_one(_THERE, {"uid": uid}) is not None
+    async def is_there(self, uid: str, address: str) -> bool:
+        """Whether the repo is neither absent nor deleted nor disabled, and shown to `address`: for what was signed for whoever
+        might open it."""
+        row = await self._stores.database.fetch_one(_THERE, {"uid": uid})
+        if row is None:
+            return False
+        private, ranges = row
+        return not (private and ranges) or policies.admits(ranges, address)
 
     def open_sync(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
         """As `open`, for plain functions in a thread (a copy from another repo, a worker). Follows a move."""
@@ -202,15 +219,19 @@ class Access:
         return opened
 
     def _checked(self, caller: Caller, row: Row, action: Action) -> Repo:
-        *_, disabled_at, role, gates_members, asked = row
+        *_, disabled, role, gates_members, asked = row
         repo = self._repo(row)
-        _check(caller, repo, _Standing(disabled_at is not None, role, bool(gates_members), asked), action)
+        standing = _Relation(disabled, role, bool(gates_members), asked)
+        if caller.scopes is None and not caller.barred:
+            _check(caller, repo, standing, action)
+        else:
+            _check_by_token(caller, repo, standing, action)
         for policy in self._policies:
             policy.check(caller, repo, action)
         return repo
 
     def _repo(self, row: Row) -> Repo:
-        id_, uid, type_, full_name, namespace_id, creator_id, private, gated, epoch, recipe, *_ = row
+        id_, uid, type_, full_name, namespace_id, creator_id, private, gated, epoch, recipe, group_id, *_ = row
         namespace, _, name = full_name.partition("/")
         return Repo(
             id=id_,
@@ -223,28 +244,36 @@ class Access:
             epoch=epoch,
             genesis=genesis.Genesis.load(recipe),
             stores=self._stores,
+            group_id=group_id,
         )
 
 
 _BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id AND {_ALIVE}")
 
 
-class _Standing(NamedTuple):
-    """What the database says of a repo and somebody: `role` in its organisation, `asked` the status of their access request."""
+class _Relation(NamedTuple):
+    """What the database says of a repo and somebody: `disabled` the public reason, None of a repo that is not; `role` in its
+    resource group, or else in its organisation; `asked` the
+    status of their access request."""
 
-    disabled: bool
+    disabled: str | None
     role: str | None
     gates_members: bool
     asked: str | None
 
+    def of_stranger(self) -> "_Relation":
+        """Of somebody who does not belong to the organisation, and was let in to the files or not."""
+        return self._replace(role=None)
 
-def _check(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> None:
+
+def _check(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> None:
     """The built-in rules, default deny."""
     role = standing.role
     if repo.private and not _may_read(caller, repo, role):
         raise RepoNotFound(anonymous=caller.is_anonymous)
-    if standing.disabled and not caller.is_admin:
-        raise Disabled
+    if standing.disabled is not None and not caller.is_admin and action is not Action.APPEAL:
+        may_appeal = not caller.is_anonymous and _may_write(caller, repo, role)
+        raise Disabled(standing.disabled, appeal=f"{repo.repo_id.web_path}/appeal" if may_appeal else "")
     if action is Action.READ:
         return
     if action is Action.CONTENT:
@@ -257,11 +286,61 @@ def _check(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> N
         raise Forbidden(
             f"You don't have the rights to {action.value} this repo: ask a member of {repo.repo_id.namespace}"
         )
-    if not caller.may_write:
+    if not caller.may_write and caller.scopes is None:
         raise ReadOnlyToken
 
 
-def _allowed(caller: Caller, repo: Repo, standing: _Standing, action: Action) -> bool:
+def _check_by_token(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> None:
+    """As `_check`, for a token that allows less than its user may do: a fine-grained one, or one that an organisation has
+    nothing to do with; and for who does not meet what an organisation asks for. What that does not show is absent, as to a
+    stranger."""
+    held = None if caller.scopes is None else caller.scopes.on_repo(repo.id, repo.namespace_id)
+    if held is not None and repo.private and not scopes.reads(held):
+        raise RepoNotFound
+    barred = caller.barred_from(repo.namespace_id)
+    if barred is None:
+        _check(caller, repo, standing, action)
+    else:
+        try:
+            _check(caller, repo, standing.of_stranger(), action)
+        except HubError:
+            _check(caller, repo, standing, action)  # nor may the user: in the usual words
+            raise barred.refusal() from None
+    if caller.scopes is not None and held is not None:
+        _check_scopes(caller.scopes, held, repo, action)
+
+
+def _check_scopes(allowed: scopes.Scopes, held: frozenset[str], repo: Repo, action: Action) -> None:
+    """What a fine-grained token needs for what its user may do. An action that is not named here is refused."""
+    if action is Action.READ:
+        return
+    if action is Action.CONTENT:
+        if repo.gated and not (allowed.given.reads_gated or scopes.reads(held)):
+            raise GatedRepo(
+                "This fine-grained token does not read gated repositories: enable that in its permissions.",
+                repo.repo_id.web_path,
+            )
+        return
+    if action in (Action.PROPOSE, Action.PARTICIPATE) and allowed.discusses(held, is_private=repo.private):
+        return
+    wanted = _PERMISSIONS.get(action, ())
+    if not wanted:
+        raise Forbidden("No fine-grained token allows this")
+    if not held.intersection(wanted):
+        raise scopes.refused(wanted[0], str(repo.repo_id))
+
+
+_PERMISSIONS: dict[Action, tuple[Permission, ...]] = {
+    Action.PROPOSE: (Permission.DISCUSS, Permission.WRITE),
+    Action.PARTICIPATE: (Permission.DISCUSS,),
+    Action.REVIEW: (Permission.REVIEW, Permission.WRITE),
+    Action.WRITE: (Permission.WRITE,),
+    Action.APPEAL: (Permission.WRITE,),
+    Action.MANAGE: (Permission.WRITE,),
+}
+
+
+def _allowed(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> bool:
     if action is Action.PROPOSE:
         return not repo.gated or _passes_gate(caller, repo, standing)
     if action is Action.PARTICIPATE:
@@ -276,7 +355,7 @@ def _may_read(caller: Caller, repo: Repo, role: str | None) -> bool:
     return caller.is_admin or caller.user_id == repo.namespace_id or role in READERS
 
 
-def _passes_gate(caller: Caller, repo: Repo, standing: _Standing) -> bool:
+def _passes_gate(caller: Caller, repo: Repo, standing: _Relation) -> bool:
     """The bytes of what is gated: owners, who was accepted, and members, unless the gate is for members too. Its
     organisation's administrators and whoever created the repo pass then still."""
     if caller.is_anonymous:

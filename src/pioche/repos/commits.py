@@ -5,7 +5,8 @@ on theirs. Objects are written and synced before the ref moves.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import time
 
@@ -28,8 +29,10 @@ from pioche.git.trees import Edit, edit
 from pioche.names import EntryPath, Oid, Sha256
 from pioche.repos import cards, files, genesis, pulls, refs, revisions, threads
 from pioche.repos.access import Repo
+from pioche.storage import quotas
 from pioche.storage.contents import Content
 from pioche.storage.drafts import Spooled
+from pioche.storage.quotas import Growth
 
 _ATTEMPTS = 100
 
@@ -122,7 +125,8 @@ class _Draft:
 def create(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
     """Commits to the branch or pull request `revision`.
 
-    Raises RevisionNotFound, StaleParent, EntryNotFound (deleting or copying what is not there), IllegalPath, Unprocessable.
+    Raises RevisionNotFound, StaleParent, EntryNotFound (deleting or copying what is not there), IllegalPath, Unprocessable,
+    QuotaExceeded.
     """
     ref = _writable_ref(repo, revision)
     done = _attempt(repo, caller, ref, plan)
@@ -141,11 +145,12 @@ def _attempt(repo: Repo, caller: Caller, ref: str, plan: Plan) -> Committed | No
     tip = refs.get(repo, ref).commit
     _check_parent(plan, tip)
     oid, draft = _build(repo, caller, plan, tip)
-    repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
-    try:
-        refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref, tip, oid)], draft.pointers))
-    except StaleParent:
-        return None
+    with _written(repo, caller, plan, draft) as growth:
+        try:
+            changes = [refs.RefChange.to_commit(ref, tip, oid)]
+            refs.update(repo, caller, refs.Update(changes, draft.pointers, growth=growth))
+        except StaleParent:
+            return None
     return Committed(oid)
 
 
@@ -156,10 +161,20 @@ def propose(repo: Repo, caller: Caller, revision: str, plan: Plan) -> Committed:
         raise RevisionNotFound(revision)  # pull requests are made against branches only, and clients test for this
     _check_parent(plan, base.commit)
     oid, draft = _build(repo, caller, plan, base.commit)
-    repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
     opened = threads.Opening(plan.summary, plan.description, base_ref=base.ref)
-    number = pulls.open_(repo, caller, opened, oid, draft.pointers)
+    with _written(repo, caller, plan, draft) as growth:
+        number = pulls.open_(repo, caller, opened, oid, draft.pointers, growth)
     return Committed(oid, number)
+
+
+@contextmanager
+def _written(repo: Repo, caller: Caller, plan: Plan, draft: _Draft) -> Iterator[Growth]:
+    """The new objects are durable, and room for them is reserved, while the block makes a ref lead to them."""
+    size = sum(operation.size for operation in plan.operations if isinstance(operation, AddFile))
+    wanted = {quotas.git_key(): size} if size else {}
+    with repo.stores.quotas.reserve(repo.id, caller.user_id, wanted) as reserved:
+        repo.stores.git.write(repo.uid, draft.new, repo.genesis.objects())
+        yield Growth(size, reserved.keys)
 
 
 def _writable_ref(repo: Repo, revision: str) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
-from pioche.errors import StaleParent
+from pioche.errors import Forbidden, StaleParent
 from pioche.git import program
 from pioche.git.packs import sync_folder
 from pioche.git.snapshot import Ref as SnapshotRef
@@ -32,6 +32,19 @@ class Copy:
 
     uid: str
     refs: Sequence[Ref]
+
+
+def check_allowed(connection: sa.Connection, source: Repo) -> None:
+    """Raises Forbidden where the owners want no duplicates (`catalog.Settings.duplication_off`)."""
+    repos = schema.repos
+    if connection.execute(sa.select(repos.c.duplication_off).where(repos.c.id == source.id)).scalar():
+        raise Forbidden(f"The owners of {source.repo_id} do not let it be duplicated")
+
+
+def check(source: Repo) -> None:
+    """As `check_allowed`, for a page that would offer it."""
+    with source.database.read() as connection:
+        check_allowed(connection, source)
 
 
 def copy_objects(source: Repo) -> Copy:
@@ -66,7 +79,10 @@ def insert(connection: sa.Connection, source: Repo, copied: Copy, target: RepoId
     """
     _check_unmoved(connection, source, copied)
     repos, at = schema.repos, now_ms()
-    taken = [repos.c[name] for name in ("sdk", "genesis", "gated", "gates_members", "used_storage", "card", "tags")]
+    taken = [
+        repos.c[name]
+        for name in ("sdk", "genesis", "gated", "gates_members", "used_storage", "git_storage", "card", "tags")
+    ]
     row = connection.execute(sa.select(*taken).where(repos.c.id == source.id)).one()
     name = {"uid": copied.uid, "type": target.type.value, "name": target.name}
     names = name | {"full_name": str(target), "full_key": target.key, "created_at": at, "updated_at": at}

@@ -1,12 +1,16 @@
 """Commits, branches and tags of a repo."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
 from pioche.errors import InvalidReference, RevisionNotFound
+from pioche.events import Event
 from pioche.git.objects import Commit, build_commit, build_tag, object_id
 from pioche.git.pointers import Pointer
+from pioche.jobs import outbox
 from pioche.names import Oid, parse_ref_part
 from pioche.repos import commits, reachability, refs, revisions
 from pioche.repos.access import Repo
@@ -91,7 +95,13 @@ def squash(repo: Repo, caller: Caller, branch: str, message: str) -> Oid:
     data = build_commit(repo.objects.commit(ref.commit).tree, [], author, author, message)
     repo.stores.git.write(repo.uid, [("commit", data)], repo.genesis.objects())
     oid = object_id("commit", data)
-    refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref.name, ref.commit, oid)]))
+
+    def also(connection: sa.Connection) -> Sequence[refs.RefChange]:
+        told = {"id": str(repo.repo_id), "ref": ref.name}
+        outbox.append(connection, Event("repo.super_squash", repo.id, caller.user_id or None, told))
+        return ()
+
+    refs.update(repo, caller, refs.Update([refs.RefChange.to_commit(ref.name, ref.commit, oid)], also=also))
     return oid
 
 

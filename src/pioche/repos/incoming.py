@@ -39,11 +39,12 @@ _CARD_DOCUMENTATION = {
 class Incoming:
     """What came: the commit that each new tip leads to, and the blobs that are LFS pointers.
 
-    `messages` say why it is refused, line by line; none means that it is fine.
+    `file_bytes` is what the new blobs have together. `messages` say why it is refused, line by line; none means that it is fine.
     """
 
     commits: dict[Oid, Oid] = field(default_factory=dict)
     pointers: dict[Oid, Pointer] = field(default_factory=dict)
+    file_bytes: int = 0
     messages: tuple[str, ...] = ()
 
 
@@ -55,22 +56,34 @@ class _Found:
     trees: dict[Oid, str] = field(default_factory=dict)
     roots: set[Oid] = field(default_factory=set)
     large: dict[Oid, str] = field(default_factory=dict)
+    blob_bytes: int = 0
 
 
-def examine(repo: Repo, quarantine: Quarantine, commands: Sequence[Command], *, file_bytes_max: int) -> Incoming:
-    """Looks at everything that `commands` would make reachable. Raises Disconnected."""
+def examine(
+    repo: Repo,
+    quarantine: Quarantine,
+    commands: Sequence[Command],
+    *,
+    file_bytes_max: int,
+    made_elsewhere: bool = False,
+) -> Incoming:
+    """Looks at everything that `commands` would make reachable. Raises Disconnected.
+
+    `made_elsewhere`: nobody here can mend this history, and binary files in git and a card that cannot be read do no harm.
+    """
     objects = quarantine.objects
     tips = [command.new for command in commands]
     found = _collect(quarantine, objects, tips, file_bytes_max)
-    incoming = Incoming(commits=_commits(objects, tips))
+    incoming = Incoming(commits=_commits(objects, tips), file_bytes=found.blob_bytes)
     checks: list[Iterator[str]] = [  # generators: the first that has something to say is the last that runs
         _wrong_tips(objects, commands, incoming.commits),
         _wrong_sizes(objects, found.roots),
         _wrong_paths(quarantine, objects, commands, found.trees),
         _large_files(quarantine, commands, found.large, file_bytes_max),
-        _wrong_blobs(repo, quarantine, commands, found.blobs, incoming.pointers),
-        _wrong_cards(repo, objects, commands, found.blobs, incoming.commits),
+        _wrong_blobs(repo, quarantine, commands, found.blobs, incoming.pointers, takes_binary=made_elsewhere),
     ]
+    if not made_elsewhere:
+        checks.append(_wrong_cards(repo, objects, commands, found.blobs, incoming.commits))
     incoming.messages = next((lines for check in checks if (lines := tuple(check))), ())
     return incoming
 
@@ -83,6 +96,7 @@ def _collect(quarantine: Quarantine, objects: Reader, tips: Sequence[Oid], file_
         elif item.kind == "tree":
             found.trees[item.oid] = item.path
         elif item.kind == "blob":
+            found.blob_bytes += item.size
             (found.large if item.size > file_bytes_max else found.blobs)[item.oid] = item.path
     return found
 
@@ -170,6 +184,8 @@ def _wrong_blobs(
     commands: Sequence[Command],
     blobs: Mapping[Oid, str],
     pointers: dict[Oid, Pointer],
+    *,
+    takes_binary: bool,
 ) -> Iterator[str]:
     """Binary files outside LFS, and pointers to what was never uploaded. Fills `pointers` on the way."""
     binary: dict[Oid, str] = {}
@@ -177,7 +193,7 @@ def _wrong_blobs(
         pointer = pointer_format.parse(start)
         if pointer is not None:
             pointers[oid] = pointer
-        elif b"\0" in start:
+        elif b"\0" in start and not takes_binary:
             binary[oid] = blobs[oid]
     dangling = {oid: blobs[oid] for oid in _dangling(repo, pointers)}
     if binary:

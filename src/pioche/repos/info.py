@@ -1,11 +1,12 @@
 """What there is to tell about a repo, and which repos a caller may see. (Which answer a question: `pioche.search`.)"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import msgspec
 import sqlalchemy as sa
 
+from pioche.accounts import audiences
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database, Lookup, Row
@@ -13,7 +14,7 @@ from pioche.errors import RepoNotFound
 from pioche.git.objects import MODE_TREE
 from pioche.names import Oid, RepoId, RepoType
 from pioche.repos import listing
-from pioche.repos.access import READERS, Repo
+from pioche.repos.access import Repo
 from pioche.repos.revisions import Revision
 
 
@@ -142,8 +143,8 @@ def siblings_of(database: Database, repo_ids: Sequence[int]) -> dict[int, list[s
 # row, so that SQLite finds the statement that it made for the page before.
 _OF_IDS = f"""SELECT {", ".join("r." + name for name in _FIELDS)}, f."commit" FROM repos r
     JOIN refs f ON f.repo_id = r.id AND f.name = 'refs/heads/main' WHERE r.deleted_at IS NULL"""
-_READABLE = f"""AND (NOT r.private OR r.namespace_id = :user OR r.namespace_id IN (
-    SELECT org_id FROM memberships WHERE user_id = :user AND role IN ({", ".join(f"'{role}'" for role in sorted(READERS))})))"""
+_READABLE = f"""AND ({audiences.PUBLIC} OR
+    CASE WHEN r.group_id IS NULL THEN r.namespace_id ELSE -r.group_id END IN ({audiences.OF_USER}))"""
 
 
 def of_ids(database: Database, caller: Caller, repo_ids: Sequence[int]) -> list[RepoInfo]:
@@ -161,7 +162,24 @@ def of_ids(database: Database, caller: Caller, repo_ids: Sequence[int]) -> list[
 def _readable(caller: Caller) -> tuple[str, dict[str, int]]:
     if caller.is_admin:
         return "", {}
-    return ("AND NOT r.private", {}) if caller.is_anonymous else (_READABLE, {"user": caller.user_id})
+    if caller.is_anonymous:
+        return f"AND {audiences.PUBLIC}", {}
+    return f"{_READABLE}{_within_token(caller)}", {"user": caller.user_id}
+
+
+def _within_token(caller: Caller) -> str:
+    """Which repos that are not public the token shows, of those that its user may see; empty: all."""
+    text, public = "", audiences.PUBLIC
+    if caller.barred:
+        text += f" AND ({public} OR r.namespace_id NOT IN ({_listed(one.org_id for one in caller.barred)}))"
+    if caller.scopes is not None:
+        accounts, repos = _listed(caller.scopes.readable_accounts()), _listed(caller.scopes.readable_repos())
+        text += f" AND ({public} OR r.namespace_id IN ({accounts}) OR r.id IN ({repos}))"
+    return text
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(int(number)) for number in numbers) or "NULL"
 
 
 @lru_cache(maxsize=256)
@@ -188,14 +206,4 @@ def file_counts(database: Database, repo_ids: Sequence[int]) -> dict[int, int]:
 
 def visible(caller: Caller) -> list[sa.ColumnElement[bool]]:
     """Invariant I7: what the caller may not open is not counted, sorted or listed."""
-    repos, members = schema.repos, schema.memberships
-    alive = repos.c.deleted_at.is_(None)
-    if caller.is_admin:
-        return [alive]
-    if caller.is_anonymous:
-        return [alive, repos.c.private.is_(False)]
-    readable = sa.select(members.c.org_id).where(members.c.user_id == caller.user_id, members.c.role.in_(READERS))
-    return [
-        alive,
-        sa.or_(repos.c.private.is_(False), repos.c.namespace_id == caller.user_id, repos.c.namespace_id.in_(readable)),
-    ]
+    return [schema.repos.c.deleted_at.is_(None), *audiences.visible(caller)]

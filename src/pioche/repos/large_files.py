@@ -14,17 +14,22 @@ from pioche.db import schema
 from pioche.db.dialect import insert_rows
 from pioche.db.instance import now_ms
 from pioche.errors import RepoNotFound, StaleParent
+from pioche.events import Event
 from pioche.git import program
 from pioche.git.rewriting import Rewriting
 from pioche.git.snapshot import Ref as SnapshotRef
 from pioche.git.snapshot import Snapshot
+from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256
-from pioche.repos import refs
+from pioche.repos import duplication, refs
 from pioche.repos.access import Repo
 from pioche.repos.refs import RefChange, Update
+from pioche.storage import admission
 
 _ATTEMPTS = 10
 _BATCH = 500
+_TOLD_MAX = 100
+"""Of the files that were removed at once, so many are named in the event."""
 _HISTORY_TIMEOUT_S = 60
 
 _contents, _links, _pointers = schema.contents, schema.repo_contents, schema.pointers
@@ -194,10 +199,13 @@ def _unlink(connection: sa.Connection, repo: Repo, caller: Caller, sha256s: Sequ
     used = connection.execute(query).scalar()
     if used is None:
         raise RepoNotFound
+    removed = list[str]()
     for start in range(0, len(sha256s), _BATCH):
         batch = sha256s[start : start + _BATCH]
         here = (_links.c.repo_id == repo.id) & _links.c.sha256.in_(batch)
         gone = connection.execute(_links.delete().where(here).returning(_links.c.sha256)).scalars().all()
+        admission.forget(connection, repo.id, gone)
+        removed += gone
         # A client that is told a Xet hash asks for nothing else, and does not understand that there is nothing.
         named = (schema.entries.c.repo_id == repo.id) & schema.entries.c.sha256.in_(gone)
         connection.execute(schema.entries.update().where(named).values(xet_hash=None))
@@ -210,6 +218,9 @@ def _unlink(connection: sa.Connection, repo: Repo, caller: Caller, sha256s: Sequ
     connection.execute(
         repos.update().where(repos.c.id == repo.id).values(used_storage=max(0, int(used)), updated_at=at)
     )
+    if removed:
+        told = {"id": str(repo.repo_id), "count": len(removed), "sha256": removed[:_TOLD_MAX]}
+        outbox.append(connection, Event("repo.delete_lfs_file", repo.id, caller.user_id or None, told))
 
 
 def _unlink_xorbs(connection: sa.Connection, repo: Repo) -> None:
@@ -238,8 +249,11 @@ class Wanted:
 def duplicate(source: Repo, target: Repo, caller: Caller, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Links large files of `source`, which was opened for its content, to `target`; returns those that it has not.
 
-    Raises RepoNotFound when the target is gone.
+    Raises RepoNotFound when the target is gone, Forbidden where the owners of the source want no duplicates: only they may
+    copy its files to other repos of theirs.
     """
+    if target.namespace_id != source.namespace_id:
+        duplication.check(source)
     held = _held(source, wanted)
     found = [held.get(want.sha256 or want.xet_hash or "") for want in wanted]
     fits = [

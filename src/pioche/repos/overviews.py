@@ -36,6 +36,7 @@ class Overview:
     private: bool
     gated: str
     disabled: bool
+    duplication_off: bool
     downloads: int
     """Of the last 30 days."""
     downloads_all: int
@@ -76,7 +77,7 @@ class Overview:
 
 _COLUMNS = (
     "private", "gated", "disabled_at", "downloads", "downloads_all", "likes", "used_storage", "card", "tags", "sdk",
-    "created_at", "updated_at",
+    "created_at", "updated_at", "duplication_off",
 )  # fmt: skip
 _FACTS = ("pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings")
 _QUERY = (
@@ -103,6 +104,7 @@ def read(repo: Repo) -> Overview:
         private=bool(row["private"]),
         gated=row["gated"],
         disabled=row["disabled_at"] is not None,
+        duplication_off=bool(row["duplication_off"]),
         downloads=row["downloads"],
         downloads_all=row["downloads_all"],
         likes=row["likes"],

@@ -14,6 +14,8 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.instance import now_ms
 from pioche.errors import Forbidden, InvalidReference, RevisionNotFound
+from pioche.events import Event
+from pioche.jobs import outbox
 from pioche.names import Oid
 from pioche.repos.access import Repo
 
@@ -45,6 +47,7 @@ def protect(repo: Repo, caller: Caller, branch: str) -> None:
             raise RevisionNotFound(branch)
         values = {"repo_id": repo.id, "ref": ref, "actor_id": caller.user_id or None, "at": now_ms()}
         connection.execute(insert_if_absent(connection, _table).values(**values))
+        _tell(connection, "repo.protect_ref", repo, caller, ref)
 
 
 def unprotect(repo: Repo, caller: Caller, branch: str) -> None:
@@ -53,6 +56,7 @@ def unprotect(repo: Repo, caller: Caller, branch: str) -> None:
     with repo.database.write() as connection:
         _check_owner(connection, repo, caller, "take the protection off a branch")
         connection.execute(_table.delete().where(_table.c.repo_id == repo.id, _table.c.ref == ref))
+        _tell(connection, "repo.unprotect_ref", repo, caller, ref)
 
 
 def protected(repo: Repo) -> frozenset[str]:
@@ -93,6 +97,10 @@ def check(connection: sa.Connection, repo: Repo, caller: Caller, change: Change)
             f"The branch {name} is protected: commits cannot be taken away from it (no force push, no squash) "
             "before an owner takes the protection off"
         )
+
+
+def _tell(connection: sa.Connection, kind: str, repo: Repo, caller: Caller, ref: str) -> None:
+    outbox.append(connection, Event(kind, repo.id, caller.user_id or None, {"id": str(repo.repo_id), "ref": ref}))
 
 
 def _ref(branch: str) -> str:

@@ -18,12 +18,20 @@ from pioche.git.reading import Change
 from pioche.names import Oid
 from pioche.repos import refs, threads
 from pioche.repos.access import Repo
+from pioche.storage.quotas import NO_GROWTH, Growth
 
 _DIFF_BYTES_MAX = 10 * 2**20
 _COMMITS_MAX = 100
 
 
-def open_(repo: Repo, caller: Caller, opening: threads.Opening, commit: Oid, pointers: Mapping[Oid, Pointer]) -> int:
+def open_(
+    repo: Repo,
+    caller: Caller,
+    opening: threads.Opening,
+    commit: Oid,
+    pointers: Mapping[Oid, Pointer],
+    growth: Growth = NO_GROWTH,
+) -> int:
     """Makes the row and the ref `refs/pr/N` at `commit` in one transaction; returns N. Raises as `refs.update` and
     `threads.start`."""
     taken = list[int]()
@@ -33,7 +41,7 @@ def open_(repo: Repo, caller: Caller, opening: threads.Opening, commit: Oid, poi
         taken.append(number)
         return [refs.RefChange.to_commit(f"refs/pr/{number}", None, commit)]
 
-    refs.update(repo, caller, refs.Update([], pointers, also))
+    refs.update(repo, caller, refs.Update([], pointers, also, growth))
     return taken[-1]
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pioche.accounts.callers import Caller
-from pioche.errors import Failure, HubError, InvalidReference, StaleParent
+from pioche.errors import Failure, HubError, InvalidReference, QuotaExceeded, StaleParent
 from pioche.git.receive import Body, Disconnected, PackRefused, Quarantine
 from pioche.git.snapshot import Ref, Snapshot
 from pioche.git.wire import Command, Commands, Report, render_report
@@ -18,6 +18,8 @@ from pioche.names import DEFAULT_REF, parse_ref_part
 from pioche.repos import pulls, refs
 from pioche.repos.access import Repo
 from pioche.repos.incoming import Incoming, examine
+from pioche.storage import quotas
+from pioche.storage.quotas import NO_GROWTH, Growth
 
 T = TypeVar("T")
 
@@ -145,15 +147,22 @@ def _finish(push: Push, quarantine: Quarantine) -> Report:
         return Report(refused=_all(push, refusal.message))
     if incoming.messages:
         return Report(refused=_all(push, _DECLINED), messages=incoming.messages)
-    if quarantine.packs:
-        push.repo.stores.git.adopt(push.repo.uid, quarantine.packs, push.repo.genesis.objects())
-    return _move(push, incoming)
+    repo, wanted = push.repo, {quotas.git_key(): incoming.file_bytes} if incoming.file_bytes else {}
+    try:
+        with repo.stores.quotas.reserve(repo.id, push.caller.user_id, wanted) as reserved:
+            if quarantine.packs:
+                repo.stores.git.adopt(repo.uid, quarantine.packs, repo.genesis.objects())
+            return _move(push, incoming, Growth(incoming.file_bytes, reserved.keys))
+    except QuotaExceeded as refusal:
+        messages = (_RULE, "Your push was rejected for the following reasons:", refusal.message, _RULE)
+        return Report(refused=_all(push, _DECLINED), messages=messages)
 
 
-def _move(push: Push, incoming: Incoming) -> Report:
-    """All in one transaction. When that fails and the push is not atomic, each ref gets a try of its own."""
+def _move(push: Push, incoming: Incoming, growth: Growth) -> Report:
+    """All in one transaction. When that fails and the push is not atomic, each ref gets a try of its own. Raises
+    QuotaExceeded."""
     changes = [_change(command, incoming) for command in push.commands.commands]
-    refused = _update(push, changes, incoming)
+    refused = _update(push, changes, incoming, growth)
     if refused is None:
         return Report()
     outstanding = _outstanding(push.repo, changes)
@@ -163,9 +172,11 @@ def _move(push: Push, incoming: Incoming) -> Report:
         return Report(refused={change.ref: refused for change in changes})
     reasons: dict[str, str] = {}
     for change in outstanding:
-        reason = _update(push, [change], incoming)
+        reason = _update(push, [change], incoming, growth)
         if reason is not None:
             reasons[change.ref] = reason
+        else:
+            growth = NO_GROWTH  # the first that leads to the new files counts them
     return Report(refused=reasons)
 
 
@@ -183,11 +194,11 @@ def _change(command: Command, incoming: Incoming) -> refs.RefChange:
     return refs.RefChange(command.ref, old, command.new, incoming.commits[command.new])
 
 
-def _update(push: Push, changes: Sequence[refs.RefChange], incoming: Incoming) -> str | None:
-    """None when it went well, else why not, in git's words."""
+def _update(push: Push, changes: Sequence[refs.RefChange], incoming: Incoming, growth: Growth) -> str | None:
+    """None when it went well, else why not, in git's words. Raises QuotaExceeded."""
     try:
-        refs.update(push.repo, push.caller, refs.Update(changes, incoming.pointers))
-    except Failure:
+        refs.update(push.repo, push.caller, refs.Update(changes, incoming.pointers, growth=growth))
+    except (Failure, QuotaExceeded):
         raise
     except StaleParent:
         return "failed to update ref: it moved since you fetched"

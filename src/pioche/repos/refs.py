@@ -34,7 +34,8 @@ from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, Oid, Sha256, parse_ref_part
 from pioche.repos import activity, protection, reachability, threads, tip
 from pioche.repos.access import Repo
-from pioche.storage import collection, contents
+from pioche.storage import admission, collection, contents
+from pioche.storage.quotas import NO_GROWTH, Growth
 
 ALLOWED_PREFIXES = ("refs/heads/", "refs/tags/", "refs/pr/")
 
@@ -71,12 +72,13 @@ class Update:
 
     `pointers` are the new blobs that are LFS pointers: the large files they name must be linked to the repo.
     `also` runs in the transaction, before the refs move; the changes that it returns are made with the others (a new
-    pull request's row and ref).
+    pull request's row and ref). `growth` is what git holds more of.
     """
 
     changes: Sequence[RefChange]
     pointers: Mapping[Oid, Pointer] = field(default_factory=dict)
     also: Callable[[sa.Connection], Sequence[RefChange]] | None = None
+    growth: Growth = NO_GROWTH
 
 
 def update(repo: Repo, caller: Caller, change: Update) -> None:
@@ -85,9 +87,10 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
     Raises StaleParent when a ref is not where `old` says, AlreadyExists when one that should be new is there or clashes
     with another, Unprocessable for a pointer to a large file that this repo does not hold, Forbidden for what a protected
     branch does not take, Forbidden and InvalidReference for names that no ref may have and for the default branch's
-    deletion, RepoNotFound when the repo is gone.
+    deletion, RepoNotFound when the repo is gone, QuotaExceeded.
     """
     new_tip = _new_tip(repo, change)
+    bounds = repo.stores.quotas.bounds(repo.id)
     with repo.database.write() as connection:
         collection.keep_out(connection)
         collected = _lock(connection, repo)
@@ -104,9 +107,12 @@ def update(repo: Repo, caller: Caller, change: Update) -> None:
             reachability.check_whole(connection, repo, [item.new for item in changes if item.new is not None])
         _refuse_nesting(connection, repo, changes)
         added = _store_pointers(connection, repo, change.pointers)
+        if bounds is not None:
+            keys = {*change.growth.keys, *(pointer.sha256 for pointer in change.pointers.values())}
+            admission.admit(connection, bounds, repo.id, caller.user_id, added + change.growth.git_bytes, keys)
         if new_tip is not None:
             tip.store(connection, repo.id, new_tip)
-        _touch(connection, repo, added)
+        _touch(connection, repo, added, change.growth.git_bytes)
         event = _event(repo, caller, changes)
         activity.keep(connection, event)
         outbox.append(connection, event)
@@ -128,7 +134,11 @@ _LOG = schema.reflog.insert()
 _TOUCH = (
     schema.repos.update()
     .where(schema.repos.c.id == sa.bindparam("repo"))
-    .values(updated_at=sa.bindparam("at"), used_storage=schema.repos.c.used_storage + sa.bindparam("added"))
+    .values(
+        updated_at=sa.bindparam("at"),
+        used_storage=schema.repos.c.used_storage + sa.bindparam("added"),
+        git_storage=schema.repos.c.git_storage + sa.bindparam("added_git"),
+    )
 )
 
 
@@ -276,11 +286,21 @@ def _known_files(connection: sa.Connection, repo: Repo, wanted: list[Sha256]) ->
         batch = wanted[start : start + _BATCH]
         query = sa.select(table.c.sha256).where(table.c.repo_id == repo.id, table.c.sha256.in_(batch))
         found.update(connection.execute(query).scalars())
+    return found - _removed(connection, repo, sorted(found))
+
+
+def _removed(connection: sa.Connection, repo: Repo, known: list[str]) -> set[str]:
+    """Those that were removed for good, which old commits still name: they are back, and count again."""
+    table, found = schema.removed_contents, set[str]()
+    for start in range(0, len(known), _BATCH):
+        here = (table.c.repo_id == repo.id) & table.c.sha256.in_(known[start : start + _BATCH])
+        found.update(connection.execute(table.delete().where(here).returning(table.c.sha256)).scalars())
     return found
 
 
-def _touch(connection: sa.Connection, repo: Repo, added_bytes: int) -> None:
-    connection.execute(_TOUCH, {"repo": repo.id, "at": now_ms(), "added": added_bytes})
+def _touch(connection: sa.Connection, repo: Repo, added_bytes: int, git_bytes: int) -> None:
+    values = {"repo": repo.id, "at": now_ms(), "added": added_bytes, "added_git": git_bytes}
+    connection.execute(_TOUCH, values)
 
 
 def _event(repo: Repo, caller: Caller, changes: Sequence[RefChange]) -> Event:

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from pioche.accounts import blocks
 from pioche.db import schema
 from pioche.db.instance import new_uid, now_ms
 from pioche.errors import EntryNotFound, Forbidden
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.repos import activity, numbers
+from pioche.repos import activity, images, numbers
 
 
 class Kind(StrEnum):
@@ -63,8 +64,9 @@ _discussions, _events = schema.discussions, schema.thread_events
 
 def start(connection: sa.Connection, repo_id: int, author_id: int | None, opening: Opening) -> int:
     """The row of a new thread with its first comment, and the event that tells of it. Returns its number. Raises as
-    `check_on`."""
+    `check_on`, and Forbidden for whom the repo's owner blocked."""
     check_on(connection, repo_id)
+    blocks.check(connection, repo_id, author_id)
     number, at = numbers.take(connection, repo_id), now_ms()
     is_pull = opening.base_ref is not None
     about = {"title": opening.title, "status": opening.status, "base_ref": opening.base_ref, "is_pull_request": is_pull}
@@ -83,6 +85,8 @@ def add(connection: sa.Connection, repo_id: int, number: int, author_id: int | N
     """Appends to the log of a thread that is there, and tells its readers that it changed. The event of the hub
     (`discussion.update`, `discussion.comment.create`) is written too."""
     at = now_ms()
+    if entry.kind is Kind.COMMENT:
+        blocks.check(connection, repo_id, author_id)
     logged = _insert(connection, {"repo_id": repo_id, "number": number, "author_id": author_id}, entry, at)
     is_comment = entry.kind is Kind.COMMENT
     touch(connection, repo_id, number, at, comments=int(is_comment))
@@ -153,4 +157,6 @@ def _insert(connection: sa.Connection, who: Mapping[str, Any], entry: Entry, at:
     uid = new_uid()
     row = {"uid": uid, "kind": entry.kind.value, "at": at, "data": data, "text": entry.text}
     connection.execute(_events.insert().values(**who, **row))
+    if entry.text is not None:
+        images.note_used(connection, who["repo_id"], who["number"], who["author_id"], entry.text)
     return Logged(uid, at, entry)

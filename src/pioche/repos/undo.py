@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pioche.accounts import audiences
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -20,7 +21,7 @@ from pioche.repos import reachability, refs
 from pioche.repos.access import Repo
 from pioche.repos.catalog import ENDED
 
-_repos, _members, _accounts = schema.repos, schema.memberships, schema.accounts
+_repos, _accounts = schema.repos, schema.accounts
 _PAGE_MAX = 1000
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -54,13 +55,13 @@ class Move:
 def deleted_repos(database: Database, caller: Caller, *, undo_hours: int) -> list[DeletedRepo]:
     """Those that the caller may restore, the last deleted first: administrators all, others what they could delete."""
     deleter = _accounts.alias("deleter")
-    member = sa.and_(_members.c.org_id == _repos.c.namespace_id, _members.c.user_id == caller.user_id)
-    joined = _repos.outerjoin(deleter, deleter.c.id == _repos.c.deleted_by_id).outerjoin(_members, member)
+    joined = _repos.outerjoin(deleter, deleter.c.id == _repos.c.deleted_by_id)
     columns = (_repos.c.uid, _repos.c.type, _repos.c.full_name, _repos.c.deleted_at, _repos.c.used_storage)
     query = sa.select(*columns, deleter.c.name.label("deleter")).select_from(joined)
     query = query.where(_repos.c.deleted_at > ENDED)
     if not caller.is_admin:
         query = query.where(_may_restore(caller))
+        query = query.where(_repos.c.namespace_id.not_in([one.org_id for one in caller.barred]))
     with database.read() as connection:
         rows = connection.execute(query.order_by(_repos.c.deleted_at.desc(), _repos.c.id).limit(_PAGE_MAX)).all()
     return [
@@ -76,10 +77,14 @@ def deleted_repos(database: Database, caller: Caller, *, undo_hours: int) -> lis
     ]
 
 
-def _may_restore(caller: Caller) -> sa.ColumnElement[bool]:
+_MAY_RESTORE = f"""repos.id IN (SELECT d.id FROM (
+    SELECT r.id, r.namespace_id, r.creator_id, {audiences.ROLE} AS role FROM repos r {audiences.JOINED} WHERE r.deleted_at > 0
+    ) d WHERE d.namespace_id = :user OR d.role IN ('admin', 'write') OR (d.role = 'contributor' AND d.creator_id = :user))"""
+
+
+def _may_restore(caller: Caller) -> sa.TextClause:
     """As `access` decides for MANAGE."""
-    created = sa.and_(_members.c.role == "contributor", _repos.c.creator_id == caller.user_id)
-    return sa.or_(_repos.c.namespace_id == caller.user_id, _members.c.role.in_(("admin", "write")), created)
+    return sa.text(_MAY_RESTORE).bindparams(user=caller.user_id)
 
 
 # --- refs -----------------------------------------------------------------------------------------------------------

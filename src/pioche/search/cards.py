@@ -36,7 +36,7 @@ class CardText:
     """What is indexed of a repo. `about` is its name and tags."""
 
     id: int
-    namespace_id: int
+    audience: int
     private: bool
     downloads: int
     about: str
@@ -69,7 +69,7 @@ class CardIndex:
         document = tantivy.Document()
         document.add_unsigned("id", card.id)
         document.add_unsigned("order", min(card.downloads, _DOWNLOADS_MAX) << 32 | card.id)
-        document.add_text("scope", f"namespace:{card.namespace_id}" if card.private else "public")
+        document.add_text("scope", f"audience:{card.audience}" if card.private else "public")
         document.add_text("about", card.about)
         document.add_text("text", card.text)
         for language in _STEMMED:
@@ -160,8 +160,12 @@ class CardIndex:
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
     def _visible(self, scope: Scope) -> tantivy.Query:
-        names = ["public", *(f"namespace:{number}" for number in sorted(scope.namespaces))]
-        return tantivy.Query.term_set_query(self._schema, "scope", names)
+        names = ["public", *(f"audience:{number}" for number in sorted(scope.audiences))]
+        shown = tantivy.Query.term_set_query(self._schema, "scope", names)
+        if not scope.repos:
+            return shown
+        named = tantivy.Query.term_set_query(self._schema, "id", sorted(scope.repos))
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, shown), (tantivy.Occur.Should, named)])
 
 
 class _Deletes(msgspec.Struct):

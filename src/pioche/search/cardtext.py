@@ -1,8 +1,10 @@
-"""The text of a card as people read it: a README without its metadata, markup and code, for searching in."""
+"""What is searched in: the text of a card as people read it, a README without its metadata, markup and code; and the program
+of a Space."""
 
 import re
 
 TEXT_LETTERS_MAX = 40_000
+APP_LETTERS_MAX = 20_000
 _README_BYTES_MAX = 2**20
 
 _METADATA = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
@@ -25,3 +27,9 @@ def of_readme(readme: bytes) -> str:
     text = _LINK.sub(r"\1", text)
     text = _MARKS.sub(" ", _EMPHASIS.sub("", text))
     return _BLANKS.sub(" ", text).strip()[:TEXT_LETTERS_MAX]
+
+
+def of_app(source: bytes) -> str:
+    """The words of a program, of a page without its tags. Only the beginning of a long one."""
+    text = _HTML.sub(" ", source[:_README_BYTES_MAX].decode("utf-8", "replace")[: 4 * APP_LETTERS_MAX])
+    return _BLANKS.sub(" ", text).strip()[:APP_LETTERS_MAX]

@@ -50,7 +50,7 @@ _KeyOf = Callable[[int], int]
 
 @dataclass
 class Types:
-    """The repos of one type: all, the public ones, and the private ones by namespace."""
+    """The repos of one type: all, the public ones, and the private ones by audience (`accounts.audiences`)."""
 
     every: BitMap = field(default_factory=BitMap)
     public: BitMap = field(default_factory=BitMap)
@@ -66,12 +66,12 @@ class Index:
         """`capacity`: the largest row id, about."""
         self._types = {repo_type: Types() for repo_type in TYPES}
         self._kinds: NDArray[np.int8] = np.zeros(capacity + 1, dtype=np.int8)
-        self._namespaces: NDArray[np.int64] = np.zeros(capacity + 1, dtype=np.int64)
+        self._audiences: NDArray[np.int64] = np.zeros(capacity + 1, dtype=np.int64)
         self._keys = {sort: np.full(capacity + 1, UNKNOWN, dtype=np.int64) for sort in _SORTS}
         self._names = Names()
         self._links = Postings(forward=True)
         self._put = array("q")
-        """Of each repo as it was put: id, kind, guards, namespace, and the numbers of `_SORTS`."""
+        """Of each repo as it was put: id, kind, guards, audience, and the numbers of `_SORTS`."""
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
         self._parameters = Buckets()
         self.version = 0
@@ -84,19 +84,19 @@ class Index:
     def put(self, row: Row) -> None:
         """Before `seal`; ids ascend."""
         guards = (_PRIVATE if row.private else 0) | (_GATED if row.gated else 0)
-        self._put.extend((row.id, _KINDS[row.type], guards, row.namespace_id, *_numbers(row)))
+        self._put.extend((row.id, _KINDS[row.type], guards, row.audience, *_numbers(row)))
         name = fold_tag(row.full_name)
         self._names.put(row.id, name)
         self._links.put(row.id, _links(row, name))
         self._tags[row.type].put(row.id, row.tags)
 
     def seal(self) -> None:
-        put, kinds, guards, namespaces, *numbers = np.array(self._put, dtype=np.int64).reshape(-1, 4 + len(_SORTS)).T
+        put, kinds, guards, audiences, *numbers = np.array(self._put, dtype=np.int64).reshape(-1, 4 + len(_SORTS)).T
         self._put = array("q")
         ids = put.astype(np.uint32)
         if len(ids):
             self._reserve(int(ids[-1]))
-        self._kinds[ids], self._namespaces[ids] = kinds, namespaces
+        self._kinds[ids], self._audiences[ids] = kinds, audiences
         for column, of_sort in zip(self._keys.values(), numbers, strict=True):
             column[ids] = of_sort
         self._parameters.fill(ids, self._keys[Sort.PARAMETERS])
@@ -113,7 +113,7 @@ class Index:
         group.public = bitmap_of(ids[(guards & _PRIVATE) == 0])
         group.gated = bitmap_of(ids[(guards & _GATED) != 0])
         for one in ids[(guards & _PRIVATE) != 0].tolist():
-            group.private.setdefault(int(self._namespaces[one]), BitMap()).add(one)
+            group.private.setdefault(int(self._audiences[one]), BitMap()).add(one)
         for sort in _SORTS:
             if _OWNED.get(sort, repo_type) is repo_type:
                 for ascending in (False, True) if sort in _OPEN else (False,):
@@ -132,16 +132,16 @@ class Index:
             return
         more = max(repo_id + 1, size + size // 4) - size
         self._kinds = np.concatenate((self._kinds, np.zeros(more, dtype=np.int8)))
-        self._namespaces = np.concatenate((self._namespaces, np.zeros(more, dtype=np.int64)))
+        self._audiences = np.concatenate((self._audiences, np.zeros(more, dtype=np.int64)))
         for sort, column in self._keys.items():
             self._keys[sort] = np.concatenate((column, np.full(more, UNKNOWN, dtype=np.int64)))
 
     def _admit(self, row: Row) -> None:
         group = self._types[row.type]
         self._kinds[row.id] = _KINDS[row.type]
-        self._namespaces[row.id] = row.namespace_id
+        self._audiences[row.id] = row.audience
         group.every.add(row.id)
-        (group.private.setdefault(row.namespace_id, BitMap()) if row.private else group.public).add(row.id)
+        (group.private.setdefault(row.audience, BitMap()) if row.private else group.public).add(row.id)
         if row.gated:
             group.gated.add(row.id)
         self._write_numbers(row)
@@ -158,7 +158,9 @@ class Index:
             self._reserve(repo_id)
         before = {sort: int(column[repo_id]) for sort, column in self._keys.items()} if self._knows(repo_id) else {}
         known = TYPES[self._kinds[repo_id] - 1] if before else None
-        is_hidden = self._withdraw(repo_id)
+        was_for = self._audience(repo_id)
+        self._withdraw(repo_id)
+        is_hidden = row is None or (row.private and was_for not in (None, row.audience))
         if row is None:
             if known is None:
                 return
@@ -166,7 +168,6 @@ class Index:
             self._tags[known].replace(repo_id, ())
             self._links.replace(repo_id, ())
             self._parameters.change(repo_id, before[Sort.PARAMETERS], UNKNOWN)
-            is_hidden = True
         else:
             self._admit(row)
             name = fold_tag(row.full_name)
@@ -174,7 +175,6 @@ class Index:
             self._tags[row.type].replace(repo_id, row.tags)
             self._links.replace(repo_id, _links(row, name))
             self._note_numbers(row, before)
-            is_hidden = is_hidden and row.private
         self.version += 1
         self.withdrawn += is_hidden
 
@@ -189,19 +189,24 @@ class Index:
     def _knows(self, repo_id: int) -> bool:
         return repo_id < len(self._kinds) and self._kinds[repo_id] != 0
 
-    def _withdraw(self, repo_id: int) -> bool:
-        """Out of the sets of its type. Whether it was public."""
+    def _audience(self, repo_id: int) -> int | None:
+        """For whom it is: 0 for everybody; None for a repo that is not here."""
         if not self._knows(repo_id):
-            return False
+            return None
+        is_public = repo_id in self._types[TYPES[self._kinds[repo_id] - 1]].public
+        return 0 if is_public else int(self._audiences[repo_id])
+
+    def _withdraw(self, repo_id: int) -> None:
+        """Out of the sets of its type."""
+        if not self._knows(repo_id):
+            return
         group = self._types[TYPES[self._kinds[repo_id] - 1]]
         self._kinds[repo_id] = 0
         group.every.discard(repo_id)
         group.gated.discard(repo_id)
-        was_public = repo_id in group.public
         group.public.discard(repo_id)
-        if (private := group.private.get(int(self._namespaces[repo_id]))) is not None:
+        if (private := group.private.get(int(self._audiences[repo_id]))) is not None:
             private.discard(repo_id)
-        return was_public
 
     def _note_numbers(self, row: Row, before: dict[Sort, int]) -> None:
         for (sort, _), order in self._types[row.type].orders.items():
@@ -251,7 +256,9 @@ class Index:
     def _shows(group: Types, scope: Scope, repo_id: int) -> bool:
         if repo_id in group.public or (scope.everything and repo_id in group.every):
             return True
-        return any(repo_id in group.private.get(namespace, ()) for namespace in scope.namespaces)
+        if repo_id in scope.repos and repo_id in group.every:
+            return True
+        return any(repo_id in group.private.get(audience, ()) for audience in scope.audiences)
 
     def facets(self, scope: Scope, query: Query, text: BitMap | None = None, *, each: int = 100) -> Facets:
         """As `Search.facets`."""
@@ -313,9 +320,11 @@ class Index:
         if scope.everything:
             return BitMap.intersection(group.every, *wanted) if wanted else group.every.copy()
         public = _within(group.public, wanted)
-        for namespace in scope.namespaces:
-            if private := group.private.get(namespace):
+        for audience in scope.audiences:
+            if private := group.private.get(audience):
                 public |= _within(private, wanted)
+        if scope.repos:
+            public |= _within(group.every & BitMap(scope.repos), wanted)
         return public
 
     def _conditions(self, group: Types, query: Query, *, near: bool) -> Iterator[BitMap]:

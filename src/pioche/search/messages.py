@@ -15,19 +15,20 @@ MESSAGE_BYTES_MAX = 64 * 2**20
 class Ask(msgspec.Struct, array_like=True):
     """`what`: find | facets | snippets. What the caller may see was looked up by who asks.
 
-    `each` is of facets, `ids` (rows) are of snippets.
+    `each` is of facets, `ids` (rows) are of snippets. `repos` are private ones that a fine-grained token names.
     """
 
     what: str
     query: Query
     everything: bool = False
-    namespaces: tuple[int, ...] = ()
+    audiences: tuple[int, ...] = ()
     each: int = 0
     ids: tuple[int, ...] = ()
+    repos: tuple[int, ...] = ()
 
     @property
     def scope(self) -> Scope:
-        return Scope(frozenset(self.namespaces), self.everything)
+        return Scope(frozenset(self.audiences), self.everything, frozenset(self.repos))
 
 
 class Reply(msgspec.Struct, array_like=True):

@@ -32,7 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: int
     type: RepoType
     full_name: str
-    namespace_id: int
+    audience: int
+    """See `accounts.audiences`."""
     private: bool
     gated: str = ""
     tags: frozenset[str] = frozenset()
@@ -53,13 +54,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a caller may see: the public repos, and the private ones of these namespaces (rows of `accounts`); or all."""
+    """What a caller may see: the public repos, the private ones of these audiences, and these one by one (which a fine-grained
+    token names); or all."""
 
-    namespaces: frozenset[int] = frozenset()
+    audiences: frozenset[int] = frozenset()
     everything: bool = False
+    repos: frozenset[int] = frozenset()
 
     def __contains__(self, row: Row) -> bool:
-        return self.everything or not row.private or row.namespace_id in self.namespaces
+        return self.everything or not row.private or row.audience in self.audiences or row.id in self.repos
 
 
 def find(rows: Iterable[Row], scope: Scope, query: Query) -> Found:

@@ -15,32 +15,37 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from pioche.accounts import audiences
 from pioche.db import instance, schema
 from pioche.db.engine import Database
 from pioche.errors import HubError, Unavailable
-from pioche.git.objects import ObjectMissing
+from pioche.git.objects import MODE_TREE, ObjectMissing
 from pioche.git.store import GitStore
-from pioche.names import LISTED
+from pioche.names import LISTED, Oid, RepoType
 from pioche.observe import log
 from pioche.repos.genesis import Genesis
 from pioche.search import cardtext, following
 from pioche.search.cards import CardIndex, CardText
 from pioche.search.following import Stream
+from pioche.search.rows import HIDDEN
 
-_FORMAT = 1
+_FORMAT = 3
 _BATCH = 50
 _COMMITTED_EVERY = 4_000
 _NODES_MAX = 64
 _PAUSE_SECONDS = 0.3
 _RETRY_SECONDS = 5.0
 _README_BYTES_MAX = 4 * 2**20
+_APP_BYTES_MAX = 2**20
 
 _repos, _facts, _entries = schema.repos, schema.facts, schema.entries
 _README = sa.and_(_entries.c.repo_id == _repos.c.id, _entries.c.path == "README.md", _entries.c.sha256.is_(None))
 _CARDS = (
     sa.select(
-        *(_repos.c[name] for name in ("id", "uid", "epoch", "genesis", "full_name", "namespace_id", "private", "tags")),
-        _repos.c.downloads,
+        *(_repos.c[name] for name in ("id", "uid", "epoch", "genesis", "full_name", "tags")),
+        HIDDEN,
+        audiences.AUDIENCE.label("audience"),
+        *(_repos.c[name] for name in ("downloads", "type", "sdk", "card", "gated")),
         _facts.c.summary,
         _entries.c.oid,
         _entries.c.size,
@@ -189,13 +194,22 @@ class Reader:
     def _cards(self, query: "sa.Select[tuple[object, ...]]") -> list[CardText]:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [self._card(row) for row in rows]
+            apps = _apps(connection, rows)
+        return [self._card(row, apps.get(row.id)) for row in rows]
 
-    def _card(self, row: "sa.Row[tuple[object, ...]]") -> CardText:
+    def _card(self, row: "sa.Row[tuple[object, ...]]", app: str | None) -> CardText:
         name = row.full_name.replace("/", " ").replace("-", " ").replace("_", " ").replace(".", " ")
         about = " ".join((row.full_name, name, *msgspec.json.decode(row.tags, type=list[str])))
         text = self._text(row) or row.summary or ""
-        return CardText(row.id, row.namespace_id, bool(row.private), row.downloads, about, text)
+        if app is not None:
+            text = f"{text} {self._app_text(row, app)}"
+        return CardText(row.id, row.audience, bool(row.private), row.downloads, about, text)
+
+    def _app_text(self, row: "sa.Row[tuple[object, ...]]", oid: str) -> str:
+        try:
+            return cardtext.of_app(self._git.open(row.uid, generation=row.epoch).blob(Oid(oid)))
+        except ObjectMissing:  # as below
+            return ""
 
     def _text(self, row: "sa.Row[tuple[object, ...]]") -> str:
         if row.oid is None or row.size > _README_BYTES_MAX:
@@ -206,6 +220,25 @@ class Reader:
             return cardtext.of_readme(self._git.open(row.uid, generation=row.epoch).blob(row.oid))
         except ObjectMissing:  # it has changed since: its event is yet to come
             return ""
+
+
+def _apps(connection: sa.Connection, rows: "Sequence[sa.Row[tuple[object, ...]]]") -> dict[int, str]:
+    """The blob of the file that each Space runs (ui.md L6), by the Space's row. Of what is gated no bytes are told."""
+    wanted = {row.id: _app_file(row) for row in rows if row.type == RepoType.SPACE.value and not row.gated}
+    if not wanted:
+        return {}
+    here = _entries.c.repo_id.in_(wanted), _entries.c.path.in_(set(wanted.values()))
+    small = _entries.c.sha256.is_(None), _entries.c.size <= _APP_BYTES_MAX, _entries.c.mode != MODE_TREE
+    query = sa.select(_entries.c.repo_id, _entries.c.path, _entries.c.oid).where(*here, *small)
+    return {row.repo_id: row.oid for row in connection.execute(query) if wanted[row.repo_id] == row.path}
+
+
+def _app_file(row: "sa.Row[tuple[object, ...]]") -> str:
+    """What the card says, else what the Hub's documentation says of its SDK."""
+    declared = msgspec.json.decode(row.card, type=dict[str, object]).get("app_file")
+    if isinstance(declared, str) and declared:
+        return declared
+    return "index.html" if row.sdk == "static" else "app.py"
 
 
 def _put(cards: CardIndex, found: Sequence[CardText]) -> None:

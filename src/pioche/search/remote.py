@@ -13,12 +13,13 @@ from typing import TypeVar
 import msgspec
 
 from pioche import frames
+from pioche.accounts import audiences
 from pioche.accounts.callers import Caller
 from pioche.db.engine import Database, Lookup
 from pioche.errors import BadRequest, Unavailable
-from pioche.repos.access import READERS
 from pioche.search.messages import Ask, Reply, framed, reply_decoder
 from pioche.search.query import Facets, Found, Query, Search
+from pioche.search.rows import named_repos
 
 T = TypeVar("T")
 
@@ -27,10 +28,6 @@ _ANSWER_SECONDS = 10.0
 _SMALL_HUB = 20_000
 """Row ids up to which the database answers in the index's stead."""
 
-_NAMESPACES = Lookup(
-    f"""SELECT org_id FROM memberships WHERE user_id = :user
-        AND role IN ({", ".join(f"'{role}'" for role in sorted(READERS))})"""
-)
 _LARGEST = Lookup("SELECT max(id) FROM repos")
 
 
@@ -87,8 +84,10 @@ class IndexSearch:
     def _ask(
         self, what: str, caller: Caller, query: Query, kind: type[T], *, each: int = 0, ids: tuple[int, ...] = ()
     ) -> T:
-        namespaces = () if caller.is_admin or caller.is_anonymous else self._namespaces(caller)
-        reply = self._exchange(framed(Ask(what, query, caller.is_admin, namespaces, each, ids)))
+        everybody = caller.is_admin or caller.is_anonymous
+        mine = () if everybody else audiences.of_caller(self._database, caller)
+        repos = () if caller.scopes is None else self._named_repos(caller)
+        reply = self._exchange(framed(Ask(what, query, caller.is_admin, mine, each, ids, repos)))
         if reply.kind == "bad":
             raise BadRequest(str(reply.value))
         if reply.kind == "failed":
@@ -97,9 +96,9 @@ class IndexSearch:
             raise NoIndex(f" ({reply.value} %)" if reply.value else "")
         return msgspec.convert(reply.value, kind)
 
-    def _namespaces(self, caller: Caller) -> tuple[int, ...]:
-        rows = self._database.fetch_all_sync(_NAMESPACES, {"user": caller.user_id})
-        return tuple(sorted({caller.user_id, *(row[0] for row in rows)}))
+    def _named_repos(self, caller: Caller) -> tuple[int, ...]:
+        with self._database.read() as connection:
+            return tuple(named_repos(connection, caller))
 
     def _exchange(self, message: bytes) -> Reply:
         """Once more when the connection is one of a process that has ended since."""

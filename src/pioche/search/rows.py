@@ -6,21 +6,24 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from pioche.accounts import audiences
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.names import LISTED, RepoType
-from pioche.repos.access import READERS
+from pioche.repos import info
 from pioche.repos.info import tags_of
 from pioche.search.plain import Row, Scope
 
-_repos, _facts, _members = schema.repos, schema.facts, schema.memberships
+_repos, _facts = schema.repos, schema.facts
 _COLUMNS = (
-    "id", "type", "full_name", "namespace_id", "private", "gated", "tags", "sdk", "card", "downloads", "likes", "trending",
+    "id", "type", "full_name", "private", "gated", "tags", "sdk", "card", "downloads", "likes", "trending",
     "created_at", "updated_at",
 )  # fmt: skip
 _READ = ("pipeline_tag", "parameters", "rows", "summary")
 _AT_ONCE = 1000
+HIDDEN = sa.or_(_repos.c.private, _repos.c.disabled_at.is_not(None)).label("private")
+"""What is in the lists of its own people alone: a private repo, and one that was disabled."""
 
 
 def scope(database: Database, caller: Caller) -> Scope:
@@ -29,9 +32,18 @@ def scope(database: Database, caller: Caller) -> Scope:
         return Scope(everything=True)
     if caller.is_anonymous:
         return Scope()
-    select = sa.select(_members.c.org_id).where(_members.c.user_id == caller.user_id, _members.c.role.in_(READERS))
+    shown = frozenset(audiences.of_caller(database, caller))
     with database.read() as connection:
-        return Scope(frozenset((caller.user_id, *connection.execute(select).scalars())))
+        return Scope(shown, repos=frozenset(named_repos(connection, caller)))
+
+
+def named_repos(connection: sa.Connection, caller: Caller) -> list[int]:
+    """The private repos that a fine-grained token names one by one, of those that its user may still see."""
+    named = [] if caller.scopes is None else caller.scopes.readable_repos()
+    if not named:
+        return []
+    here = sa.select(_repos.c.id).where(_repos.c.id.in_(named), _repos.c.private, *info.visible(caller))
+    return list(connection.execute(here.order_by(_repos.c.id)).scalars())
 
 
 def load(database: Database) -> Iterator[Row]:
@@ -54,7 +66,8 @@ def of(database: Database, repo_ids: Sequence[int]) -> list[Row]:
 
 _SEARCHED = (
     sa.select(
-        *(_repos.c[name] for name in _COLUMNS),
+        *(HIDDEN if name == "private" else _repos.c[name] for name in _COLUMNS),
+        audiences.AUDIENCE.label("audience"),
         _facts.c.repo_id.label("facts_of"),
         *(_facts.c[name] for name in _READ),
     )
@@ -65,7 +78,7 @@ _SEARCHED = (
 
 def _row(row: Any) -> Row:
     """A tuple of `_SEARCHED`: taken apart at once, since there are millions."""
-    repo_id, type_, full_name, namespace_id, private, gated, tags, sdk, card, *numbers, facts_of = row[:15]
+    repo_id, type_, full_name, private, gated, tags, sdk, card, *numbers, audience, facts_of = row[:15]
     pipeline_tag, parameters, rows, summary = row[15:]
     repo_type, has_facts = _TYPES[type_], facts_of is not None
     told: dict[str, Any] = {} if has_facts and repo_type is not RepoType.SPACE else msgspec.json.decode(card)
@@ -74,7 +87,7 @@ def _row(row: Any) -> Row:
         id=repo_id,
         type=repo_type,
         full_name=full_name,
-        namespace_id=namespace_id,
+        audience=audience,
         private=bool(private),
         gated=gated,
         tags=frozenset(tags_of(_tags.decode(tags), sdk)),

@@ -188,7 +188,7 @@ class Service:
 
     async def _count(self, index: Index, ask: Ask) -> bytes:
         query = replace(ask.query, sort=Sort.TRENDING, ascending=False, cursor=None, offset=0, limit=30)
-        key = (ask.everything, ask.namespaces, ask.each, query)
+        key = (ask.everything, ask.audiences, ask.repos, ask.each, query)
         answer = self._facets.find(index, key)
         if answer is None:
             text = await self._texts.matching(ask.scope, query.text)

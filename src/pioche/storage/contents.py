@@ -5,6 +5,7 @@ durable; then one row and the link to the repo. Knowing a sha256 gives nothing: 
 uploaded to the repo, or by `link` from a repo the caller may read (invariant I5).
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,23 +210,39 @@ class Contents:
         self._adopt(repo_id, uploader_id, sha256, size, put)
         self._blobs.delete(stored)
 
+    def keep(self, data: bytes, link: Callable[[sa.Connection, Sha256], None]) -> None:
+        """Stores what the hub made itself and no repo holds, a picture say. `link` inserts what leads to it, in the same
+        transaction: collection has to know of that (`upkeep.collection.contents`). Raises what `link` raises, and
+        RepoNotFound when what it refers to is gone."""
+        sha256 = Sha256(hashlib.sha256(data).hexdigest())
+
+        def put(key: str) -> None:
+            self._blobs.put_bytes(key, data)
+
+        self._store(sha256, len(data), put, lambda connection: link(connection, sha256))
+
     def _adopt(self, repo_id: int, uploader_id: int, sha256: Sha256, size: int, put: Callable[[str], None]) -> None:
-        if self._is_in_chunks(sha256) and self._link_chunks(repo_id, uploader_id, sha256):
+        self._store(sha256, size, put, lambda connection: insert_links(connection, repo_id, uploader_id, [sha256]))
+
+    def _store(
+        self, sha256: Sha256, size: int, put: Callable[[str], None], link: Callable[[sa.Connection], None]
+    ) -> None:
+        if self._is_in_chunks(sha256) and self._link_chunks(sha256, link):
             return
         put(blob_key(sha256))
         with self._linking() as connection:
             _lose_chunks(connection, sha256)
             if insert_content(connection, Content(sha256, size, "blob", None)):
                 collection.claim(connection, self._blobs, blob_key(sha256))
-            insert_links(connection, repo_id, uploader_id, [sha256])
+            link(connection)
 
-    def _link_chunks(self, repo_id: int, uploader_id: int, sha256: Sha256) -> bool:
+    def _link_chunks(self, sha256: Sha256, link: Callable[[sa.Connection], None]) -> bool:
         """False when the chunks were collected meanwhile: then the draft is all there is."""
         table = schema.contents
         with self._linking() as connection:
             kind = connection.execute(sa.select(table.c.kind).filter_by(sha256=sha256)).scalar()
             if kind == "xet":
-                insert_links(connection, repo_id, uploader_id, [sha256])
+                link(connection)
         return bool(kind == "xet")
 
     @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pioche.accounts import failures, invitations, permits, sessions
+from pioche.accounts import failures, invitations, org_invitations, permits, sessions
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -14,7 +14,7 @@ from pioche.git.store import GitStore
 from pioche.jobs import leases, queue
 from pioche.jobs.outbox import Dispatcher
 from pioche.observe import log, metrics
-from pioche.storage import grants, incoming
+from pioche.storage import grants, images, incoming, quotas
 from pioche.storage.blobs import BlobStore
 from pioche.upkeep.collection import usage
 from pioche.upkeep.collection.options import Options
@@ -31,7 +31,7 @@ _SCRUB_SLICE_SECONDS = 20.0
 
 
 class SweepIncoming:
-    """Removes expired uploads and what broken-off requests left behind."""
+    """Removes expired uploads, what broken-off requests left behind, and the room that was reserved for them."""
 
     kind = "incoming.sweep"
     attempts_max = 3
@@ -47,6 +47,7 @@ class SweepIncoming:
         count = incoming.sweep(self._database, self._data_dir, untouched_seconds=_UNTOUCHED_SECONDS)
         if self._blobs is not None:
             count += grants.sweep(self._database, self._blobs, untouched_seconds=_UNTOUCHED_SECONDS)
+        quotas.sweep(self._database)
         if count:
             log.info("incoming swept", count=count)
 
@@ -66,7 +67,24 @@ class SweepSessions:
         sessions.sweep(self._database)
         failures.sweep(self._database)
         invitations.sweep(self._database)
+        org_invitations.sweep(self._database)
         permits.sweep(self._database)
+
+
+class SweepImages:
+    """Forgets pictures that were sent for a comment and came into none; collection frees their bytes."""
+
+    kind = "images.sweep"
+    attempts_max = 3
+    every_seconds: int | None = 3600
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def run(self, key: str, payload: dict[str, Any]) -> None:
+        count = images.sweep(self._database)
+        if count:
+            log.info("pictures forgotten", count=count)
 
 
 class Collect:

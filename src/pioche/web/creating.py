@@ -16,6 +16,7 @@ from pioche.repos.catalog import SDKS, NewRepo, Settings
 from pioche.repos.commits import AddFile, Plan
 from pioche.web import layout, vocabulary
 from pioche.web.owners import of as owner_names
+from pioche.web.owners import private_by_default
 
 _FORM_BYTES_MAX: Final = 64 * 1024
 _DESCRIPTION_CHARACTERS_MAX: Final = 2000
@@ -90,6 +91,7 @@ async def _form(request: Request, kind: RepoType) -> Response:
 
 async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int = 200) -> Response:
     owners = await request.run(owner_names, request.hub, request.caller)
+    private_owners = await request.run(private_by_default, request.hub, request.caller)
     licenses = [(id_, vocabulary.license_name(id_)) for id_ in vocabulary.LICENSE_IDS]
     return layout.page(
         request,
@@ -98,6 +100,7 @@ async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int
         kind=kind.value,
         wanted=wanted,
         owners=owners,
+        private_owners=private_owners,
         licenses=licenses,
         sdks=SDKS,
     )
@@ -106,6 +109,7 @@ async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int
 async def _create(request: Request, kind: RepoType) -> Response:
     sent = await request.form()
     wanted = Wanted({name: (sent.get(name) or "").strip() for name in _FIELDS})
+    wanted.values["license"] = _license_id(wanted["license"])
     _check(wanted, kind)
     if wanted.errors:
         return await _page(request, kind, wanted, status=422)
@@ -114,7 +118,7 @@ async def _create(request: Request, kind: RepoType) -> Response:
     except AlreadyExists:
         wanted.errors["name"] = _("This name is taken: choose another one.")
     except InvalidName:
-        wanted.errors["name"] = _rules()
+        wanted.errors["name"] = rules()
     except Forbidden as error:
         wanted.errors["owner"] = error.message
     else:
@@ -126,7 +130,7 @@ def _check(wanted: Wanted, kind: RepoType) -> None:
     try:
         parse_repo_name(wanted["name"])
     except InvalidName:
-        wanted.errors["name"] = _rules()
+        wanted.errors["name"] = rules()
     if wanted["license"] and wanted["license"] not in vocabulary.LICENSE_IDS:
         wanted.errors["license"] = _("Choose a licence of the list, or none.")
     if len(wanted["description"]) > _DESCRIPTION_CHARACTERS_MAX:
@@ -137,7 +141,15 @@ def _check(wanted: Wanted, kind: RepoType) -> None:
         wanted.errors["gated"] = _("Choose one of these.")
 
 
-def _rules() -> str:
+def _license_id(text: str) -> str:
+    """People may write the name that stands beside the id."""
+    by_name = {vocabulary.license_name(id_).lower(): id_ for id_ in vocabulary.LICENSE_IDS}
+    by_name |= {id_.lower(): id_ for id_ in vocabulary.LICENSE_IDS}
+    return by_name.get(text.lower(), text)
+
+
+def rules() -> str:
+    """Of a repo's name."""
     return _("Use 1 to 96 letters, digits, “-”, “_” and “.”; no “--” or “..”, and no “-” or “.” at either end.")
 
 
@@ -148,7 +160,7 @@ def _problem(hub: Hub, caller: Caller, kind: RepoType, owner: str | None, name: 
     try:
         parse_repo_name(name)
     except InvalidName:
-        return _rules()
+        return rules()
     if owner not in owner_names(hub, caller):
         return ""
     try:
@@ -168,7 +180,7 @@ def make(hub: Hub, caller: Caller, kind: RepoType, wanted: Wanted) -> Repo:
         type=kind,
         namespace=wanted["owner"],
         name=wanted["name"],
-        private=wanted["visibility"] == "private",
+        private={"private": True, "public": False}.get(wanted["visibility"]),  # else as the owner wants
         sdk=wanted["sdk"] or None,
     )
     repo = hub.catalog.create(caller, new)

@@ -5,10 +5,15 @@ from urllib.parse import quote, urlsplit
 
 from pioche.errors import (
     CrossSite,
+    Disabled,
     GatedRepo,
     HubError,
+    OutsideNetworks,
     RateLimited,
     RepoNotFound,
+    SecondFactorNeeded,
+    SignInFailed,
+    SsoRequired,
     TooManyRequests,
     Unauthenticated,
 )
@@ -45,6 +50,28 @@ _GATED: Final = (
         "The list of the files and the card can be seen by everybody; what is in the files, by those whom the owners let in."
     ),
 )
+_DISABLED: Final = (
+    _("This repository is disabled"),
+    _("An administrator of this hub took it out of use. Nothing in it can be read or downloaded."),
+)
+_SECOND_FACTOR: Final = (
+    _("A second factor is needed here"),
+    _(
+        "This organisation shows what is private to members with a second factor only. Turn yours on: then it is all there."
+    ),
+)
+_OUTSIDE: Final = (
+    _("Not from where you are"),
+    _("What is private here is shown to requests from the organisation’s own networks only. Come from one of them."),
+)
+_SIGN_IN_FAILED: Final = (
+    _("You are not signed in"),
+    _("Nothing was changed. Begin again from the page that you came from."),
+)
+_SSO_REQUIRED: Final = (
+    _("This organisation asks you to sign in at its own provider"),
+    _("Its private things open once you have shown there who you are."),
+)
 _FROM_ELSEWHERE: Final = (
     _("This was not sent from a page of this hub"),
     _("Nothing was changed. Open the page again and repeat your change: you may have signed in again meanwhile."),
@@ -60,6 +87,8 @@ def render(request: Request, error: HubError) -> Response:
     if type(error) is Unauthenticated and (request.method in ("GET", "HEAD") or _is_sent_form(request)):
         return _to_sign_in(request)
     title, advice = words(error)
+    if isinstance(error, Disabled):
+        return _disabled(request, error, title, advice)
     says_more = error.status < 500 and not isinstance(error, RepoNotFound) and error.status != 401
     return layout.page(
         request,
@@ -70,8 +99,33 @@ def render(request: Request, error: HubError) -> Response:
         error_title=title,
         error_advice=advice,
         error_seconds=error.seconds if isinstance(error, TooManyRequests) else None,
+        error_factor=isinstance(error, SecondFactorNeeded),
         error_gate=error.page if isinstance(error, GatedRepo) else "",
-        error_detail=error.message if says_more and not isinstance(error, CrossSite | RateLimited) else "",
+        error_sso=_sso_page(request, error) if isinstance(error, SsoRequired) else "",
+        error_detail=error.message if says_more and not isinstance(error, _SAID_ALL) else "",
+    )
+
+
+_SAID_ALL: Final = (CrossSite, RateLimited, SsoRequired)
+
+
+def _sso_page(request: Request, error: SsoRequired) -> str:
+    """And back to what was asked for."""
+    here = layout.site(request).here if request.method in ("GET", "HEAD") else targets.HOME
+    return f"{error.page}?next={quote(here, safe='/')}"
+
+
+def _disabled(request: Request, error: Disabled, title: str, advice: str) -> Response:
+    """With the public reason, and for its owners the way to ask for it back."""
+    return layout.page(
+        request,
+        "moderation/disabled.html",
+        status=error.status,
+        headers=errors.headers(error),
+        title=title,
+        advice=advice,
+        reason=error.reason,
+        appeal=error.appeal,
     )
 
 
@@ -79,6 +133,16 @@ def words(error: HubError) -> tuple[str, str]:
     """What happened, and what to do next; texts to be translated."""
     if isinstance(error, GatedRepo):
         return _GATED
+    if isinstance(error, Disabled):
+        return _DISABLED
+    if isinstance(error, SecondFactorNeeded):
+        return _SECOND_FACTOR
+    if isinstance(error, OutsideNetworks):
+        return _OUTSIDE
+    if isinstance(error, SignInFailed):
+        return _SIGN_IN_FAILED
+    if isinstance(error, SsoRequired):
+        return _SSO_REQUIRED
     if isinstance(error, CrossSite):
         return _FROM_ELSEWHERE
     return _WORDS.get(error.status, _WORDS[400 if error.status < 500 else 500])

@@ -16,7 +16,9 @@ from pioche.search.query import Facets
 from pioche.web import sizes, vocabulary
 from pioche.web.sizes import Slider
 
-_PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view")
+MORE: Final = "more"
+"""The parameter that names the facet whose choices are all shown: a page carries those of no other, for their weight."""
+_PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view", MORE)
 
 # Facets of each list, in the order of the panel: parameter, title.
 _PANELS: Final = {
@@ -25,6 +27,7 @@ _PANELS: Final = {
         ("library", _("Libraries")),
         ("language", _("Languages")),
         ("license", _("Licences")),
+        ("apps", _("Local programs")),
         ("dataset", _("Trained on")),
         ("other", _("Other tags")),
     ),
@@ -46,6 +49,12 @@ _PANELS: Final = {
         ("other", _("Other tags")),
     ),
 }
+_APPS: Final = {
+    "llama.cpp": "llama.cpp", "ollama": "Ollama", "lmstudio": "LM Studio", "vllm": "vLLM", "jan": "Jan", "mlx-lm": "MLX LM",
+    "sglang": "SGLang", "docker-model-runner": "Docker Model Runner", "unsloth": "Unsloth", "tgi": "Text Generation Inference",
+    "drawthings": "Draw Things",
+}  # fmt: skip
+"""Those of `search.apps` that most people know, by their own names."""
 _PARAMETER_OF = {RepoType.SPACE: {"pipeline_tag": "other"}}
 
 _SHOWN_ALWAYS = 6
@@ -80,13 +89,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One facet: `first` are always shown, `rest` on demand."""
+    """One facet: `first` are always shown; `rest` are `rest_count` more, which the page at `rest_href` has."""
 
     name: str
     title: str
     first: list[Choice]
     rest: list[Choice]
-    is_active: bool
+    rest_count: int
+    rest_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,8 @@ class Filters:
             if value.strip()
         ]
 
+        self._opened = next(iter(parameters.get(MORE, ())), "")
+        self._page = [("p", number) for number in parameters.get("p", ())]
         self._begun: dict[str | None, str] = {}
 
     def pairs(self, *but: str) -> list[tuple[str, str]]:
@@ -154,21 +166,29 @@ class Filters:
     # --- what the panel shows ---
 
     def groups(self, facets: Facets) -> list[Group]:
-        found = []
-        for facet, title in _PANELS[self.type]:
-            parameter = _PARAMETER_OF.get(self.type, {}).get(facet, facet)
-            choices = [self._choice(facet, parameter, tag, count) for tag, count in facets.get(facet, [])]
-            if not choices:
-                continue
-            choices.sort(key=lambda choice: not choice.is_active)
-            is_active = choices[0].is_active
-            first, rest = choices[:_SHOWN_ALWAYS], choices[_SHOWN_ALWAYS:]
-            found.append(Group(facet, gettext(title), first, rest, is_active))
-        return found
+        return [self._group(facet, title, facets) for facet, title in _PANELS[self.type] if self._tags(facet, facets)]
 
-    def _choice(self, facet: str, parameter: str, tag: str, count: int) -> Choice:
-        id_ = tag.removeprefix(facet + ":")
-        label = vocabulary.name_of(facet, id_)
+    def _group(self, facet: str, title: str, facets: Facets) -> Group:
+        """What holds now comes first, so that it is always shown."""
+        parameter = _PARAMETER_OF.get(self.type, {}).get(facet, facet)
+        tags = self._tags(facet, facets)
+        tags.sort(key=lambda found: not self.is_active(parameter, _id(facet, found[0])))
+        shown = len(tags) if facet == self._opened else _SHOWN_ALWAYS
+        choices = [self._choice(facet, parameter, tag, count) for tag, count in tags[:shown]]
+        more = self.address([*self._pairs, *self._page, (MORE, facet)])
+        rest_count = max(len(tags) - _SHOWN_ALWAYS, 0)
+        return Group(facet, gettext(title), choices[:_SHOWN_ALWAYS], choices[_SHOWN_ALWAYS:], rest_count, more)
+
+    @staticmethod
+    def _tags(facet: str, facets: Facets) -> list[tuple[str, int | None]]:
+        """With how many results each would have. No tag says which programs run a model: nobody counted those."""
+        if facet == "apps":
+            return [(app, None) for app in _APPS]
+        return [*facets.get(facet, [])]
+
+    def _choice(self, facet: str, parameter: str, tag: str, count: int | None) -> Choice:
+        id_ = _id(facet, tag)
+        label = _APPS[id_] if facet == "apps" else vocabulary.name_of(facet, id_)
         return Choice(label, self.toggled(parameter, id_), count, self.is_active(parameter, id_))
 
     def sizes(self) -> Slider | None:
@@ -217,4 +237,10 @@ class Filters:
                 return sizes.range_label(value)
             case "gated":
                 return gettext(_("Gated")) if value == "true" else gettext(_("Not gated"))
+            case "apps":
+                return _APPS.get(value, value)
         return vocabulary.name_of(name, value.removeprefix(name + ":"))
+
+
+def _id(facet: str, tag: str) -> str:
+    return tag.removeprefix(facet + ":")

@@ -5,12 +5,15 @@ Each field has its message below it, and a summary above them takes the focus (`
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pioche.errors import BadRequest
 from pioche.http.messages import Query
 
 T = TypeVar("T")
+
+DONE: Final = "done"
+"""The query parameter that says, after a form was sent, what came of it."""
 
 
 @dataclass(slots=True)

@@ -8,14 +8,16 @@ A template extends `base.html` (blocks `title`, `description`, `head`, `main`, `
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 import pioche
+from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest
 from pioche.http import cookies
@@ -71,7 +73,13 @@ class Site:
     has_session: bool
     announcement: Announcement | None
     """What the administrators say, if it was not dismissed here."""
+    may_create_orgs: bool
+    avatars: Avatars
     version: str = pioche.__version__
+
+    def picture(self, name: str) -> str | None:
+        """Where the picture of an account is, if it has one."""
+        return self.avatars.picture(name)
 
     @property
     def languages(self) -> dict[str, str]:
@@ -101,6 +109,7 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # by its i18n extension
+    made.globals["ngettext"] = _counting(cast("Callable[..., str]", made.globals["ngettext"]))
     for name in ("number", "percent", "compact", "size", "parameters", "day", "moment", "relative", "iso"):
         made.filters[name] = getattr(formats, name)
     made.globals["script"] = assets.script
@@ -108,6 +117,16 @@ def _environment() -> Environment:
     made.globals["asset"] = assets.url
     made.globals["task_name"] = vocabulary.task
     return made
+
+
+def _counting(ngettext: Callable[..., str]) -> Callable[..., str]:
+    """Jinja's own, with `%(num)s` written as the reader's language writes numbers."""
+
+    @pass_context
+    def counted(context: Context, singular: str, plural: str, number: int, /, **variables: object) -> str:
+        return ngettext(context, singular, plural, number, **{"num": formats.number(number), **variables})
+
+    return counted
 
 
 _templates = _environment()
@@ -166,6 +185,8 @@ def site(request: Request) -> Site:
         request_id=request.id,
         has_session=request.signed_in is not None,
         announcement=_announcement(request),
+        may_create_orgs=request.caller.is_admin or request.hub.config.org_creation == "everyone",
+        avatars=request.hub.avatars,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pioche.accounts import overviews
+from pioche.accounts import former_names, overviews
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Member, Role
@@ -21,10 +21,12 @@ from pioche.web.collections import shown as collections
 from pioche.web.collections.shown import Card
 from pioche.web.feeds import Day, Lately
 from pioche.web.filters import Filters
+from pioche.web.organisations import groups
 from pioche.web.repo import readmes
 from pioche.web.rows import Row
-from pioche.web.social import following
+from pioche.web.social import following, pinning
 from pioche.web.social.following import Around
+from pioche.web.social.pinning import Pinned
 
 _PAGE_SIZE: Final = 30
 _MEMBERS_SHOWN: Final = 60
@@ -53,6 +55,10 @@ class Profile:
     collections: list[Card]
     """All on their tab, the first ones on the front of the page."""
     collection_count: int
+    pinned: Pinned | None
+    """On the front of the page."""
+    has_groups: bool
+    """Whether the caller administers a resource group there, and not the organisation."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -73,6 +79,7 @@ async def profile(request: Request) -> Response:
         profile=found,
         card=await request.run(readmes.of_organisation, request, found.account) if is_front else None,
         account=found.account,
+        is_service=await request.run(request.hub.directory.service_accounts.org_of, found.account.id) is not None,
         filters=Filters(found.tab, request.raw_path, request.query.lists),
         page_number=request.query.number("p", default=0, most=10**9),
         page_count=-(-found.total // _PAGE_SIZE),
@@ -91,9 +98,9 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
     query = replace(parameters.parse(tab, chosen, limit=_PAGE_SIZE), author=account.name.lower())
     found = hub.search.find(caller, query)
     if account.is_user:
-        others, role = hub.directory.members.orgs_of(account.id), None
+        others, role = hub.directory.members.orgs_shown(caller, account.id), None
     else:
-        others = hub.directory.members.of(account, limit=_MEMBERS_SHOWN)
+        others = [] if overview.members is None else hub.directory.members.of(account, limit=_MEMBERS_SHOWN)
         role = hub.directory.members.role(account.id, caller.user_id) if caller.user_id else None
     lately, days = None, list[Day]()
     if asked.get("tab") == _ACTIVITY:
@@ -104,7 +111,11 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
     count = collections.count_of_account(hub, caller, account)
     wanted = {None: _COLLECTIONS_FIRST, _COLLECTIONS: _COLLECTIONS_MAX}.get(asked.get("tab"), 0) if count else 0
     cards = collections.of_account(hub, caller, account, limit=wanted) if wanted else []
-    return Profile(account, overview, others, role, tab, shown, found.total, lately, days, around, cards, count)
+    pinned = pinning.of(hub, caller, account) if asked.get("tab") is None else None
+    has_groups = role not in (None, Role.ADMIN) and bool(groups.administered(hub, caller, account))
+    return Profile(
+        account, overview, others, role, tab, shown, found.total, lately, days, around, cards, count, pinned, has_groups
+    )
 
 
 def _tab(asked: str | None, overview: Overview) -> RepoType:
@@ -116,7 +127,10 @@ def _tab(asked: str | None, overview: Overview) -> RepoType:
 
 
 async def _legacy(request: Request, name: str) -> Response:
-    """Raises AccountNotFound, for what the caller may not see too."""
+    """Whoever was called so is where they are now. Raises AccountNotFound, for what the caller may not see too."""
+    holder = await request.run(former_names.holder, request.hub.database, name)
+    if holder is not None and not holder.is_suspended:
+        return redirect(f"/{holder.name}")
     try:
         await request.hub.access.open(request.caller, RepoId(RepoType.MODEL, "", name), Action.READ)
     except Moved as moved:

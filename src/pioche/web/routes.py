@@ -7,31 +7,60 @@ from pioche.http.limits import Bucket
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
 from pioche.i18n import languages
-from pioche.web import assets, crawlers, creating, docs, errors, feeds, finding, home, layout, lists, people
+from pioche.web import (
+    assets,
+    atom,
+    crawlers,
+    creating,
+    docs,
+    errors,
+    feeds,
+    finding,
+    home,
+    images,
+    importing,
+    layout,
+    lists,
+    notifications,
+    people,
+)
 from pioche.web.collections import editing as collections
 from pioche.web.community import routes as community
 from pioche.web.files import routes as files
+from pioche.web.moderation import routes as moderation
+from pioche.web.organisations import routes as organisations
 from pioche.web.repo import routes as repo
+from pioche.web.repo_settings import routes as repo_settings
 from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
-from pioche.web.social import following
+from pioche.web.social import following, pinning
 from pioche.web.social import repos as social
+from pioche.web.sso import routes as sso
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
     home.ROUTES,
     feeds.ROUTES,
     lists.ROUTES,
     people.ROUTES,
+    notifications.ROUTES,
     finding.ROUTES,
     creating.ROUTES,
+    importing.ROUTES,
     docs.ROUTES,
     crawlers.ROUTES,
+    atom.ROUTES,
     repo.ROUTES,
+    repo_settings.ROUTES,
     files.ROUTES,
     community.ROUTES,
     sessions.ROUTES,
+    sso.ROUTES,
     settings.ROUTES,
+    organisations.ROUTES,
+    images.ROUTES,
+    moderation.ROUTES,
     social.ROUTES,
+    pinning.ROUTES,
     collections.ROUTES,
     following.ROUTES,
 )

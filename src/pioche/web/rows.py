@@ -16,6 +16,8 @@ from pioche.search.facets import OTHER, facet_of
 from pioche.web import vocabulary
 
 _TAGS_SHOWN = 6
+SENSITIVE: Final = "not-for-all-audiences"
+"""A tag of the public Hub's."""
 COLORS: Final = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 """Those of a Space's card, as the public Hub has them."""
 
@@ -39,6 +41,8 @@ class Row:
     updated_at: int
     is_private: bool
     is_gated: bool
+    is_sensitive: bool
+    """Its card says that it is not for all audiences."""
     emoji: str = ""
     color_from: str = "blue"
     color_to: str = "indigo"
@@ -74,6 +78,7 @@ def _row(repo: RepoInfo, told: Told) -> Row:
         updated_at=repo.updated_at,
         is_private=repo.private,
         is_gated=bool(repo.gated),
+        is_sensitive=SENSITIVE in tags,
         emoji=_text(card, "emoji")[:16],
         color_from=_color(card, "colorFrom", "blue"),
         color_to=_color(card, "colorTo", "indigo"),

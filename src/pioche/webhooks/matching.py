@@ -16,11 +16,15 @@ from pioche.webhooks import deliveries, payloads, readers
 _webhooks, _targets, _repos, _accounts = schema.webhooks, schema.webhook_targets, schema.repos, schema.accounts
 _IS_ON = _webhooks.c.disabled_at.is_(None)
 _REPO = (
-    sa.select(_repos.c.type, _repos.c.full_name)
+    sa.select(_repos.c.type, _repos.c.full_name, _repos.c.namespace_id)
     .where(_repos.c.id == sa.bindparam("repo"))
     .where(sa.exists(sa.select(_webhooks.c.id).where(_IS_ON)))
 )
 _OLD_NAMES = sa.select(schema.redirects.c.full_key).where(schema.redirects.c.repo_id == sa.bindparam("repo"))
+# Nobody else ever has such a name.
+_OLD_OWNERS = sa.select(schema.former_names.c.name_key).where(
+    schema.former_names.c.account_id == sa.bindparam("account")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def _watchers(connection: sa.Connection, event: Event) -> list[_Watcher]:
         return []
     names = {repo.full_name.lower(), *(str(event.payload[key]).lower() for key in ("from", "to") if _moved(event))}
     owners = {name.partition("/")[0] for name in names}
+    owners.update(connection.execute(_OLD_OWNERS, {"account": repo.namespace_id}).scalars())
     names.update(connection.execute(_OLD_NAMES, {"repo": event.repo_id}).scalars())
     by_name = (_targets.c.kind == repo.type) & _targets.c.name_key.in_(sorted(names))
     by_owner = _targets.c.kind.in_(("user", "org")) & _targets.c.name_key.in_(sorted(owners))

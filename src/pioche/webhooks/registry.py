@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import msgspec
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.db.instance import new_uid, now_ms
 from pioche.errors import BadRequest, Conflict, InvalidName, NotFound
-from pioche.jobs import queue
+from pioche.events import Event
+from pioche.jobs import outbox, queue
 from pioche.names import RepoId, RepoType, parse_account_name
 from pioche.outbound.targets import Guard, Target
 from pioche.webhooks import deliveries
@@ -103,7 +105,8 @@ class Webhook:
 
 
 class Webhooks:
-    """All webhooks. Every function takes the owner: another one's webhook is as one that does not exist."""
+    """All webhooks. Every function takes the owner: another one's webhook is as one that does not exist. `actor_id` is who
+    changes one of an organisation; one's own nobody else does."""
 
     def __init__(self, database: Database, guard: Guard) -> None:
         self._database = database
@@ -119,7 +122,7 @@ class Webhooks:
         with self._database.read() as connection:
             return _get(connection, owner_id, uid)
 
-    def create(self, owner_id: int, wanted: Wanted) -> Webhook:
+    def create(self, owner_id: int, wanted: Wanted, actor_id: int | None = None) -> Webhook:
         """Raises Conflict when there are too many, ForbiddenAddress."""
         self._guard.check_literal(Target.parse(wanted.url))
         at, uid = now_ms(), new_uid()
@@ -130,9 +133,10 @@ class Webhooks:
             row = {"uid": uid, "owner_id": owner_id, "created_at": at, "updated_at": at, **_columns(wanted)}
             added = connection.execute(_webhooks.insert().values(row).returning(_webhooks.c.id)).scalar_one()
             _put_targets(connection, added, wanted)
+            tell(connection, "webhook.create", owner_id, actor_id, uid, wanted.url)
             return _get(connection, owner_id, uid)
 
-    def change(self, owner_id: int, uid: str, wanted: Wanted) -> Webhook:
+    def change(self, owner_id: int, uid: str, wanted: Wanted, actor_id: int | None = None) -> Webhook:
         """All of it. Raises NotFound, ForbiddenAddress."""
         self._guard.check_literal(Target.parse(wanted.url))
         with self._database.write() as connection:
@@ -141,31 +145,41 @@ class Webhooks:
             connection.execute(_webhooks.update().where(_webhooks.c.id == found.id).values(values))
             connection.execute(_targets.delete().where(_targets.c.webhook_id == found.id))
             _put_targets(connection, found.id, wanted)
+            tell(connection, "webhook.update", owner_id, actor_id, uid, wanted.url)
             return _get(connection, owner_id, uid)
 
-    def enable(self, owner_id: int, uid: str) -> Webhook:
+    def enable(self, owner_id: int, uid: str, actor_id: int | None = None) -> Webhook:
         """What happens from now on is told again, and what still waits. Raises NotFound."""
         with self._database.write() as connection:
             found = _get(connection, owner_id, uid)
             back = {"disabled_at": None, "disabled_reason": None, "updated_at": now_ms()}
             connection.execute(_webhooks.update().where(_webhooks.c.id == found.id).values(back))
             queue.enqueue(connection, deliveries.SEND, str(found.id))
+            tell(connection, "webhook.enable", owner_id, actor_id, uid, found.wanted.url)
             return _get(connection, owner_id, uid)
 
-    def disable(self, owner_id: int, uid: str) -> Webhook:
+    def disable(self, owner_id: int, uid: str, actor_id: int | None = None) -> Webhook:
         """Nothing is sent any more, and what happens meanwhile is not told later. Raises NotFound."""
         with self._database.write() as connection:
             found = _get(connection, owner_id, uid)
             if found.disabled_at is None:
                 off = {"disabled_at": now_ms(), "disabled_reason": None, "updated_at": now_ms()}
                 connection.execute(_webhooks.update().where(_webhooks.c.id == found.id).values(off))
+                tell(connection, "webhook.disable", owner_id, actor_id, uid, found.wanted.url)
             return _get(connection, owner_id, uid)
 
-    def delete(self, owner_id: int, uid: str) -> None:
+    def delete(self, owner_id: int, uid: str, actor_id: int | None = None) -> None:
         """With its history. Raises NotFound."""
         with self._database.write() as connection:
             found = _get(connection, owner_id, uid)
             connection.execute(_webhooks.delete().where(_webhooks.c.id == found.id))
+            tell(connection, "webhook.delete", owner_id, actor_id, uid, found.wanted.url)
+
+
+def tell(connection: sa.Connection, kind: str, owner_id: int, actor_id: int | None, uid: str, url: str) -> None:
+    """For the log of changes: of the address the host alone, since the rest may be a secret."""
+    told = {"owner": owner_id, "id": uid, "host": urlsplit(url).hostname or ""}
+    outbox.append(connection, Event(kind, actor_id=actor_id or owner_id, payload=told))
 
 
 def _columns(wanted: Wanted) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Unreachable
-from pioche.jobs import queue
+from pioche.events import Event
+from pioche.jobs import outbox, queue
 from pioche.observe import log
 from pioche.outbound.client import Client
 from pioche.repos.access import Access
@@ -96,6 +97,8 @@ class Send:
                 off = {"disabled_at": now_ms(), "disabled_reason": reason}
                 is_on = (_webhooks.c.id == one.webhook_id) & _webhooks.c.disabled_at.is_(None)
                 connection.execute(_webhooks.update().where(is_on).values(off))
+                told = {"owner": webhook.owner_id, "id": webhook.uid, "reason": reason}
+                outbox.append(connection, Event("webhook.disable", payload=told))
                 log.info("webhook disabled", webhook=webhook.uid, reason=reason)
         return outcome.status is not None
 

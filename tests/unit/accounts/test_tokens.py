@@ -24,7 +24,7 @@ def test_the_stored_hash_is_not_the_token() -> None:
 def test_roles_are_parsed_at_the_edge() -> None:
     assert TokenRole.parse("read") is TokenRole.READ
     assert Role.parse("no_access") is Role.NO_ACCESS
-    with pytest.raises(BadRequest, match="use read or write"):
+    with pytest.raises(BadRequest, match="use read, write or fineGrained"):
         TokenRole.parse("admin")
     with pytest.raises(BadRequest, match="contributor"):
         Role.parse("owner")

@@ -20,7 +20,9 @@ from pioche.cli import main
 from pioche.config import Config
 from pioche.db import instance
 from pioche.db.engine import Database
-from pioche.names import RepoType
+from pioche.errors import Disabled
+from pioche.names import RepoId, RepoType
+from pioche.repos.access import Action
 from pioche.repos.catalog import NewRepo
 from tests.databases import SqliteTemplate
 
@@ -149,6 +151,42 @@ def test_organisations_and_their_members(run: Run, directory: Directory) -> None
     assert directory.find("lab") is None
 
 
+def test_h_the_front_page_says_what_one_writes(run: Run, refused: Callable[..., tuple[int, str]]) -> None:
+    assert run("welcome") == {}
+    told = run("welcome", "Archives", "Ours.", "--french", "Les nôtres.")
+    assert told == {"titles": {"en": "Archives"}, "texts": {"en": "Ours.", "fr": "Les nôtres."}} == run("welcome")
+    assert "Give a title and a text" in refused("welcome", "Archives")[1]
+    assert "1 to 80 printable characters" in refused("welcome", "x" * 81, "Ours.")[1]
+    assert run("welcome", "--clear") == {}
+
+
+def test_organisations_are_verified(run: Run) -> None:
+    run("org", "create", "lab")
+    assert run("org", "verify", "lab") == {"name": "lab", "verified": True}
+    assert [one["verified"] for one in run("org", "list")] == [True]
+    run("org", "unverify", "lab")
+    assert [one["verified"] for one in run("org", "list")] == [False]
+
+
+def test_organisations_invite(run: Run, refused: Callable[..., tuple[int, str]], config: Config) -> None:
+    for name in ("ada", "bob", "eve"):
+        run("user", "create", name)
+    run("org", "create", "lab")
+    assert "no administrator" in refused("org", "invite", "lab", "bob")[1]
+    run("org", "add", "lab", "ada", "--role", "admin")
+    assert "administers neither" in refused("org", "invite", "lab", "bob", "--by", "eve")[1]
+    assert run("org", "invite", "lab", "bob", "--role", "write")["user"] == "bob"
+    made = run("org", "invite", "lab", "--uses", "3", "--by", "ada")
+    assert "/organizations/lab/join?invitation=" in made["link"]
+    listed = run("org", "invitations", "lab")
+    assert [(one["user"], one["role"], one["by"], one["uses_left"]) for one in listed] == [
+        (None, "read", "ada", 3), ("bob", "write", "ada", 1),
+    ]  # fmt: skip
+    assert made["link"].partition("=")[2] not in json.dumps(listed)
+    run("org", "withdraw", "lab", str(made["id"]))
+    assert [one["user"] for one in run("org", "invitations", "lab")] == ["bob"]
+
+
 # --- repos and keys -------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +203,23 @@ def test_repo_alias(run: Run, refused: Callable[..., tuple[int, str]], config: C
     assert refused("repo", "alias", "gpt2", "datasets/ada/bert")[0] == 1
     code, message = refused("repo", "alias", "gpt2", "bert")
     assert (code, "NAMESPACE/NAME" in message) == (1, True)
+
+
+def test_repo_disable(run: Run, refused: Callable[..., tuple[int, str]], config: Config, directory: Directory) -> None:
+    ada = directory.create_user("ada")
+    caller = Caller(ada.id, "ada", may_write=True, is_admin=False)
+    hub = app.build_hub(config)
+    hub.catalog.create(caller, NewRepo(type=RepoType.MODEL, namespace="ada", name="bert"))
+    done = run("repo", "disable", "ada/bert", "--reason", "Spam")
+    assert done == {"type": "model", "name": "ada/bert", "reason": "Spam"}
+    with pytest.raises(Disabled, match="disabled") as said:
+        hub.access.open_sync(caller, RepoId.parse(RepoType.MODEL, "ada/bert"), Action.READ)
+    assert said.value.reason == "Spam"
+    assert run("repo", "enable", "ada/bert") == {"type": "model", "name": "ada/bert"}
+    assert hub.access.open_sync(caller, RepoId.parse(RepoType.MODEL, "ada/bert"), Action.READ)
+    hub.database.close()
+    assert refused("repo", "disable", "ada/bert", "--reason", " ")[0] == 1
+    assert refused("repo", "disable", "ada/absent", "--reason", "Spam")[0] == 1
 
 
 def test_key_rotate(run: Run, config: Config) -> None:

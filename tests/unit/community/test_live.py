@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from pioche.community import reading
+from pioche.community import live, reading
 from pioche.community.live import Versions
 from pioche.repos.access import Repo
 
@@ -21,6 +21,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return number * 10
 
     monkeypatch.setattr(reading, "version", version)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)  # however slow the machine
     return numbers
 
 

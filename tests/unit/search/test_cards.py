@@ -148,7 +148,7 @@ def test_two_hundred_misspellings_find_what_was_meant(tmp_path: Path) -> None:
     cards, index = CardIndex(tmp_path / "cards"), Index()
     for number, word in enumerate(WORDS, start=1):
         name = f"owner{number}/{word}-model"
-        index.put(Row(id=number, type=RepoType.MODEL, full_name=name, namespace_id=1, private=False))
+        index.put(Row(id=number, type=RepoType.MODEL, full_name=name, audience=1, private=False))
         cards.put(CardText(number, 1, private=False, downloads=0, about="", text=f"A card about {word} and others."))
     index.seal()
     cards.commit()

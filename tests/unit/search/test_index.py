@@ -123,9 +123,7 @@ def test_datasets_are_sorted_by_their_rows_those_of_unknown_number_last(ascendin
     """`sort=most_rows` and `least_rows`, with pages, and after a number changed."""
     numbers = {1: 500, 2: None, 3: 0, 4: 10**12, 5: None, 6: 500}
     known = {
-        number: Row(
-            id=number, type=RepoType.DATASET, full_name=f"a/d{number}", namespace_id=1, private=False, rows=count
-        )
+        number: Row(id=number, type=RepoType.DATASET, full_name=f"a/d{number}", audience=1, private=False, rows=count)
         for number, count in numbers.items()
     }
     index = filled(known)
@@ -167,7 +165,7 @@ def test_words_are_found_by_how_well_they_fit() -> None:
             id=number,
             type=RepoType.MODEL,
             full_name=name,
-            namespace_id=1,
+            audience=1,
             private=False,
             trending=number if number != 2 else 90,
         )

@@ -13,7 +13,7 @@ EVERYBODY = Scope()
 
 
 def row(number: int, name: str = "", **values: Any) -> Row:
-    values = {"type": RepoType.MODEL, "namespace_id": 1, "private": False, **values}
+    values = {"type": RepoType.MODEL, "audience": 1, "private": False, **values}
     return Row(id=number, full_name=name or f"ada/model-{number}", **values)
 
 
@@ -25,7 +25,7 @@ ROWS = [
     row(1, "Ada/Bert-Base", tags=frozenset(["pytorch", "fr", "License:MIT"]), pipeline_tag="fill-mask", downloads=5),
     row(2, "ada/roberta", tags=frozenset(["pytorch", "en"]), parameters=125_000_000, downloads=5, gated="auto"),
     row(3, "eve/gpt", tags=frozenset(["jax"]), parameters=7_000_000_000, providers=frozenset(["local"]), downloads=9),
-    row(4, "eve/hidden-bert", tags=frozenset(["jax"]), private=True, namespace_id=2, downloads=99),
+    row(4, "eve/hidden-bert", tags=frozenset(["jax"]), private=True, audience=2, downloads=99),
     row(5, "ada/data", type=RepoType.DATASET, downloads=1),
 ]
 

@@ -72,7 +72,7 @@ def test_g8_a_card_says_once_what_others_show_of_it(local: LocalHub) -> None:
     found = dict(re.findall(r'property="(og:\w+)" content="([^"]+)"', page))
     assert found["og:title"] == "ada/open · Pioche"
     assert found["og:url"] == "http://localhost:8000/ada/open"
-    assert found["og:image"].endswith("/icon.svg")
+    assert found["og:image"] == "http://localhost:8000/api/models/ada/open/social.png"
     assert page.count('property="og:title"') == 1
 
 
@@ -90,4 +90,12 @@ def test_g8_the_picture_of_a_card_is_shown_by_others(local: LocalHub, thumbnail:
     local.commit(ada, "ada/seen", {"README.md": f'---\nthumbnail: "{thumbnail}"\n---\n# Seen\n'.encode()})
     page = local.client.get("/ada/seen").text
     (found,) = re.findall(r'property="og:image" content="([^"]+)"', page)
-    assert found == image or (image is None and found.endswith("/icon.svg"))
+    assert found == image or (image is None and found.endswith("/api/models/ada/seen/social.png"))
+
+
+def test_g8_a_private_repo_has_no_picture_for_others(local: LocalHub) -> None:
+    ada = local.user("ada")
+    local.create_repo(ada, "ada/closed", private=True)
+    page = local.client.get("/ada/closed", token=ada.token).text
+    (found,) = re.findall(r'property="og:image" content="([^"]+)"', page)
+    assert found.endswith("/icon.svg")

@@ -1,5 +1,6 @@
 """The community pages where no browser is needed: limits, refusals, accounts and comments that are gone."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -90,3 +91,27 @@ def test_c3_a_hidden_comment_is_neither_quoted_nor_in_the_page(local: LocalHub, 
     send(local, ada, f"/1/comment/{uid}/hide")
     for path in ("", f"?quote={uid}", f"/comment/{uid}"):
         assert "secret" not in local.client.get(f"/ada/talk/discussions/1{path}", token=ada.token).text
+
+
+def test_c4_deleting_the_ref_of_a_closed_one_tells_what_it_frees(local: LocalHub, ada: User) -> None:
+    send(local, ada, "", type="pull_request", title="Weights", description="")
+    local.commit(ada, "ada/talk", large={"model.bin": b"weights " * 50_000}, revision="refs%2Fpr%2F2")
+    send(local, ada, "/2/status", status="closed")
+    page = local.client.get("/ada/talk/discussions/2", token=ada.token).text
+    assert re.search(r"Deleting it frees about 400.kB", page), re.findall(r"Deleting it[^<]*", page)
+    assert send(local, ada, "/2/ref").status == 303
+    page = local.client.get("/ada/talk/discussions/2", token=ada.token).text
+    assert "Deleting it" not in page
+    assert "Delete the ref" not in page
+
+
+@pytest.mark.parametrize(("squash", "titles"), [("1", {"Merged"}), ("0", {"Merged", "test"})])
+def test_c4_a_merge_keeps_each_commit_or_makes_them_one(
+    local: LocalHub, ada: User, squash: str, titles: set[str]
+) -> None:
+    send(local, ada, "", type="pull_request", title="A change", description="")
+    local.commit(ada, "ada/talk", {"a.txt": b"1"}, revision="refs%2Fpr%2F2")
+    send(local, ada, "/2/status", status="open")
+    assert send(local, ada, "/2/merge", squash=squash, message="Merged").status == 303
+    commits = local.client.get("/api/models/ada/talk/commits/main").json()
+    assert {one["title"] for one in commits} == {"initial commit"} | titles

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from pioche.accounts.account import Account
+from pioche.accounts.callers import Caller
 from pioche.accounts.directory import first_administrator
 from pioche.db import schema
+from pioche.names import RepoType
+from pioche.repos.catalog import NewRepo
 from tests.asgi import Answer
 from tests.databases import SqliteTemplate
 from tests.local import LocalHub
@@ -245,6 +248,18 @@ def test_a1_an_open_hub_lets_everybody_make_an_account(configured: Callable[...,
     assert not hub.hub.directory.get_user("eve").is_admin
 
 
+def test_a1_terms_are_accepted_where_there_are_some(configured: Callable[..., LocalHub]) -> None:
+    hub = configured(sign_up="open", terms_url="https://example.org/terms")
+    visitor = Visitor(hub.client)
+    page = visitor.get("/join")
+    assert 'href="https://example.org/terms"' in page.text
+    refused = visitor.send(page, "/join", username="eve", new_password="evil password")
+    assert refused.status == 422
+    assert set(re.findall(r'href="#field-(\w+)"', refused.text)) == {"terms"}
+    visitor.send(refused, "/join", new_password="evil password", terms="yes")
+    assert visitor.session is not None
+
+
 def test_a1_so_many_accounts_from_one_address(configured: Callable[..., LocalHub]) -> None:
     hub = configured(sign_up="open")
     answers = [Visitor(hub.client).post("/join", {"username": "no good"}, follow=False) for _ in range(11)]
@@ -346,7 +361,7 @@ def test_t2_nobody_ends_the_session_of_somebody_else(local: LocalHub, ada: Accou
 
 
 def test_t3_a_token_is_made_shown_once_used_and_revoked(local: LocalHub, signed_in: Visitor) -> None:
-    page = signed_in.get("/settings/tokens/new")
+    page = signed_in.get("/settings/tokens")
     assert "You have no tokens yet" in page.text
     made = signed_in.send(page, "/settings/tokens", name="laptop", role="write", days="30")
     (token,) = set(re.findall(r"hf_[A-Za-z0-9]{34,}", made.text))
@@ -355,7 +370,8 @@ def test_t3_a_token_is_made_shown_once_used_and_revoked(local: LocalHub, signed_
     assert local.client.get("/api/whoami-v2", token=token).json()["auth"]["accessToken"]["role"] == "write"
     page = signed_in.get("/settings/tokens")
     assert token not in page.text
-    assert "laptop" in page.text
+    for told in ("laptop", "read and write", "Made ", "used", "until "):
+        assert told in page.text
     (action,) = [action for action in forms(page.text) if action.endswith("/revoke")]
     revoked = signed_in.send(page, action)
     assert "The token is revoked" in revoked.text
@@ -402,3 +418,51 @@ def test_everything_is_said_in_french_too(visitor: Visitor) -> None:
         ("/settings/tokens", "Jetons d’accès"),
     ):
         assert words in visitor.get(path).text
+
+
+def test_t3_a_fine_grained_token_is_made_of_ticked_boxes(local: LocalHub, signed_in: Visitor) -> None:
+    """Without scripts: a search sends the form, which comes back as it was."""
+    ada = local.hub.directory.get("ada")
+    caller = Caller(ada.id, ada.name, may_write=True, is_admin=False)
+    for name in ("here", "there"):
+        local.hub.catalog.create(caller, NewRepo(type=RepoType.MODEL, namespace="ada", name=name, private=True))
+    page = signed_in.get("/settings/tokens/new?ownUserPermissions=collection.read&canReadGatedRepos=true")
+    assert re.search(r'value="user/ada=collection.read" checked', page.text)
+    found = signed_in.post(
+        "/settings/tokens/new",
+        {
+            "csrf": signed_in.csrf,
+            "name": "ci",
+            "days": "30",
+            "q": "here",
+            "find": "yes",
+            "scope": "user/ada=collection.read",
+        },
+    )
+    assert 'value="model/ada/here=repo.write"' in found.text
+    assert re.search(r'value="user/ada=collection.read" checked', found.text)
+    wanted = {"csrf": signed_in.csrf, "name": "ci", "days": "30", "scope": "model/ada/here=repo.content.read"}
+    made = signed_in.post("/settings/tokens/new", wanted)
+    (token,) = set(re.findall(r"hf_[A-Za-z0-9]{34,}", made.text))
+    assert made.headers["cache-control"] == "private, no-store"
+    assert local.client.get("/api/models/ada/here", token=token).status == 200
+    assert local.client.get("/api/models/ada/there", token=token).status == 404
+    listed = signed_in.get("/settings/tokens").text
+    assert "ada/here</strong> <code>repo.content.read</code>" in listed
+    (refresh,) = re.findall(r'action="(/settings/tokens/\d+/refresh)"', listed)
+    again = signed_in.post(refresh, {"csrf": signed_in.csrf})
+    (other,) = set(re.findall(r"hf_[A-Za-z0-9]{34,}", again.text))
+    assert local.client.get("/api/models/ada/here", token=token).status == 401
+    assert local.client.get("/api/models/ada/here", token=other).status == 200
+
+
+@pytest.mark.parametrize(
+    "scope", ["model/eve/secret=repo.write", "org/none=repo.write", "user/eve=repo.write", "x", "user/ada=x"]
+)
+def test_t3_boxes_that_nobody_offered_are_refused(local: LocalHub, signed_in: Visitor, scope: str) -> None:
+    answer = signed_in.post(
+        "/settings/tokens/new", {"csrf": signed_in.csrf, "name": "ci", "days": "30", "scope": scope}
+    )
+    assert answer.status == 422
+    assert 'role="alert"' in answer.text
+    assert not re.findall(r"hf_[A-Za-z0-9]{34,}", answer.text)

@@ -1,13 +1,15 @@
 """Which collections there are, as far as the reader may see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
+from pioche.accounts import scopes
 from pioche.accounts.callers import Caller
+from pioche.accounts.scopes import Permission
 from pioche.community.collections.collection import Collection, uid_of
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -93,19 +95,27 @@ def get_within(connection: sa.Connection, reader: Caller, slug: str) -> Collecti
 def open_for_change(connection: sa.Connection, caller: Caller, slug: str) -> Collection:
     """In a transaction that changes it, in which nobody else does meanwhile. Raises NotFound, Unauthenticated, Forbidden."""
     found = get_within(connection, caller, slug)
-    check_edits(connection, caller, found.owner_id, found.owner)
+    check_edits(connection, caller, found.owner_id, found.owner, collection_id=found.id)
     locked = sa.select(_collections.c.id).where(_collections.c.id == found.id)
     if connection.execute(locked.with_for_update(key_share=True)).first() is None:
         raise NotFound("Collection not found")
     return get_within(connection, caller, slug)
 
 
-def check_edits(connection: sa.Connection, caller: Caller, owner_id: int, owner: str) -> None:
-    """Whether the caller may change the collections of an account. Raises Unauthenticated, Forbidden, ReadOnlyToken."""
+def check_edits(
+    connection: sa.Connection, caller: Caller, owner_id: int, owner: str, *, collection_id: int | None = None
+) -> None:
+    """Whether the caller may change the collections of an account; or this one, which a token may name.
+
+    Raises Unauthenticated, Forbidden, ReadOnlyToken."""
     if caller.is_anonymous:
         raise Unauthenticated
     if not _may_edit(connection, caller, owner_id):
         raise Forbidden(f"You don't have the rights to change the collections of {owner}")
+    if caller.scopes is None or collection_id is None:
+        caller.check_token(Permission.COLLECTIONS_WRITE, owner_id, owner)
+    elif Permission.COLLECTIONS_WRITE not in caller.scopes.on_collection(collection_id, owner_id):
+        raise scopes.refused(Permission.COLLECTIONS_WRITE, "this collection")
     if not caller.may_write:
         raise ReadOnlyToken
 
@@ -142,7 +152,17 @@ def visible(reader: Caller) -> list[sa.ColumnElement[bool]]:
         return [shown, _collections.c.private.is_(False)]
     orgs = sa.select(_members.c.org_id).where(_members.c.user_id == reader.user_id, _members.c.role.in_(READERS))
     mine = sa.or_(_collections.c.owner_id == reader.user_id, _collections.c.owner_id.in_(orgs))
-    return [shown, sa.or_(_collections.c.private.is_(False), mine)]
+    return [shown, sa.or_(_collections.c.private.is_(False), mine), *_shown_by_token(reader)]
+
+
+def _shown_by_token(reader: Caller) -> Iterator[sa.ColumnElement[bool]]:
+    """Which private ones a token shows that allows less than its user may see."""
+    public = _collections.c.private.is_(False)
+    if reader.barred:
+        yield sa.or_(public, _collections.c.owner_id.not_in([one.org_id for one in reader.barred]))
+    if reader.scopes is not None:
+        owners, each = reader.scopes.readable_collections()
+        yield sa.or_(public, _collections.c.owner_id.in_(owners), _collections.c.id.in_(each))
 
 
 def find(database: Database, reader: Caller, wanted: Wanted) -> list[Listed]:

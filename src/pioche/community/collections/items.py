@@ -135,7 +135,7 @@ def add(
     text = parse_note(note)
     with database.read() as connection:
         found = finding.get_within(connection, caller, slug)
-        finding.check_edits(connection, caller, found.owner_id, found.owner)
+        finding.check_edits(connection, caller, found.owner_id, found.owner, collection_id=found.id)
         wanted = _target(connection, access, caller, kind, target)
     if wanted.key == found.uid:
         raise BadRequest("A collection cannot be in itself")

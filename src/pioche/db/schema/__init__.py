@@ -3,7 +3,17 @@
 The refs live here: a row of `refs` is the truth about a branch, a tag or a pull request; git objects on disk only follow.
 """
 
-from pioche.db.schema.account import accounts, invitations, memberships, permits, sessions, sign_in_failures, tokens
+from pioche.db.schema.account import (
+    accounts,
+    former_names,
+    invitations,
+    memberships,
+    permits,
+    sessions,
+    sign_in_failures,
+    ssh_keys,
+    tokens,
+)
 from pioche.db.schema.columns import metadata
 from pioche.db.schema.community import (
     activity,
@@ -15,6 +25,7 @@ from pioche.db.schema.community import (
     discussions,
     follows,
     likes,
+    pins,
     reactions,
     thread_events,
     thread_watches,
@@ -27,6 +38,7 @@ from pioche.db.schema.content import (
     removed_contents,
     repo_contents,
     repo_xorbs,
+    storage_reservations,
     uploads,
     xet_chunks,
     xet_file_xorbs,
@@ -35,6 +47,27 @@ from pioche.db.schema.content import (
     xorbs,
 )
 from pioche.db.schema.hub import instance, signing_keys
+from pioche.db.schema.identity import (
+    identities,
+    org_identities,
+    org_providers,
+    org_sign_ins,
+    scim_group_users,
+    scim_tokens,
+    scim_users,
+)
+from pioche.db.schema.image import image_uses, images
+from pioche.db.schema.importing import imports
+from pioche.db.schema.moderation import audit_log, blocks, reports
+from pioche.db.schema.notification import notification_refusals, notifications
+from pioche.db.schema.organisation import (
+    join_requests,
+    org_invitations,
+    resource_group_members,
+    resource_groups,
+    service_accounts,
+    token_approvals,
+)
 from pioche.db.schema.repository import (
     access_requests,
     bucket_files,
@@ -49,6 +82,7 @@ from pioche.db.schema.repository import (
     refs,
     repos,
 )
+from pioche.db.schema.second_factor import recovery_codes, second_factors
 from pioche.db.schema.webhook import webhook_deliveries, webhook_targets, webhooks
 from pioche.db.schema.work import event_cursors, events, jobs, leases
 
@@ -56,6 +90,8 @@ __all__ = [
     "access_requests",
     "accounts",
     "activity",
+    "audit_log",
+    "blocks",
     "bucket_files",
     "collection_changes",
     "collection_items",
@@ -71,18 +107,32 @@ __all__ = [
     "events",
     "facts",
     "follows",
+    "former_names",
+    "identities",
+    "image_uses",
+    "images",
+    "imports",
     "instance",
     "invitations",
     "jobs",
+    "join_requests",
     "leases",
     "likes",
     "memberships",
     "metadata",
+    "notification_refusals",
+    "notifications",
+    "org_identities",
+    "org_invitations",
+    "org_providers",
+    "org_sign_ins",
     "permits",
+    "pins",
     "pointers",
     "protections",
     "quarantine",
     "reactions",
+    "recovery_codes",
     "redirects",
     "reflog",
     "refs",
@@ -90,12 +140,23 @@ __all__ = [
     "removed_contents",
     "repo_contents",
     "repo_xorbs",
+    "reports",
     "repos",
+    "resource_group_members",
+    "resource_groups",
+    "scim_group_users",
+    "scim_tokens",
+    "scim_users",
+    "second_factors",
+    "service_accounts",
     "sessions",
     "sign_in_failures",
     "signing_keys",
+    "ssh_keys",
+    "storage_reservations",
     "thread_events",
     "thread_watches",
+    "token_approvals",
     "tokens",
     "uploads",
     "watches",

@@ -1,6 +1,6 @@
 """Users, organisations, and how they prove who they are."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, false
 
 from pioche.db.schema.columns import Id, metadata
 
@@ -24,7 +24,30 @@ accounts = Table(
     Column("homepage", Text),  # http(s) only
     Column("language", Text),  # of the pages; null: the browser's
     Column("theme", Text),  # light | dark; null: the system's
+    Column("storage_max", BigInteger),  # bytes of all its repos; null: what the settings say
+    # Of an organisation: strangers do not see who belongs to it; only fine-grained tokens act in it; it wants to be asked
+    # about each token first; people may ask to belong to it.
+    Column("hides_members", Boolean, nullable=False, default=False, server_default=false()),
+    Column("wants_fine_grained", Boolean, nullable=False, default=False, server_default=false()),
+    Column("approves_tokens", Boolean, nullable=False, default=False, server_default=false()),
+    Column("takes_requests", Boolean, nullable=False, default=False, server_default=false()),
+    # Of an organisation too: members without a second factor, and requests from elsewhere, get nothing private of it.
+    Column("needs_second_factor", Boolean, nullable=False, default=False, server_default=false()),
+    Column("address_ranges", Text),  # networks with a blank between them; null: from anywhere
+    Column("requires_sso", Boolean, nullable=False, server_default=false()),  # members sign in at its provider, too
+    Column("verified_at", BigInteger),  # the hub's administrators know that it is who it says
     sqlite_autoincrement=True,
+)
+
+# What accounts were called: kept for them, and for nobody else (accounts/former_names.py).
+former_names = Table(
+    "former_names",
+    metadata,
+    Column("name_key", Text, primary_key=True),  # lower case
+    Column("account_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),  # null: the account is gone
+    Column("at", BigInteger, nullable=False),
+    Index(None, "account_id"),
+    sqlite_with_rowid=False,
 )
 
 memberships = Table(
@@ -43,7 +66,8 @@ tokens = Table(
     Column("id", Id, primary_key=True),
     Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),  # read | write
+    Column("role", Text, nullable=False),  # read | write | fineGrained
+    Column("scopes", Text),  # JSON, of fine-grained tokens: what it allows, where (accounts/scopes.py)
     Column("hash", Text, nullable=False, unique=True),  # sha256 of the token; the token itself is shown once
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
@@ -67,6 +91,20 @@ sessions = Table(
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "user_id"),
     Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+# What people sign commits with (accounts/ssh_keys.py).
+ssh_keys = Table(
+    "ssh_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("public_key", Text, nullable=False),  # as in an id_*.pub file, without the comment
+    Column("fingerprint", Text, nullable=False, unique=True),  # SHA256:..., as OpenSSH writes it
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "account_id"),
     sqlite_autoincrement=True,
 )
 

@@ -143,6 +143,17 @@ watches = Table(
     sqlite_with_rowid=False,
 )
 
+# What stands first on the page of a person or an organisation.
+pins = Table(
+    "pins",
+    metadata,
+    _user_key("account_id"),
+    repo_key(),
+    Column("position", Integer, nullable=False),
+    Index(None, "repo_id"),
+    sqlite_with_rowid=False,
+)
+
 collections = Table(
     "collections",
     metadata,

@@ -50,6 +50,19 @@ uploads = Table(
     Index(None, "expires_at"),
 )
 
+# Bytes that a repo with a limit is about to hold: counted beside what it refers to (storage/quotas.py).
+storage_reservations = Table(
+    "storage_reservations",
+    metadata,
+    Column("repo_id", Id, primary_key=True, autoincrement=False),  # no reference: nobody waits for the repo's row
+    Column("key", Text, primary_key=True),  # a sha256, `xorb:<hash>` or `git:<random>`
+    Column("size", BigInteger, nullable=False),
+    Column("holder", Text),  # the process that takes them in (jobs/holders.py); null: taken in, not referred to yet
+    Column("until", BigInteger, nullable=False),
+    Index(None, "until"),
+    sqlite_with_rowid=False,
+)
+
 xorbs = Table(
     "xorbs",
     metadata,

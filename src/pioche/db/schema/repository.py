@@ -34,6 +34,9 @@ repos = Table(
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),  # public
     Column("discussions_off", Boolean, nullable=False, default=False, server_default=false()),
+    Column("duplication_off", Boolean, nullable=False, default=False, server_default=false()),
+    Column("group_id", Id),  # resource_groups.id; without a constraint, which SQLite adds to no table that is there
+    Column("storage_max", BigInteger),  # bytes; null: what the settings say
     Column("deleted_at", BigInteger),  # kept for a grace period, under a `full_key` that nobody can ask for
     Column("deleted_by_id", Id),
     Column("sdk", Text),  # Spaces only
@@ -45,13 +48,16 @@ repos = Table(
     Column("downloads_all", BigInteger, nullable=False, default=0, server_default="0"),  # since the beginning
     Column("likes", BigInteger, nullable=False, default=0),
     Column("trending", BigInteger, nullable=False, default=0, server_default="0"),  # in thousandths (upkeep/ranking.py)
+    # Bytes: of the large files it refers to (of a bucket, of all files), and of files in git, in all of its history.
     Column("used_storage", BigInteger, nullable=False, default=0),
+    Column("git_storage", BigInteger, nullable=False, default=0, server_default="0"),
     Column("card", Text, nullable=False, default="{}"),  # the README's metadata as JSON
     Column("tags", Text, nullable=False, default="[]"),  # JSON array
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("type", "full_key"),
     Index(None, "namespace_id"),
+    Index(None, "group_id"),
     sqlite_autoincrement=True,
 )
 

@@ -1,7 +1,7 @@
 """Following a bucket: server-sent events, a client's way of keeping its listings fresh (hub-api.md section 8).
 
 `changes` carry a cursor to go on behind; `ready` says that what was missed is told; `reset` that it cannot be, so that
-the client lists anew; `reconnect` ends a stream that lived long enough.
+the client lists anew; `reconnect` ends a stream that lived long enough, or whose process ends.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import msgspec
 from pioche.buckets import changes
 from pioche.buckets.changes import START, Change, Cursor
 from pioche.errors import BadRequest, HubError
+from pioche.http import placing
 from pioche.http.dates import date
 from pioche.http.messages import Request, Response
 from pioche.http.sources import StreamSource
@@ -64,7 +65,7 @@ async def _events(request: Request, cursor: Cursor | None, since: int | None) ->
 
 async def _live(request: Request, at: Cursor) -> AsyncIterator[bytes]:
     end, heard = time.monotonic() + _LIFE_SECONDS, time.monotonic()
-    while time.monotonic() < end:
+    while time.monotonic() < end and not request.hub.ending.is_set():
         await asyncio.sleep(_LOOK_SECONDS)
         found = await changes.after(request.hub.database, request.repo.id, at)
         if not found and time.monotonic() - heard < _PING_SECONDS:
@@ -85,7 +86,7 @@ async def _may_still_read(request: Request) -> bool:
     hub, caller = request.hub, request.caller
     try:
         if caller.credential is not None:
-            caller = await hub.callers.by_credential(caller.credential)
+            caller = placing.at_address(request, await hub.callers.by_credential(caller.credential))
         await hub.access.open_uid(caller, request.repo.uid, Action.READ)
     except HubError:
         return False

@@ -15,7 +15,7 @@ _PAGE = 1000
 
 
 class _Visibility(msgspec.Struct):
-    """Fields that mean nothing on one's own machines (region, resourceGroupId) are accepted and unused."""
+    """Fields that mean nothing on one's own machines (region) are accepted and unused."""
 
     private: bool | None = None
     visibility: str | None = None
@@ -29,15 +29,20 @@ class _Visibility(msgspec.Struct):
         return self.visibility == "private"
 
 
+class _New(_Visibility):
+    resourceGroupId: str | None = None
+
+
 async def create(request: Request) -> Response:
     """POST /api/buckets/{ns|me}/{name}. 409 carries the URL, which `exist_ok` reads."""
-    body = await request.json(_Visibility)
+    body = await request.json(_New)
     namespace = request.params["namespace"]
     new = catalog.NewRepo(
         type=RepoType.BUCKET,
         namespace=request.caller.name if namespace == "me" else namespace,
         name=request.params["name"],
         private=body.is_private(),
+        group=body.resourceGroupId,
     )
     try:
         bucket = await request.run(request.hub.catalog.create, request.caller, new)

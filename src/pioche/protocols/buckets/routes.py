@@ -1,5 +1,6 @@
 """The table of buckets. Their Xet tokens are in the Xet tables, moving one is `/api/repos/move`."""
 
+from pioche.accounts.scopes import Permission
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.buckets import downloads, errors, events, files, management
@@ -9,8 +10,8 @@ _BUCKET = "/api/{repo:bucket}"
 
 ROUTES = (
     Route("GET", "/api/buckets/{name}", Needs.ANYONE, management.listing),
-    Route("DELETE", "/api/buckets/{name}", Needs.USER_WRITE, management.delete_unnamed),
-    Route("POST", "/api/buckets/{namespace}/{name}", Needs.USER_WRITE, management.create),
+    Route("DELETE", "/api/buckets/{name}", Needs.USER_WRITE, management.delete_unnamed, scope=Permission.WRITE),
+    Route("POST", "/api/buckets/{namespace}/{name}", Needs.USER_WRITE, management.create, scope=Permission.WRITE),
     Route("GET", _BUCKET, Action.READ, management.details),
     Route("DELETE", _BUCKET, Action.MANAGE, management.delete),
     Route("PUT", _BUCKET + "/settings", Action.MANAGE, management.settings),

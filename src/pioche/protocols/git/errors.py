@@ -14,4 +14,4 @@ def render(_request: Request, error: HubError) -> Response:
         headers.append(_CHALLENGE)
     if isinstance(error, MethodNotAllowed):
         headers.append(("Allow", ", ".join(error.allowed)))
-    return text_response(f"{error.message}\n", status=error.status, headers=headers)
+    return text_response(f"{error.explanation}\n", status=error.status, headers=headers)

@@ -15,8 +15,10 @@ from pioche.protocols.lfs.errors import lfs_response
 from pioche.protocols.lfs.signed import Signer, Use
 from pioche.protocols.lfs.transfers import LABEL
 from pioche.repos.access import Action, Repo
+from pioche.storage import admission
 from pioche.storage.contents import Content
 from pioche.storage.grants import GRANT_BYTES_MAX, Grants
+from pioche.storage.quotas import UPLOAD_SECONDS, Room
 from pioche.storage.uploads import PARTS_MAX, Upload
 
 OBJECTS_MAX = 1000
@@ -124,6 +126,10 @@ def _upload(
     held = contents.promise(repo.id, [Sha256(item.oid) for item in valid])
     here = {sha256: content for sha256, content in held.items() if contents.is_whole(content)}
     wanted = {Sha256(item.oid): item.size for item in valid if item.oid not in here}
+    new = {sha256: size for sha256, size in wanted.items() if sha256 not in held}
+    room = request.hub.quotas.room(repo.id, request.caller.user_id, new)
+    over = _past(room, new)
+    wanted = {sha256: size for sha256, size in wanted.items() if sha256 not in over}
     parts = {} if by_xet else _begin_parts(request, repo, body, wanted)
     grants = {} if by_xet or parts else _begin_grants(request, repo, wanted)
     objects = list[dict[str, object]]()
@@ -131,6 +137,8 @@ def _upload(
         fault, content = fault_of(item), here.get(Sha256(item.oid))
         if fault is not None:
             objects.append(_refused(item, 422, fault))
+        elif item.oid in over:
+            objects.append(_refused(item, 413, f"{room.refusal} This file has {admission.shown(item.size)}."))
         elif content is not None:
             objects.append(_already_here(item, content))
         elif by_xet is not None:
@@ -145,6 +153,18 @@ def _upload(
     return {"transfer": transfer, "objects": objects, "hash_algo": "sha256"}
 
 
+def _past(room: Room, wanted: Mapping[Sha256, int]) -> set[Sha256]:
+    """Those that there is no room for, when the others come first: to be told before anything is sent. What is sent is
+    looked at again."""
+    left, over = room.left, set[Sha256]()
+    for sha256, size in wanted.items() if left is not None else ():
+        if left is not None and size <= left:
+            left -= size
+        else:
+            over.add(sha256)
+    return over
+
+
 def _begin_parts(request: Request, repo: Repo, body: Batch, wanted: Mapping[Sha256, int]) -> dict[Sha256, Upload]:
     """With one large file, all of the batch go in parts: git-lfs gives a whole batch to one transfer agent."""
     size = request.hub.config.lfs_part_bytes
@@ -154,6 +174,7 @@ def _begin_parts(request: Request, repo: Repo, body: Batch, wanted: Mapping[Sha2
     smallest = -(-sum(wanted.values()) // (PARTS_MAX // 2))
     part_bytes = max(size, -(-smallest // _MIB) * _MIB)
     seconds, user_id = request.hub.config.upload_url_seconds, request.caller.user_id
+    request.hub.quotas.reserve(repo.id, user_id, wanted, seconds=UPLOAD_SECONDS)
     begun = request.hub.uploads.begin(repo.id, user_id, list(wanted.items()), part_bytes=part_bytes, seconds=seconds)
     return {upload.sha256: upload for upload in begun}
 
@@ -164,6 +185,7 @@ def _begin_grants(request: Request, repo: Repo, wanted: Mapping[Sha256, int]) ->
     if request.hub.grants is None or not files:
         return {}
     seconds, user_id = request.hub.config.upload_url_seconds, request.caller.user_id
+    request.hub.quotas.reserve(repo.id, user_id, dict(files), seconds=UPLOAD_SECONDS)
     begun = request.hub.uploads.begin(repo.id, user_id, files, part_bytes=GRANT_BYTES_MAX, seconds=seconds)
     return {upload.sha256: upload for upload in begun}
 

@@ -12,7 +12,7 @@ def render(request: Request, error: HubError) -> Response:
     headers = errors.headers(error, challenge=errors.BASIC)
     if error.status == 401:
         headers.append(("LFS-Authenticate", errors.BASIC))
-    return lfs_response({"message": error.message, "request_id": request.id}, status=error.status, headers=headers)
+    return lfs_response({"message": error.explanation, "request_id": request.id}, status=error.status, headers=headers)
 
 
 def lfs_response(content: object, *, status: int = 200, headers: Headers | None = None) -> Response:

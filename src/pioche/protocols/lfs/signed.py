@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pioche.accounts.callers import Caller
 from pioche.errors import Unauthenticated
+from pioche.http import placing
 from pioche.http.messages import Request
 from pioche.names import Sha256
 from pioche.repos.access import Action, Repo
@@ -66,8 +67,9 @@ class Claim:
 
     async def open(self, request: Request) -> Repo:
         """The repo, and `request.caller`. Raises InvalidToken, RepoNotFound, Forbidden: as things are now."""
-        nobody = self.by == "0"
-        request.caller = Caller.nobody() if nobody else await request.hub.callers.by_credential(self.by)
+        request.caller = Caller.nobody()
+        if self.by != "0":
+            request.caller = placing.at_address(request, await request.hub.callers.by_credential(self.by))
         return await request.hub.access.open_uid(request.caller, self.uid, self.action)
 
 

@@ -45,20 +45,25 @@ async def upload(request: Request) -> Response:
     claim = signed.claim(request, Use.UPLOAD, announced)
     size = int(announced)
     _check_length(request, size)
-    await claim.open(request)
-    async with ended_in_a_thread(Draft(request.hub.config.data_dir / "incoming", size=size)) as draft:
+    repo = await claim.open(request)
+    take = request.hub.quotas.reserve
+    async with (
+        ended_in_a_thread(await request.run(take, repo.id, request.caller.user_id, {claim.sha256: size})) as reserved,
+        ended_in_a_thread(Draft(request.hub.config.data_dir / "incoming", size=size)) as draft,
+    ):
         await pour(request, draft.write)
         found = await request.run(draft.finish)
         if found != claim.sha256:
             raise ContentMismatch(f"The bytes sent have the sha256 {found}, not {claim.sha256}")
         repo = await claim.open(request)  # they may have taken hours: the repo may be gone, the token revoked
         await request.run(request.hub.contents.adopt, repo.id, request.caller.user_id, found, draft.path)
+        await request.run(reserved.keep)
     return Response(200)
 
 
 async def upload_part(request: Request) -> Response:
     """`PUT /lfs/{repo}/{oid}/parts/{upload}/{number}`."""
-    _, sha256, begun = await _open_upload(request, Use.PART)
+    repo, sha256, begun = await _open_upload(request, Use.PART)
     if begun is None:
         raise ContentNotFound(f"The upload of {sha256} is finished or has expired: ask for a new one")
     number = request.params["number"]
@@ -68,6 +73,7 @@ async def upload_part(request: Request) -> Response:
         _check_length(request, part.size)
         await pour(request, part.write)
         await request.run(part.finish)
+    await request.run(request.hub.quotas.renew, repo.id, sha256)
     # Opaque, and sent back at completion. What the parts amount to is proved by the whole file's sha256.
     return Response(200, [("ETag", f'"{begun.id}-{number}"')])
 
@@ -153,11 +159,16 @@ async def _open_upload(request: Request, use: Use) -> tuple[Repo, Sha256, Upload
 
 async def _complete(request: Request, begun: Upload) -> None:
     complete = request.hub.grants.complete if request.hub.grants else request.hub.uploads.complete
-    for _ in range(int(_BUSY_SECONDS_MAX / _BUSY_STEP_SECONDS)):
-        try:
-            return await threads.run_long(complete, begun)
-        except Busy:
-            await asyncio.sleep(_BUSY_STEP_SECONDS)
+    take = request.hub.quotas.reserve  # anew: it may have run out
+    async with ended_in_a_thread(
+        await request.run(take, begun.repo_id, begun.user_id, {begun.sha256: begun.size})
+    ) as reserved:
+        for _ in range(int(_BUSY_SECONDS_MAX / _BUSY_STEP_SECONDS)):
+            try:
+                await threads.run_long(complete, begun)
+                return await request.run(reserved.keep)
+            except Busy:
+                await asyncio.sleep(_BUSY_STEP_SECONDS)
     raise Unavailable("Another request is completing this upload: try again")
 
 

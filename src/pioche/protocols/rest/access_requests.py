@@ -180,10 +180,10 @@ def _parts(one: Asked) -> Iterator[tuple[str, Any]]:
 
 _REQUEST = "/api/{repo:api}/user-access-request"
 ROUTES = (
-    Route("GET", _REQUEST + "/{status}", Action.MANAGE, listing),
+    Route("GET", _REQUEST + "/{status}", Action.REVIEW, listing),
     Route("POST", _REQUEST + "/handle", Action.MANAGE, handle),
     Route("POST", _REQUEST + "/grant", Action.MANAGE, grant),
     Route("POST", _REQUEST + "/batch", Action.MANAGE, batch),
     Route("POST", _REQUEST + "/cancel", Action.PARTICIPATE, cancel),
-    Route("GET", "/{repo:web}/user-access-report", Action.MANAGE, report),
+    Route("GET", "/{repo:web}/user-access-report", Action.REVIEW, report),
 )

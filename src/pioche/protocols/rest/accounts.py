@@ -4,20 +4,20 @@ Likes and followers are in `people`. Papers belong to issues to come: until then
 """
 
 from collections.abc import Sequence
-from html import escape
 
 import msgspec
 
-from pioche.accounts import overviews
+from pioche.accounts import entities, former_names, overviews
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
-from pioche.accounts.directory import Directory
 from pioche.accounts.members import Member, Role
+from pioche.accounts.scopes import Permission
 from pioche.community import follows, likes
 from pioche.community.collections import changing as voting
-from pioche.errors import Forbidden, NotFound
-from pioche.http.messages import Request, Response, cached_json, json_response, next_page, text_response
-from pioche.http.routes import Needs, Route
+from pioche.errors import AccountNotFound, Forbidden
+from pioche.http.hub import Hub
+from pioche.http.messages import Request, Response, cached_json, json_response, next_page, redirect, text_response
+from pioche.http.routes import ANY_SCOPE, Needs, Route
 from pioche.protocols.rest.shapes import Json, date
 from pioche.repos.access import Action
 
@@ -47,19 +47,19 @@ def _identity(request: Request) -> Json:
         "isPro": False,
         "avatarUrl": _avatar_url(user),
         "orgs": [_org_of_mine(member) for member in directory.members.orgs_of(user.id)],
-        "auth": _proof(directory, caller),
+        "auth": _proof(request.hub, caller),
     }
 
 
-def _proof(directory: Directory, caller: Caller) -> Json:
+def _proof(hub: Hub, caller: Caller) -> Json:
     """By what they are known: a token, or the session of a browser."""
     if caller.token_id is None:
         return {"type": "session", **({"expiresAt": date(caller.expires_at)} if caller.expires_at else {})}
-    token = directory.tokens.get(caller.token_id)
-    return {
-        "type": "access_token",
-        "accessToken": {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)},
-    }
+    token = hub.directory.tokens.get(caller.token_id)
+    told: Json = {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)}
+    if token.scopes is not None:
+        told["fineGrained"] = entities.wire(token.scopes, entities.named(hub.database, token.user_id, token.scopes))
+    return {"type": "access_token", "accessToken": told}
 
 
 def _org_of_mine(member: Member) -> Json:
@@ -87,8 +87,11 @@ async def auth_check(_request: Request) -> Response:
 
 
 async def user_overview(request: Request) -> Response:
-    """GET /api/users/U/overview."""
-    return cached_json(request, await request.run(_user_overview, request))
+    """GET /api/users/U/overview. A former name leads to the one of now, as pages and repos do."""
+    try:
+        return cached_json(request, await request.run(_user_overview, request))
+    except AccountNotFound:
+        return await _renamed(request, "users")
 
 
 def _user_overview(request: Request) -> Json:
@@ -109,14 +112,25 @@ def _user_overview(request: Request) -> Json:
         "numFollowing": around.following,
         "numFollowers": around.followers,
         "isFollowing": around.is_following,
-        "orgs": [_org(member.account) for member in directory.members.orgs_of(user.id)],
+        "orgs": [_org(member.account) for member in directory.members.orgs_shown(request.caller, user.id)],
         "createdAt": date(user.created_at),
     }
 
 
 async def org_overview(request: Request) -> Response:
     """GET /api/organizations/O/overview."""
-    return cached_json(request, await request.run(_org_overview, request))
+    try:
+        return cached_json(request, await request.run(_org_overview, request))
+    except AccountNotFound:
+        return await _renamed(request, "organizations")
+
+
+async def _renamed(request: Request, kind: str) -> Response:
+    """Where whoever was called so is now. Raises AccountNotFound."""
+    holder = await request.run(former_names.holder, request.hub.database, request.params["name"])
+    if holder is None or holder.is_suspended or holder.is_user != (kind == "users"):
+        raise AccountNotFound("There is nobody of this name")
+    return redirect(f"/api/{kind}/{holder.name}/overview", status=307)
 
 
 def _org_overview(request: Request) -> Json:
@@ -126,9 +140,9 @@ def _org_overview(request: Request) -> Json:
     return {
         **_org(org),
         "type": "org",
-        "isVerified": False,
+        "isVerified": org.verified_at is not None,
         "isFollowing": around.is_following,
-        "numUsers": seen.members,
+        **({} if seen.members is None else {"numUsers": seen.members}),
         "numModels": seen.models,
         "numDatasets": seen.datasets,
         "numSpaces": seen.spaces,
@@ -139,7 +153,8 @@ def _org_overview(request: Request) -> Json:
 
 
 async def members(request: Request) -> Response:
-    """GET /api/organizations/O/members, by name, in pages. Fellow members also see the roles."""
+    """GET /api/organizations/O/members, by name, in pages. Fellow members also see the roles; where the members are hidden,
+    nobody else sees anything."""
     limit = max(1, request.query.number("limit", default=_PAGE, most=_PAGE_MAX))
     found, is_fellow = await request.run(_members, request, limit + 1)
     cursor = found[limit - 1].account.name if len(found) > limit else None
@@ -153,7 +168,10 @@ async def members(request: Request) -> Response:
 def _members(request: Request, limit: int) -> tuple[list[Member], bool]:
     of_orgs, caller = request.hub.directory.members, request.caller
     org = request.hub.directory.get_org(request.params["name"])
-    is_fellow = caller.is_admin or of_orgs.role(org.id, caller.user_id) is not None
+    if not of_orgs.are_shown_to(caller, org):
+        raise Forbidden(f"{org.name} shows its members to each other only")
+    is_member = of_orgs.role(org.id, caller.user_id) not in (None, Role.NO_ACCESS)
+    is_fellow = caller.is_admin or (is_member and caller.sees_members_of(org.id))
     return of_orgs.of(org, after=request.query.get("cursor") or "", limit=limit), is_fellow
 
 
@@ -178,48 +196,8 @@ def _change_role(request: Request, role: Role) -> None:
 def _check_administers(caller: Caller, org: Account, role: Role | None) -> None:
     if not caller.is_admin and role is not Role.ADMIN:
         raise Forbidden(f"Only an administrator of {org.name} may do this")
-
-
-# --- avatars --------------------------------------------------------------------------------------------------------
-
-
-async def user_avatar(request: Request) -> Response:
-    """GET /api/users/U/avatar."""
-    return await _avatar(request, await request.run(request.hub.directory.get_user, request.params["name"]))
-
-
-async def org_avatar(request: Request) -> Response:
-    """GET /api/organizations/O/avatar."""
-    return await _avatar(request, await request.run(request.hub.directory.get_org, request.params["name"]))
-
-
-async def _avatar(request: Request, account: Account) -> Response:
-    if request.query.flag("redirect"):
-        return Response(302, [("Location", _avatar_url(account))])
-    return json_response({"avatarUrl": _avatar_url(account)})
-
-
-async def avatar_image(request: Request) -> Response:
-    """GET /avatars/NAME.svg: an initial on a colour, both made of the name alone, so that it tells not who exists."""
-    name, _, suffix = request.params["file"].rpartition(".")
-    if not name or not name.isascii() or suffix != "svg":
-        raise NotFound("There is nothing at this address")
-    headers = [
-        ("Content-Type", "image/svg+xml"),
-        ("Cache-Control", "public, max-age=86400"),
-        ("Content-Security-Policy", "default-src 'none'; sandbox"),
-    ]
-    return Response(200, headers, _drawing(name).encode())
-
-
-def _drawing(name: str) -> str:
-    hue = sum(name.lower().encode()) * 47 % 360
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">'
-        f'<rect width="64" height="64" fill="hsl({hue},45%,40%)"/>'
-        '<text x="32" y="43" font-family="sans-serif" font-size="32" text-anchor="middle" fill="#fff">'
-        f"{escape(name.lstrip('_-')[:1].upper())}</text></svg>"
-    )
+    if not caller.is_admin:
+        caller.check_token(Permission.MEMBERS_WRITE, org.id, org.name)
 
 
 # --- what the clients tell and ask on the way -----------------------------------------------------------------------
@@ -254,21 +232,24 @@ def _org(org: Account) -> Json:
 
 
 def _avatar_url(account: Account) -> str:
-    """Relative, as the public Hub's for those who uploaded none."""
+    """Relative, as the public Hub's for those who uploaded none; it leads to the picture of who has one (`images`)."""
     return f"/avatars/{account.name}.svg"
 
 
 ROUTES_ACCOUNTS: Sequence[Route] = (
-    Route("GET", "/api/whoami-v2", Needs.USER, whoami),
+    Route("GET", "/api/whoami-v2", Needs.USER, whoami, scope=ANY_SCOPE),
     Route("GET", "/api/{repo:api}/auth-check", Action.CONTENT, auth_check),
     Route("GET", "/api/{repo:api}/auth-check/write", Action.WRITE, auth_check),
     Route("GET", "/api/users/{name}/overview", Needs.ANYONE, user_overview),
-    Route("GET", "/api/users/{name}/avatar", Needs.ANYONE, user_avatar),
     Route("GET", "/api/organizations/{name}/overview", Needs.ANYONE, org_overview),
     Route("GET", "/api/organizations/{name}/members", Needs.ANYONE, members),
-    Route("PUT", "/api/organizations/{name}/members/{user}/role", Needs.USER_WRITE, change_role),
-    Route("GET", "/api/organizations/{name}/avatar", Needs.ANYONE, org_avatar),
-    Route("GET", "/avatars/{file}", Needs.ANYONE, avatar_image),
+    Route(
+        "PUT",
+        "/api/organizations/{name}/members/{user}/role",
+        Needs.USER_WRITE,
+        change_role,
+        scope=Permission.MEMBERS_WRITE,
+    ),
     Route("GET", "/api/telemetry/{topic*}", Needs.ANYONE, telemetry),
     Route("POST", "/api/telemetry/{topic*}", Needs.ANYONE, telemetry),
     Route("GET", "/api/agent-harnesses", Needs.ANYONE, agent_harnesses),

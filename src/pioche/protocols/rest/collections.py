@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pioche.accounts.account import Account
+from pioche.accounts.scopes import Permission
 from pioche.community.collections import changing, finding, items
 from pioche.community.collections.changing import NewCollection, TitleTaken
 from pioche.community.collections.collection import Collection, Kind
@@ -330,14 +331,14 @@ _ONE = "/api/collections/{namespace}/{slug}"
 
 ROUTES: Sequence[Route] = (
     Route("GET", "/api/collections", Needs.ANYONE, listing),
-    Route("POST", "/api/collections", Needs.USER_WRITE, create),
+    Route("POST", "/api/collections", Needs.USER_WRITE, create, scope=Permission.COLLECTIONS_WRITE),
     Route("GET", _ONE, Needs.ANYONE, get),
-    Route("PATCH", _ONE, Needs.USER_WRITE, change),
-    Route("DELETE", _ONE, Needs.USER_WRITE, delete),
-    Route("POST", f"{_ONE}/items", Needs.USER_WRITE, add_item),
-    Route("POST", f"{_ONE}/items/batch", Needs.USER_WRITE, change_items),
-    Route("PATCH", f"{_ONE}/items/{{item}}", Needs.USER_WRITE, change_item),
-    Route("DELETE", f"{_ONE}/items/{{item}}", Needs.USER_WRITE, remove_item),
+    Route("PATCH", _ONE, Needs.USER_WRITE, change, scope=Permission.COLLECTIONS_WRITE),
+    Route("DELETE", _ONE, Needs.USER_WRITE, delete, scope=Permission.COLLECTIONS_WRITE),
+    Route("POST", f"{_ONE}/items", Needs.USER_WRITE, add_item, scope=Permission.COLLECTIONS_WRITE),
+    Route("POST", f"{_ONE}/items/batch", Needs.USER_WRITE, change_items, scope=Permission.COLLECTIONS_WRITE),
+    Route("PATCH", f"{_ONE}/items/{{item}}", Needs.USER_WRITE, change_item, scope=Permission.COLLECTIONS_WRITE),
+    Route("DELETE", f"{_ONE}/items/{{item}}", Needs.USER_WRITE, remove_item, scope=Permission.COLLECTIONS_WRITE),
     Route("POST", f"{_ONE}/upvote", Needs.USER_WRITE, upvote),
     Route("DELETE", f"{_ONE}/upvote", Needs.USER_WRITE, take_vote_back),
     Route("GET", f"{_ONE}/resource-group", Needs.ANYONE, group),

@@ -61,6 +61,8 @@ async def preupload(request: Request) -> Response:
         raise BadRequest(f'"files" may have at most {_FILES_MAX} items')
     revision = await revisions.resolve(request.repo, request.params["rev"])
     rows = await request.run(_preupload, request.repo, revision, body, request.hub.config)
+    large = [file.size for file, row in zip(body.files, rows, strict=True) if row["uploadMode"] == "lfs"]
+    await request.run(request.hub.quotas.expect, request.repo.id, request.caller.user_id, large)
     return json_response({"files": rows, "commitOid": revision.commit})
 
 

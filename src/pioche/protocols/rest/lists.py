@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import msgspec
 
+from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
+from pioche.accounts.members import Role
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached, cached_json, next_page
 from pioche.names import LISTED, RepoType
 from pioche.protocols.rest import related, shapes
-from pioche.repos import info
+from pioche.repos import allowances, info
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.search import parameters
@@ -133,34 +135,48 @@ def _fitting(ids: Sequence[int], counts: dict[int, int]) -> int:
 
 async def storage_of_caller(request: Request) -> Response:
     """GET /api/settings/repositories: the caller's repos of all types, with what they hold."""
-    return await _storage(request, request.caller.name)
+    account = await request.run(request.hub.directory.by_id, request.caller.user_id)
+    return await _storage(request, account)
 
 
 async def storage_of_org(request: Request) -> Response:
     """GET /api/organizations/{org}/settings/repositories: those that the caller may see."""
     org = await request.run(request.hub.directory.get_org, request.params["name"])
-    return await _storage(request, org.name)
+    return await _storage(request, org)
 
 
-async def _storage(request: Request, owner: str) -> Response:
+async def _storage(request: Request, owner: Account) -> Response:
     """One page is of one type; the cursor says which, and where in it: `dataset.WzEsMl0`."""
     types = list(LISTED)
     name, _, inside = (request.query.get("cursor") or types[0].value).partition(".")
     repo_type = RepoType.parse(name)
-    query = Query(type=repo_type, author=owner.lower(), sort=Sort.CREATED, cursor=inside or None, limit=_PAGE)
+    query = Query(type=repo_type, author=owner.name.lower(), sort=Sort.CREATED, cursor=inside or None, limit=_PAGE)
     found = await request.run(_find, request.hub, request.caller, query)
     repos = await request.run(info.of_ids, request.hub.database, request.caller, found.ids)
     following = f"{repo_type}.{found.next_cursor}" if found.next_cursor else None
     if following is None and repo_type is not types[-1]:
         following = types[types.index(repo_type) + 1].value
-    return cached_json(request, [_held(repo) for repo in repos], headers=next_page(request, following))
+    total = await request.run(_total, request, owner)
+    return cached_json(request, [_held(repo, total) for repo in repos], headers=next_page(request, following))
 
 
-def _held(found: RepoInfo) -> shapes.Json:
-    return {
+def _total(request: Request, owner: Account) -> int:
+    """What all repos of the owner hold; 0 for who does not belong to it, and may not see some of them."""
+    hub, caller = request.hub, request.caller
+    role = hub.directory.members.role(owner.id, caller.user_id)
+    if owner.id != caller.user_id and not caller.is_admin and role not in (Role.ADMIN, Role.WRITE):
+        return 0
+    if not caller.is_admin and caller.barred_from(owner.id) is not None:
+        return 0
+    return allowances.of_account(hub.database, hub.quotas.limits, owner).used
+
+
+def _held(found: RepoInfo, total: int) -> shapes.Json:
+    shape: shapes.Json = {
         "id": str(found.repo_id),
         "type": found.repo_id.type.value,
         "updatedAt": shapes.date(found.updated_at),
         "visibility": "private" if found.private else "public",
         "storage": found.used_storage,
     }
+    return shape | {"storagePercent": round(100 * found.used_storage / total, 2)} if total else shape

@@ -1,8 +1,8 @@
 """Following a thread: server-sent events that tell when there is something new to read.
 
 `version` carries a number that goes up with whatever a reader would see; `gone` ends the stream of a thread that was
-deleted; `reconnect` one that lived long enough. Nothing of the thread itself is in it: whoever hears of a change asks for it,
-with the rights that they have then.
+deleted; `reconnect` one that lived long enough, or whose process ends. Nothing of the thread itself is in it: whoever hears
+of a change asks for it, with the rights that they have then.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import msgspec
 from pioche.community import reading
 from pioche.community.live import LOOK_SECONDS
 from pioche.errors import BadRequest, HubError
+from pioche.http import placing
 from pioche.http.messages import Request, Response
 from pioche.http.sources import StreamSource
 from pioche.repos.access import Action
@@ -41,7 +42,7 @@ async def follow(request: Request) -> Response:
 async def _events(request: Request, number: int, told: int) -> AsyncIterator[bytes]:
     yield _PING  # so that the browser knows that it is connected
     begun = checked = heard = time.monotonic()
-    while time.monotonic() - begun < _LIFE_SECONDS:
+    while time.monotonic() - begun < _LIFE_SECONDS and not request.hub.ending.is_set():
         now, version = time.monotonic(), await request.hub.thread_versions.of(request.repo, number)
         if version != told or now - checked >= _CHECK_SECONDS:
             if not await _may_still_read(request):
@@ -65,7 +66,7 @@ async def _may_still_read(request: Request) -> bool:
     hub, caller = request.hub, request.caller
     try:
         if caller.credential is not None:
-            caller = await hub.callers.by_credential(caller.credential)
+            caller = placing.at_address(request, await hub.callers.by_credential(caller.credential))
         await hub.access.open_uid(caller, request.repo.uid, Action.READ)
     except HubError:
         return False

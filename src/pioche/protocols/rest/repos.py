@@ -8,7 +8,7 @@ import msgspec
 from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, RepoId, RepoType
-from pioche.protocols.rest import related, shapes
+from pioche.protocols.rest import related, resource_groups, shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
@@ -30,6 +30,7 @@ class _Create(msgspec.Struct):
     private: bool | None = None
     visibility: str | None = None
     sdk: str | None = None
+    resourceGroupId: str | None = None
 
 
 async def create(request: Request) -> Response:
@@ -42,6 +43,7 @@ async def create(request: Request) -> Response:
         name=name,
         private=_private(body.visibility, body.private),
         sdk=body.sdk,
+        group=body.resourceGroupId,
     )
     try:
         repo = await request.run(request.hub.catalog.create, request.caller, new)
@@ -74,6 +76,7 @@ class _Duplicate(msgspec.Struct):
     repository: str
     visibility: str | None = None
     private: bool | None = None
+    resourceGroupId: str | None = None
 
 
 async def duplicate(request: Request) -> Response:
@@ -83,7 +86,7 @@ async def duplicate(request: Request) -> Response:
     private = _private(body.visibility, body.private)
     if request.caller.is_anonymous:
         raise Unauthenticated
-    make = partial(request.hub.catalog.duplicate, private=private)
+    make = partial(request.hub.catalog.duplicate, private=private, group_uid=body.resourceGroupId)
     try:
         repo = await request.run(make, request.caller, request.repo, namespace, name)
     except AlreadyExists as error:
@@ -137,6 +140,8 @@ class _Settings(msgspec.Struct):
     visibility: str | None = None
     private: bool | None = None
     discussionsDisabled: bool | None = None
+    duplicationDisabled: bool | None = None
+    """A field of our own: the public Hub has none."""
 
 
 async def settings(request: Request) -> Response:
@@ -149,6 +154,7 @@ async def settings(request: Request) -> Response:
         gated=None if body.gated is None else (body.gated or ""),  # type: ignore[arg-type]  # True was refused above
         gates_members=body.orgMembersGated,
         discussions_off=body.discussionsDisabled,
+        duplication_off=body.duplicationDisabled,
     )
     await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
     return json_response({"private": request.repo.private if changes.private is None else changes.private})
@@ -170,6 +176,8 @@ async def info(request: Request) -> Response:
         found["siblings"] = shapes.siblings(await _siblings(request, revision), with_blobs=query.flag("blobs"))
     if query.flag("securityStatus"):
         found["securityRepoStatus"] = shapes.repo_security(told.read().get("unsafe", ()))
+    if "resourceGroup" in expand:
+        found["resourceGroup"] = await resource_groups.expanded(request)
     others = related.NAMES & set(expand)
     if others:
         found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)

@@ -1,24 +1,31 @@
 """The table of contents of the REST API."""
 
+from pioche.accounts.scopes import Permission
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.rest import (
     access_requests,
     accounts,
+    audit,
     collections,
     commits,
     discovery,
     discussions,
     errors,
     history,
+    images,
+    imports,
     kernels,
     large_files,
     lists,
+    notifications,
     people,
     repos,
     resource_groups,
+    service_accounts,
     tags,
     tensors,
+    tokens,
     trees,
     undo,
     unoffered,
@@ -29,9 +36,9 @@ from pioche.repos.access import Action
 _READ, _WRITE = Action.READ, Action.WRITE
 
 ROUTES_REPOS = (
-    Route("POST", "/api/repos/create", Needs.USER_WRITE, repos.create),
-    Route("DELETE", "/api/repos/delete", Needs.USER_WRITE, repos.delete),
-    Route("POST", "/api/repos/move", Needs.USER_WRITE, repos.move),
+    Route("POST", "/api/repos/create", Needs.USER_WRITE, repos.create, scope=Permission.WRITE),
+    Route("DELETE", "/api/repos/delete", Needs.USER_WRITE, repos.delete, scope=Permission.WRITE),
+    Route("POST", "/api/repos/move", Needs.USER_WRITE, repos.move, scope=Permission.WRITE),
     Route("GET", "/api/deleted-repos", Needs.USER, undo.deleted_repos),
     Route("POST", "/api/deleted-repos/{uid}/restore", Needs.USER_WRITE, undo.restore_repo),
     Route("GET", "/api/models", Needs.ANYONE, lists.models),
@@ -45,10 +52,6 @@ ROUTES_REPOS = (
     Route("GET", "/api/{repo:api}/revision/{rev}", _READ, repos.info),
     Route("PUT", "/api/{repo:api}/settings", Action.MANAGE, repos.settings),
     Route("POST", "/api/{repo:api}/duplicate", Action.CONTENT, repos.duplicate),
-    Route("GET", "/api/{repo:api}/resource-group", _READ, resource_groups.of_repo),
-    Route("POST", "/api/{repo:api}/resource-group", Action.MANAGE, resource_groups.assign),
-    Route("GET", "/api/{repo:bucket}/resource-group", _READ, resource_groups.of_repo),
-    Route("POST", "/api/{repo:bucket}/resource-group", Action.MANAGE, resource_groups.assign),
     # Which files were pushed and never shown is for those who push.
     Route("GET", "/api/{repo:api}/lfs-files", _WRITE, large_files.listing),
     Route("POST", "/api/{repo:api}/lfs-files/batch", Action.MANAGE, large_files.remove_all),
@@ -77,14 +80,21 @@ ROUTES_REPOS = (
 
 _ROUTES = (
     *accounts.ROUTES_ACCOUNTS,
+    *images.ROUTES,
     *people.ROUTES,
+    *tokens.ROUTES,
+    *service_accounts.ROUTES,
     *collections.ROUTES,
     *ROUTES_REPOS,
+    *imports.ROUTES,
+    *resource_groups.ROUTES,
     *discussions.ROUTES,
     *access_requests.ROUTES,
+    *audit.ROUTES,
     *tags.ROUTES,
     *discovery.ROUTES,
     *webhooks.ROUTES,
+    *notifications.ROUTES,
     *unoffered.ROUTES,
 )
 

@@ -95,8 +95,9 @@ def _commit(commit: Commit) -> Json:
 
 def events(request: Request, log: Sequence[Event], compared: Sides | None) -> list[Json]:
     """Each entry of a log. `compared`: the pull request as it is, to tell which comments on lines are outdated."""
-    texts = [text for one in log for text in (*(old.text for old in one.history), one.text) if _is_said(one)]
-    rendered = iter(rendering.html(request.hub.renderer, request.repo, request.base_url, texts))
+    said = [(text, one) for one in log if _is_said(one) for text in (*(old.text for old in one.history), one.text)]
+    texts, authors = [text for text, _ in said], [one.author.name if one.author else "" for _, one in said]
+    rendered = iter(rendering.html(request.hub.renderer, request.repo, request.base_url, texts, authors))
     placed = [one.data for one in log if "line" in one.data]
     lines = iter(lines_now(request.repo, compared, placed))
     return [_event(one, rendered, lines) for one in log]

@@ -28,12 +28,9 @@ _PATTERNS = """
 /buckets/{any*}
 /api/papers                           /api/papers/{any*}
 /api/daily_papers
-/api/notifications                    /api/notifications/{any*}
 /api/users/{name}/{any*}              /api/organizations/{name}/{any*}
-/api/avatars/{any*}
 /api/settings/{any*}
 /oauth/{any*}
-/uploads
 /api/jobs/{any*}                      /api/scheduled-jobs/{any*}
 /api/inference-endpoints/{any*}
 /api/resolve-cache/{any*}

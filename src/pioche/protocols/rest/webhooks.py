@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from pioche.accounts.callers import Caller
+from pioche.accounts.scopes import Permission
 from pioche.errors import BadRequest, NotFound, NotOffered
 from pioche.http.messages import Request, Response, json_response
 from pioche.http.routes import Needs, Route
@@ -118,17 +120,27 @@ def _shown(request: Request, webhook: Webhook) -> Json:
         "domains": list(wanted.domains),
         "disabled": webhook.disabled_at is not None,
     }
-    if wanted.secret and request.caller.may_write:
+    if wanted.secret and _may_replace(request.caller):
         shown["secret"] = wanted.secret
     return shown
 
 
+def _may_replace(caller: Caller) -> bool:
+    return caller.may_write and (caller.scopes is None or Permission.WEBHOOKS_WRITE in caller.scopes.every)
+
+
 ROUTES = (
-    Route("GET", "/api/settings/webhooks", Needs.USER, listing),
-    Route("POST", "/api/settings/webhooks", Needs.USER_WRITE, create),
-    Route("GET", "/api/settings/webhooks/{uid}", Needs.USER, get),
-    Route("POST", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, change),
-    Route("DELETE", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, delete),
-    Route("POST", "/api/settings/webhooks/{uid}/{action}", Needs.USER_WRITE, switch),
-    Route("POST", "/api/settings/webhooks/{uid}/replay/{delivery}", Needs.USER_WRITE, replay),
+    Route("GET", "/api/settings/webhooks", Needs.USER, listing, scope=Permission.WEBHOOKS_READ),
+    Route("POST", "/api/settings/webhooks", Needs.USER_WRITE, create, scope=Permission.WEBHOOKS_WRITE),
+    Route("GET", "/api/settings/webhooks/{uid}", Needs.USER, get, scope=Permission.WEBHOOKS_READ),
+    Route("POST", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, change, scope=Permission.WEBHOOKS_WRITE),
+    Route("DELETE", "/api/settings/webhooks/{uid}", Needs.USER_WRITE, delete, scope=Permission.WEBHOOKS_WRITE),
+    Route("POST", "/api/settings/webhooks/{uid}/{action}", Needs.USER_WRITE, switch, scope=Permission.WEBHOOKS_WRITE),
+    Route(
+        "POST",
+        "/api/settings/webhooks/{uid}/replay/{delivery}",
+        Needs.USER_WRITE,
+        replay,
+        scope=Permission.WEBHOOKS_WRITE,
+    ),
 )

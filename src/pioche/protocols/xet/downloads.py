@@ -98,7 +98,8 @@ async def get_data(request: Request) -> Response:
     name, signed = request.params["hash"], request.query.get("ranges") or ""
     place = tokens.cas_path(request)
     request.hub.keyring.verify(_PURPOSE, (place, name, signed), request.query.get("signature") or "")
-    if not await request.hub.access.is_there(request.params["store"].partition("-")[0]):
+    address = request.hub.addresses.client(request.scope, request.headers)
+    if not await request.hub.access.is_there(request.params["store"].partition("-")[0], address):
         raise SignatureExpired("The repo that this address was made for is gone")
     allowed, key = _spans(signed), xorb_key(name)
     file, size = await request.run(_stored, request, name)

@@ -30,4 +30,4 @@ def render_token(_request: Request, error: HubError) -> Response:
 def _refusal(error: HubError, status: int, headers: Headers) -> Response:
     if isinstance(error, MethodNotAllowed):
         headers.append(("Allow", ", ".join(error.allowed)))
-    return json_response({"error": error.message}, status=status, headers=headers)
+    return json_response({"error": error.explanation}, status=status, headers=headers)

@@ -8,6 +8,7 @@ from pioche.errors import BadRequest, ContentNotFound, TooLarge
 from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.xet import tokens
 from pioche.protocols.xet.tokens import Session
+from pioche.protocols.xet.uploads import reserve
 from pioche.storage.grants import Grants
 from pioche.storage.xet.drafts import BODY_BYTES_MAX, XorbDraft
 from pioche.storage.xet.hashing import from_text, to_text
@@ -31,6 +32,7 @@ async def grant(request: Request) -> Response:
     _check_length(body.length)
     if body.length <= 0:
         raise BadRequest("The length of the xorb is missing")
+    await reserve(request, session, from_text(name), body.length)
     place = secrets.token_hex(_NAME_LENGTH // 2)
     proof = request.hub.keyring.sign(_PURPOSE, _bound(session, name, place), seconds=_SECONDS)
     url = grants.url_of(place, body.length, seconds=_SECONDS)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from pioche.accounts.callers import Caller
 from pioche.errors import InvalidToken, ReadOnlyToken, RepoNotFound, SignatureExpired
-from pioche.http import cas, credentials
+from pioche.http import cas, credentials, placing
 from pioche.http.cas import Use
 from pioche.http.messages import Request, Response, json_response
 from pioche.repos import revisions
@@ -95,7 +95,9 @@ def _claims(request: Request) -> dict[str, str]:
 
 async def _session(request: Request, claims: dict[str, str], action: Action) -> Session:
     hub = request.hub
-    caller = Caller.nobody() if claims["by"] is None else await hub.callers.by_credential(claims["by"])
+    caller = Caller.nobody()
+    if claims["by"] is not None:
+        caller = placing.at_address(request, await hub.callers.by_credential(claims["by"]))
     uid = request.params["store"].partition("-")[0]
     try:
         return Session(caller, await hub.access.open_uid(caller, uid, action), claims.get("run", ""))

@@ -15,9 +15,10 @@ from pioche.http.sources import StreamSource
 from pioche.protocols.xet import tokens
 from pioche.protocols.xet.tokens import Session
 from pioche.repos.access import Action
+from pioche.storage import quotas
 from pioche.storage.xet.dedup import Scope
 from pioche.storage.xet.drafts import BODY_BYTES_MAX, XorbDraft
-from pioche.storage.xet.hashing import from_text
+from pioche.storage.xet.hashing import from_text, to_text
 from pioche.storage.xet.shards import SHARD_BYTES_MAX
 
 # A refusal found this quickly is a plain status; after that the answer has begun and only its last line can tell.
@@ -40,11 +41,18 @@ async def put_xorb(request: Request) -> Response:
     session = await tokens.writer(request)
     name = from_text(request.params["hash"])
     size = _announced(request)
+    await reserve(request, session, name, size)
     async with ended_in_a_thread(XorbDraft(request.hub.config.data_dir / "incoming", size=size)) as received:
         await pour(request, received.write)
         put = request.hub.xet.uploads.put_xorb
         inserted = await request.run(put, session.repo.id, session.caller.user_id, name, received)
     return json_response({"was_inserted": inserted})
+
+
+async def reserve(request: Request, session: Session, name: bytes, size: int) -> None:
+    """Until the shard comes that says what the xorb is for; a xorb that is sent again counts once. Raises QuotaExceeded."""
+    take = partial(request.hub.quotas.reserve, seconds=quotas.UPLOAD_SECONDS)
+    await request.run(take, session.repo.id, session.caller.user_id, {quotas.xorb_key(to_text(name)): size})
 
 
 def _announced(request: Request) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pioche.names import RepoType
-from pioche.repos.cards import texts
+from pioche.repos import cards
+from pioche.repos.cards import EMPTY_WARNING, texts
 from pioche.repos.facts import spaces, vocabulary
 
 Json = dict[str, Any]
@@ -24,6 +25,13 @@ def warnings(card: Mapping[str, Any], repo_type: RepoType, lines: Mapping[str, i
         where = f" (line {lines[name]})" if name in lines else ""
         found.append(f'"{name}"{where}: {message}')
     return found[:_WARNINGS_MAX]
+
+
+def of_draft(readme: bytes, repo_type: RepoType) -> list[str]:
+    """What would be said of a README that is not committed yet."""
+    card = cards.read(readme)
+    found = [text for text in card.warnings if text != EMPTY_WARNING]
+    return [*found, *warnings(card.data, repo_type, card.lines)][:_WARNINGS_MAX]
 
 
 def _wrong(card: Json, repo_type: RepoType) -> Iterator[tuple[str, str]]:

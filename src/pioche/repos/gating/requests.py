@@ -377,5 +377,5 @@ def _decoded(card: str) -> dict[str, Any]:
 
 def _tell(connection: sa.Connection, what: str, repo: Repo, caller: Caller, user_id: int, status: Status) -> None:
     """Of the answers nothing: they are the owners' alone."""
-    told = {"user": user_id, "status": status.value}
+    told = {"id": str(repo.repo_id), "user": user_id, "status": status.value}
     outbox.append(connection, Event(f"access_request.{what}", repo.id, caller.user_id or None, told))

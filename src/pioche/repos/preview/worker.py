@@ -1,9 +1,9 @@
-"""The process that looks into files: see `looking`; what bounds it is `render.worker`."""
+"""The process that looks into files: see `looking`; what bounds it is `render.bounded`."""
 
 from collections.abc import Callable
 
 from pioche.errors import EntryNotFound
-from pioche.render import worker
+from pioche.render import bounded
 from pioche.repos.preview import archives, arrays, columns, documents, graphs, pdfs, pickles, weights
 from pioche.repos.preview.kinds import Kind
 from pioche.repos.preview.looking import Look, Seen
@@ -56,4 +56,4 @@ _VIEWS: dict[Kind, Callable[[Span, Look], Seen]] = {
 
 
 if __name__ == "__main__":
-    worker.serve(Look, perform)
+    bounded.serve(Look, perform)

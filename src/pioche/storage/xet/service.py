@@ -5,6 +5,7 @@ from typing import Self
 
 from pioche.db.engine import Database
 from pioche.storage.blobs import BlobStore
+from pioche.storage.quotas import UNLIMITED, Quotas
 from pioche.storage.xet.dedup import XetDedup
 from pioche.storage.xet.files import XetFiles
 from pioche.storage.xet.uploads import XetUploads
@@ -19,7 +20,9 @@ class Xet:
     dedup: XetDedup
 
     @classmethod
-    def over(cls, database: Database, blobs: BlobStore, *, file_bytes_max: int) -> Self:
+    def over(
+        cls, database: Database, blobs: BlobStore, *, file_bytes_max: int, storage_quotas: Quotas = UNLIMITED
+    ) -> Self:
         files = XetFiles(database, blobs)
-        uploads = XetUploads(database, blobs, files, file_bytes_max=file_bytes_max)
+        uploads = XetUploads(database, blobs, files, file_bytes_max=file_bytes_max, storage_quotas=storage_quotas)
         return cls(files, uploads, XetDedup(database, files.tables))

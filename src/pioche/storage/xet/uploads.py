@@ -20,10 +20,11 @@ from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, Conflict, ContentMismatch, Corrupt, TooLarge
 from pioche.jobs import leases
 from pioche.names import Sha256
-from pioche.storage import collection
+from pioche.storage import collection, quotas
 from pioche.storage.blobs import BlobStore, shard_key, xorb_key
 from pioche.storage.contents import LOST, Content, check_alive, insert_content, insert_links
 from pioche.storage.disk import translated
+from pioche.storage.quotas import UNLIMITED, Quotas
 from pioche.storage.xet import shards
 from pioche.storage.xet.dedup import MayRead, is_asked_for
 from pioche.storage.xet.drafts import XorbDraft
@@ -57,10 +58,19 @@ class _Received:
 class XetUploads:
     """`file_bytes_max` bounds what one file may be."""
 
-    def __init__(self, database: Database, blobs: BlobStore, files: XetFiles, *, file_bytes_max: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        files: XetFiles,
+        *,
+        file_bytes_max: int,
+        storage_quotas: Quotas = UNLIMITED,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._files = files
+        self._quotas = storage_quotas
         self._file_bytes_max = file_bytes_max
 
     def put_xorb(self, repo_id: int, user_id: int, name: bytes, draft: XorbDraft, *, stored: str | None = None) -> bool:
@@ -124,7 +134,7 @@ class XetUploads:
     def register(self, repo_id: int, user_id: int, body: bytes, may_read: MayRead) -> None:
         """Makes the files of a shard exist in the repo. All or nothing; doing it twice succeeds.
 
-        Raises BadRequest, ContentMismatch, TooLarge. An absent xorb and a foreign one look alike.
+        Raises BadRequest, ContentMismatch, TooLarge, QuotaExceeded. An absent xorb and a foreign one look alike.
         """
         shard = shards.parse(body)
         usable = self._usable(user_id, _named(shard), may_read)
@@ -138,8 +148,12 @@ class XetUploads:
         for entry in shard.xorbs:
             shards.check_xorb(entry, table_of(entry.hash))
         proved = [self._prove(shards.check_file(entry, table_of)) for entry in shard.files]
-        self._blobs.put_bytes(shard_key(hashlib.sha256(body).hexdigest()), body)
-        self._record_files(repo_id, user_id, proved)
+        xorbs = [quotas.xorb_key(to_text(xorb)) for xorb in usable]
+        sizes = {p.sha256: p.file.size for p in proved}
+        with self._quotas.reserve(repo_id, user_id, sizes, instead_of=xorbs) as reserved:
+            self._blobs.put_bytes(shard_key(hashlib.sha256(body).hexdigest()), body)
+            self._record_files(repo_id, user_id, proved)
+            reserved.keep()
 
     # --- may the user name these xorbs? ---
 

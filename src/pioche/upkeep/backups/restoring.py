@@ -1,6 +1,6 @@
 """A backup back into an empty hub: files first, each proved; all rows last, in one transaction.
 
-Until then the hub does not start (`refuse_unfinished`). A restore that was killed goes on where it stopped when it is run again.
+Until then the hub does not start (`upkeep.preparing`). A restore that was killed goes on where it stopped when it is run again.
 """
 
 import shutil
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pioche.db import instance, migrate, schema
 from pioche.db.engine import Database
-from pioche.errors import ConfigError, Conflict, Corrupt, NotFound
+from pioche.errors import Conflict, Corrupt, NotFound
 from pioche.git.store import GitStore
 from pioche.storage.blobs import BlobStore
 from pioche.storage.disk import sync_file, sync_folder, translated
@@ -23,9 +23,9 @@ from pioche.upkeep.backups import copying, generations
 from pioche.upkeep.backups.copying import Wanted
 from pioche.upkeep.backups.generations import Damaged, Generation, Kept
 from pioche.upkeep.backups.places import Place
+from pioche.upkeep.preparing import MARK
 from pioche.upkeep.progress import SILENT, Progress, each
 
-_MARK = "restoring"
 _RESTORED = "restored"  # in `instance`: the generation that these rows are from
 
 
@@ -55,16 +55,6 @@ class Restored:
     damaged: list[Damaged]
 
 
-def refuse_unfinished(data_dir: Path) -> None:
-    """Raises ConfigError when a restore into this folder was begun and did not end."""
-    with suppress(FileNotFoundError):
-        found = (data_dir / _MARK).read_text()
-        raise ConfigError(
-            "data_dir",
-            f"the restore of {found} into {data_dir} did not end: run pioche restore again, or empty the folder",
-        )
-
-
 def restore(target: Target, place: Place, generation_id: str | None = None, *, progress: Progress = SILENT) -> Restored:
     """The newest generation, or the one that is named. Raises NotFound, Conflict when the target is in use, Corrupt when
     the backup's own lists or rows are."""
@@ -77,7 +67,7 @@ def restore(target: Target, place: Place, generation_id: str | None = None, *, p
     run.files(generation)
     epoch = _filled(target.database, chosen) or run.rows(generation, chosen)
     with translated():
-        (target.data_dir / _MARK).unlink()
+        (target.data_dir / MARK).unlink()
         sync_folder(target.data_dir)
     damaged = [*generation.damaged, *run.damaged]
     return Restored(chosen, generation, epoch, run.copied_count, run.copied_bytes, damaged)
@@ -95,7 +85,7 @@ def _newest(store: BlobStore) -> str:
 
 def _claim(target: Target, generation_id: str) -> None:
     """Nothing is in the target but what an earlier try of the same restore has put there. Raises Conflict."""
-    mark = target.data_dir / _MARK
+    mark = target.data_dir / MARK
     with translated():
         if mark.exists():
             if (begun := mark.read_text()) != generation_id:

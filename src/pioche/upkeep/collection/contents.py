@@ -11,7 +11,7 @@ from pioche.upkeep.collection.context import BATCH, Context, batches
 from pioche.upkeep.progress import each
 
 _contents, _links, _files, _uploads = schema.contents, schema.repo_contents, schema.xet_files, schema.uploads
-_parts = schema.xet_file_xorbs
+_parts, _images = schema.xet_file_xorbs, schema.images
 _Row = sa.Row[str, int, str, str | None]
 
 
@@ -32,7 +32,8 @@ def _dead(run: Context) -> Iterator[Sequence[_Row]]:
         for names_batch in batches(names):
             with run.database.read() as connection:
                 old = _contents.c.created_at < run.times.young_after
-                rows = connection.execute(_select().where(_contents.c.sha256.in_(names_batch), old)).all()
+                here = _contents.c.sha256.in_(names_batch)
+                rows = connection.execute(_select().where(here, old, ~_is_shown())).all()
                 yield _without_links(run, connection, rows)
     if run.options.repo_ids is not None:
         return
@@ -53,11 +54,16 @@ def _select() -> "sa.Select[str, int, str, str | None]":
 
 def _unlinked(run: Context) -> "sa.Select[str, int, str, str | None]":
     linked = sa.select(_links.c.sha256).where(_links.c.sha256 == _contents.c.sha256).exists()
-    query = _select().where(_contents.c.created_at < run.times.young_after, ~linked)
+    query = _select().where(_contents.c.created_at < run.times.young_after, ~linked, ~_is_shown())
     if run.options.now:
         return query
     open_ = _uploads.c.expires_at > run.times.started
     return query.where(~sa.select(_uploads.c.id).where(_uploads.c.sha256 == _contents.c.sha256, open_).exists())
+
+
+def _is_shown() -> sa.ColumnElement[bool]:
+    """A picture that somebody sent, and that no repo holds."""
+    return sa.select(_images.c.id).where(_images.c.sha256 == _contents.c.sha256).exists()
 
 
 def _without_links(run: Context, connection: sa.Connection, rows: Sequence[_Row]) -> list[_Row]:

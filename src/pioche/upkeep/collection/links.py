@@ -11,7 +11,7 @@ from pioche.db import schema
 from pioche.git.program import GitFailed
 from pioche.names import RepoType
 from pioche.repos import reachability
-from pioche.storage import collection
+from pioche.storage import admission, collection
 from pioche.upkeep.collection.context import Context, batches
 from pioche.upkeep.progress import each
 
@@ -115,8 +115,11 @@ def _unlink(run: Context, repo: "sa.Row[int, str, str, str]", stamp: int, dead: 
             doomed = _links.delete().where(here, _links.c.created_at < run.times.young_after)
             if repo.type == RepoType.BUCKET:
                 doomed = doomed.where(_links.c.sha256.not_in(_of_bucket(repo.id)))
-            _note(run, repo, list(connection.execute(doomed.returning(_links.c.sha256)).scalars()))
-            _count_storage(connection, repo.id)
+            gone = list(connection.execute(doomed.returning(_links.c.sha256)).scalars())
+            admission.forget(connection, repo.id, gone)
+            _note(run, repo, gone)
+            if repo.type != RepoType.BUCKET:  # which counts its files, whatever it is linked to
+                _count_storage(connection, repo.id)
     return True
 
 

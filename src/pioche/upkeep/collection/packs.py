@@ -92,8 +92,16 @@ def _replace(
             pruning.remove([pack.path for pack in doomed])
         _end_pruning(connection, repo.id)
     if is_unmoved:
+        _count_again(run, repo)
         _note(run, repo, doomed)
         run.report.freed += sum(pack.dead_bytes if pack.live else pack.bytes for pack in doomed)
+
+
+def _count_again(run: Context, repo: "sa.Row[int, str, str, int | None]") -> None:
+    """What a push added meanwhile is in both numbers, or in neither: the next run sees it."""
+    values = {"git_storage": run.git.file_bytes(repo.uid)}
+    with run.database.write() as connection:
+        connection.execute(_repos.update().where(_repos.c.id == repo.id).values(values))
 
 
 def _is_unmoved(run: Context, connection: sa.Connection, repo_id: int, stamp: int) -> bool:

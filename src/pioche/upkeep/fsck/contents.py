@@ -79,17 +79,23 @@ def lost(scene: Scene, prefix: str) -> Iterator[Problem]:
 
 
 def rows(scene: Scene) -> Iterator[Problem]:
-    """Every file that a repo holds has a row."""
-    links = schema.repo_contents
-    nowhere = ~sa.exists().where(_contents.c.sha256 == links.c.sha256)
-    query = sa.select(links.c.sha256).where(nowhere).distinct().order_by(links.c.sha256)
+    """Every file that a repo holds, or that is shown as a picture, has a row."""
+    links, images = schema.repo_contents, schema.images
+    query = sa.select(links.c.sha256).where(_rowless(links))
     if scene.only is not None:
         query = query.where(links.c.repo_id.in_(sorted(scene.only)))
+    shown = sa.select(images.c.sha256).where(_rowless(images))
     with scene.database.read() as connection:
-        found = list(connection.execute(query).scalars())
-    for sha256 in found:
+        found = dict.fromkeys(connection.execute(query).scalars(), "a repo holds it")
+        if scene.only is None:
+            found |= dict.fromkeys(connection.execute(shown).scalars(), "it is a picture that people see") | found
+    for sha256, why in sorted(found.items()):
         mend = partial(make_row, scene, sha256)
-        yield Problem(kinds.CONTENT_ROW, blob_key(sha256), "a repo holds it", mend, _places(scene, sha256))
+        yield Problem(kinds.CONTENT_ROW, blob_key(sha256), why, mend, _places(scene, sha256))
+
+
+def _rowless(table: sa.Table) -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(_contents.c.sha256 == table.c.sha256)
 
 
 def make_row(scene: Scene, sha256: str) -> str:

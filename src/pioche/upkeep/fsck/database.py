@@ -136,12 +136,15 @@ def references(scene: Scene) -> Iterator[Problem]:
             )
 
 
+_OF_BYTES = (("repo_contents", "contents"), ("repo_xorbs", "xorbs"), ("images", "contents"))
+
+
 def _references() -> Iterator[_Reference]:
     for table in schema.metadata.sorted_tables:
         for column in table.columns:
             for key in column.foreign_keys:
                 # Those of large files are told with the bytes that they are about.
-                if (table.name, key.column.table.name) not in (("repo_contents", "contents"), ("repo_xorbs", "xorbs")):
+                if (table.name, key.column.table.name) not in _OF_BYTES:
                     yield _Reference(column, key.column, key.ondelete or "")
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pioche.db import schema
 from pioche.errors import HubError
 from pioche.repos.access import Repo
-from pioche.upkeep.fsck import contents, database, derived, git, kinds, leftovers, refs, xet_files, xorbs
+from pioche.upkeep.fsck import contents, counters, database, derived, git, kinds, leftovers, refs, xet_files, xorbs
 from pioche.upkeep.fsck.findings import CannotMend, Finding, Problem, Report
 from pioche.upkeep.fsck.scene import Scene, repo_name
 from pioche.upkeep.progress import SILENT, Progress, each
@@ -67,10 +67,18 @@ def _examine(scene: Scene, phases: Iterator[Phase], *, repair: bool, progress: P
 _FATAL = (kinds.DATABASE_PAGES.code, kinds.SCHEMA.code)
 
 
+_OF_ROWS = (database.references, database.essentials, counters.all_counters)
+
+
 def _phases(scene: Scene, *, deep: bool) -> Iterator[Phase]:
     if scene.only is None:
         yield Phase("Database", lambda: [partial(look, scene) for look in (database.pages, database.tables)])
-        yield Phase("Rows", lambda: [partial(look, scene) for look in (database.references, database.essentials)])
+        yield Phase(
+            "Rows",
+            lambda: [
+                partial(look, scene) for look in (database.references, database.essentials, counters.all_counters)
+            ],
+        )
     yield from _storage(scene, deep=deep)
     yield Phase("Repos", lambda: _repos(scene, deep=deep))
     if scene.only is None:
@@ -156,6 +164,7 @@ def _parts(scene: Scene, *, deep: bool) -> tuple[_Part, ...]:
         partial(derived.entries, scene, deep=deep),
         partial(derived.card, scene),
         partial(derived.used_storage, scene),
+        partial(derived.git_storage, scene),
     )
 
 

@@ -130,6 +130,13 @@ CONTENT_LINK = Kind(
     "Upload the file again: {used_by}",
 )
 USED_STORAGE = Kind("used-storage", "The storage that a repo uses was counted wrongly.", "It is counted again.", "")
+COUNTER = Kind(
+    "counter",
+    "The likes of a repo or the votes for a collection were counted wrongly.",
+    "They are counted again.",
+    "",
+    damage=False,
+)
 BUCKET_FILE = Kind(
     "bucket-file",
     "A file of a bucket names a content that the bucket does not hold.",

@@ -130,7 +130,7 @@ def _editable(request: Request) -> Collection:
     database, caller = request.hub.database, request.caller
     found = finding.get(database, caller, request.params["slug"])
     with database.read() as connection:
-        finding.check_edits(connection, caller, found.owner_id, found.owner)
+        finding.check_edits(connection, caller, found.owner_id, found.owner, collection_id=found.id)
     return found
 
 

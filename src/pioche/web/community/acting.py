@@ -13,6 +13,7 @@ from pioche.repos.threads import Logged
 from pioche.web.community import conversation, frame
 from pioche.web.community.conversation import Draft
 from pioche.web.files.frame import see_other
+from pioche.web.sessions import targets
 
 _WATCHES: dict[str, bool | None] = {"all": False, "muted": True, "none": None}
 _BEGINNING_MAX = 50
@@ -92,7 +93,8 @@ def _is_on(form: Query, name: str) -> bool:
 
 
 async def watch(request: Request) -> Response:
-    """POST .../watch: `watch` is all, muted or none."""
+    """POST .../watch: `watch` is all, muted or none; `next` is the page to go back to, else the thread."""
+    sent = await request.form()
 
     def change(page: frame.Frame, number: int, form: Query) -> None:
         wanted = form.get("watch") or ""
@@ -100,7 +102,9 @@ async def watch(request: Request) -> Response:
             raise BadRequest(f'"watch" must be one of [{", ".join(_WATCHES)}]')
         following.follow(page.standing, number, is_muted=_WATCHES[wanted])
 
-    return await _done(request, change)
+    answer = await _done(request, change, sent)
+    back = sent.get("next")
+    return see_other(targets.safe(back)) if back and answer.status == 303 else answer
 
 
 async def merge(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pioche.community import following, people, reading
+from pioche.community import following, notifications, people, reading
 from pioche.errors import HubError
 from pioche.http.messages import Request, Response
 from pioche.web import errors
@@ -40,6 +40,8 @@ async def show(request: Request, draft: Draft) -> Response:
 def _page(request: Request, page: frame.Frame, number: int, draft: Draft) -> Response:
     repo, error = request.repo, draft.error
     found, log = reading.whole(repo, number)
+    if request.signed_in is not None:
+        notifications.seen(repo.database, request.caller, repo.id, number)
     proposed = proposal.of(repo, page, found) if found.is_pull_request else None
     whole = list(entries.in_order(found, log, proposed.commits if proposed else ()))
     first = _first_shown(request, whole)
@@ -57,7 +59,7 @@ def _page(request: Request, page: frame.Frame, number: int, draft: Draft) -> Res
         folded=first - 1,
         more=min(len(shown) + _MORE, _SHOWN_MAX),
         participants=reading.participants(log)[:_PARTICIPANTS],
-        roles=people.roles(repo, (one.by for one in shown if one.by)),
+        roles=people.roles(repo, (one.by for one in shown if one.by), request.caller),
         is_muted=following.is_muted(repo, user_id, number) if user_id else None,
         text=draft.text or _quote(whole, draft.quotes),
         title=draft.title or found.title,

@@ -62,8 +62,9 @@ def in_order(thread: Thread, log: Sequence[Event], commits: Iterable[Commit]) ->
 
 def rendered(request: Request, entries: Sequence[Entry], compared: Sides | None = None) -> list[Entry]:
     """With the HTML of what was said, and where the lines are now that it is about. Takes its time for what is new."""
-    texts = [one.text for one in entries if one.is_said]
-    made = iter(rendering.html(request.hub.renderer, request.repo, request.base_url, texts))
+    said = [one for one in entries if one.is_said]
+    texts, authors = [one.text for one in said], [one.by for one in said]
+    made = iter(rendering.html(request.hub.renderer, request.repo, request.base_url, texts, authors))
     placed = [one.event.data for one in entries if one.event is not None and one.is_on_line]
     lines = iter(lines_now(request.repo, compared, placed))
     return [

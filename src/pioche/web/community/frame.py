@@ -9,6 +9,7 @@ from pioche.community.standing import Standing
 from pioche.errors import NotFound
 from pioche.http.messages import Request, Response
 from pioche.repos.access import Action
+from pioche.repos.signatures import Verifier
 from pioche.web import layout
 from pioche.web.files.addresses import Addresses
 from pioche.web.files.frame import author_page
@@ -71,5 +72,5 @@ def about(page: Frame, thread: Thread) -> dict[str, Any]:
 def drawn(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
     """In a thread: a long conversation takes its time."""
     common: dict[str, Any] = {"repo_id": request.repo.repo_id, "head": page.head, "tab": "community"}
-    common |= {"page": page, "at": page.at, "author_page": author_page}
+    common |= {"page": page, "at": page.at, "author_page": author_page, "verdict": Verifier(request.repo).of}
     return layout.page(request, f"community/{template}", status=status, **common, **values)

@@ -108,7 +108,7 @@ def _files(request: Request, page: frame.Frame) -> Response:
         files_shown=differences.FILES_SHOWN,
         notes=_by_line(said),
         outdated=[one for one in said if one.line is None],
-        roles=people.roles(repo, (one.by for one in said if one.by)),
+        roles=people.roles(repo, (one.by for one in said if one.by), request.caller),
         **frame.about(page, thread),
     )
 

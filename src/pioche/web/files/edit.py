@@ -1,8 +1,9 @@
 """A text file written in a page: a new one, or another text for one that is there. The text is never lost: whatever goes
 wrong, the form comes back with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pioche.errors import (
     AlreadyExists,
@@ -18,10 +19,11 @@ from pioche.errors import (
 from pioche.http import errors as http_errors
 from pioche.http.messages import Request, Response
 from pioche.names import EntryPath, Oid, parse_path
-from pioche.render.renderer import Source
+from pioche.render.renderer import MARKDOWN_BYTES_MAX, Source
 from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.commits import AddFile, CopyFile, DeleteFile, Operation
+from pioche.repos.facts import checks
 from pioche.repos.files import Entry
 from pioche.repos.preview import kinds
 from pioche.repos.revisions import Revision
@@ -31,6 +33,7 @@ from pioche.web.files.frame import Frame
 from pioche.web.files.writing import Change, Message
 
 BODY_BYTES_MAX = 4 * kinds.TEXT_BYTES_MAX
+_CARD: Final = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,14 @@ async def rescue(request: Request, error: HubError) -> Response:
 
 async def _preview(request: Request, page: Frame, draft: _Draft, message: Message) -> Response:
     found = await request.run(_difference, request, draft, page.revision)
-    return await _show(request, page, draft, message=message, preview=found)
+    warnings = await request.run(_warnings, request.repo, draft)
+    return await _show(request, page, draft, message=message, preview=found, warnings=warnings)
+
+
+def _warnings(repo: Repo, draft: _Draft) -> list[str]:
+    """What is to be mended in the metadata, where the text is that of the card."""
+    is_card = draft.path.strip("/ ") == _CARD and len(draft.content) <= MARKDOWN_BYTES_MAX
+    return checks.of_draft(draft.content.encode(), repo.repo_id.type) if is_card else []
 
 
 async def _refused(request: Request, page: Frame, draft: _Draft, message: Message, error: HubError) -> Response:
@@ -129,8 +139,10 @@ async def _show(
     error: HubError | None = None,
     preview: Any = None,
     seen: Oid | None = None,
+    warnings: Sequence[str] = (),
 ) -> Response:
     values = {"draft": draft, "message": message or Message(), "error": error, "preview": preview, "seen": seen}
+    values |= {"warnings": warnings}
     targets = await writing.targets(request, page, message)
     return await frame.show(
         request, "edit.html", page, status=error.status if error else 200, targets=targets, **values

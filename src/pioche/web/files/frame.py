@@ -9,6 +9,7 @@ from pioche.names import RepoId
 from pioche.repos import genesis, refs
 from pioche.repos.access import Action, Repo
 from pioche.repos.revisions import Revision
+from pioche.repos.signatures import Verifier
 from pioche.web import layout
 from pioche.web.files.addresses import Addresses
 from pioche.web.repo import heads
@@ -115,7 +116,7 @@ async def show(request: Request, template: str, page: Frame, *, status: int = 20
 def drawn(request: Request, template: str, page: Frame, *, status: int = 200, **values: Any) -> Response:
     """As `show`, in a thread already."""
     common: dict[str, Any] = {"repo_id": page.repo_id, "head": page.head, "tab": "files"}
-    common |= {"page": page, "at": page.at, "author_page": author_page}
+    common |= {"page": page, "at": page.at, "author_page": author_page, "verdict": Verifier(request.repo).of}
     return layout.page(request, f"files/{template}", status=status, **common, **values)
 
 

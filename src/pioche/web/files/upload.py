@@ -65,7 +65,10 @@ def _stored(request: Request, path: EntryPath, content: bytes) -> AddLargeFile:
     with Draft(request.hub.config.data_dir / "incoming", size=len(content)) as draft:
         draft.write([content])
         sha256 = draft.finish()
-        request.hub.contents.adopt(request.repo.id, request.caller.user_id, sha256, draft.path)
+        sizes = {sha256: len(content)}
+        with request.hub.quotas.reserve(request.repo.id, request.caller.user_id, sizes) as reserved:
+            request.hub.contents.adopt(request.repo.id, request.caller.user_id, sha256, draft.path)
+            reserved.keep()
     return AddLargeFile(path, sha256, len(content))
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from pioche.community import listing as threads_listing
 from pioche.errors import HubError
 from pioche.http.messages import Request
+from pioche.imports.registry import State
 from pioche.names import RepoId, RepoType
 from pioche.repos import overviews
 from pioche.repos.access import Action
@@ -50,8 +51,11 @@ class Head:
     """How many are open; None where the owners want none at all."""
     may_write: bool
     may_manage: bool
+    may_be_duplicated: bool
     is_closed: bool
     """Its files are given on request, and not to the reader yet."""
+    is_importing: bool
+    """It comes from elsewhere, and is not whole yet."""
     marks: Marks
     unsafe: list[tuple[str, list[str]]]
     """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
@@ -66,6 +70,8 @@ async def head(request: Request) -> Head:
 async def of(request: Request, overview: Overview) -> Head:
     """Where the overview is known already."""
     chips = list(_chips(overview))
+    may_write = await may(request, Action.WRITE)
+    is_importing = overview.private and may_write and await request.run(_is_importing, request)
     title = overview.text("title") if overview.repo_id.type is RepoType.SPACE else overview.text("pretty_name")
     return Head(
         repo_id=overview.repo_id,
@@ -78,12 +84,19 @@ async def of(request: Request, overview: Overview) -> Head:
         disabled=overview.disabled,
         updated_at=overview.updated_at,
         discussions=await threads_listing.open_count(request.repo),
-        may_write=await may(request, Action.WRITE),
+        may_write=may_write,
         may_manage=await may(request, Action.MANAGE),
+        may_be_duplicated=not (overview.disabled or overview.duplication_off),
         is_closed=bool(overview.gated) and not await may(request, Action.CONTENT),
+        is_importing=is_importing,
         marks=await request.run(marks.of, request.repo, request.caller),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
+
+
+def _is_importing(request: Request) -> bool:
+    found = request.hub.imports.find(request.repo.id)
+    return found is not None and found.state in (State.WAITING, State.RUNNING, State.FAILED)
 
 
 async def may(request: Request, action: Action) -> bool:

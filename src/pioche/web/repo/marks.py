@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pioche.accounts.callers import Caller
-from pioche.community import follows, likes, watching
+from pioche.community import follows, likes, pins, watching
+from pioche.community.pins import Place
 from pioche.community.watching import Watch
 from pioche.repos.access import Repo
 
@@ -17,9 +18,11 @@ class Marks:
     follows_owner: bool
     is_own: bool
     """Nobody follows themselves."""
+    places: list[Place]
+    """Where they may pin it."""
 
 
-_NONE = Marks(is_liked=False, watch=Watch.NONE, follows_owner=False, is_own=False)
+_NONE = Marks(is_liked=False, watch=Watch.NONE, follows_owner=False, is_own=False, places=[])
 
 
 def of(repo: Repo, caller: Caller) -> Marks:
@@ -32,4 +35,5 @@ def of(repo: Repo, caller: Caller) -> Marks:
         watch=watching.of(database, caller, repo),
         follows_owner=follows.does_follow(database, caller, repo.namespace_id),
         is_own=repo.namespace_id == caller.user_id,
+        places=pins.places(repo, caller),
     )

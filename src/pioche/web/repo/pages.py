@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pioche.errors import Corrupt, EntryNotFound, Unprocessable
+from pioche.http import browsers, cookies
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Route
 from pioche.names import RepoId, RepoType
@@ -26,6 +27,7 @@ from pioche.web.repo import (
     uses,
     weights,
 )
+from pioche.web.rows import SENSITIVE
 
 _TEMPLATES = {
     RepoType.MODEL: "repo/model.html",
@@ -37,7 +39,9 @@ _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safe
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _FORM_BYTES_MAX = 256 * 1024
 _INCLUDING = 5
-_SENSITIVE = "not-for-all-audiences"
+_SHOWN_COOKIE = "pioche-sensitive"
+_SHOWN_SECONDS = 7 * 86_400
+"""For so long a browser in which somebody wanted to see such content is not asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +88,15 @@ async def _card(request: Request, sent: dict[str, str] | None = None, wrong: dic
     overview = await request.run(overviews.read, request.repo)
     head = await heads.of(request, overview)
     may_read_files = not head.is_closed
-    is_hidden = _SENSITIVE in overview.tags and request.query.get("show") != "1"
+    is_sensitive, wants_it = SENSITIVE in overview.tags, request.query.get("show") == "1"
+    is_hidden = is_sensitive and not wants_it and cookies.named(request, _SHOWN_COOKIE) != "1"
     gate = await request.run(gates.of, request, head, sent or {}, wrong or {}) if overview.gated else None
-    return await request.run(_page, request, overview, head, may_read_files, is_hidden, gate)
+    answer = await request.run(_page, request, overview, head, may_read_files, is_hidden, gate)
+    if is_sensitive and wants_it and browsers.is_from_us(request):
+        secure = "; Secure" if request.base_url.startswith("https:") else ""
+        kept = f"{_SHOWN_COOKIE}=1; Path=/; Max-Age={_SHOWN_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+        answer.headers.append(("Set-Cookie", kept))
+    return answer
 
 
 def _page(

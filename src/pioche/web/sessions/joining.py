@@ -9,9 +9,9 @@ from pioche.i18n.texts import gettext as _
 from pioche.names import parse_account_name
 from pioche.web import layout
 from pioche.web.forms import Form
-from pioche.web.sessions import entering, signing_in, targets
+from pioche.web.sessions import entering, targets, waiting
 
-_FIELDS = ("username", "fullname", "email", "new_password", "invitation", "next")
+_FIELDS = ("username", "fullname", "email", "new_password", "invitation", "terms", "next")
 
 
 async def page(request: Request) -> Response:
@@ -37,7 +37,7 @@ async def join(request: Request) -> Response:
     except Forbidden as error:
         return _closed(request, error)
     except TooManyRequests as error:
-        form.error = signing_in.waiting(error)
+        form.error = waiting.words(error)
         return _page(request, form, error)
     if user is None:
         return _page(request, form)
@@ -67,6 +67,8 @@ def _created(request: Request, form: Form) -> Account | None:
     rule = _("Use %(least)s to %(most)s characters.")
     places = {"least": passwords.CHARACTERS_MIN, "most": passwords.CHARACTERS_MAX}
     form.check("new_password", passwords.check, rule % places)
+    if request.hub.config.terms_url and form["terms"] != "yes":
+        form.errors["terms"] = _("An account is for who accepts the terms of this hub.")
     if form.is_wrong:
         return None
     try:
@@ -85,7 +87,8 @@ def _created(request: Request, form: Form) -> Account | None:
 def _page(request: Request, form: Form, error: HubError | None = None) -> Response:
     status = error.status if error else 422 if form.is_wrong else 200
     headers: Headers = errors.headers(error) if error else []
-    return layout.page(request, "sessions/join.html", status=status, headers=headers, form=form)
+    terms = request.hub.config.terms_url
+    return layout.page(request, "sessions/join.html", status=status, headers=headers, form=form, terms=terms)
 
 
 def _closed(request: Request, error: Forbidden) -> Response:

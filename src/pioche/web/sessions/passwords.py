@@ -1,5 +1,7 @@
 """A password that somebody else knows (made by the hub, or by an administrator) is good for one thing: choosing one's own."""
 
+from functools import partial
+
 from pioche.accounts import passwords
 from pioche.accounts.account import Account
 from pioche.errors import AccountNotFound, BadRequest, SignatureExpired, Unauthenticated
@@ -30,7 +32,7 @@ async def choose(request: Request) -> Response:
     ticket = sent.get("ticket") or ""
     try:
         claims = request.hub.keyring.unseal(_PURPOSE, ticket)
-        user = await request.run(_bearer, request, claims["user"], claims["mark"])
+        user = await request.run(bearer, request, claims["user"], claims["mark"])
     except (SignatureExpired, Unauthenticated):
         return redirect("/login", status=303, headers=[("Cache-Control", "no-store")])
     form = Form.of(sent, "new_password", "repeated")
@@ -40,7 +42,7 @@ async def choose(request: Request) -> Response:
         form.errors["new_password"] = _("Choose another one than the password that you were given.")
     if form.is_wrong:
         return _page(request, user, ticket, form, status=422)
-    await request.run(request.hub.directory.set_password, user, password)
+    await request.run(partial(request.hub.directory.set_password, user, password, actor_id=user.id))
     return await entering.enter(request, user, claims["next"], is_remembered=claims["remember"])
 
 
@@ -54,7 +56,7 @@ def check_new(form: Form) -> None:
         form.errors["repeated"] = _("The two passwords differ.")
 
 
-def _bearer(request: Request, user_id: int, mark: str) -> Account:
+def bearer(request: Request, user_id: int, mark: str) -> Account:
     """Raises Unauthenticated when the password is not the same any more."""
     directory = request.hub.directory
     try:

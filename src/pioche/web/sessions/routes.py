@@ -1,7 +1,7 @@
 """The routes of signing in, signing out and joining."""
 
 from pioche.http.routes import Needs, Route
-from pioche.web.sessions import joining, passwords, signing_in
+from pioche.web.sessions import joining, passwords, resetting, second_step, signing_in
 
 _FORM_BYTES_MAX = 64 * 1024
 
@@ -9,6 +9,9 @@ ROUTES = (
     Route("GET", "/login", Needs.ANYONE, signing_in.page),
     Route("POST", "/login", Needs.CREDENTIALS, signing_in.sign_in, _FORM_BYTES_MAX),
     Route("POST", "/login/password", Needs.CREDENTIALS, passwords.choose, _FORM_BYTES_MAX),
+    Route("POST", "/login/code", Needs.CREDENTIALS, second_step.check, _FORM_BYTES_MAX),
+    Route("GET", "/login/reset", Needs.ANYONE, resetting.page),
+    Route("POST", "/login/reset", Needs.CREDENTIALS, resetting.choose, _FORM_BYTES_MAX),
     Route("POST", "/logout", Needs.ANYONE, signing_in.sign_out, _FORM_BYTES_MAX),
     Route("GET", "/join", Needs.ANYONE, joining.page),
     Route("POST", "/join", Needs.CREDENTIALS, joining.join, _FORM_BYTES_MAX),

@@ -1,15 +1,14 @@
 """/login and /logout."""
 
-from pioche.accounts import failures
+from pioche.accounts import failures, identities
 from pioche.accounts.account import Account
 from pioche.errors import HubError, TooManyRequests, Unauthenticated
 from pioche.http import cookies, errors
 from pioche.http.messages import Headers, Request, Response, redirect
 from pioche.i18n.texts import gettext as _
-from pioche.i18n.texts import ngettext
 from pioche.web import layout
 from pioche.web.forms import Form
-from pioche.web.sessions import entering, passwords, targets
+from pioche.web.sessions import second_step, targets, waiting
 
 _FIELDS = ("username", "password", "next", "remember")
 _CHARACTERS_MAX = 300
@@ -30,15 +29,12 @@ async def sign_in(request: Request) -> Response:
     try:
         user = await request.run(_authenticated, request, form["username"].strip(), form["password"])
     except TooManyRequests as error:
-        form.error = waiting(error)
+        form.error = waiting.words(error)
         return _page(request, form, error)
     except Unauthenticated as error:
         form.error = _("The name or the password is not right.")
         return _page(request, form, error)
-    is_remembered = bool(form["remember"])
-    if user.must_change_password:
-        return await passwords.ask(request, user, target, is_remembered=is_remembered)
-    return await entering.enter(request, user, target, is_remembered=is_remembered)
+    return await second_step.after_password(request, user, target, is_remembered=bool(form["remember"]))
 
 
 async def sign_out(request: Request) -> Response:
@@ -49,18 +45,6 @@ async def sign_out(request: Request) -> Response:
     await request.run(request.hub.directory.sessions.end, caller.user_id, caller.session_id)
     gone = [("Cache-Control", "no-store"), cookies.drop_session(request.base_url)]
     return redirect("/", status=303, headers=gone)
-
-
-def waiting(error: TooManyRequests) -> str:
-    """How long to wait, in words."""
-    minutes = -(-(error.seconds or 60) // 60)
-    if (error.seconds or 60) <= 60:
-        return _("Too many attempts. Wait a minute, then try again.")
-    return ngettext(
-        "Too many attempts. Wait %(num)s minute, then try again.",
-        "Too many attempts. Wait %(num)s minutes, then try again.",
-        minutes,
-    ) % {"num": minutes}
 
 
 def _authenticated(request: Request, name: str, password: str) -> Account:
@@ -84,6 +68,7 @@ def _page(request: Request, form: Form, error: HubError | None = None) -> Respon
         status=status,
         headers=headers,
         form=form,
+        provider=identities.provider(request.hub.config),
         may_join=request.hub.config.sign_up == "open",
         has_ended=request.method == "GET" and request.query.get("ended") == "1",
     )

@@ -1,7 +1,7 @@
-"""/settings/authentication: the password, and the browsers in which somebody is signed in."""
+"""/settings/authentication: the password, the second factor, and the browsers in which somebody is signed in."""
 
-from pioche.accounts import failures
-from pioche.accounts.account import Account
+from functools import partial
+
 from pioche.accounts.sessions import Session
 from pioche.errors import NotFound, TooManyRequests, Unauthenticated
 from pioche.http import cookies
@@ -9,8 +9,8 @@ from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.i18n.texts import gettext as _
 from pioche.web.forms import Form
-from pioche.web.sessions import entering, passwords, signing_in
-from pioche.web.settings import frame
+from pioche.web.sessions import entering, passwords, waiting
+from pioche.web.settings import frame, proof
 
 _FORM_BYTES_MAX = 64 * 1024
 
@@ -27,14 +27,15 @@ async def change_password(request: Request) -> Response:
     if form.is_wrong:
         return await _page(request, form, status=422)
     try:
-        user, is_remembered = await request.run(_proven, request, form["password"])
+        user, is_remembered = await request.run(proof.prove, request, form["password"])
     except TooManyRequests as error:
-        form.error = signing_in.waiting(error)
+        form.error = waiting.words(error)
         return await _page(request, form, status=error.status)
     except Unauthenticated:
         form.errors["password"] = _("This is not your password.")
         return await _page(request, form, status=422)
-    await request.run(request.hub.directory.set_password, user, form["new_password"])
+    change = partial(request.hub.directory.set_password, actor_id=user.id)
+    await request.run(change, user, form["new_password"])
     return await entering.enter(
         request, user, f"/settings/authentication?{frame.DONE}=password", is_remembered=is_remembered
     )
@@ -59,22 +60,12 @@ async def end_others(request: Request) -> Response:
     return frame.saved("authentication", "sessions")
 
 
-def _proven(request: Request, password: str) -> tuple[Account, bool]:
-    """Whose password it is, and whether this browser is remembered. Raises Unauthenticated, TooManyRequests."""
-    directory, caller = request.hub.directory, request.caller
-    guess = failures.of_sign_in(caller.name, request.hub.addresses.client(request.scope, request.headers))
-    directory.failures.count(guess)
-    user = directory.authenticate(caller.name, password)
-    directory.failures.forgive(guess)
-    here = next((one for one in directory.sessions.of(user.id) if one.id == caller.session_id), None)
-    return user, here is not None and here.is_remembered
-
-
 async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
     found: list[Session] = await request.run(request.hub.directory.sessions.of, request.caller.user_id)
+    factor = await request.run(request.hub.directory.second_factors.of, request.caller.user_id)
     return frame.page(
         request, "authentication.html", "authentication", status=status, form=form, sessions=found,
-        here=request.caller.session_id, username=request.caller.name,
+        here=request.caller.session_id, username=request.caller.name, factor=factor, nothing=Form(),
     )  # fmt: skip
 
 

@@ -4,10 +4,9 @@ from typing import Any
 
 from pioche.accounts.account import Account
 from pioche.http.messages import Request, Response, redirect
-from pioche.web import layout
+from pioche.web import forms, layout
 
-DONE = "done"
-"""The query parameter that says, after a form was sent, what came of it."""
+DONE = forms.DONE
 
 
 def account(request: Request) -> Account:

@@ -2,7 +2,22 @@
 
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
-from pioche.web.settings import authentication, gated, profile, tokens, webhooks
+from pioche.web.settings import (
+    authentication,
+    deleted,
+    fine_grained,
+    gated,
+    identities,
+    identity,
+    keys,
+    notifications,
+    organizations,
+    profile,
+    second_factor,
+    storage,
+    tokens,
+    webhooks,
+)
 
 
 async def first(_request: Request) -> Response:
@@ -14,7 +29,16 @@ ROUTES = (
     Route("GET", "/settings", Needs.SESSION, first),
     *profile.ROUTES,
     *authentication.ROUTES,
+    *second_factor.ROUTES,
     *tokens.ROUTES,
+    *fine_grained.ROUTES,
+    *keys.ROUTES,
     *webhooks.ROUTES,
     *gated.ROUTES,
+    *notifications.ROUTES,
+    *organizations.ROUTES,
+    *storage.ROUTES,
+    *deleted.ROUTES,
+    *identity.ROUTES,
+    *identities.ROUTES,
 )

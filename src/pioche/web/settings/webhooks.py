@@ -4,13 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from pioche.accounts.members import Role
-from pioche.errors import BadRequest, Conflict, Forbidden, ForbiddenAddress, TooManyRequests
+from pioche.accounts.account import Account
+from pioche.errors import BadRequest, Conflict, ForbiddenAddress, TooManyRequests
 from pioche.http.messages import Query, Request, Response, redirect
 from pioche.http.routes import Handler, Needs, Route
 from pioche.i18n.texts import gettext as _
 from pioche.outbound.targets import Target
 from pioche.web.forms import Form
+from pioche.web.organisations import frame as organisation
 from pioche.web.settings import frame
 from pioche.webhooks.deliveries import TRIGGERS_MAX, Delivery
 from pioche.webhooks.registry import TARGETS_MAX, Domain, Wanted, Watched, Webhook
@@ -18,17 +19,18 @@ from pioche.webhooks.registry import TARGETS_MAX, Domain, Wanted, Watched, Webho
 _FORM_BYTES_MAX = 64 * 1024
 _PAGE = 30
 _EMPTY_ROWS = 3
+_NAME_CHARACTERS_MAX = 200
 _KINDS: Final = ("user", "org", "model", "dataset", "space")
 _NEW = Form({"domain-repo": "yes", "domain-discussion": "yes"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Whose webhooks a page is about; `base` is where it stands. `org` is empty for one's own."""
+    """Whose webhooks a page is about; `base` is where it stands. `org` is None for one's own."""
 
     id: int
     base: str
-    org: str = ""
+    org: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ async def listing(request: Request) -> Response:
 
 
 async def new(request: Request) -> Response:
-    """GET /settings/webhooks/new."""
+    """GET /settings/webhooks/new[?kind=model&name=ada/emotions]: what it will watch, where a page leads here from it."""
     owner = await request.run(_owner, request)
-    first = ("org", owner.org) if owner.org else ("user", request.caller.name)
+    kind, name = request.query.get("kind"), (request.query.get("name") or "")[:_NAME_CHARACTERS_MAX]
+    first = ("org", owner.org.name) if owner.org else ("user", request.caller.name)
+    if kind in _KINDS and name:
+        first = kind, name
     return _form_page(request, owner, _Sent(_NEW, [first], None), None)
 
 
@@ -59,7 +64,7 @@ async def create(request: Request) -> Response:
     owner, sent = await request.run(_owner, request), _sent(await request.form(), None)
     if sent.wanted is not None:
         try:
-            made = await request.run(request.hub.webhooks.create, owner.id, sent.wanted)
+            made = await request.run(request.hub.webhooks.create, owner.id, sent.wanted, request.caller.user_id)
             return _to(owner, made.uid, "created")
         except (ForbiddenAddress, Conflict) as error:
             _refuse(sent.form, error)
@@ -87,7 +92,7 @@ async def change(request: Request) -> Response:
     sent = _sent(await request.form(), found.wanted.secret)
     if sent.wanted is not None:
         try:
-            await request.run(request.hub.webhooks.change, owner.id, found.uid, sent.wanted)
+            await request.run(request.hub.webhooks.change, owner.id, found.uid, sent.wanted, request.caller.user_id)
             return _to(owner, found.uid, "saved")
         except ForbiddenAddress as error:
             _refuse(sent.form, error)
@@ -97,21 +102,21 @@ async def change(request: Request) -> Response:
 async def enable(request: Request) -> Response:
     """POST /settings/webhooks/{uid}/enable."""
     owner = await request.run(_owner, request)
-    await request.run(request.hub.webhooks.enable, owner.id, request.params["uid"])
+    await request.run(request.hub.webhooks.enable, owner.id, request.params["uid"], request.caller.user_id)
     return _to(owner, request.params["uid"], "enabled")
 
 
 async def disable(request: Request) -> Response:
     """POST /settings/webhooks/{uid}/disable."""
     owner = await request.run(_owner, request)
-    await request.run(request.hub.webhooks.disable, owner.id, request.params["uid"])
+    await request.run(request.hub.webhooks.disable, owner.id, request.params["uid"], request.caller.user_id)
     return _to(owner, request.params["uid"], "disabled")
 
 
 async def delete(request: Request) -> Response:
     """POST /settings/webhooks/{uid}/delete."""
     owner = await request.run(_owner, request)
-    await request.run(request.hub.webhooks.delete, owner.id, request.params["uid"])
+    await request.run(request.hub.webhooks.delete, owner.id, request.params["uid"], request.caller.user_id)
     return _to(owner, "", "deleted")
 
 
@@ -138,11 +143,8 @@ def _owner(request: Request) -> _Owner:
     """One's own, or an organisation that one administers. Raises AccountNotFound, Forbidden."""
     if "name" not in request.params:
         return _Owner(request.caller.user_id, "/settings/webhooks")
-    directory, caller = request.hub.directory, request.caller
-    org = directory.get_org(request.params["name"])
-    if directory.members.role(org.id, caller.user_id) is not Role.ADMIN and not caller.is_admin:
-        raise Forbidden("The webhooks of an organization are for its administrators")
-    return _Owner(org.id, f"/organizations/{org.name}/settings/webhooks", org.name)
+    org = organisation.administered(request)
+    return _Owner(org.id, f"{organisation.base(org)}/webhooks", org)
 
 
 def _delivery(request: Request, owner: _Owner) -> tuple[Webhook, Delivery]:
@@ -217,7 +219,7 @@ def _form_page(
 
 
 def _page(request: Request, owner: _Owner, name: str, *, status: int = 200, **values: object) -> Response:
-    where = "settings/webhooks/organization.html" if owner.org else "settings/frame.html"
+    where = "organisations/frame.html" if owner.org else "settings/frame.html"
     return frame.page(
         request, f"webhooks/{name}.html", "webhooks", status=status, frame=where, base=owner.base, org=owner.org, **values
     )  # fmt: skip

@@ -12,6 +12,7 @@ from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Route
 from pioche.i18n.texts import gettext as _
 from pioche.names import RepoId
+from pioche.repos import duplication
 from pioche.repos.access import Action
 from pioche.web import feeds, layout, owners
 from pioche.web.forms import Form
@@ -60,6 +61,7 @@ async def likers(request: Request) -> Response:
 async def duplicate_form(request: Request) -> Response:
     """GET /{repo}/duplicate."""
     repo = request.repo
+    await request.run(duplication.check, repo)
     form = Form({"owner": request.caller.name, "name": repo.repo_id.name, "visibility": _visibility(repo.private)})
     return await _duplicate_page(request, form)
 

@@ -2,6 +2,7 @@
 import "./copy-button.js";
 import "./kbd-nav.js";
 import "./menus.js";
+import "./notification-bell.js";
 import "./search-box.js";
 import "./theme-toggle.js";
 import "./toggle-button.js";

@@ -23,6 +23,8 @@ for (const article of document.querySelectorAll(".prose[data-copy]")) {
   }
 }
 
+if (document.querySelector("chat-example")) import("./chat-example.js");
+
 // Links made on the public Hub name headings without our prefix.
 function goToHeading() {
   const name = decodeURIComponent(location.hash.slice(1));

@@ -1,6 +1,7 @@
-// <md-editor>: a text area with a preview from the server, names to choose after @, and a draft that the browser keeps.
+// <md-editor>: a text area with a preview from the server, names to choose after @, pictures, and a draft that the browser keeps.
 import { Draft } from "./draft.js";
 import { Names } from "./names.js";
+import { Pictures } from "./pictures.js";
 
 class MdEditor extends HTMLElement {
   connectedCallback() {
@@ -8,6 +9,7 @@ class MdEditor extends HTMLElement {
     this.area = this.querySelector("textarea");
     this.button = this.querySelector("button[formaction]");
     this.names = new Names(this, this.area);
+    if (this.dataset.pictures) this.pictures = new Pictures(this, this.area);
     if (this.dataset.draft) this.draft = new Draft(this, this.area);
     if (this.button) this.offerPreview();
   }

@@ -36,6 +36,7 @@ class CodeEditor extends HTMLElement {
         doc: this.area.value,
         extensions: [
           setup,
+          EditorState.phrases.of(JSON.parse(this.dataset.phrases)),
           syntaxHighlighting(HighlightStyle.define(coloursOf(tags))),
           keymap.of([indentWithTab]),
           language.of(languageOf(path.value)),

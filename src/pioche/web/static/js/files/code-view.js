@@ -27,7 +27,7 @@ class CodeView extends HTMLElement {
   }
 
   ask() {
-    const line = Number(window.prompt("", "1"));
+    const line = Number(window.prompt(this.dataset.ask, "1"));
     if (!(line >= 1)) return;
     history.replaceState(history.state, "", `#L${Math.floor(line)}`);
     this.show({ andScroll: true });

@@ -1,0 +1,5 @@
+"""The table of contents of these pages."""
+
+from pioche.web.moderation import blocked, queue, reporting, trail
+
+ROUTES = (*queue.ROUTES, *trail.ROUTES, *reporting.ROUTES, *blocked.ROUTES)

@@ -1,0 +1,71 @@
+"""/notifications: what happened in threads that concern the reader (ui.md N1, U4). The bell in the header asks for the count."""
+
+from typing import Final
+
+from pioche.community import notifications
+from pioche.community.notifications import Page, Status, Wanted
+from pioche.errors import BadRequest
+from pioche.http.messages import Query, Request, Response, json_response, redirect
+from pioche.http.routes import Needs, Route
+from pioche.repos.gating import waiting
+from pioche.web import layout
+
+_PAGE_SIZE: Final = 30
+_PAGES_MAX: Final = 10_000
+_FORM_BYTES_MAX: Final = 64 * 1024
+
+
+async def listing(request: Request) -> Response:
+    """GET /notifications?show=&about=&repo=&p=."""
+    wanted, number = _wanted(request.query), request.query.number("p", default=0, most=_PAGES_MAX)
+    page = await request.run(_page, request, wanted, number)
+    asked = await request.run(waiting.of, request.hub.access, request.caller)
+    return layout.page(
+        request,
+        "notifications.html",
+        page=page,
+        asked=asked,
+        wanted=wanted,
+        number=number,
+        count=-(-page.total // _PAGE_SIZE),
+        most=notifications.COUNTED_MAX,
+    )
+
+
+def _page(request: Request, wanted: Wanted, number: int) -> Page:
+    return notifications.page(request.hub.database, request.caller, wanted, number=number, limit=_PAGE_SIZE)
+
+
+def _wanted(query: Query) -> Wanted:
+    return Wanted.of(query.get("show"), query.get("about"), query.get("repo"))
+
+
+async def change(request: Request) -> Response:
+    """POST /notifications?...: `do` is read, unread or done, of each `key`, or with `all` of all that the filter shows."""
+    form, wanted = await request.form(), _wanted(request.query)
+    try:
+        status = Status(form.get("do") or "")
+    except ValueError:
+        raise BadRequest('"do" must be one of read, unread, done') from None
+    database, caller = request.hub.database, request.caller
+    if form.get("all"):
+        await request.run(notifications.mark_all, database, caller, wanted, status)
+    else:
+        await request.run(notifications.mark, database, caller, form.lists.get("key", []), status)
+    query = f"?{request.raw_query}" if request.raw_query else ""
+    return redirect(f"/notifications{query}", status=303, headers=[("Cache-Control", "no-store")])
+
+
+async def count(request: Request) -> Response:
+    """GET /notifications/count: for the bell."""
+    unread = await request.run(notifications.count, request.hub.database, request.caller)
+    return json_response(
+        {"unread": unread, "shown": f"{unread - 1}+" if unread >= notifications.COUNTED_MAX else str(unread)}
+    )
+
+
+ROUTES = (
+    Route("GET", "/notifications", Needs.SESSION, listing),
+    Route("POST", "/notifications", Needs.SESSION, change, _FORM_BYTES_MAX),
+    Route("GET", "/notifications/count", Needs.SESSION, count),
+)

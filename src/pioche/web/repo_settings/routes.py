@@ -1,0 +1,5 @@
+"""The routes of a repo's settings."""
+
+from pioche.web.repo_settings import general, storage, webhooks
+
+ROUTES = (*general.ROUTES, *storage.ROUTES, *webhooks.ROUTES)

@@ -1,0 +1,7 @@
+"""Signing in at OpenID providers: the hub's own, and those of organisations (ui.md A1, T2, U3).
+
+going         what every way there and back shares: the browser keeps a sealed note of what it asked for
+hub           /login/sso: signing in and up by the hub's provider, linking an account to it
+organisation  /organizations/{name}/sso: showing an organisation who one is
+              /settings/identities, what an account is linked to, is in `web.settings`
+"""

@@ -1,0 +1,81 @@
+"""The bell, the list behind it and its API (ui.md N1)."""
+
+import pytest
+
+from pioche.app import build_work
+from tests.local import LocalHub, User
+from tests.visitor import PASSWORD, Visitor
+
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
+
+
+@pytest.fixture
+def ada(local: LocalHub) -> User:
+    user = local.user("ada")
+    local.hub.directory.set_password(local.hub.directory.get("ada"), PASSWORD)
+    local.create_repo(user, "ada/model")
+    return user
+
+
+@pytest.fixture
+def browser(local: LocalHub, ada: User) -> Visitor:
+    visitor = Visitor(local.client)
+    visitor.sign_in("ada")
+    return visitor
+
+
+def discuss(local: LocalHub, who: User, title: str) -> None:
+    body = {"title": title, "description": "@ada, look.", "pullRequest": False}
+    answer = local.client.post("/api/models/ada/model/discussions", token=who.token, json=body)
+    assert answer.status == 200, answer.text
+    work = build_work(local.config)
+    work.dispatcher.step()
+
+
+def test_n1_the_bell_counts_what_the_list_shows_and_looking_reads_it(
+    local: LocalHub, ada: User, browser: Visitor
+) -> None:
+    assert "Nothing to tell" in browser.get("/notifications").text
+    discuss(local, local.user("bob"), "A typo")
+    assert browser.get("/notifications/count").json() == {"unread": 1, "shown": "1"}
+    page = browser.get("/notifications").text
+    assert '<a href="/ada/model/discussions/1"><strong>A typo</strong></a>' in page
+    assert "you are mentioned" in page
+    assert "notification-bell" in page
+    assert "notification-bell" not in Visitor(local.client).get("/").text
+    browser.get("/ada/model/discussions/1")
+    assert browser.get("/notifications/count").json()["unread"] == 0
+    assert "Nothing to tell" in browser.get("/notifications?show=unread").text
+
+
+def test_n1_many_are_marked_at_once_by_what_is_chosen_or_by_the_filter(
+    local: LocalHub, ada: User, browser: Visitor
+) -> None:
+    bob = local.user("bob")
+    for title in ("One", "Two", "Three"):
+        discuss(local, bob, title)
+    page = browser.get("/notifications")
+    uid = local.repo(ada, "ada/model").uid
+    shown = browser.send(page, "/notifications", key=f"{uid}-2", do="done").text
+    assert "Two" not in shown
+    assert "Three" in shown
+    page = browser.get("/notifications?about=mentions")
+    shown = browser.send(page, "/notifications?about=mentions", all="1", do="read").text
+    assert browser.get("/notifications/count").json()["unread"] == 0
+    assert "One" in shown
+    assert "Two" in browser.get("/notifications?show=done").text
+    assert browser.get("/notifications?show=wrong").status == 400
+
+
+def test_n1_the_api_lists_and_marks(local: LocalHub, ada: User) -> None:
+    discuss(local, local.user("bob"), "A typo")
+    found = local.client.get("/api/notifications", token=ada.token).json()
+    assert found["count"] == {"view": 1, "unread": 1, "all": 1}
+    (one,) = found["notifications"]
+    assert (one["read"], one["participating"], one["repo"]) == (False, True, {"name": "ada/model", "type": "model"})
+    body = {"discussionIds": [one["discussion"]["id"]], "read": True}
+    assert local.client.post("/api/notifications/mark-as-read", token=ada.token, json=body).status == 200
+    assert local.client.get("/api/notifications?readStatus=unread", token=ada.token).json()["notifications"] == []
+    assert local.client.request("DELETE", "/api/notifications?applyToAll=true", token=ada.token).status == 200
+    assert local.client.get("/api/notifications", token=ada.token).json()["notifications"] == []
+    assert local.client.get("/api/notifications").status == 401
