@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
@@ -65,7 +66,8 @@ class Core:
     def upload(self, repo: Repo, caller: Caller, data: bytes) -> Sha256:
         """A large file, as after its upload by whatever protocol."""
         sha256 = Sha256(hashlib.sha256(data).hexdigest())
-        draft = self.hub.config.data_dir / "incoming" / f"test-{sha256}"
+        # A name of its own: several threads upload the same bytes at once.
+        draft = self.hub.config.data_dir / "incoming" / f"test-{uuid4().hex}"
         draft.write_bytes(data)
         self.hub.contents.adopt(repo.id, caller.user_id, sha256, draft)
         return sha256
