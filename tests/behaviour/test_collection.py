@@ -28,6 +28,7 @@ from pioche.upkeep.collection.report import Report
 from pioche.upkeep.collection.run import Collector
 from pioche.upkeep.fsck.examination import examine
 from pioche.upkeep.fsck.scene import Scene
+from pioche.upkeep.progress import Silent
 from tests.core import Core, git, main, paths, text
 
 _HOUR_MS = 3_600_000
@@ -240,6 +241,32 @@ def test_now_leaves_no_grace(core: Core, ada: Caller, repo: Repo) -> None:
     assert stored(core) == {kept}
     assert report.freed == report.total
     assert collect(core, now=True).total == 0
+
+
+def test_only_repos_that_hold_more_than_their_tip_are_looked_at(
+    core: Core, ada: Caller, repo: Repo, hours: Hours
+) -> None:
+    """Of two million repos a run looks at a handful (decision 12): asking for each took an hour of a core, every hour."""
+    committed(core, repo, ada, "tip.bin", b"tip" * 999)
+    other = core.repo(ada, "ada/other")
+    committed(core, other, ada, "a.bin", b"other" * 999)
+    core.commit(other, ada, delete=["a.bin"])
+    core.repo(ada, "ada/empty")
+    hours.pass_(25)
+    looked = Looked()
+    hub = core.hub
+    Collector(hub.config, hub.database, hub.blobs, hub.access.stores.git).run(Options(), progress=looked)
+    assert looked.totals["contents of repos"] == 1
+
+
+class Looked(Silent):
+    """How much there was to do in each step."""
+
+    def __init__(self) -> None:
+        self.totals = dict[str, int | None]()
+
+    def begin(self, title: str, total: int | None = None) -> None:
+        self.totals[title] = total
 
 
 def test_of_one_repo_only(core: Core, ada: Caller, repo: Repo) -> None:

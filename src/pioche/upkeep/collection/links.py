@@ -1,9 +1,10 @@
 """Contents that a repo is linked to and that nothing in it leads to: no commit of any ref, no ref that can be put back.
 
-The candidates are few: what is young, and what the tip of the default branch has, is left out before git is asked.
+The candidates are few: what is young, and what the tip of the default branch has, is left out before git is asked, and
+repos that hold nothing else are not even looked at: of two million, all but a handful.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -18,12 +19,12 @@ from pioche.upkeep.progress import each
 _repos, _links, _pointers = schema.repos, schema.repo_contents, schema.pointers
 _ATTEMPTS = 5
 _AT_ONCE = 200_000  # candidates in one walk through git: what a walk keeps in memory
+_SLICE = 10_000  # ids of repos in one question: what a database sorts, and how long it is asked
 
 
 def collect(run: Context) -> None:
     """Unlinks, repo by repo."""
-    with run.database.read() as connection:
-        repos = connection.execute(_alive(run)).all()
+    repos = list(_worth_a_look(run))
     run.progress.begin("contents of repos", len(repos))
     for repo in each(run.progress, repos):
         for _ in range(_ATTEMPTS):  # each time a ref has moved while git was asked, everything is asked again
@@ -33,10 +34,32 @@ def collect(run: Context) -> None:
             run.report.skipped.append(f"{repo.full_name}: its refs move all the time; the next run tries again")
 
 
-def _alive(run: Context) -> "sa.Select[int, str, str, str]":
+def _worth_a_look(run: Context) -> Iterator["sa.Row[int, str, str, str]"]:
+    """The repos that may have candidates."""
     columns = (_repos.c.id, _repos.c.uid, _repos.c.type, _repos.c.full_name)
-    query = sa.select(*columns).where(_repos.c.deleted_at.is_(None)).order_by(_repos.c.id)
-    return query if run.options.repo_ids is None else query.where(_repos.c.id.in_(run.options.repo_ids))
+    alive = sa.select(*columns).where(_repos.c.deleted_at.is_(None)).order_by(_repos.c.id)
+    with run.database.read() as connection:
+        if run.options.repo_ids is not None:
+            yield from connection.execute(alive.where(_repos.c.id.in_(run.options.repo_ids))).all()
+            return
+        last = connection.execute(sa.select(sa.func.max(_links.c.repo_id))).scalar() or 0
+    for first in range(0, last + 1, _SLICE):
+        with run.database.read() as connection:
+            left = _not_at_tips(run, first, first + _SLICE).subquery()
+            yield from connection.execute(alive.where(_repos.c.id.in_(sa.select(left.c.repo_id)))).all()
+
+
+def _not_at_tips(run: Context, first: int, end: int) -> "sa.CompoundSelect[int, str]":
+    """Of the repos with the ids [first, end): what of theirs is not young, and not in their list of files. Buckets have
+    another list, so that all they hold is here."""
+    entries = schema.entries
+    linked = sa.select(_links.c.repo_id, _links.c.sha256).where(
+        _links.c.repo_id >= first, _links.c.repo_id < end, _links.c.created_at < run.times.young_after
+    )
+    listed = sa.select(entries.c.repo_id, entries.c.sha256).where(
+        entries.c.repo_id >= first, entries.c.repo_id < end, entries.c.sha256.is_not(None)
+    )
+    return linked.except_(listed)
 
 
 def _collect_repo(run: Context, repo: "sa.Row[int, str, str, str]") -> bool:
