@@ -85,7 +85,7 @@ def is_corrupt(answer: Answer) -> None:
 def scrub(local: LocalHub) -> list[str]:
     """The keys that it found damaged."""
     scene = Scene(local.hub.config, local.hub.database, local.hub.blobs)
-    scrubber = Scrubber(scene, bytes_per_second=2**40, period_ms=0)
+    scrubber = Scrubber(scene, bytes_per_second=2**40, looks_per_second=2**40, period_ms=0)
     while scrubber.run(seconds=600):
         continue
     return [str(row[0]) for row in _aside(local)]

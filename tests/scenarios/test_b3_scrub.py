@@ -21,7 +21,7 @@ both = pytest.mark.parametrize("sound_world", ["disk", _LONG], indirect=True)
 
 def scrubbed(world: World, *, rate: int = _RATE, period_ms: int = 0) -> tuple[Found, ...]:
     """What a whole pass finds."""
-    scrubber = Scrubber(world.scene(), bytes_per_second=rate, period_ms=period_ms)
+    scrubber = Scrubber(world.scene(), bytes_per_second=rate, looks_per_second=_RATE, period_ms=period_ms)
     while scrubber.run(seconds=60):
         continue
     last = scrub.notes(world.core.hub.database).last
@@ -121,7 +121,7 @@ def test_a_pack_of_git_objects(sound_world: World, suffix: str) -> None:
 def test_a_pass_goes_on_where_it_was_in_another_process(sound_world: World) -> None:
     flip(sound_world.blob(WHOLE))
     slices = 0
-    while Scrubber(sound_world.scene(), bytes_per_second=_RATE, period_ms=0).run(seconds=0):
+    while Scrubber(sound_world.scene(), bytes_per_second=_RATE, looks_per_second=_RATE, period_ms=0).run(seconds=0):
         slices += 1
     assert slices > 0
     last = scrub.notes(sound_world.core.hub.database).last

@@ -36,7 +36,7 @@ def test_b4_after_a_scrub_head_promises_nothing_that_get_cannot_keep(hub: Inside
     assert hub.client.head("/ada/words/resolve/main/a.bin").status == 200
     flip(hub.hub.config.data_dir / blob_key(sha256))
     scene = Scene(hub.hub.config, hub.hub.database, hub.hub.blobs)
-    Scrubber(scene, bytes_per_second=2**40, period_ms=0).run(seconds=600)
+    Scrubber(scene, bytes_per_second=2**40, looks_per_second=2**40, period_ms=0).run(seconds=600)
     for method in ("HEAD", "GET"):
         answer = hub.client.request(method, "/ada/words/resolve/main/a.bin")
         assert (answer.status, answer.headers["x-error-code"]) == (500, "Corrupt"), method

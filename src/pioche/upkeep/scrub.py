@@ -31,6 +31,7 @@ NOTE = "scrub"
 _FOUND_MAX = 1000
 _TRIES_MAX = 3
 _LONG_SECONDS = 10
+_LOOKS_PER_SECOND = 300  # so that millions of repos with hardly a byte leave the processor to others too
 _SLEEP_SECONDS_MAX = 1.0
 _LEASE = "scrub"
 
@@ -90,13 +91,18 @@ class _Part:
 
 
 class Scrubber:
-    """Works in slices. `period_ms` is how often a pass begins; `bytes_per_second` how fast it reads."""
+    """Works in slices. `period_ms` is how often a pass begins; `bytes_per_second` how fast it reads, and
+    `looks_per_second` how fast it goes from one item to the next."""
 
-    def __init__(self, scene: Scene, *, bytes_per_second: int, period_ms: int) -> None:
+    def __init__(
+        self, scene: Scene, *, bytes_per_second: int, period_ms: int, looks_per_second: int = _LOOKS_PER_SECOND
+    ) -> None:
         self._scene = replace(scene, pace=self._pace)
         self._rate = bytes_per_second
+        self._looks_per_second = looks_per_second
         self._period_ms = period_ms
         self._read = 0
+        self._looks = 0
         self._began = 0.0
 
     def run(self, *, seconds: float) -> bool:
@@ -115,7 +121,7 @@ class Scrubber:
                 return False
             now = Pass(started_at=now_ms())
             log.info("scrub began")
-        self._began, self._read = time.monotonic(), 0
+        self._began, self._read, self._looks = time.monotonic(), 0, 0
         while (after := self._step(now, known)) is not None:
             now = after
             if time.monotonic() >= self._began + seconds:
@@ -139,6 +145,8 @@ class Scrubber:
         if size > self._rate * _LONG_SECONDS:  # should the hub end meanwhile, the next one knows
             self._save(msgspec.structs.replace(now, tries=now.tries + 1), known)
         read_before = self._read
+        self._looks += 1
+        self._pace(0)
         found = [self._settle(problem, part) for problem in self._twice(partial(part.look, self._scene, name))]
         done = msgspec.structs.replace(
             now,
@@ -186,7 +194,8 @@ class Scrubber:
         """Waits as long as reading so much at the allowed rate would have taken."""
         self._read += count
         metrics.scrubbed(count)
-        ahead = self._read / self._rate - (time.monotonic() - self._began)
+        allowed = max(self._read / self._rate, self._looks / self._looks_per_second)
+        ahead = allowed - (time.monotonic() - self._began)
         while ahead > 0:
             time.sleep(min(ahead, _SLEEP_SECONDS_MAX))
             ahead -= _SLEEP_SECONDS_MAX
