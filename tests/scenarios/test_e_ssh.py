@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
+from pioche.accounts.approvals import Policy
 from pioche.accounts.ssh_keys import SshKey
 from tests.hub import Account
 from tests.protocols.git import Remote, commit, create, git, must, settled
@@ -84,6 +86,27 @@ def test_a_private_repo_looks_absent(ssh_hub: SshHub, secret: Remote) -> None:
         absent = ssh_hub.ssh(key, verb.format(f"{secret.account.name}/absent"))
         assert (there.returncode, there.stdout, there.stderr) == (absent.returncode, absent.stdout, absent.stderr)
         assert there.returncode == 1
+
+
+def test_what_an_organisation_asks_for_holds(ssh_hub: SshHub, ada: Account, key: Path, given: SshKey) -> None:
+    """A second factor, networks, tokens that say what they are for: as by every other door."""
+    org = ssh_hub.org(ssh_hub.name("lab"), {ada.name: "admin"})
+    body = {"name": "secret", "organization": org, "private": True}
+    made = httpx.post(f"{ssh_hub.endpoint}/api/repos/create", json=body, headers=ada.bearer, timeout=30)
+    made.raise_for_status()
+    command = f"git-lfs-authenticate {org}/secret upload"
+    assert ssh_hub.ssh(key, command).returncode == 0
+    for demand, words in (("--networks=192.0.2.0/24", b"its own networks"), ("--second-factor", b"second factor")):
+        ssh_hub.cli("org", "security", org, demand)
+        refused = ssh_hub.ssh(key, command)
+        assert (refused.returncode, refused.stdout) == (1, b"")
+        assert words in refused.stderr
+        ssh_hub.cli("org", "security", org, "--networks=127.0.0.0/8", "--no-second-factor")
+        assert ssh_hub.ssh(key, command).returncode == 0
+    with ssh_hub.directory() as directory:
+        policy = Policy(wants_fine_grained=True, approves=False)
+        directory.approvals.set_policy(directory.get_org(org), policy, actor_id=None)
+    assert b"accepts fine-grained tokens only, and an SSH key is none" in ssh_hub.ssh(key, command).stderr
 
 
 def test_nothing_in_a_path_is_run_or_taken_for_an_option(
