@@ -18,15 +18,9 @@ from tests.protocols.git import Remote, commit, create, declined, git, must, set
 from tests.ssh import SshHub
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def ssh_hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHub]:
-    folder = tmp_path_factory.mktemp("ssh")
-    if request.param == "sqlite":
-        with SshHub(folder, {"WORKERS": "2"}) as running:
-            yield running
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    with server.config(folder / "data") as config, SshHub(folder, {"DATABASE_URL": config.database_url}) as running:
+@pytest.fixture(scope="module")
+def ssh_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshHub]:
+    with SshHub(tmp_path_factory.mktemp("ssh"), {"WORKERS": "2"}) as running:
         yield running
 
 
@@ -138,6 +132,23 @@ def test_large_files(ssh_hub: SshHub, remote: Remote, mine: dict[str, str], tmp_
     must(work, "push", "-q", "origin", "main", **mine)
     must(tmp_path, "clone", "-q", url, "again", **mine)
     assert (tmp_path / "again/x.bin").read_bytes() == content
+
+
+def test_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    with (
+        postgres.config(tmp_path / "data") as config,
+        SshHub(tmp_path, {"DATABASE_URL": config.database_url}) as running,
+    ):
+        ada = running.user("ada")
+        running.give(ada, running.key("ada"))
+        environ = running.environ(running.key("ada"))
+        remote, content = create(running, ada, private=True), os.urandom(100_000)
+        must(tmp_path, "clone", "-q", running.url(remote.repo_id), "work", **environ)
+        tip = commit(tmp_path / "work", {"a.txt": b"hello", "x.bin": content})
+        must(tmp_path / "work", "push", "-q", "origin", "main", **environ)
+        assert remote.tip == tip
+        must(tmp_path, "clone", "-q", running.url(remote.repo_id), "again", **environ)
+        assert (tmp_path / "again/x.bin").read_bytes() == content
 
 
 def test_rules_for_content_hold(ssh_hub: SshHub, remote: Remote, mine: dict[str, str], tmp_path: Path) -> None:
