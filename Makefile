@@ -44,7 +44,7 @@ run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a da
 # more, and never end. What the others have begun is run to its end, and the run has failed. Files come in the order of
 # tests/conftest.py: those with many tests first would leave the slowest ones for the end, and one core for them.
 test: $(ENV) $(ASSETS) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
-	@scripts/need git git-lfs chromium
+	@scripts/need git git-lfs ssh chromium
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m 'not long' $(ARGS)
 
 check: $(ENV) ## Check form, lint, types, the import contract, spelling and that the project describes itself

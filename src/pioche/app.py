@@ -43,6 +43,7 @@ from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.scim import routes as scim
+from pioche.protocols.ssh.server import SshServer
 from pioche.protocols.xet import routes as xet_routes
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
@@ -172,6 +173,7 @@ def build_hub(config: Config) -> Hub:
     stores = Stores(database, GitStore(config.data_dir / "git"), contents, storage_quotas)
     access = Access(stores)
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
+    keys_used = LastUsed(database, schema.ssh_keys)
     downloads = Downloads(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     announcements, avatars = Announcements(database), Avatars(database)
@@ -180,7 +182,7 @@ def build_hub(config: Config) -> Hub:
         config=config,
         database=database,
         keyring=Keyring(lambda: instance.signing_keys(database)),
-        callers=Callers(database, used=last_used.record, session_used=sessions_used.record),
+        callers=Callers(database, used=last_used.record, session_used=sessions_used.record, key_used=keys_used.record),
         directory=Directory(database),
         oidc=Oidc(Client.of(config)),
         access=access,
@@ -197,6 +199,7 @@ def build_hub(config: Config) -> Hub:
         buffers=(
             last_used,
             sessions_used,
+            keys_used,
             downloads,
             metrics.TALLY,
             contents.opened,
@@ -277,6 +280,11 @@ def build_app(config: Config) -> Kernel:
     """The ASGI application of one web process."""
     assets.load()  # compared to what was built, before the first page
     return Kernel(build_hub(config), PROTOCOLS)
+
+
+def build_ssh(config: Config) -> SshServer:
+    """What the process for git over SSH runs."""
+    return SshServer(build_hub(config))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _DATABASE_URL = re.compile(
 _LOCATION = re.compile(r"(?:/[A-Za-z0-9._-]+)+\Z")
 _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 
+_SSH_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 _STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
 _ENDPOINT = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
 _ON_OFF = ("on", "off")
@@ -52,6 +53,13 @@ class Config:
     data_dir: Path = _setting(Path("data"), "Folder that holds everything: database, git objects, files, caches.")
     host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.")
+    ssh_port: int = _setting(0, "Port for git over SSH, such as 2222; 0: it is not offered. See docs/guide/ssh.md.")
+    ssh_address: str = _setting(
+        "",
+        "Where clients reach that port, such as git.example.org or git.example.org:22, where it is not at ssh_port of the host "
+        "in public_url.",
+    )
+    ssh_connections: int = _setting(512, "Most connections over SSH at the same time.")
     workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
     public_url: str = _setting(
         "", "Address that clients use, such as https://hub.example.org; empty means the Host header of each request."
@@ -358,6 +366,7 @@ def _check(config: Config) -> None:
         if path and not os.access(path, os.R_OK):
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
+    _check_ssh(config)
     _check_storage(config)
     _check_oidc(config)
     if not config.render_workers:
@@ -388,6 +397,17 @@ def _check_addresses(config: Config) -> None:
         if not _HOST.match(host):
             raise ConfigError("allowed_hosts", f"{host!r} is not a host name or address, without scheme and port")
     _check_networks(config)
+
+
+def _check_ssh(config: Config) -> None:
+    if config.ssh_port > 65535 or (config.ssh_port and config.ssh_port == config.port):
+        raise ConfigError("ssh_port", f"{config.ssh_port} is not a port of its own: 1 to 65535, or 0 for none")
+    if not 1 <= config.ssh_connections <= 100_000:
+        raise ConfigError("ssh_connections", "1 to 100000 is expected")
+    if config.ssh_address and not _SSH_ADDRESS.match(config.ssh_address):
+        raise ConfigError(
+            "ssh_address", f"{config.ssh_address!r} is not a host name, or one with a port: git.example.org:22"
+        )
 
 
 def _check_networks(config: Config) -> None:

@@ -12,16 +12,19 @@ of their own, are walked in two halves. Routes about no repo are walked with eve
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
+from pioche.accounts import ssh_keys
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Role
 from pioche.accounts.scopes import Permission
+from pioche.accounts.ssh_keys import Purpose
 from pioche.accounts.tokens import TokenRole
 from pioche.app import PROTOCOLS
 from pioche.buckets import batch
@@ -29,10 +32,14 @@ from pioche.buckets.batch import Add
 from pioche.buckets.files import EMPTY_XET_HASH
 from pioche.db import schema
 from pioche.db.instance import now_ms
+from pioche.errors import HubError
 from pioche.http import cookies
 from pioche.http.browsers import csrf_token
 from pioche.http.routes import ANY_SCOPE, Needs, Route
 from pioche.names import VERSIONED, EntryPath, RepoId, RepoType
+from pioche.protocols.ssh.channels import Stream
+from pioche.protocols.ssh.commands import VERBS, Verb
+from pioche.protocols.ssh.sessions import Visit, perform
 from pioche.repos import grouping
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import Settings
@@ -41,6 +48,7 @@ from pioche.repos.gating.requests import Status, Who
 from tests.asgi import Answer
 from tests.databases import ENGINES, Postgres, SqliteTemplate
 from tests.inside import Inside, ndjson
+from tests.ssh import made_key
 from tests.standings import (
     ABSENT,
     BAD,
@@ -527,6 +535,87 @@ def test_every_placeholder_has_a_value_and_every_table_entry_a_route() -> None:
     assert names - {"branch"} <= set(PARAMETERS)
     known = {(route.method, route.pattern) for route in ROUTES}
     assert {*CALLS, *NAMED_IN_BODY, *CALLS_ELSEWHERE} <= known
+
+
+# --- over SSH -------------------------------------------------------------------------------------------------------
+
+# Callers who may have a key: what the others came with is a token, or nothing.
+KEYHOLDERS = [name for name in PRINCIPALS if name not in ("anonymous", "invalid", "expired", "revoked")]
+KEYHOLDERS = [name for name in KEYHOLDERS if not name.startswith(("fine_", "owner_"))]
+_NEEDS_OVER_SSH = {
+    ("git-upload-pack", None): Action.CONTENT,
+    ("git-receive-pack", None): Action.WRITE,
+    ("git-lfs-authenticate", "upload"): Action.WRITE,
+    ("git-lfs-authenticate", "download"): Action.CONTENT,
+}
+
+
+class Unsaid:
+    """A client that asks for its command and says nothing more."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    async def read(self) -> bytes:
+        return b""
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for nothing in ():
+            yield nothing
+
+    async def requests(self, _bytes_max: int) -> AsyncIterator[bytes]:
+        for nothing in ():
+            yield nothing
+
+    async def write(self, data: bytes) -> None:
+        self.written += data
+
+    async def tell(self, text: str) -> None:
+        """It reads no notes."""
+
+    async def until_left(self, work: Coroutine[Any, Any, None]) -> None:
+        await work
+
+
+# Before the routes, on which some callers open pull requests: they may push to those.
+@pytest.mark.parametrize("kind", list(VERSIONED))
+def test_commands_over_ssh(world: World, kind: RepoType) -> None:
+    """Every verb of the table, for every caller who may have a key, on every target."""
+    assert {(verb.name, verb.operation) for verb in VERBS} == set(_NEEDS_OVER_SSH)
+    keys = {name: _key(world, name) for name in KEYHOLDERS}
+    wrong, told = list[str](), dict[tuple[Verb, str], set[str]]()
+    for verb, principal, target in itertools.product(VERBS, KEYHOLDERS, TARGETS):
+        found = _over_ssh(world, verb, keys[principal], RepoId(kind, "lab", f"{target:x<8}"))
+        # There are no redirects over SSH: what has moved is opened where it is.
+        action = _NEEDS_OVER_SSH[verb.name, verb.operation].value
+        wanted = expected(verb.needs.value, principal, target.replace("moved", "public"))
+        wanted = wanted if wanted != IN else expected(action, principal, target.replace("moved", "public"))
+        if found.partition(": ")[0] != wanted:
+            wrong.append(f"{verb.name} {verb.operation} by {principal} on {target}: {found}, not {wanted}")
+        if wanted == UNKNOWN_404:
+            told.setdefault((verb, principal), set()).add(found)
+    assert not wrong, "\n".join(wrong)
+    assert all(len(words) == 1 for words in told.values()), "what is hidden is told from what is absent"
+
+
+def _key(world: World, name: str) -> Caller:
+    hub, caller = world.inside.hub, world.people["owner" if name not in world.people else name]
+    account = world.inside.accounts["siteadmin" if name == "admin" else name]
+    made = ssh_keys.add(hub.database, account, "", made_key(), Purpose.ACCESS)
+    return structs.replace(caller, key_id=made.id)
+
+
+def _over_ssh(world: World, verb: Verb, caller: Caller, repo_id: RepoId) -> str:
+    visit = Visit(world.inside.hub, caller, "127.0.0.1", "127.0.0.1")
+    stream = Unsaid()
+    try:
+        world.inside.client.run(perform(visit, verb, repo_id, "version=2", cast("Stream", stream)))
+    except HubError as error:
+        return f"{error.status} {error.code or ''}".strip() + f": {error.message}"
+    return IN if stream.written else "nothing said"
+
+
+# --- over HTTP ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.timeout(900)  # a walk is minutes where the machine is busy

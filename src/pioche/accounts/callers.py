@@ -42,6 +42,23 @@ _SELECT_SESSION = f"""
 _BY_SESSION = Lookup(_SELECT_SESSION + "WHERE s.hash = :hash")
 _BY_SESSION_ID = Lookup(_SELECT_SESSION + "WHERE s.id = :id")
 _SESSION_MARK = "s"
+
+_SELECT_KEY = f"""
+    SELECT k.id, k.purpose, a.id, a.name, a.is_admin, a.suspended_at,
+        {policies.IS_POLICED},
+        {sso_demand.ANY},
+        EXISTS (SELECT 1 FROM memberships m JOIN accounts o ON o.id = m.org_id
+                WHERE m.user_id = a.id AND (o.wants_fine_grained OR o.approves_tokens))
+    FROM ssh_keys k JOIN accounts a ON a.id = k.account_id
+"""
+_BY_KEY = Lookup(_SELECT_KEY + "WHERE k.fingerprint = :fingerprint")
+_BY_KEY_ID = Lookup(_SELECT_KEY + "WHERE k.id = :id")
+_GOVERNING = Lookup("""
+    SELECT o.id, o.name FROM memberships m JOIN accounts o ON o.id = m.org_id
+    WHERE m.user_id = :user AND (o.wants_fine_grained OR o.approves_tokens)
+""")
+_KEY_MARK = "k"
+_ONLY_SIGNS = "signing"  # ssh_keys.Purpose.SIGNING
 FINE_GRAINED = "fineGrained"
 """The role of tokens that have scopes."""
 
@@ -56,6 +73,7 @@ class Bar(StrEnum):
     SECOND_FACTOR = "second factor"
     NETWORKS = "networks"
     SSO = "sso"
+    KEY = "key"
 
 
 class Barred(msgspec.Struct, frozen=True):
@@ -74,6 +92,7 @@ class Barred(msgspec.Struct, frozen=True):
 
 _REASONS = {
     Bar.UNSCOPED: "{org} accepts fine-grained tokens only: make one in the settings of your account, with its permissions on {org}",
+    Bar.KEY: "{org} accepts fine-grained tokens only, and an SSH key is none: use git over https with such a token",
     Bar.PENDING: "This token waits for an administrator of {org} to approve it",
     Bar.DENIED: "An administrator of {org} refused this token: ask them, or make another one",
     Bar.REVOKED: "An administrator of {org} revoked this token for everything that is theirs: make another one",
@@ -100,6 +119,8 @@ class Caller(msgspec.Struct, frozen=True):
     """Of the token or the session, in Unix milliseconds."""
     session_id: int | None = None
     """Of who is signed in in a browser, and came without a token."""
+    key_id: int | None = None
+    """Of who came over SSH, with this key of theirs."""
     scopes: Scopes | None = None
     """Of a fine-grained token: it allows these things and no others. It never carries the rights of a hub's administrator."""
     barred: tuple[Barred, ...] = ()
@@ -153,6 +174,8 @@ class Caller(msgspec.Struct, frozen=True):
         """What they proved themselves with, for what the hub signs in their name: see `Callers.by_credential`."""
         if self.session_id is not None:
             return f"{_SESSION_MARK}{self.session_id}"
+        if self.key_id is not None:
+            return f"{_KEY_MARK}{self.key_id}"
         return None if self.token_id is None else str(self.token_id)
 
     @classmethod
@@ -180,8 +203,8 @@ def token_hash(token: str) -> str:
 
 
 class Callers:
-    """Turns a token, or the cookie of a session, into a Caller, by one indexed look-up. `used` and `session_used` are told
-    the ids of those that were good."""
+    """Turns a token, or the cookie of a session, into a Caller, or an SSH key, by one indexed look-up. `used`,
+    `session_used` and `key_used` are told the ids of those that were good."""
 
     def __init__(
         self,
@@ -189,9 +212,11 @@ class Callers:
         *,
         used: Callable[[int], None] = lambda _token_id: None,
         session_used: Callable[[int], None] = lambda _session_id: None,
+        key_used: Callable[[int], None] = lambda _key_id: None,
     ) -> None:
         self._database = database
         self._used = used
+        self._key_used = key_used
         self._session_used = session_used
 
     async def by_token(self, token: str) -> Caller:
@@ -206,6 +231,10 @@ class Callers:
         """As `by_token`, for what the hub signed in somebody's name (a Xet token): it lives no longer than what they
         proved themselves with. `credential` is what `Caller.credential` was."""
         text = str(credential)
+        if text.startswith(_KEY_MARK):
+            return await self._keyholder(
+                await self._database.fetch_one(_BY_KEY_ID, {"id": int(text.removeprefix(_KEY_MARK))})
+            )
         if not text.startswith(_SESSION_MARK):
             return await self._caller(await self._database.fetch_one(_BY_TOKEN_ID, {"id": int(text)}))
         row = await self._database.fetch_one(_BY_SESSION_ID, {"id": int(text.removeprefix(_SESSION_MARK))})
@@ -213,6 +242,32 @@ class Callers:
         if found is None:
             raise InvalidToken
         return found.caller
+
+    async def by_key(self, fingerprint: str) -> Caller:
+        """Whose SSH key it is. That they have it is proved by the caller of this. Raises InvalidToken for a key that is
+        nobody's or only signs, or whose user is suspended."""
+        return await self._keyholder(await self._database.fetch_one(_BY_KEY, {"fingerprint": fingerprint}))
+
+    def note_key(self, caller: Caller) -> None:
+        """They came in with their key."""
+        if caller.key_id is not None:
+            self._key_used(caller.key_id)
+
+    async def _keyholder(self, row: Row | None) -> Caller:
+        """A key allows what a token of role `write` does; organisations that want to know what a token is for do not
+        take it."""
+        if row is None:
+            raise InvalidToken
+        key_id, purpose, user_id, name, is_admin, suspended_at, is_policed, has_sso, is_governed = row
+        if suspended_at is not None or purpose == _ONLY_SIGNS:
+            raise InvalidToken
+        barred, barred_at = await self._unfulfilled(user_id, is_policed=is_policed, has_sso=has_sso)
+        if is_governed:
+            rows = await self._database.fetch_all(_GOVERNING, {"user": user_id})
+            barred += tuple(Barred(org_id, org, Bar.KEY) for org_id, org in rows)
+        return Caller(
+            user_id, name, may_write=True, is_admin=bool(is_admin), key_id=key_id, barred=barred, barred_at=barred_at
+        )
 
     def counts_still(self, caller: Caller) -> bool:
         """Of a caller found earlier, when nothing was committed since: False once its token has run out, or is to be asked about

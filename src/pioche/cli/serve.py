@@ -25,6 +25,7 @@ def serve(
     *,
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    ssh_port: Annotated[int | None, _option("ssh_port")] = None,
     workers: Annotated[int | None, _option("workers")] = None,
     data_dir: Annotated[Path | None, _option("data_dir")] = None,
     public_url: Annotated[str | None, _option("public_url")] = None,

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -69,6 +70,19 @@ def locking_key(database: Database) -> bytes:
             connection.execute(fresh.values(key="locking key", value=secrets.token_hex(32)))
             found = connection.execute(select).scalar_one()
     return bytes.fromhex(str(found))
+
+
+def host_key(database: Database, make: Callable[[], str]) -> str:
+    """What this hub is known by over SSH: `make` makes it when it is first asked for; kept in backups."""
+    with database.read() as connection:
+        select = sa.select(schema.instance.c.value).filter_by(key="ssh host key")
+        found = connection.execute(select).scalar()
+    if found is None:
+        made = make()
+        with database.write() as connection:
+            connection.execute(insert_if_absent(connection, schema.instance).values(key="ssh host key", value=made))
+            found = connection.execute(select).scalar_one()
+    return str(found)
 
 
 def note(database: Database, name: str, text: str) -> None:

@@ -5,6 +5,7 @@ object count are capped before git sees it, git's memory and processor time whil
 """
 
 import asyncio
+import contextlib
 import re
 import struct
 import subprocess
@@ -53,9 +54,14 @@ class Incoming(NamedTuple):
 
 
 class Body:
-    """The body of a push as a stream: first packets, then raw bytes. Raises TooLarge past `limit_bytes`."""
+    """The body of a push as a stream: first packets, then raw bytes. Raises TooLarge past `limit_bytes`.
 
-    def __init__(self, pieces: AsyncIterator[bytes], limit_bytes: int) -> None:
+    `ends_with_pack`: nobody says where it ends but the pack itself. Over SSH a client may wait for its answer with its side
+    left open (libgit2 does), and waiting for its end would be waiting for ever.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], limit_bytes: int, *, ends_with_pack: bool = False) -> None:
+        self.ends_with_pack = ends_with_pack
         self._pieces = pieces
         self._buffer = bytearray()
         self._left = limit_bytes
@@ -142,7 +148,8 @@ class Quarantine:
             await body.drain()
             raise PackRefused(f"the pack holds {count} objects; at most {OBJECTS_MAX} are taken in one push")
         if count == 0:
-            await body.drain()
+            if not body.ends_with_pack:
+                await body.drain()
             return
         self._pack = await self._index(body, limit_bytes)
 
@@ -159,7 +166,7 @@ class Quarantine:
             # A delta of a few bytes can unfold to gigabytes: git then runs out of its share, and only git.
             program.limit(process.pid, memory_bytes=_MEMORY_BYTES_MAX, cpu_seconds=_CPU_SECONDS_MAX)
             answer, complaint, _ = await asyncio.gather(
-                _first(process.stdout), _first(process.stderr), _feed(process.stdin, body)
+                _first(process.stdout), _first(process.stderr), _feed_pack(process, body)
             )
             await process.wait()
         finally:
@@ -211,6 +218,24 @@ class Quarantine:
         else:
             source = stdin
         return program.to_file(self.path, arguments, source, stdout, timeout_s=_CHECK_TIMEOUT_S)
+
+
+async def _feed_pack(process: asyncio.subprocess.Process, body: Body) -> None:
+    feeding = asyncio.create_task(_feed(process.stdin, body))
+    try:
+        if body.ends_with_pack:
+            ended = asyncio.create_task(process.wait())
+            try:
+                await asyncio.wait((feeding, ended), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ended.cancel()
+            if process.returncode == 0:  # git has the whole pack: it asks for no end of file
+                return
+        await feeding
+    finally:
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feeding
 
 
 async def _feed(stdin: asyncio.StreamWriter | None, body: Body) -> None:

@@ -63,9 +63,35 @@ async def upload_pack(snapshot: Snapshot, body: bytes, version: int) -> AsyncGen
     The snapshot is opened at the first byte asked for and closed at the end, so that a reader who never comes costs
     nothing.
     """
+    answer = _upload_pack(snapshot, ["--stateless-rpc"], _once(body), version)
+    try:
+        async for piece in answer:
+            yield piece
+    finally:
+        await answer.aclose()
+
+
+async def converse(snapshot: Snapshot, said: AsyncIterator[bytes], version: int) -> AsyncGenerator[bytes, None]:
+    """As `upload_pack`, a whole conversation of version 0 or 1, from the advertisement on: what the client says is in
+    `said`."""
+    answer = _upload_pack(snapshot, [], said, version)
+    try:
+        async for piece in answer:
+            yield piece
+    finally:
+        await answer.aclose()
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _upload_pack(
+    snapshot: Snapshot, options: Sequence[str], said: AsyncIterator[bytes], version: int
+) -> AsyncGenerator[bytes, None]:
     await asyncio.to_thread(snapshot.open)
     try:
-        arguments = ["upload-pack", "--stateless-rpc", "--strict", f"--timeout={_UPLOAD_TIMEOUT_S}", str(snapshot.path)]
+        arguments = ["upload-pack", *options, "--strict", f"--timeout={_UPLOAD_TIMEOUT_S}", str(snapshot.path)]
         process = await asyncio.create_subprocess_exec(
             *program.command(snapshot.path, arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -74,7 +100,7 @@ async def upload_pack(snapshot: Snapshot, body: bytes, version: int) -> AsyncGen
             env=program.environment(GIT_PROTOCOL=f"version={version}") if version else program.environment(),
         )
         try:
-            async for piece in _converse(process, body):
+            async for piece in _talk(process, said):
                 yield piece
         finally:
             await stop(process)
@@ -82,10 +108,10 @@ async def upload_pack(snapshot: Snapshot, body: bytes, version: int) -> AsyncGen
         await asyncio.to_thread(snapshot.close)
 
 
-async def _converse(process: asyncio.subprocess.Process, body: bytes) -> AsyncIterator[bytes]:
+async def _talk(process: asyncio.subprocess.Process, said: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     if process.stdin is None or process.stdout is None:
         raise Unavailable("git could not be started with pipes")
-    feeding = asyncio.create_task(_feed(process.stdin, body))
+    feeding = asyncio.create_task(_feed(process.stdin, said))
     try:
         while piece := await process.stdout.read(_PIECE):
             yield piece
@@ -95,8 +121,10 @@ async def _converse(process: asyncio.subprocess.Process, body: bytes) -> AsyncIt
             await feeding
 
 
-async def _feed(stdin: asyncio.StreamWriter, body: bytes) -> None:
-    await tell(stdin, body)
+async def _feed(stdin: asyncio.StreamWriter, said: AsyncIterator[bytes]) -> None:
+    async for piece in said:
+        if not await tell(stdin, piece):
+            break
     stdin.close()
 
 

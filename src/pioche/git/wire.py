@@ -90,11 +90,16 @@ def protocol_version(header: str) -> int:
 # --- fetching -------------------------------------------------------------------------------------------------------
 
 
+def capabilities() -> bytes:
+    """What version 2 begins with. The refs are asked for later (`ls_refs`)."""
+    return b"".join(packet(f"{line}\n") for line in _UPLOAD_V2) + FLUSH
+
+
 def advertise_upload(refs: Iterable[Ref], head: str, version: int) -> bytes:
-    """The answer to `info/refs?service=git-upload-pack`. With version 2 the refs are asked for later (`ls_refs`)."""
+    """The answer to `info/refs?service=git-upload-pack`."""
     service = packet("# service=git-upload-pack\n") + FLUSH
     if version == 2:
-        return service + b"".join(packet(f"{line}\n") for line in _UPLOAD_V2) + FLUSH
+        return service + capabilities()
     lines = list(_advertised(refs, head))
     symref = f" symref=HEAD:{head}" if lines and lines[0].endswith(" HEAD") else ""
     return service + _advertisement(lines, f"{_UPLOAD_V0}{symref} {AGENT}", version)
@@ -102,8 +107,13 @@ def advertise_upload(refs: Iterable[Ref], head: str, version: int) -> bytes:
 
 def advertise_receive(refs: Iterable[Ref]) -> bytes:
     """The answer to `info/refs?service=git-receive-pack`; pushing has no version 2."""
+    return packet("# service=git-receive-pack\n") + FLUSH + receiving(refs)
+
+
+def receiving(refs: Iterable[Ref]) -> bytes:
+    """What a push is told first."""
     lines = [f"{ref.oid} {ref.name}" for ref in sorted(refs)]
-    return packet("# service=git-receive-pack\n") + FLUSH + _advertisement(lines, f"{_RECEIVE} {AGENT}", 0)
+    return _advertisement(lines, f"{_RECEIVE} {AGENT}", 0)
 
 
 def _advertised(refs: Iterable[Ref], head: str) -> Iterator[str]:

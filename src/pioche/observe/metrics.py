@@ -36,7 +36,7 @@ _damaged = Counter(
     "pioche_damage_found_total", "Damage that scrub has found, by kind (docs/guide/damage.md).", ("kind",)
 )
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "SSH"))
 
 
 class Tally:

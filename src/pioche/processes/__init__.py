@@ -4,6 +4,7 @@
     table        which processes there are
     web          answers requests (as many of them as the setting `workers` says)
     jobs         runs jobs and delivers events
+    ssh          git over SSH, where the setting `ssh_port` asks for it
     search       the index: answers what the web processes look for
     child        how a child comes to be, and what it does first: it dies with its supervisor
     draining     how a web process stops without losing a connection

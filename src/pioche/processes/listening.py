@@ -21,19 +21,21 @@ def address_of(host: str) -> str:
     return str(found[0][4][0])
 
 
-def reserve(config: Config) -> socket.socket:
-    """A bound socket; its `getsockname()[1]` is the port. Raises ConfigError when it cannot be had."""
-    address = address_of(config.host)
+def reserve(config: Config, key: str = "port") -> socket.socket:
+    """A bound socket; its `getsockname()[1]` is the port that the setting `key` names. Raises ConfigError when it cannot be
+    had."""
+    address, port = address_of(config.host), getattr(config, key)
     try:
-        if config.port:
+        if port:
             # Without SO_REUSEPORT a port is refused on which anybody listens, other hubs among them.
-            _bound(address, config.port, shared=False).close()
-        return _bound(address, config.port, shared=True)
+            bound(address, port, shared=False).close()
+        return bound(address, port, shared=True)
     except OSError as error:
-        raise _refusal(config, error) from None
+        raise _refusal(config, key, error) from None
 
 
-def _bound(address: str, port: int, *, shared: bool) -> socket.socket:
+def bound(address: str, port: int, *, shared: bool) -> socket.socket:
+    """A socket for a port; `shared` with the other processes of this hub. Raises OSError."""
     taken = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,11 +48,12 @@ def _bound(address: str, port: int, *, shared: bool) -> socket.socket:
     return taken
 
 
-def _refusal(config: Config, error: OSError) -> ConfigError:
+def _refusal(config: Config, key: str, error: OSError) -> ConfigError:
+    port = getattr(config, key)
     if error.errno == errno.EADDRINUSE:
-        return ConfigError("port", f"{config.port} is in use by another program")
+        return ConfigError(key, f"{port} is in use by another program")
     if error.errno == errno.EADDRNOTAVAIL:
         return ConfigError("host", f"{config.host!r} is not an address of this machine")
     if error.errno == errno.EACCES:
-        return ConfigError("port", f"{config.port} may not be used by this user: take one from 1024 on")
-    return ConfigError("port", f"{config.port} cannot be listened on: {error.strerror}")
+        return ConfigError(key, f"{port} may not be used by this user: take one from 1024 on")
+    return ConfigError(key, f"{port} cannot be listened on: {error.strerror}")

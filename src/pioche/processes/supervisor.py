@@ -7,6 +7,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from pioche.config import Config, keep_figures_in
+from pioche.errors import ConfigError
 from pioche.observe import log
 from pioche.processes import child, listening
 from pioche.processes.table import PROCESSES, Process
@@ -51,9 +53,10 @@ class Supervisor:
     def __init__(self, config: Config) -> None:
         """Takes the port, and a folder for the processes' figures. Raises ConfigError when the port cannot be had."""
         self._port = listening.reserve(config)
+        self._ssh_port = self._reserved_for_ssh(config)
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
-        socket = config.search_socket or str(self._metrics_dir / "search.sock")
-        self.config = replace(config, port=self._port.getsockname()[1], search_socket=socket)
+        search_socket = config.search_socket or str(self._metrics_dir / "search.sock")
+        self.config = replace(config, port=self._port.getsockname()[1], search_socket=search_socket)
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
         self._prepare_metrics()
 
@@ -93,6 +96,8 @@ class Supervisor:
     def close(self) -> None:
         """Gives the port back."""
         self._port.close()
+        if self._ssh_port is not None:
+            self._ssh_port.close()
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
         with contextlib.suppress(OSError):  # another node of this machine has its figures there
             self._metrics_dir.parent.rmdir()
@@ -148,13 +153,26 @@ class Supervisor:
 
     # --- readiness and metrics ---
 
+    def _reserved_for_ssh(self, config: Config) -> socket.socket | None:
+        if not config.ssh_port:
+            return None
+        try:
+            return listening.reserve(config, "ssh_port")
+        except ConfigError:
+            self._port.close()
+            raise
+
     def _answers(self) -> bool:
         address = listening.address_of(self.config.host)
         address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - looked for, not bound
         connection = self._connection(address)
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.client.OK
+            if connection.getresponse().status != http.client.OK:
+                return False
+            if self.config.ssh_port:
+                socket.create_connection((address, self.config.ssh_port), timeout=5).close()
+            return True
         except (OSError, http.client.HTTPException):
             return False
         finally:

@@ -37,8 +37,15 @@ def _search(config: Config) -> None:
     search.run(config)
 
 
+def _ssh(config: Config) -> None:
+    from pioche.processes import ssh
+
+    ssh.run(config)
+
+
 PROCESSES = (
     Process("web", lambda config: config.worker_count, _web),
     Process("jobs", lambda _config: 1, _jobs),
+    Process("ssh", lambda config: 1 if config.ssh_port else 0, _ssh),
     Process("search", lambda _config: 1, _search),
 )

@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pioche.accounts.callers import Caller
-from pioche.errors import Failure, HubError, InvalidReference, QuotaExceeded, StaleParent
+from pioche.errors import Failure, Forbidden, HubError, InvalidReference, QuotaExceeded, StaleParent
 from pioche.git.receive import Body, Disconnected, PackRefused, Quarantine
 from pioche.git.snapshot import Ref, Snapshot
 from pioche.git.wire import Command, Commands, Report, render_report
 from pioche.names import DEFAULT_REF, parse_ref_part
 from pioche.repos import pulls, refs
-from pioche.repos.access import Repo
+from pioche.repos.access import Access, Action, Repo
 from pioche.repos.incoming import Incoming, examine
 from pioche.storage import quotas
 from pioche.storage.quotas import NO_GROWTH, Growth
@@ -63,6 +63,22 @@ def advertised(repo: Repo) -> list[Ref]:
     return [Ref(ref.name, ref.target, ref.commit if ref.commit != ref.target else None) for ref in refs.all_refs(repo)]
 
 
+async def check_may_begin(access: Access, caller: Caller, repo: Repo, run: Run) -> None:
+    """Before the commands are known: writers may push, and whoever opened a pull request here. Raises what `open` does."""
+    try:
+        await access.open_uid(caller, repo.uid, Action.WRITE)
+    except Forbidden:
+        await access.open_uid(caller, repo.uid, Action.PROPOSE)
+        if not await run(pulls.has_opened_any, repo, caller):
+            raise
+
+
+async def check_may(access: Access, caller: Caller, repo: Repo, commands: Commands, run: Run) -> None:
+    """Writers may, and anybody for their own pull requests alone. Raises what `open` does."""
+    if not await run(_concerns_own_pulls_only, repo, caller, commands):
+        await access.open_uid(caller, repo.uid, Action.WRITE)
+
+
 async def receive(push: Push, body: Body, run: Run) -> bytes:
     """Takes the pack that follows in `body` and moves the refs. Returns the report for the client.
 
@@ -70,7 +86,8 @@ async def receive(push: Push, body: Body, run: Run) -> bytes:
     """
     denied = await run(_deny, push)
     if denied is not None:
-        await body.drain()
+        if push.commands.has_pack:
+            await body.drain()
         return render_report(push.commands, denied)
     seen = await run(partial(snapshot, push.repo, is_for_reading=False))
     await run(seen.open)
@@ -90,7 +107,7 @@ async def receive(push: Push, body: Body, run: Run) -> bytes:
 # --- which refs may be moved ----------------------------------------------------------------------------------------
 
 
-def concerns_own_pulls_only(repo: Repo, caller: Caller, commands: Commands) -> bool:
+def _concerns_own_pulls_only(repo: Repo, caller: Caller, commands: Commands) -> bool:
     """True when every command names a pull request that the caller opened: that needs no right to write."""
     return all(_is_own_pull(repo, caller, command) for command in commands.commands)
 

@@ -236,7 +236,9 @@ SECTIONS: tuple[Section, ...] = (
     _in_repos(schema.activity, "actor_id", "kind", "ref", "commit", "number", "at", keys=("id",)),
     _in_repos(schema.reports, "author_id", "kind", "reason", "text", "status", "created_at", "answer", keys=("id",)),
     _of(schema.images, "account_id", "uid", "use", "media_type", "width", "height", "at"),
-    _of(schema.ssh_keys, "account_id", "title", "public_key", "fingerprint", "created_at"),
+    _of(
+        schema.ssh_keys, "account_id", "title", "public_key", "fingerprint", "purpose", "created_at", "last_used_at",
+    ),
     _accounts_of(schema.blocks, "blocker_id", "blocked_id", "at", name="blocked"),
     _accounts_of(schema.join_requests, "user_id", "org_id", "text", "at", name="join_requests"),
 )  # fmt: skip

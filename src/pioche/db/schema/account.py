@@ -94,7 +94,7 @@ sessions = Table(
     sqlite_autoincrement=True,
 )
 
-# What people sign commits with (accounts/ssh_keys.py).
+# What people sign commits with, and come with over SSH (accounts/ssh_keys.py).
 ssh_keys = Table(
     "ssh_keys",
     metadata,
@@ -104,6 +104,8 @@ ssh_keys = Table(
     Column("public_key", Text, nullable=False),  # as in an id_*.pub file, without the comment
     Column("fingerprint", Text, nullable=False, unique=True),  # SHA256:..., as OpenSSH writes it
     Column("created_at", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False, server_default="signing"),  # signing, access or both
+    Column("last_used_at", BigInteger),  # over SSH
     Index(None, "account_id"),
     sqlite_autoincrement=True,
 )

@@ -1,12 +1,11 @@
 """`GET info/refs`: what a client asks before it fetches or pushes."""
 
-from pioche.errors import BadRequest, Forbidden
+from pioche.errors import BadRequest
 from pioche.git import wire
 from pioche.http.messages import Request, Response
 from pioche.names import DEFAULT_REF
 from pioche.protocols.git.bodies import NO_CACHE
-from pioche.repos import pulls, push
-from pioche.repos.access import Action
+from pioche.repos import push
 
 
 async def info_refs(request: Request) -> Response:
@@ -27,18 +26,8 @@ async def _advertise_upload(request: Request) -> Response:
 
 
 async def _advertise_receive(request: Request) -> Response:
-    await _check_may_push(request)
+    await push.check_may_begin(request.hub.access, request.caller, request.repo, request.run)
     return _answer("git-receive-pack", wire.advertise_receive(await request.run(push.advertised, request.repo)))
-
-
-async def _check_may_push(request: Request) -> None:
-    """Writers, and whoever opened a pull request here; which refs are meant is only known with the push itself."""
-    try:
-        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
-    except Forbidden:
-        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.PROPOSE)
-        if not await request.run(pulls.has_opened_any, request.repo, request.caller):
-            raise
 
 
 def _answer(service: str, body: bytes) -> Response:

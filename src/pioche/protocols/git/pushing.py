@@ -2,11 +2,9 @@
 
 from pioche.errors import OutOfSpace
 from pioche.git.receive import Body
-from pioche.git.wire import Commands
 from pioche.http.messages import Request, Response
 from pioche.protocols.git import bodies
 from pioche.repos import push
-from pioche.repos.access import Action
 
 _COMMANDS_BYTES = 8 * 2**20  # what the commands may add to the pack
 
@@ -18,7 +16,7 @@ async def receive_pack(request: Request) -> Response:
     commands = await body.commands()
     if commands is None:
         return _answer(b"")
-    await _check_may_push(request, commands)
+    await push.check_may(request.hub.access, request.caller, request.repo, commands, request.run)
     try:
         await request.run(request.hub.room.check)
     except OutOfSpace:
@@ -27,11 +25,6 @@ async def receive_pack(request: Request) -> Response:
     limits = push.Limits(config.regular_file_bytes_max, config.push_bytes_max)
     wanted = push.Push(request.repo, request.caller, commands, limits)
     return _answer(await push.receive(wanted, body, request.run))
-
-
-async def _check_may_push(request: Request, commands: Commands) -> None:
-    if not await request.run(push.concerns_own_pulls_only, request.repo, request.caller, commands):
-        await request.hub.access.open_uid(request.caller, request.repo.uid, Action.WRITE)
 
 
 def _answer(body: bytes) -> Response:

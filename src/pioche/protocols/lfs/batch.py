@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from pioche.errors import Conflict, TooLarge, Unprocessable
-from pioche.http import cas
+from pioche.http import cas, lfs_passes, placing
 from pioche.http.contents import signed_url
 from pioche.http.messages import Request, Response
 from pioche.names import HEX64, Sha256
@@ -51,13 +51,27 @@ class Batch(msgspec.Struct):
 
 async def batch(request: Request) -> Response:
     """The route asks for READ only: which right is needed stands in the body."""
+    return await _answer(request, await request.json(Batch), request.repo.uid)
+
+
+async def batch_by_pass(request: Request) -> Response:
+    """`POST /lfs/{uid}/objects/batch`, for who came over SSH. What the pass says is believed of who they are, and of nothing
+    else."""
+    uid = request.params["uid"]
+    shown = lfs_passes.verified(request.hub.keyring, request.headers.get("authorization"), uid)
+    request.caller = placing.at_address(request, await request.hub.callers.by_credential(shown.by))
     body = await request.json(Batch)
+    shown.check(body.operation)
+    return await _answer(request, body, uid)
+
+
+async def _answer(request: Request, body: Batch, uid: str) -> Response:
     if len(body.objects) > OBJECTS_MAX:
         raise TooLarge(f"A batch has at most {OBJECTS_MAX} objects: send several")
     if body.hash_algo not in _SHA256:
         raise Conflict(f"hash_algo {body.hash_algo[:40]!r} is not supported: use sha256")  # 409 by the specification
     action = _action(body)
-    repo = await request.hub.access.open_uid(request.caller, request.repo.uid, action)
+    repo = await request.hub.access.open_uid(request.caller, uid, action)
     signer = Signer(request, repo, action)
     if action is Action.CONTENT:
         return lfs_response(await request.run(_download, request, repo, signer, body))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from pioche.accounts import ssh_keys
 from pioche.community import listing as threads_listing
 from pioche.errors import HubError
 from pioche.http.messages import Request
@@ -57,6 +58,10 @@ class Head:
     is_importing: bool
     """It comes from elsewhere, and is not whole yet."""
     marks: Marks
+    ssh_url: str
+    """What git clones it by over SSH; empty where that is not offered."""
+    lacks_key: bool
+    """Who reads has no key to come with."""
     unsafe: list[tuple[str, list[str]]]
     """Files that would run commands when they are loaded: path, what they import (`repos.scanning`)."""
 
@@ -72,6 +77,7 @@ async def of(request: Request, overview: Overview) -> Head:
     chips = list(_chips(overview))
     may_write = await may(request, Action.WRITE)
     is_importing = overview.private and may_write and await request.run(_is_importing, request)
+    ssh_url = request.hub.addresses.clone_by_ssh(request.base_url, overview.repo_id.web_path.removeprefix("/"))
     title = overview.text("title") if overview.repo_id.type is RepoType.SPACE else overview.text("pretty_name")
     return Head(
         repo_id=overview.repo_id,
@@ -90,8 +96,14 @@ async def of(request: Request, overview: Overview) -> Head:
         is_closed=bool(overview.gated) and not await may(request, Action.CONTENT),
         is_importing=is_importing,
         marks=await request.run(marks.of, request.repo, request.caller),
+        ssh_url=ssh_url,
+        lacks_key=bool(ssh_url) and not await request.run(_has_key, request),
         unsafe=[(one["path"], overviews.texts(one.get("imports"))) for one in overview.unsafe],
     )
+
+
+def _has_key(request: Request) -> bool:
+    return ssh_keys.any_opens(request.hub.database, request.caller.user_id)
 
 
 def _is_importing(request: Request) -> bool:

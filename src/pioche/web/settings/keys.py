@@ -1,8 +1,9 @@
-"""/settings/keys: the SSH keys that somebody signs commits with (ui.md T4)."""
+"""/settings/keys: the SSH keys that somebody signs commits with, and comes with over SSH (ui.md T4)."""
 
-from pioche.accounts import ssh, ssh_keys
+from pioche.accounts import host_key, ssh, ssh_keys
 from pioche.accounts.ssh import BadKey, PublicKey, Wrong
-from pioche.errors import AlreadyExists, Conflict, NotFound
+from pioche.accounts.ssh_keys import Purpose
+from pioche.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
 from pioche.i18n.texts import gettext as _
@@ -15,18 +16,19 @@ _FORM_BYTES_MAX = 64 * 1024
 
 async def listing(request: Request) -> Response:
     """GET /settings/keys."""
-    return await _page(request, Form())
+    return await _page(request, Form({"purpose": Purpose.BOTH.value}))
 
 
 async def add(request: Request) -> Response:
-    """POST /settings/keys: `key` is a line of an `id_*.pub` file, `title` what to call it."""
-    form = Form.of(await request.form(), "title", "key")
+    """POST /settings/keys: `key` is a line of an `id_*.pub` file, `title` what to call it, `purpose` what it is for."""
+    form = Form.of(await request.form(), "title", "key", "purpose")
+    purpose = form.check("purpose", _purpose, _("Choose what the key is for."))
     form.check("title", ssh_keys.parse_title, _("A title has at most 100 printable characters."))
     key = _parse(form)
-    if key is None or form.is_wrong:
+    if key is None or purpose is None or form.is_wrong:
         return await _page(request, form, status=422)
     try:
-        await request.run(_add, request, form["title"], key)
+        await request.run(_add, request, form["title"], key, purpose)
     except AlreadyExists as error:
         form.errors["key"] = _("This key is on this hub already: a key belongs to one account.")
         return await _page(request, form, status=error.status)
@@ -66,8 +68,15 @@ def _parse(form: Form) -> PublicKey | None:
         return None
 
 
-def _add(request: Request, title: str, key: PublicKey) -> None:
-    ssh_keys.add(request.hub.database, frame.account(request), title, key)
+def _purpose(text: str) -> Purpose:
+    try:
+        return Purpose(text)
+    except ValueError:
+        raise BadRequest("A key is for signing, access or both") from None
+
+
+def _add(request: Request, title: str, key: PublicKey, purpose: Purpose) -> None:
+    ssh_keys.add(request.hub.database, frame.account(request), title, key, purpose)
 
 
 def _remove(request: Request, id_: int) -> None:
@@ -76,10 +85,16 @@ def _remove(request: Request, id_: int) -> None:
 
 async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
     found = await request.run(ssh_keys.of, request.hub.database, request.caller.user_id)
+    example = request.hub.addresses.clone_by_ssh(request.base_url, f"{request.caller.name}/repo")
+    known_by = await request.run(_host_fingerprint, request) if example else ""
     return frame.page(
-        request, "keys.html", "keys", status=status, form=form, keys=found,
+        request, "keys.html", "keys", status=status, form=form, keys=found, example=example, known_by=known_by,
         address=genesis.noreply_address(request.caller.name or ""),
     )  # fmt: skip
+
+
+def _host_fingerprint(request: Request) -> str:
+    return host_key.public(request.hub.database).fingerprint
 
 
 ROUTES = (
