@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
+from pioche.accounts.letters import AccountLetters, QueueLetters
 from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
 from pioche.community.notifying import Notify
@@ -31,6 +32,9 @@ from pioche.imports.running import Limits as ImportLimits
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
+from pioche.mail.message import Letterhead
+from pioche.mail.sending import Send as SendLetter
+from pioche.mail.smtp import Post
 from pioche.moderation.audit import Audit, PruneAudit
 from pioche.observe import metrics
 from pioche.outbound.client import Client
@@ -108,7 +112,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
 _IMPORTS = 2
 """Repos that are imported at the same time: each takes what the line gives."""
 _CALLS = 4
-"""Webhooks that are called at the same time: each may keep a thread waiting for ten seconds."""
+"""Webhooks that are called, and letters that are sent, at the same time: each may keep a thread waiting."""
 
 
 def open_blobs(config: Config) -> BlobStore:
@@ -303,6 +307,7 @@ def build_work(config: Config) -> Work:
         Match(access, payloads.base_url(config)),
         Notify(access),
         Audit(database),
+        *letter_queues(config, database),
     )
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
@@ -322,9 +327,20 @@ def build_work(config: Config) -> Work:
         PruneDeliveries(database),
         PruneAudit(database, days=config.audit_days),
     )
-    calls: tuple[Job, ...] = (Send(access, Client.of(config)),)
+    calls: tuple[Job, ...] = (Send(access, Client.of(config)), letters_job(config, database))
     worker = Worker(database, jobs, abandons=(Scrub.kind, ConvertFiles.kind))
     return Work(worker, Worker(database, calls, threads=_CALLS), build_importer(config, database), dispatcher)
+
+
+def letter_queues(config: Config, database: Database) -> tuple[Consumer, ...]:
+    """Who queues letters about what happens: nobody, where the hub sends none."""
+    return (QueueLetters(database),) if config.sends_mail else ()
+
+
+def letters_job(config: Config, database: Database) -> SendLetter:
+    """Every kind of letter."""
+    about_accounts = AccountLetters(database, Letterhead.of(config), sign_up=config.sign_up)
+    return SendLetter(Post.of(config), {**about_accounts.kinds})
 
 
 def build_importer(config: Config, database: Database) -> Worker:
