@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pioche import app
+from pioche.community.notifying import Notify
 from pioche.http.hub import Hub
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Worker
@@ -115,10 +116,11 @@ def letterbox(*, certificate: Path | None = None, tls: str = "off", asks_who: bo
 
 def deliver(hub: Hub) -> None:
     """What happened is queued as letters, and what is due is sent; as the jobs process does it."""
-    dispatcher = Dispatcher(hub.database, app.letter_queues(hub.config, hub.database))
+    queues = (Notify(hub.access, sends_mail=hub.config.sends_mail), *app.letter_queues(hub.config, hub.database))
+    dispatcher = Dispatcher(hub.database, queues)
     while dispatcher.step():
         pass
-    worker = Worker(hub.database, (app.letters_job(hub.config, hub.database),))
+    worker = Worker(hub.database, (app.letters_job(hub.config, hub.access),))
     while worker.step():
         pass
 

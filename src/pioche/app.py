@@ -13,6 +13,7 @@ from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.letters import AccountLetters, QueueLetters
 from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
+from pioche.community.letters import ThreadLetters
 from pioche.community.notifying import Notify
 from pioche.config import Config
 from pioche.db import instance, schema
@@ -52,6 +53,8 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.repos.gating.letters import GateLetters
+from pioche.repos.gating.letters import QueueLetters as QueueGateLetters
 from pioche.repos.preview.looking import PARSES
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
@@ -305,7 +308,7 @@ def build_work(config: Config) -> Work:
         Journal(),
         RepackWhenScattered(database, git),
         Match(access, payloads.base_url(config)),
-        Notify(access),
+        Notify(access, sends_mail=config.sends_mail),
         Audit(database),
         *letter_queues(config, database),
     )
@@ -327,20 +330,22 @@ def build_work(config: Config) -> Work:
         PruneDeliveries(database),
         PruneAudit(database, days=config.audit_days),
     )
-    calls: tuple[Job, ...] = (Send(access, Client.of(config)), letters_job(config, database))
+    calls: tuple[Job, ...] = (Send(access, Client.of(config)), letters_job(config, access))
     worker = Worker(database, jobs, abandons=(Scrub.kind, ConvertFiles.kind))
     return Work(worker, Worker(database, calls, threads=_CALLS), build_importer(config, database), dispatcher)
 
 
 def letter_queues(config: Config, database: Database) -> tuple[Consumer, ...]:
     """Who queues letters about what happens: nobody, where the hub sends none."""
-    return (QueueLetters(database),) if config.sends_mail else ()
+    return (QueueLetters(database), QueueGateLetters(database)) if config.sends_mail else ()
 
 
-def letters_job(config: Config, database: Database) -> SendLetter:
+def letters_job(config: Config, access: Access) -> SendLetter:
     """Every kind of letter."""
-    about_accounts = AccountLetters(database, Letterhead.of(config), sign_up=config.sign_up)
-    return SendLetter(Post.of(config), {**about_accounts.kinds})
+    head = Letterhead.of(config)
+    about_accounts = AccountLetters(access.stores.database, head, sign_up=config.sign_up)
+    kinds = {**about_accounts.kinds, **GateLetters(access, head).kinds, **ThreadLetters(access, head).kinds}
+    return SendLetter(Post.of(config), kinds)
 
 
 def build_importer(config: Config, database: Database) -> Worker:

@@ -1,19 +1,22 @@
 """Letters about accounts (ui.md T1, A1, U3), through a real mail server: what is proved, what is told, and to whom nothing is."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pioche.accounts import letters, mail_addresses
+from pioche.accounts import letters, mail_addresses, mail_choices
 from pioche.accounts.account import Account
+from pioche.accounts.mail_choices import Frequency
 from pioche.accounts.members import Role
 from pioche.db import schema
 from pioche.db.instance import now_ms
+from tests.asgi import Answer
 from tests.databases import SqliteTemplate
 from tests.letterbox import Letterbox, deliver, letterbox, link_in
-from tests.local import LocalHub
+from tests.local import LocalHub, User
 from tests.visitor import PASSWORD, Visitor
 
 pytestmark = pytest.mark.usefixtures("cheap_passwords")
@@ -30,7 +33,7 @@ def box() -> Iterator[Letterbox]:
 @pytest.fixture
 def mailing(sqlite_template: SqliteTemplate, tmp_path: Path, box: Letterbox) -> Iterator[LocalHub]:
     """A hub that sends its mail to `box`, where anybody may make an account."""
-    hub = LocalHub(replace(sqlite_template.config(tmp_path / "data"), sign_up="open", **box.settings))
+    hub = LocalHub(replace(sqlite_template.config(tmp_path / "mailing"), sign_up="open", **box.settings))
     yield hub
     hub.close()
 
@@ -282,3 +285,76 @@ def test_what_happened_long_ago_is_not_written_of(mailing: LocalHub, box: Letter
         connection.execute(schema.events.update().values(at=now_ms() - letters.OLD_MS - 1000))
     deliver(mailing.hub)
     assert box.letters == []
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------------
+
+NOTIFICATIONS = "/settings/notifications"
+
+
+def ticked(page: Answer) -> int:
+    return len(re.findall(r'value="[a-z]+:[^"]+" checked', page.text))
+
+
+def test_t6_the_matrix_has_a_column_of_mail(mailing: LocalHub, ada: Account) -> None:
+    visitor = Visitor(mailing.client)
+    visitor.sign_in("ada")
+    page = visitor.get(NOTIFICATIONS)
+    assert page.text.count('name="mail" value=') == page.text.count('name="tell" value=') == 9
+    fields = {"csrf": visitor.csrf, "tell": "watching:discussion.create", "mail": "mention:discussion.create"}
+    page = visitor.post(NOTIFICATIONS, {**fields, "frequency": "daily"})
+    assert 'name="mail" value="mention:discussion.create" checked' in page.text
+    assert ticked(page) == 2
+    assert '<option value="daily" selected' in page.text
+    assert visitor.post(NOTIFICATIONS, {**fields, "frequency": "hourly"}).status == 400
+    visitor.post(NOTIFICATIONS, {"csrf": visitor.csrf})
+    assert ticked(visitor.get(NOTIFICATIONS)) == 1, "a form without mail leaves mail as it is"
+
+
+def test_t6_who_did_not_prove_an_address_is_told_so(mailing: LocalHub, local: LocalHub) -> None:
+    for hub, told in ((mailing, "Nothing is sent to you until"), (local, "This hub sends no mail.")):
+        hub.hub.directory.create_user("ada", email=ADA, password=PASSWORD)
+        visitor = Visitor(hub.client)
+        visitor.sign_in("ada")
+        assert told in visitor.get(NOTIFICATIONS).text
+    assert 'name="mail"' not in visitor.get(NOTIFICATIONS).text
+
+
+def test_n1_one_click_ends_letters_without_signing_in_and_looking_does_not(mailing: LocalHub, ada: Account) -> None:
+    database = mailing.hub.database
+    link = f"/notifications/unsubscribe?key={mail_choices.key(database, ada.id)}"
+    visitor = Visitor(mailing.client)
+    page = visitor.get(link)
+    assert "ada" in page.text
+    assert mail_choices.frequency(database, ada.id) is Frequency.IMMEDIATE
+    # As a mail program does it: from elsewhere, with nothing but the address.
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = mailing.client.post(link, body=b"List-Unsubscribe=One-Click", headers=headers)
+    assert answer.status == 200
+    assert mail_choices.frequency(database, ada.id) is Frequency.OFF
+    mail_choices.choose(database, ada.id, Frequency.DAILY)
+    assert "No such mail any more" in visitor.send(visitor.get(link), link).text
+    assert mail_choices.frequency(database, ada.id) is Frequency.OFF
+    for wrong in ("/notifications/unsubscribe", link + "x", link[:-1]):
+        assert visitor.get(wrong).status == 410
+        assert mailing.client.post(wrong, body=b"", headers=headers).status == 403
+
+
+def test_s1_how_often_who_decides_is_written_is_chosen_on_the_page_of_the_gate(
+    mailing: LocalHub, local: LocalHub, ada: Account
+) -> None:
+    def gate(hub: LocalHub, user: Account) -> Visitor:
+        token = hub.hub.directory.tokens.create(user)[0]
+        hub.create_repo(User(user.id, user.name, token), f"{user.name}/words")
+        hub.client.put(f"/api/models/{user.name}/words/settings", token=token, json={"gated": "manual"})
+        visitor = Visitor(hub.client)
+        visitor.sign_in(user.name)
+        return visitor
+
+    visitor, here = gate(mailing, ada), "/ada/words/settings/gate"
+    page = visitor.send(visitor.get(here), f"{here}/mail", frequency="daily")
+    assert "Saved." in page.text
+    assert '<option value="daily" selected' in visitor.get(here).text
+    assert visitor.post(f"{here}/mail", {"csrf": visitor.csrf, "frequency": "x"}).status == 400
+    bob = local.hub.directory.create_user("bob", password=PASSWORD)
+    assert "This hub sends no mail" in gate(local, bob).get("/bob/words/settings/gate").text

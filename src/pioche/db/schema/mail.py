@@ -67,6 +67,5 @@ gate_mails = Table(
     metadata,
     Column("repo_id", Id, ForeignKey("repos.id", ondelete="CASCADE"), nullable=False, primary_key=True),
     Column("frequency", Text, nullable=False),  # immediate | daily | off
-    Column("told_at", BigInteger, nullable=False, default=0),  # requests until then were told of
     sqlite_with_rowid=False,
 )

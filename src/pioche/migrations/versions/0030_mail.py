@@ -51,7 +51,6 @@ def upgrade() -> None:
         "gate_mails",
         sa.Column("repo_id", _ID, nullable=False),
         sa.Column("frequency", sa.Text(), nullable=False),
-        sa.Column("told_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["repo_id"], ["repos.id"], name="fk_gate_mails_repo_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("repo_id", name="pk_gate_mails"),
         sqlite_with_rowid=False,
