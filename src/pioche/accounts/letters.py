@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from pioche.accounts import mail_addresses, org_invitations, resets
+from pioche.accounts import identities, mail_addresses, org_invitations, resets
 from pioche.accounts.account import Account, find
 from pioche.accounts.directory import Directory
 from pioche.db import schema
@@ -116,7 +116,8 @@ class AccountLetters:
 
     def _reset(self, about: dict[str, Any]) -> Letter | None:
         reader = mail_addresses.owner(self._database, about["asked"])
-        if reader is None or not self._has_password(reader.user_id):
+        # Who has no password comes in by a provider, which may have closed the door since: no letter opens another.
+        if reader is None or not identities.of(self._database, reader.user_id)[1]:
             return None
         user = self._directory.by_id(reader.user_id)
         ticket = resets.ticket(self._database, user, hours=RESET_HOURS, actor_id=user.id)
@@ -213,9 +214,3 @@ class AccountLetters:
 
     def _named(self, user: Account) -> dict[str, str]:
         return {"name": user.name, "hub": self._head.base}
-
-    def _has_password(self, user_id: int) -> bool:
-        """Who never had one comes in by a provider, which may have closed the door since: no letter opens another."""
-        query = sa.select(_accounts.c.password_hash).where(_accounts.c.id == user_id)
-        with self._database.read() as connection:
-            return connection.execute(query).scalar() is not None

@@ -29,9 +29,7 @@ async def _answer(request: Request) -> Response:
     try:
         name, often = await request.run(mail_choices.bearer, request.hub.database, key)
     except Forbidden:
-        return layout.page(
-            request, "unsubscribe.html", status=410, headers=_HEADERS, name="", key="", is_over=False
-        )
+        return layout.page(request, "unsubscribe.html", status=410, headers=_HEADERS, name="", key="", is_over=False)
     is_over = often is Frequency.OFF
     return layout.page(request, "unsubscribe.html", headers=_HEADERS, name=name, key=key, is_over=is_over)
 

@@ -103,7 +103,11 @@ def test_t1_the_address_before_is_told_and_nothing_is_proved_of_the_new_one(
     deliver(mailing.hub)
     assert box.letters == []
     page = visitor.get("/settings/profile")
-    visitor.send(page, "/settings/profile", email="new@example.org")
+    for wrong in ("", "wrong"):
+        refused = visitor.send(page, "/settings/profile", email="new@example.org", password=wrong)
+        assert refused.status == 422
+        assert "This is not your password." in refused.text
+    visitor.send(page, "/settings/profile", email="new@example.org", password=PASSWORD)
     deliver(mailing.hub)
     assert box.to(ADA)[0]["Subject"] == "Your address was changed"
     assert box.to("new@example.org")[0]["Subject"] == "Is this your address?"

@@ -1,6 +1,6 @@
 """/settings/profile and /settings/account."""
 
-from pioche.accounts import failures, letters, mail_addresses
+from pioche.accounts import failures, identities, letters, mail_addresses
 from pioche.accounts.account import parse_bio, parse_email, parse_fullname, parse_homepage
 from pioche.errors import Conflict, TooManyRequests
 from pioche.http import browsers
@@ -11,10 +11,11 @@ from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
 from pioche.web.sessions import targets, waiting
-from pioche.web.settings import frame
+from pioche.web.settings import frame, proof
 
 _FORM_BYTES_MAX = 64 * 1024
 _FIELDS = ("fullname", "email", "bio", "homepage")
+_PROOF = "password"
 
 
 async def profile(request: Request) -> Response:
@@ -26,15 +27,29 @@ async def profile(request: Request) -> Response:
 
 async def change_profile(request: Request) -> Response:
     """POST /settings/profile."""
-    form = Form.of(await request.form(), *_FIELDS)
+    form = Form.of(await request.form(), *_FIELDS, _PROOF)
     form.check("fullname", parse_fullname, _("A full name has at most 100 printable characters."))
     form.check("email", lambda text: parse_email(text.strip() or None), _("This is not an email address."))
     form.check("bio", parse_bio, _("A bio has at most 500 printable characters."))
     form.check("homepage", parse_homepage, _("An address of the web begins with https:// or http://."))
     if form.is_wrong:
         return await _page(request, form, status=422)
+    if await request.run(_opens_the_account, request, form):
+        found, status = await proof.ask(request, form, _PROOF)
+        if found is None:
+            return await _page(request, form, status=status)
     await request.run(_change_profile, request, form)
     return frame.saved("profile")
+
+
+def _opens_the_account(request: Request, form: Form) -> bool:
+    """Whether another address would be another way in, which a browser that was left open must not be enough for: links for
+    another password go there."""
+    user, database = frame.account(request), request.hub.database
+    if not request.hub.config.sends_mail or form["email"].strip() == (user.email or ""):
+        return False
+    _identity, has_password = identities.of(database, user.id)
+    return has_password
 
 
 def _change_profile(request: Request, form: Form) -> None:
