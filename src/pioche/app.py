@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
+from pioche.accounts.letters import AccountLetters, QueueLetters
 from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
+from pioche.community.letters import ThreadLetters
 from pioche.community.notifying import Notify
 from pioche.config import Config
 from pioche.db import instance, schema
@@ -31,6 +33,9 @@ from pioche.imports.running import Limits as ImportLimits
 from pioche.jobs.outbox import Dispatcher
 from pioche.jobs.worker import Job, Worker
 from pioche.keys import Keyring
+from pioche.mail.message import Letterhead
+from pioche.mail.sending import Send as SendLetter
+from pioche.mail.smtp import Post
 from pioche.moderation.audit import Audit, PruneAudit
 from pioche.observe import metrics
 from pioche.outbound.client import Client
@@ -49,6 +54,8 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.repos.gating.letters import GateLetters
+from pioche.repos.gating.letters import QueueLetters as QueueGateLetters
 from pioche.repos.preview.looking import PARSES
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
@@ -109,7 +116,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
 _IMPORTS = 2
 """Repos that are imported at the same time: each takes what the line gives."""
 _CALLS = 4
-"""Webhooks that are called at the same time: each may keep a thread waiting for ten seconds."""
+"""Webhooks that are called, and letters that are sent, at the same time: each may keep a thread waiting."""
 
 
 def open_blobs(config: Config) -> BlobStore:
@@ -309,8 +316,9 @@ def build_work(config: Config) -> Work:
         Journal(),
         RepackWhenScattered(database, git),
         Match(access, payloads.base_url(config)),
-        Notify(access),
+        Notify(access, sends_mail=config.sends_mail),
         Audit(database),
+        *letter_queues(config, database),
     )
     dispatcher = Dispatcher(database, consumers)
     jobs: tuple[Job, ...] = (
@@ -330,9 +338,22 @@ def build_work(config: Config) -> Work:
         PruneDeliveries(database),
         PruneAudit(database, days=config.audit_days),
     )
-    calls: tuple[Job, ...] = (Send(access, Client.of(config)),)
+    calls: tuple[Job, ...] = (Send(access, Client.of(config)), letters_job(config, access))
     worker = Worker(database, jobs, abandons=(Scrub.kind, ConvertFiles.kind))
     return Work(worker, Worker(database, calls, threads=_CALLS), build_importer(config, database), dispatcher)
+
+
+def letter_queues(config: Config, database: Database) -> tuple[Consumer, ...]:
+    """Who queues letters about what happens: nobody, where the hub sends none."""
+    return (QueueLetters(database), QueueGateLetters(database)) if config.sends_mail else ()
+
+
+def letters_job(config: Config, access: Access) -> SendLetter:
+    """Every kind of letter."""
+    head = Letterhead.of(config)
+    about_accounts = AccountLetters(access.stores.database, head, sign_up=config.sign_up)
+    kinds = {**about_accounts.kinds, **GateLetters(access, head).kinds, **ThreadLetters(access, head).kinds}
+    return SendLetter(Post.of(config), kinds)
 
 
 def build_importer(config: Config, database: Database) -> Worker:

@@ -28,6 +28,8 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 _SSH_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 _STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
 _ENDPOINT = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
+_MAIL_FROM = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}\Z")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ON_OFF = ("on", "off")
 _RATES = (
     "rate_seconds", "rate_api", "rate_api_anonymous", "rate_resolvers", "rate_resolvers_anonymous", "rate_pages",
@@ -184,6 +186,24 @@ class Config:
     oidc_groups: tuple[str, ...] = _setting(
         (), "Groups at the provider whose members may come in by it, of which one is enough; empty: any."
     )
+    mail_host: str = _setting(
+        "",
+        "SMTP server that takes the hub's mail, such as smtp.example.org; empty: the hub sends none. See docs/guide/mail.md.",
+    )
+    mail_port: int = _setting(0, "Its port; 0 is 587, or 465 where mail_tls is on, or 25 where it is off.")
+    mail_tls: str = _setting(
+        "starttls",
+        "How the connection to it is encrypted: from the first byte (on), after a plain greeting (starttls; a server that does "
+        "not offer it is sent nothing), or not at all (off).",
+        choices=("starttls", "on", "off"),
+    )
+    mail_user: str = _setting("", "Who the hub is there; empty: it does not sign in.")
+    mail_password: str = _setting("", "Password that belongs to mail_user; never logged.", is_secret=True)
+    mail_from: str = _setting("", "Address that mail comes from, such as hub@example.org; needed with mail_host.")
+    mail_language: str = _setting(
+        "en", "Language of mail to people who chose none in their settings.", choices=("en", "fr")
+    )
+    mail_timeout_seconds: int = _setting(30, "How long the server may be silent before sending is tried again later.")
     org_creation: str = _setting(
         "everyone",
         "Who may make an organization on the page /organizations/new: any user (everyone), or this hub's administrators "
@@ -262,6 +282,10 @@ class Config:
     @property
     def database_is_sqlite(self) -> bool:
         return not self.database_url
+
+    @property
+    def sends_mail(self) -> bool:
+        return bool(self.mail_host)
 
     @property
     def worker_count(self) -> int:
@@ -369,6 +393,7 @@ def _check(config: Config) -> None:
     _check_ssh(config)
     _check_storage(config)
     _check_oidc(config)
+    _check_mail(config)
     if not config.render_workers:
         raise ConfigError("render_workers", "at least 1 process is needed")
     for key in ("session_hours", "session_remembered_days"):
@@ -456,6 +481,38 @@ def _check_oidc(config: Config) -> None:
         name, _, claim = entry.partition("=")
         if name not in OIDC_CLAIMS or not claim:
             raise ConfigError("oidc_claims", f"{entry!r} is not of the form email=mail, of {', '.join(OIDC_CLAIMS)}")
+
+
+_MAIL_NEEDS_HOST = ("mail_user", "mail_password", "mail_from")
+
+
+def _check_mail(config: Config) -> None:
+    """What can be seen without asking the server; `pioche doctor` asks it."""
+    if config.mail_port > 65535:
+        raise ConfigError("mail_port", f"{config.mail_port} is not a port: 0 to 65535")
+    if not config.mail_timeout_seconds:
+        raise ConfigError("mail_timeout_seconds", "at least 1 second is needed")
+    given = next((key for key in _MAIL_NEEDS_HOST if getattr(config, key)), None)
+    if config.mail_host:
+        _check_mail_server(config)
+    elif given is not None:
+        raise ConfigError("mail_host", f"needed together with {given}")
+
+
+def _check_mail_server(config: Config) -> None:
+    if not _HOST.match(config.mail_host):
+        raise ConfigError("mail_host", f"{config.mail_host!r} is not a host name or address, without scheme and port")
+    if not config.mail_from or not _MAIL_FROM.match(config.mail_from):
+        raise ConfigError("mail_from", f"{config.mail_from!r} is not an address, such as hub@example.org")
+    if (
+        not config.public_url
+    ):  # never from a request: whoever sends it would choose where links in other people's mail lead
+        raise ConfigError("public_url", "needed together with mail_host: links in mail begin with it")
+    if bool(config.mail_user) != bool(config.mail_password):
+        missing, given = ("mail_password", "mail_user") if config.mail_user else ("mail_user", "mail_password")
+        raise ConfigError(missing, f"needed together with {given}")
+    if config.mail_password and config.mail_tls == "off" and config.mail_host not in _LOOPBACK:
+        raise ConfigError("mail_tls", "a password is not sent unencrypted: use starttls or on")
 
 
 def prepare_data_dir(config: Config) -> None:

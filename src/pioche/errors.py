@@ -2,6 +2,7 @@
 
     HubError
     ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress · InvalidFilter
+    │                             AddressRefused
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
     │                             SecondFactorNeeded · OutsideNetworks
@@ -79,6 +80,10 @@ class BadCard(BadRequest):
 
 class ForbiddenAddress(BadRequest):
     """An address of the world that the hub does not call (`pioche.outbound`)."""
+
+
+class AddressRefused(BadRequest):
+    """An address that no mail can be sent to: it has no such form, or the mail server takes nothing for it."""
 
 
 class InvalidFilter(BadRequest):

@@ -239,6 +239,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/gate"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/gate/requests"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/settings/gate/people"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/settings/gate/mail"): [_form(fields=b"frequency=off", statuses=(303,))],
     ("POST", "/{repo:web}/settings/picture"): [_form(fields=b"remove=yes", statuses=(303,))],
     ("POST", "/{repo:web}/settings/name"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/visibility"): [_form(statuses=(422,))],

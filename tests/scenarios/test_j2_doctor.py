@@ -12,6 +12,7 @@ from pioche.db import schema
 from pioche.db.instance import now_ms
 from pioche.storage.blobs import blob_key
 from tests.damage import WHOLE, World, sha256
+from tests.letterbox import letterbox
 from tests.stored import age, flip
 
 
@@ -38,12 +39,32 @@ def test_a_sound_installation(sound_world: World, doctor: Any, capsys: pytest.Ca
     assert wrong(answers) in ([], ["file system"])  # where tests are in memory
     assert code == (1 if wrong(answers) else 0)
     for topic in (
-        "version", "settings", "data folder", "free space", "file system", "disk", "clock", "open files", "git", "hub",
+        "version", "settings", "mail", "data folder", "free space", "file system", "disk", "clock", "open files", "git", "hub",
         "database", "schema", "stored bytes", "jobs", "leases", "quarantine", "scrub", "backup",
     ):  # fmt: skip
         assert answers[topic]["text"], topic
     main(["doctor", "--data-dir", str(sound_world.config.data_dir)])
     assert "good" in capsys.readouterr().out
+
+
+def test_j2_the_mail_server_is_asked_whether_it_lets_the_hub_in(
+    tmp_path: Path, doctor: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with letterbox() as box:
+        for key, value in box.settings.items():
+            monkeypatch.setenv(f"PIOCHE_{key.upper()}", str(value))
+        assert doctor(tmp_path)[1]["mail"]["state"] == "good"
+        assert main(["mail", "test", "ada@example.org", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"address": "ada@example.org"}
+        box.refusals = {"bob@example.org": "550 No such user"}
+        assert main(["mail", "test", "bob@example.org"]) == 1
+        assert "550 No such user" in capsys.readouterr().err
+    assert [one["To"] for one in box.letters] == ["ada@example.org"]
+    assert doctor(tmp_path)[1]["mail"]["state"] == "bad"
+    monkeypatch.delenv("PIOCHE_MAIL_HOST")
+    monkeypatch.delenv("PIOCHE_MAIL_FROM")
+    assert main(["mail", "test", "ada@example.org"]) == 1
+    assert "sends no mail" in capsys.readouterr().err
 
 
 def test_j2_bytes_older_than_the_database(sound_world: World, doctor: Any) -> None:

@@ -27,12 +27,35 @@ def test_a_secret_is_in_no_message_of_a_configuration() -> None:
     assert "s3cr3t" not in repr(config)
 
 
+def test_mail_is_off_until_a_server_is_named() -> None:
+    assert not load(environ={}).sends_mail
+    config = load(environ={**_MAIL, "PIOCHE_MAIL_USER": "hub", "PIOCHE_MAIL_PASSWORD": "s3cr3t"})
+    assert config.sends_mail
+    assert "s3cr3t" not in repr(config)
+
+
 def test_what_is_not_ours_is_not_looked_at() -> None:
     assert load(environ={"HOME": "/", "pioche_port": "x", "XPIOCHE_PORT": "x"}).port == 8000
 
 
+_MAIL = {
+    "PIOCHE_MAIL_HOST": "smtp.x.example",
+    "PIOCHE_MAIL_FROM": "hub@x.example",
+    "PIOCHE_PUBLIC_URL": "https://hub.x.example",
+}
 MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_PROT": "8000"}, "PIOCHE_PROT"),
+    ({"PIOCHE_MAIL_USER": "hub"}, "mail_host"),
+    ({"PIOCHE_MAIL_HOST": "smtp://x"}, "mail_host"),
+    ({**_MAIL, "PIOCHE_MAIL_FROM": ""}, "mail_from"),
+    ({**_MAIL, "PIOCHE_MAIL_FROM": "Hub <hub@x.example>"}, "mail_from"),
+    ({**_MAIL, "PIOCHE_PUBLIC_URL": ""}, "public_url"),
+    ({**_MAIL, "PIOCHE_MAIL_TLS": "yes"}, "PIOCHE_MAIL_TLS"),
+    ({**_MAIL, "PIOCHE_MAIL_PORT": "70000"}, "mail_port"),
+    ({**_MAIL, "PIOCHE_MAIL_USER": "hub"}, "mail_password"),
+    ({**_MAIL, "PIOCHE_MAIL_PASSWORD": "x"}, "mail_user"),
+    ({**_MAIL, "PIOCHE_MAIL_USER": "hub", "PIOCHE_MAIL_PASSWORD": "x", "PIOCHE_MAIL_TLS": "off"}, "mail_tls"),
+    ({"PIOCHE_MAIL_TIMEOUT_SECONDS": "0"}, "mail_timeout_seconds"),
     ({"PIOCHE_PORT": ""}, "PIOCHE_PORT"),
     ({"PIOCHE_PORT": "http"}, "PIOCHE_PORT"),
     ({"PIOCHE_PORT": "-1"}, "PIOCHE_PORT"),

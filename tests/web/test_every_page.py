@@ -27,6 +27,7 @@ _OR = "/organizations/lab/settings"
 PAGES = {
     "/": "/", "/feed": "/feed", "/models": "/models", "/datasets": "/datasets", "/spaces": "/spaces",
     "/{name}": "/lab", "/notifications": "/notifications", "/search/full-text": "/search/full-text?q=words",
+    "/login/forgotten": "/login/forgotten",
     "/new/import": "/new/import", "/new": "/new", "/new-dataset": "/new-dataset", "/new-space": "/new-space",
     "/new/ready/{repo:page}": "/new/ready/ada/talk", "/docs": "/docs", "/docs/api": "/docs/api",
     "/{repo:page}": "/ada/talk", f"{_R}/card": "/ada/talk/card", "/compare": "/compare?a=ada/talk&b=lab/open",
@@ -75,6 +76,8 @@ ELSEWHERE = {
     "/models.atom": "a feed", "/datasets.atom": "a feed", "/spaces.atom": "a feed", "/login/sso": "leads on",
     "/login/sso/callback": "leads on", "/login/sso/{uid}/callback": "leads on",
     "/login/reset": "test_a1_a_link_sets_another_password_once",
+    "/notifications/unsubscribe": "test_n1_one_click_ends_letters_without_signing_in_and_looking_does_not",
+    "/login/address": "test_t1_an_address_is_proved_by_its_link_once",
     "/organizations/{name}/sso": "leads on: test_u3_sso_an_organisation_demands_it",
     "/new/import/{repo:page}": "test_w1_import_from_git_is_followed_until_it_is_whole",
     f"{_R}/discussions/people": "no page", "/settings/data": "a file", "/settings/activity-log/export": "a file",

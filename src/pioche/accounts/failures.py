@@ -56,6 +56,12 @@ def of_sign_up(address: str) -> tuple[Subject, ...]:
     return (Subject(_key("sign-up", customer(address)), 10),)
 
 
+def of_letter(asked: str, address: str) -> tuple[Subject, ...]:
+    """A letter that somebody has sent to a person, or to whoever `asked` names, wherever they ask from."""
+    asked, network = asked.strip().lower(), customer(address)
+    return Subject(_key("letter", asked), 3), Subject(_key("letters and address", network), 20)
+
+
 class Failures:
     """The counts of all subjects."""
 

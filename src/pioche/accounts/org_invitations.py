@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pioche.accounts import members
-from pioche.accounts.account import Account
+from pioche.accounts.account import Account, parse_email
 from pioche.accounts.callers import token_hash
 from pioche.accounts.members import Role
 from pioche.db import schema
@@ -47,6 +47,8 @@ class Invitation:
     created_at: int
     expires_at: int
     uses_left: int | None
+    email: str | None
+    """Where its link is sent: nobody was shown it."""
 
 
 def create_link(
@@ -88,6 +90,50 @@ def put(
     told = {"org": org.name, "user": user.name, "role": role.value, "invitation": id_}
     outbox.append(connection, Event("org.invite_user", actor_id=creator_id, payload=told))
     return _invitation(connection.execute(_selected(_invitations.c.id == id_)).one())
+
+
+def invite_address(
+    database: Database, org: Account, creator_id: int, address: str, role: Role, *, days: int
+) -> Invitation:
+    """Whoever reads this address, whether they have an account or not: the link is made when its letter is sent, and is good
+    for one. Asked again, the last role and time count. Raises BadRequest (no address), Conflict (too many wait)."""
+    email = parse_email(address)
+    with database.write() as connection:
+        members.lock(connection, org.id)
+        connection.execute(_invitations.delete().where(_invitations.c.org_id == org.id, _invitations.c.email == email))
+        secret = secrets.token_urlsafe(_SECRET_BYTES)  # until it is sent, no link leads here
+        id_ = _insert(connection, org, creator_id, role, days, secret, uses_left=1)
+        connection.execute(_invitations.update().where(_invitations.c.id == id_).values(email=email))
+        told = {"org": org.name, "role": role.value, "invitation": id_}
+        outbox.append(connection, Event("org.invite_address", actor_id=creator_id, payload=told))
+        return _invitation(connection.execute(_selected(_invitations.c.id == id_)).one())
+
+
+def by_id(database: Database, id_: int) -> Invitation:
+    """One that counts now. Raises Forbidden."""
+    with database.read() as connection:
+        row = connection.execute(_selected(_invitations.c.id == id_)).first()
+    if row is None:
+        raise Forbidden(GONE)
+    return _invitation(row)
+
+
+def may_be_written(database: Database, address: str) -> bool:
+    """Not whom the hub has suspended, as far as their address tells."""
+    people = schema.accounts
+    barred = sa.select(people.c.id).where(
+        sa.func.lower(people.c.email) == address.lower(), people.c.suspended_at.is_not(None)
+    )
+    with database.read() as connection:
+        return connection.execute(barred).first() is None
+
+
+def renew_secret(database: Database, id_: int) -> str:
+    """What the link holds from now on; one that was sent before counts no more."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    with database.write() as connection:
+        connection.execute(_invitations.update().where(_invitations.c.id == id_).values(hash=token_hash(secret)))
+    return secret
 
 
 def waiting_of(database: Database, org: Account) -> list[Invitation]:

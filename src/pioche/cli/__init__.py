@@ -37,6 +37,7 @@ app.command("pioche.cli.gc:gc", name="gc", help="Free the space of what nobody c
 app.command("pioche.cli.facts:facts", name="facts", help="Derive tags and facts anew from cards and files.")
 app.command("pioche.cli.announcing:announce", name="announce", help="Show a text at the top of every page.")
 app.command("pioche.cli.welcoming:welcome", name="welcome", help="Say on the front page what this hub is.")
+app.command("pioche.cli.mail:mail", name="mail", help="Mail: test.")
 app.command("pioche.cli.keys:key", name="key", help="The instance's signing keys: rotate.")
 app.command("pioche.cli.backups:backup", name="backup", help="Back the hub up while it runs; list the backups.")
 app.command("pioche.cli.backups:restore", name="restore", help="Restore a backup into an empty hub.")

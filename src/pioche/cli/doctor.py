@@ -8,7 +8,8 @@ from pioche.cli.options import DEFAULT, Options
 from pioche.cli.progress import bars
 from pioche.config import Config
 from pioche.db.engine import Database
-from pioche.errors import ConfigError
+from pioche.errors import ConfigError, Unreachable
+from pioche.mail.smtp import Post
 from pioche.processes import lock
 from pioche.upkeep.diagnosis import Answer, bad, good, hub, machine
 from pioche.upkeep.progress import Progress
@@ -49,6 +50,7 @@ def _answers(options: Options, progress: Progress) -> Iterator[Answer]:
     yield good("hub", "It does not run here" if process is None else f"It runs on this data folder (process {process})")
     if settings.storage_url:
         yield _store(settings)
+    yield _mail(settings)
     yield from _held(settings, progress, is_running=process is not None)
 
 
@@ -58,6 +60,19 @@ def _store(settings: Config) -> Answer:
     except ConfigError as error:
         return bad("store", str(error), "Mend this setting, or look at the store")
     return good("store", f"{settings.storage_url} can be listed, written and read")
+
+
+def _mail(settings: Config) -> Answer:
+    post = Post.of(settings)
+    if post is None:
+        return good("mail", "This hub sends none (mail_host is not set)")
+    try:
+        post.check()
+    except Unreachable as error:
+        return bad(
+            "mail", error.message, "Mend the settings mail_*, or look at the server; letters wait for half a day"
+        )
+    return good("mail", f"{post.server}:{post.port} lets the hub in; `pioche mail test ADDRESS` sends a letter")
 
 
 def _held(settings: Config, progress: Progress, *, is_running: bool) -> Iterator[Answer]:

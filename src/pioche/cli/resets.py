@@ -1,4 +1,4 @@
-"""`pioche user reset-...`: letting in again who cannot sign in. This hub sends no mail: an administrator hands over the link."""
+"""`pioche user reset-...`: letting in again who cannot sign in, with or without mail: an administrator hands over the link."""
 
 from typing import Annotated
 

@@ -1,4 +1,5 @@
-"""What somebody wants to be told of (ui.md T6): everything, until they refuse some; and what they watch or muted."""
+"""What somebody wants to be told of (ui.md T6), on the bell and by mail: everything, until they refuse some; and what they watch
+or muted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ KINDS = ("discussion.create", "discussion.comment.create", "discussion.update")
 """What somebody is told of."""
 _LISTED_MAX = 500
 
-_refusals, _repos = schema.notification_refusals, schema.repos
+_bell, _mail, _repos = schema.notification_refusals, schema.mail_refusals, schema.repos
 _watches, _thread_watches, _discussions = schema.watches, schema.thread_watches, schema.discussions
 
 Choice = tuple[str, str]
@@ -39,27 +40,32 @@ class Heard:
         return f"{self.repo_id.web_path}/discussions/{self.number}" if self.number else self.repo_id.web_path
 
 
-def refused(database: Database, user_id: int) -> frozenset[Choice]:
+def refused(database: Database, user_id: int, *, by_mail: bool = False) -> frozenset[Choice]:
     """What they do not want to be told of."""
-    query = sa.select(_refusals.c.reason, _refusals.c.kind).where(_refusals.c.user_id == user_id)
+    table = _mail if by_mail else _bell
+    query = sa.select(table.c.reason, table.c.kind).where(table.c.user_id == user_id)
     with database.read() as connection:
         return frozenset((row.reason, row.kind) for row in connection.execute(query))
 
 
-def refuse(database: Database, user_id: int, refusals: Iterable[Choice]) -> None:
+def refuse(database: Database, user_id: int, refusals: Iterable[Choice], *, by_mail: bool = False) -> None:
     """These, of `REASONS` and `KINDS`, and no others from now on; what was told before stays."""
+    table = _mail if by_mail else _bell
     wanted = {(reason, kind) for reason, kind in refusals if reason in REASONS and kind in KINDS}
     with database.write() as connection:
-        connection.execute(_refusals.delete().where(_refusals.c.user_id == user_id))
+        connection.execute(table.delete().where(table.c.user_id == user_id))
         if wanted:
             rows = [{"user_id": user_id, "reason": reason, "kind": kind} for reason, kind in sorted(wanted)]
-            connection.execute(_refusals.insert(), rows)
+            connection.execute(table.insert(), rows)
 
 
-def refusals(connection: sa.Connection, kind: str, users: Iterable[int]) -> frozenset[tuple[int, str]]:
+def refusals(
+    connection: sa.Connection, kind: str, users: Iterable[int], *, by_mail: bool = False
+) -> frozenset[tuple[int, str]]:
     """Of these users, who does not want to be told of `kind`, and for which reason."""
-    here = (_refusals.c.kind == kind) & _refusals.c.user_id.in_(sorted(set(users)))
-    rows = connection.execute(sa.select(_refusals.c.user_id, _refusals.c.reason).where(here))
+    table = _mail if by_mail else _bell
+    here = (table.c.kind == kind) & table.c.user_id.in_(sorted(set(users)))
+    rows = connection.execute(sa.select(table.c.user_id, table.c.reason).where(here))
     return frozenset((row.user_id, row.reason) for row in rows)
 
 

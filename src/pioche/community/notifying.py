@@ -5,7 +5,8 @@ participating  who wrote in the thread, or asked to be told of it
 watching       who watches the repo; whose it is, if they did not mute it
 
 Nobody is told of what they did themselves, of what they muted or refused (`choices`), of what somebody did whom they
-blocked, or of a repo that they may not open at this moment. Nothing is sent by mail: this hub has none.
+blocked, or of a repo that they may not open at this moment. Where the hub sends mail, the same goes for what waits to be sent
+(`letters`), by refusals of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
-from pioche.community import choices
+from pioche.accounts.letters import is_old
+from pioche.community import choices, letters
 from pioche.community.choices import MENTION, PARTICIPATING, WATCHING
 from pioche.community.mentions import Known
 from pioche.db import schema
@@ -40,9 +42,10 @@ class Notify:
 
     name = "notifications"
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, sends_mail: bool = False) -> None:
         self._access = access
         self._database = access.stores.database
+        self._sends_mail = sends_mail
 
     def handle(self, event: Event) -> None:
         if event.kind not in choices.KINDS or event.repo_id is None:
@@ -51,16 +54,25 @@ class Notify:
         spoken = self._mentioned(thread, str(event.payload.get("comment", "")))
         with self._database.read() as connection:
             found = list(_reasons(connection, thread, spoken))[:_RECIPIENTS_MAX]
-            refused = choices.refusals(connection, event.kind, (user for user, _ in found))
+            deaf = {event.actor_id or 0, *_deaf(connection, thread, event.actor_id)}
+            users = {user for user, _ in found} - deaf
             # Who refused the stronger reason is told for the weaker one, where that holds too.
-            reasons = {user: reason for user, reason in found if (user, reason) not in refused}
-            reasons.pop(event.actor_id or 0, None)
-            for deaf in _deaf(connection, thread, event.actor_id):
-                reasons.pop(deaf, None)
-            callers = _callers(connection, reasons)
+            bell = _kept(found, users, choices.refusals(connection, event.kind, users))
+            mail = {}
+            if self._sends_mail and not is_old(event):
+                mail = _kept(found, users, choices.refusals(connection, event.kind, users, by_mail=True))
+            callers = _callers(connection, bell | mail)
         told = [one for one in callers if self._access.open_all_sync(one, [thread.repo_id], Action.READ)]
         if told:
-            self._write(event, thread, {one.user_id: reasons[one.user_id] for one in told})
+            names = {one.user_id for one in told}
+            self._write(event, thread, {user: reason for user, reason in bell.items() if user in names})
+            self._queue(event, thread, {user: reason for user, reason in mail.items() if user in names})
+
+    def _queue(self, event: Event, thread: _Thread, reasons: Mapping[int, str]) -> None:
+        if reasons:
+            with self._database.write() as connection:
+                if _is_there(connection, thread):
+                    letters.queue_event(connection, event, thread.number, reasons)
 
     def _mentioned(self, thread: _Thread, uid: str) -> list[str]:
         """The names in a comment, of those who may read the repo."""
@@ -89,6 +101,10 @@ class Notify:
             if rows and _is_there(connection, thread):
                 changed = ("reason", "status", "kind", "actor_id", "event_id", "at")
                 connection.execute(upsert(connection, _table, ("user_id", "repo_id", "number"), changed), rows)
+
+
+def _kept(found: list[tuple[int, str]], users: set[int], refused: frozenset[tuple[int, str]]) -> dict[int, str]:
+    return {user: reason for user, reason in found if user in users and (user, reason) not in refused}
 
 
 def _reasons(connection: sa.Connection, thread: _Thread, spoken: list[str]) -> Iterator[tuple[int, str]]:

@@ -199,6 +199,12 @@ SECTIONS: tuple[Section, ...] = (
     Section("repos", (_repos.c.id,), _own_repos),
     _of(schema.tokens, "user_id", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
     _of(schema.sessions, "user_id", "device", "is_remembered", "created_at", "last_used_at", "expires_at"),
+    _of(schema.mail_addresses, "user_id", "address", "verified_at", keys=("user_id",)),
+    _of(schema.mail_choices, "user_id", "frequency", keys=("user_id",)),
+    _of(schema.mail_refusals, "user_id", "reason", "kind", keys=("reason", "kind")),
+    _in_repos(
+        schema.mail_waiting, "user_id", "number", "reason", "kind", "at", keys=("repo_id", "number", "event_id")
+    ),
     _of(schema.second_factors, "user_id", "created_at", keys=("user_id",)),
     _of(schema.recovery_codes, "user_id", "created_at"),
     _of(schema.identities, "user_id", "issuer", "subject", "email", "created_at", "used_at", keys=("user_id",)),

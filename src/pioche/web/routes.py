@@ -23,6 +23,7 @@ from pioche.web import (
     lists,
     notifications,
     people,
+    unsubscribing,
 )
 from pioche.web.collections import editing as collections
 from pioche.web.community import routes as community
@@ -43,6 +44,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     lists.ROUTES,
     people.ROUTES,
     notifications.ROUTES,
+    unsubscribing.ROUTES,
     finding.ROUTES,
     creating.ROUTES,
     importing.ROUTES,

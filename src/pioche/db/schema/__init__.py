@@ -58,6 +58,7 @@ from pioche.db.schema.identity import (
 )
 from pioche.db.schema.image import image_uses, images
 from pioche.db.schema.importing import imports
+from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
 from pioche.db.schema.notification import notification_refusals, notifications
 from pioche.db.schema.organisation import (
@@ -108,6 +109,7 @@ __all__ = [
     "facts",
     "follows",
     "former_names",
+    "gate_mails",
     "identities",
     "image_uses",
     "images",
@@ -118,6 +120,10 @@ __all__ = [
     "join_requests",
     "leases",
     "likes",
+    "mail_addresses",
+    "mail_choices",
+    "mail_refusals",
+    "mail_waiting",
     "memberships",
     "metadata",
     "notification_refusals",

@@ -48,6 +48,7 @@ org_invitations = Table(
     Column("hash", Text, nullable=False, unique=True),  # sha256 of what the link holds
     _org(),
     Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE")),  # null: for who has the link
+    Column("email", Text),  # where the link is sent, and nowhere shown
     Column("role", Text, nullable=False),
     Column("creator_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),
     Column("created_at", BigInteger, nullable=False),

@@ -138,9 +138,15 @@ def _asked(form: Form) -> tuple[Role | None, int]:
 
 
 def _invite(request: Request, org: Account, form: Form, role: Role, days: int) -> None:
-    """For a worker thread. What is wrong stands in the form then."""
+    """For a worker thread. What is wrong stands in the form then. An address is invited where the hub sends mail, and whether
+    somebody has it is told to nobody."""
     directory = request.hub.directory
     try:
+        if "@" in form["user"] and request.hub.config.sends_mail:
+            org_invitations.invite_address(
+                request.hub.database, org, request.caller.user_id, form["user"], role, days=days
+            )
+            return
         user = directory.get_user(form["user"])
         if user.is_suspended:
             raise AccountNotFound("This user does not exist")
@@ -150,6 +156,8 @@ def _invite(request: Request, org: Account, form: Form, role: Role, days: int) -
         org_invitations.invite(request.hub.database, org, request.caller.user_id, user, role, days=days)
     except AccountNotFound:
         form.errors["user"] = _("There is nobody of this name.")
+    except BadRequest:
+        form.errors["user"] = _("This is not an email address.")
     except Conflict:
         form.error = _too_many()
 
@@ -188,6 +196,7 @@ async def _page(request: Request, org: Account, shown: _Shown) -> Response:
     return frame.page(
         request, "members.html", "members", org, status=shown.status, shown=shown, found=found,
         members=found.members[:_PAGE], more=more, roles=roles.named(), meanings=roles.explained(), days=_DAYS, uses=_USES,
+        sends_mail=request.hub.config.sends_mail,
     )  # fmt: skip
 
 

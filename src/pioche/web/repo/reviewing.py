@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from pioche.accounts.mail_choices import Frequency
 from pioche.errors import AccountNotFound, BadRequest
 from pioche.http.messages import Query, Request, Response, redirect
 from pioche.http.routes import Route
@@ -11,7 +12,7 @@ from pioche.i18n.texts import gettext as _
 from pioche.repos import overviews
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import Settings
-from pioche.repos.gating import requests
+from pioche.repos.gating import letters, requests
 from pioche.repos.gating.forms import Field, Kind
 from pioche.repos.gating.requests import Asked, Page, Status, Who
 from pioche.web import layout
@@ -67,6 +68,13 @@ async def add(request: Request) -> Response:
     return await _show(request, form, status=422) if form.is_wrong else _saved(request, "added")
 
 
+async def choose_mail(request: Request) -> Response:
+    """POST /{repo}/settings/gate/mail: how often those who decide are written, `frequency`."""
+    often = Frequency.parse((await request.form()).get("frequency") or "")
+    await request.run(letters.choose, request.repo, often)
+    return _saved(request, "mail")
+
+
 def _saved(request: Request, what: str, sent: Query | None = None) -> Response:
     """Back to the list that was looked at."""
     seen = sent.get("seen") if sent else None
@@ -99,6 +107,8 @@ async def _show(request: Request, form: Form | None = None, *, status: int = 200
         answers=partial(_answers, await request.run(_fields, request.repo)),
         is_org=await request.run(_is_of_organisation, request),
         gates_members=await request.run(requests.gates_members, request.repo),
+        sends_mail=request.hub.config.sends_mail,
+        frequency=(await request.run(letters.frequency, request.repo)).value,
         form=form or Form(),
         done=(query.get("done") or "") if request.method == "GET" else "",
     )
@@ -131,5 +141,6 @@ ROUTES = (
     Route("GET", _GATE, Action.MANAGE, review),
     Route("POST", _GATE, Action.MANAGE, change, _FORM_BYTES_MAX),
     Route("POST", _GATE + "/requests", Action.MANAGE, decide, _FORM_BYTES_MAX),
+    Route("POST", _GATE + "/mail", Action.MANAGE, choose_mail, _FORM_BYTES_MAX),
     Route("POST", _GATE + "/people", Action.MANAGE, add, _FORM_BYTES_MAX),
 )

@@ -1,4 +1,4 @@
-"""/login/reset: another password, by a link that an administrator handed over (`pioche user reset-password`)."""
+"""/login/reset: another password, by a link that was mailed, or made by `pioche user reset-password`."""
 
 from functools import partial
 

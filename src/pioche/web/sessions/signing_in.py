@@ -69,6 +69,7 @@ def _page(request: Request, form: Form, error: HubError | None = None) -> Respon
         headers=headers,
         form=form,
         provider=identities.provider(request.hub.config),
+        sends_mail=request.hub.config.sends_mail,
         may_join=request.hub.config.sign_up == "open",
         has_ended=request.method == "GET" and request.query.get("ended") == "1",
     )

@@ -1,6 +1,8 @@
 """/settings/profile and /settings/account."""
 
+from pioche.accounts import failures, identities, letters, mail_addresses
 from pioche.accounts.account import parse_bio, parse_email, parse_fullname, parse_homepage
+from pioche.errors import Conflict, TooManyRequests
 from pioche.http import browsers
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
@@ -8,37 +10,83 @@ from pioche.i18n import languages
 from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
-from pioche.web.sessions import targets
-from pioche.web.settings import frame
+from pioche.web.sessions import targets, waiting
+from pioche.web.settings import frame, proof
 
 _FORM_BYTES_MAX = 64 * 1024
 _FIELDS = ("fullname", "email", "bio", "homepage")
+_PROOF = "password"
 
 
 async def profile(request: Request) -> Response:
     """GET /settings/profile."""
     user = await request.run(frame.account, request)
     values = {"fullname": user.fullname, "email": user.email, "bio": user.bio, "homepage": user.homepage}
-    form = Form({name: value or "" for name, value in values.items()})
-    return frame.page(request, "profile.html", "profile", form=form)
+    return await _page(request, Form({name: value or "" for name, value in values.items()}))
 
 
 async def change_profile(request: Request) -> Response:
     """POST /settings/profile."""
-    form = Form.of(await request.form(), *_FIELDS)
+    form = Form.of(await request.form(), *_FIELDS, _PROOF)
     form.check("fullname", parse_fullname, _("A full name has at most 100 printable characters."))
     form.check("email", lambda text: parse_email(text.strip() or None), _("This is not an email address."))
     form.check("bio", parse_bio, _("A bio has at most 500 printable characters."))
     form.check("homepage", parse_homepage, _("An address of the web begins with https:// or http://."))
     if form.is_wrong:
-        return frame.page(request, "profile.html", "profile", status=422, form=form)
+        return await _page(request, form, status=422)
+    if await request.run(_opens_the_account, request, form):
+        found, status = await proof.ask(request, form, _PROOF)
+        if found is None:
+            return await _page(request, form, status=status)
     await request.run(_change_profile, request, form)
     return frame.saved("profile")
+
+
+def _opens_the_account(request: Request, form: Form) -> bool:
+    """Whether another address would be another way in, which a browser that was left open must not be enough for: links for
+    another password go there."""
+    user, database = frame.account(request), request.hub.database
+    if not request.hub.config.sends_mail or form["email"].strip() == (user.email or ""):
+        return False
+    _identity, has_password = identities.of(database, user.id)
+    return has_password
 
 
 def _change_profile(request: Request, form: Form) -> None:
     values = {name: form[name] for name in _FIELDS}
     request.hub.directory.change_profile(frame.account(request), **values)
+
+
+async def send_link(request: Request) -> Response:
+    """POST /settings/profile/address: the link that proves the address, again."""
+    user = await request.run(frame.account, request)
+    form = Form(
+        {"fullname": user.fullname, "email": user.email or "", "bio": user.bio or "", "homepage": user.homepage or ""}
+    )
+    try:
+        await request.run(_queue_proof, request)
+    except TooManyRequests as error:
+        form.error = waiting.words(error)
+        return await _page(request, form, status=error.status)
+    return frame.saved("profile", "sent")
+
+
+def _queue_proof(request: Request) -> None:
+    if not request.hub.config.sends_mail:
+        raise Conflict("This hub sends no mail")
+    caller = request.caller
+    address = request.hub.addresses.client(request.scope, request.headers)
+    request.hub.directory.failures.count(failures.of_letter(caller.name, address))
+    letters.queue_proof(request.hub.database, caller.user_id)
+
+
+async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
+    user = await request.run(frame.account, request)
+    is_proved = await request.run(mail_addresses.is_proved, request.hub.database, user)
+    return frame.page(
+        request, "profile.html", "profile", status=status, form=form,
+        address=user.email or "", is_proved=is_proved, sends_mail=request.hub.config.sends_mail,
+    )  # fmt: skip
 
 
 async def account(request: Request) -> Response:
@@ -76,6 +124,7 @@ async def choose_language(request: Request) -> Response:
 ROUTES = (
     Route("GET", "/settings/profile", Needs.SESSION, profile),
     Route("POST", "/settings/profile", Needs.SESSION, change_profile, _FORM_BYTES_MAX),
+    Route("POST", "/settings/profile/address", Needs.SESSION, send_link, _FORM_BYTES_MAX),
     Route("GET", "/settings/language", Needs.SESSION, choose_language),
     Route("GET", "/settings/account", Needs.SESSION, account),
     Route("POST", "/settings/account", Needs.SESSION, change_account, _FORM_BYTES_MAX),
