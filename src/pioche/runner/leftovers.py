@@ -1,0 +1,38 @@
+"""What runs left behind that did not end as they should, such as when the machine stopped."""
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from pioche.runner import groups
+
+_YOUNG_S = 60
+"""A run that has no keeper yet is not a leftover."""
+
+
+def sweep(folder: Path) -> int:
+    """Removes the folders and control groups of runs in `folder` that have no keeper any more; how many they were."""
+    gone = [home for home in folder.iterdir() if home.is_dir() and not home.is_symlink() and not _lives(home)]
+    for home in gone:
+        shutil.rmtree(home, ignore_errors=True)
+    for name, group in groups.leftovers():
+        if name in {home.name for home in gone}:
+            group.end()
+    return len(gone)
+
+
+def _lives(home: Path) -> bool:
+    """Its keeper holds the lock."""
+    try:
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return time.time() - home.stat().st_mtime < _YOUNG_S
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
