@@ -29,8 +29,7 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "syslog": (103, 116), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None), "move_mount": (429, 429),
     "open_tree": (428, 428), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
     "mount_setattr": (442, 442), "vhangup": (153, 58), "lookup_dcookie": (212, 18), "nfsservctl": (180, 42),
-    "fanotify_init": (300, 262), "sethostname": (170, 161), "setdomainname": (171, 162), "mknod": (133, None),
-    "mknodat": (259, 33),
+    "fanotify_init": (300, 262), "sethostname": (170, 161), "setdomainname": (171, 162),
 }  # fmt: skip
 # Libraries know how to do without these: glibc takes `clone`, whose flags can be seen here.
 _ABSENT: dict[str, tuple[int, int]] = {

@@ -14,11 +14,12 @@ import signal
 import socket
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pioche.runner import groups, system, trees
+from pioche.runner import groups, inside, system, trees
 
 _WIRE = 3
 _WATCH_S = 0.1
@@ -90,15 +91,11 @@ class _Keeper:
             ours.sendall(json.dumps(self._job.orders).encode() + b"\n")
             ours.settimeout(_START_S)
             try:
-                return _everything(ours).strip() or self._ended_early()
+                said = _everything(ours)
             except TimeoutError:
                 return f"nothing began within {_START_S:.0f} seconds"
-
-    def _ended_early(self) -> str:
-        """A wrapper that fails says so on standard error, which is the log."""
-        if self._job.wrappers and not trees.below(self._main):
-            return "bwrap ended at once"
-        return ""
+        # Why a wrapper fails, it says on standard error, which is the log.
+        return said.strip() if said.startswith(inside.LOCKED) else said or "the first program inside did not begin"
 
     def _become(self, wire: socket.socket) -> None:
         try:
@@ -107,7 +104,8 @@ class _Keeper:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
-            os.dup2(wire.fileno(), _WIRE)  # first: it may have been given the number 0 to 2
+            os.dup2(wire.fileno(), _WIRE)
+            os.set_inheritable(_WIRE, True)  # noqa: FBT003  (where it had that number before)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.execve(self._job.argv[0], self._job.argv, {})  # noqa: S606
@@ -125,7 +123,10 @@ class _Keeper:
                 return ended[self._main], ""
             if not self._heard():
                 return None, "ended: the hub asked for it" if self._was_asked else "ended: the hub is gone"
-            if self._is_over_memory():
+            found = trees.below(os.getpid())
+            if len(found) > self._job.processes + self._job.wrappers:  # where no limit of the kernel's holds it
+                return None, f"killed: started more than {self._job.processes} processes"
+            if self._is_over_memory(found):
                 return None, "memory"
             if time.monotonic() > looked + _WATCH_DISK_S:
                 looked = time.monotonic()
@@ -155,10 +156,9 @@ class _Keeper:
         skipped = wrappers if self._job.wrappers else []
         return [process for process in trees.below(os.getpid()) if process not in skipped]
 
-    def _is_over_memory(self) -> bool:
+    def _is_over_memory(self, found: list[int]) -> bool:
         if self._group is not None:
             return bool(self._group.kills())
-        found = trees.below(os.getpid())
         most = self._job.memory_bytes
         return trees.memory(found) > most and trees.memory_shared_once(found) > most
 
@@ -249,8 +249,9 @@ def _first_line(wire: socket.socket) -> bytes:
 
 def _everything(wire: socket.socket) -> str:
     pieces = list[bytes]()
-    while piece := wire.recv(4096):
-        pieces.append(piece)
+    with suppress(ConnectionResetError):  # nobody read what was sent
+        while piece := wire.recv(4096):
+            pieces.append(piece)
     return b"".join(pieces).decode(errors="replace")
 
 

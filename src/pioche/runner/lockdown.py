@@ -42,7 +42,7 @@ def lock(orders: Orders) -> None:
         os.sched_setaffinity(0, orders.cpus)
     if orders.read is not None:
         landlock.restrict(orders.read, orders.write, orders.devices, network=orders.network)
-    if orders.user is not None:
+    if not os.geteuid():
         become(orders.user)
     for path in orders.needs:
         if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -55,16 +55,17 @@ def lock(orders: Orders) -> None:
         filters.install(with_loopback=orders.filter == "loopback")
 
 
-def become(user: int) -> None:
-    """Gives up root and every capability. Raises OSError."""
+def become(user: int | None) -> None:
+    """Gives up every capability, and root where there is a user to become. Raises OSError."""
     for capability in range(_CAPABILITIES_MAX):
         try:
             system.prctl(system.PR_CAPBSET_DROP, capability)
         except OSError:  # EINVAL: the last one was before
             break
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     _clear_capabilities()
 
 

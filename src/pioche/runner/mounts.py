@@ -49,6 +49,7 @@ class Mounts:
     arguments: list[str] = field(default_factory=list)
     _places: dict[Path, bool] = field(default_factory=dict)
     """Where something is mounted -> whether folders can be made in it."""
+    _made: set[Path] = field(default_factory=set)
 
     def bind(self, outside: Path, inside: Path, *, option: str = "--ro-bind") -> None:
         if outside.is_symlink() and outside == inside:  # such as /bin, which is /usr/bin
@@ -76,6 +77,7 @@ class Mounts:
         """bubblewrap makes missing parents for root's eyes only."""
         for parent in reversed(place.parents[:-1]):
             above = [other for other in self._places if parent.is_relative_to(other)]
-            if parent in self._places or (above and not self._places[max(above, key=lambda one: len(one.parts))]):
-                continue
-            self.arguments += ["--perms", "0755", "--dir", str(parent)]
+            is_there = bool(above) and not self._places[max(above, key=lambda one: len(one.parts))]
+            if not is_there and parent not in self._made and parent not in self._places:
+                self.arguments += ["--perms", "0755", "--dir", str(parent)]
+                self._made.add(parent)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pioche.config import Config
 from pioche.errors import SandboxTooWeak, StartFailed
 from pioche.runner import leftovers, plans, users
 from pioche.runner.running import Running
@@ -36,7 +37,8 @@ class Sandbox:
     def __init__(
         self, folder: Path, *, least: Level = Level.LIMITS, hidden: tuple[Path, ...] = (), most: Level = Level.FULL
     ) -> None:
-        self._folder, self._least, self._most = folder.resolve(), least, most
+        self.least = least
+        self._folder, self._most = folder.resolve(), most
         self._hidden = tuple(path.resolve() for path in hidden)
         self._bwrap = shutil.which("bwrap", path=plans.PATH) or ""
         self._found: Found | None = None
@@ -52,7 +54,7 @@ class Sandbox:
     def demand(self, *, remote_code: bool = False) -> Level:
         """The level that processes are started at. Raises SandboxTooWeak, which says what is missing."""
         found = self.find_out()
-        least = max(self._least, LEAST_FOR_CODE) if remote_code else self._least
+        least = max(self.least, LEAST_FOR_CODE) if remote_code else self.least
         if found.level is None or found.level < least:
             has = "none" if found.level is None else found.level.word
             why = "; ".join(f"{level.word}: {reason}" for level, reason in found.refusals.items() if level >= least)
@@ -105,6 +107,12 @@ class Sandbox:
                 running.close()
                 raise
             return running
+
+
+def of(config: Config) -> Sandbox:
+    """The hub's. It has done nothing yet."""
+    least = Level[config.sandbox.upper()]
+    return Sandbox(config.data_dir / "cache" / "sandboxes", least=least, hidden=(config.data_dir,))
 
 
 @contextmanager

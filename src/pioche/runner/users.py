@@ -19,7 +19,7 @@ def can_change(level: Level) -> bool:
     """Whether processes get a user of their own. Where the file system is the machine's, that user has to reach Python."""
     if os.getuid():
         return False
-    return level >= Level.NAMESPACES or all(_is_open(path) for path in (Path(sys.executable), PACKAGE))
+    return level >= Level.NAMESPACES or all(is_open(path) for path in (Path(sys.executable), PACKAGE))
 
 
 def own(keeper: int) -> int:
@@ -38,7 +38,7 @@ def give(folder: Path, user: int) -> None:
     os.lchown(folder, user, user)
 
 
-def _is_open(path: Path) -> bool:
+def is_open(path: Path) -> bool:
     """Whether everybody may go there."""
     places = (path.resolve(), *path.resolve().parents, *path.parents)
     return all(_may_pass(place.stat()) for place in places)
