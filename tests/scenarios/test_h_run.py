@@ -21,7 +21,9 @@ from typing import Any
 
 import pytest
 
-from pioche.errors import SandboxTooWeak, StartFailed
+from pioche import app
+from pioche.config import Config
+from pioche.errors import ConfigError, SandboxTooWeak, StartFailed
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Level, Spec
 from tests.sandboxed import Attempt, Outcome, Who, everybody
@@ -449,3 +451,13 @@ def test_h_run_1_what_it_takes_can_be_asked(tmp_path: Path) -> None:
         assert "EOFError" in "".join(line.text for line in running.log.follow())
         assert running.wait(20).code == 1
         assert running.cpu_seconds() > 0
+
+
+def test_j5_a_hub_does_not_start_where_the_sandbox_that_was_asked_for_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sandbox, "_try", lambda self, level: "" if level == Level.LIMITS else "not on this machine")
+    with pytest.raises(
+        ConfigError, match=r"sandbox: .*level filters or better, and here is limits \(full: not on this"
+    ):
+        app.prepare_start(Config(data_dir=tmp_path / "data", sandbox="filters"))

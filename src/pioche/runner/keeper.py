@@ -25,6 +25,7 @@ _WIRE = 3
 _WATCH_S = 0.1
 _WATCH_DISK_S = 1.0
 _START_S = 30.0
+_ASKED = "ended: the hub asked for it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,26 +55,37 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # who ends this is the hub, by its socket
     lock = os.open(f"{job.home}/lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    _tell(hub, **_Keeper(hub, job).keep())
+    Keeper(hub, job).keep()
 
 
-class _Keeper:
+class Keeper:
+    """Keeps one command, or what `become` is made to be by those who have another kind of child."""
+
     def __init__(self, hub: socket.socket, job: Job) -> None:
-        self._hub, self._job = hub, job
+        self._hub, self.job = hub, job
         self._group: groups.Group | None = None
         self._main = 0
         self._kill_at: float | None = None
         self._was_asked = False
 
-    def keep(self) -> dict[str, Any]:
-        """Starts the command and returns how it ended, when nothing of it is left."""
+    def keep(self) -> None:
+        """Starts the command, and returns when nothing of it is left, which the hub is told."""
+        _tell(self._hub, **self._keep())
+
+    def become(self, wire: socket.socket) -> None:
+        """In the child: does not return. What cannot be done raises OSError."""
+        os.dup2(wire.fileno(), _WIRE)
+        os.set_inheritable(_WIRE, True)  # noqa: FBT003  (where it had that number before)
+        os.execve(self.job.argv[0], self.job.argv, {})  # noqa: S606
+
+    def _keep(self) -> dict[str, Any]:
         try:
-            if self._job.group is not None:
-                self._group = groups.make(self._job.group, self._job.memory_bytes, self._job.processes)
+            if self.job.group is not None:
+                self._group = groups.make(self.job.group, self.job.memory_bytes, self.job.processes)
             problem = self._start()
             if problem:
                 return {"failed": problem}
-            _tell(self._hub, started=self._main)
+            _tell(self._hub, started=self._main, keeper=os.getpid())
             return self._ending(*self._watch())
         except OSError as error:
             return {"failed": str(error)}
@@ -85,10 +97,10 @@ class _Keeper:
         ours, theirs = socket.socketpair()
         self._main = os.fork()
         if not self._main:
-            self._become(theirs)
+            self._in_child(theirs)
         theirs.close()
         with ours:
-            ours.sendall(json.dumps(self._job.orders).encode() + b"\n")
+            ours.sendall(json.dumps(self.job.orders).encode() + b"\n")
             ours.settimeout(_START_S)
             try:
                 said = _everything(ours)
@@ -97,20 +109,18 @@ class _Keeper:
         # Why a wrapper fails, it says on standard error, which is the log.
         return said.strip() if said.startswith(inside.LOCKED) else said or "the first program inside did not begin"
 
-    def _become(self, wire: socket.socket) -> None:
+    def _in_child(self, wire: socket.socket) -> None:
         try:
             if self._group is not None:
                 self._group.join()
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
-            os.dup2(wire.fileno(), _WIRE)
-            os.set_inheritable(_WIRE, True)  # noqa: FBT003  (where it had that number before)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.execve(self._job.argv[0], self._job.argv, {})  # noqa: S606
+            self.become(wire)
         except OSError as error:
-            wire.sendall(f"{self._job.argv[0]}: {error}".encode())
+            wire.sendall(str(error.strerror or error).encode())
         finally:
             os._exit(127)
 
@@ -122,16 +132,16 @@ class _Keeper:
             if self._main in ended:
                 return ended[self._main], ""
             if not self._heard():
-                return None, "ended: the hub asked for it" if self._was_asked else "ended: the hub is gone"
+                return None, _ASKED if self._was_asked else "ended: the hub is gone"
             found = trees.below(os.getpid())
-            if len(found) > self._job.processes + self._job.wrappers:  # where no limit of the kernel's holds it
-                return None, f"killed: started more than {self._job.processes} processes"
+            if len(found) > self.job.processes + self.job.wrappers:  # where no limit of the kernel's holds it
+                return None, f"killed: started more than {self.job.processes} processes"
             if self._is_over_memory(found):
                 return None, "memory"
             if time.monotonic() > looked + _WATCH_DISK_S:
                 looked = time.monotonic()
                 if self._is_over_disk():
-                    return None, f"killed: wrote more than {_mib(self._job.scratch_bytes)} into its scratch folder"
+                    return None, f"killed: wrote more than {_mib(self.job.scratch_bytes)} into its scratch folder"
 
     def _heard(self) -> bool:
         """Waits a moment for the hub. False: everything is to end now."""
@@ -151,19 +161,19 @@ class _Keeper:
     def _command(self) -> list[int]:
         """The processes that are not wrappers."""
         wrappers = [self._main]
-        for _ in range(self._job.wrappers - 1):
+        for _ in range(self.job.wrappers - 1):
             wrappers += [child for parent in wrappers[-1:] for child in trees.below(parent)[:1]]
-        skipped = wrappers if self._job.wrappers else []
+        skipped = wrappers if self.job.wrappers else []
         return [process for process in trees.below(os.getpid()) if process not in skipped]
 
     def _is_over_memory(self, found: list[int]) -> bool:
         if self._group is not None:
             return bool(self._group.kills())
-        most = self._job.memory_bytes
+        most = self.job.memory_bytes
         return trees.memory(found) > most and trees.memory_shared_once(found) > most
 
     def _is_over_disk(self) -> bool:
-        return self._job.scratch is not None and _size(self._job.scratch) > self._job.scratch_bytes
+        return self.job.scratch is not None and _size(self.job.scratch) > self.job.scratch_bytes
 
     def _ending(self, status: int | None, reason: str) -> dict[str, Any]:
         is_over = reason == "memory" or (self._group is not None and self._group.kills() > 0)
@@ -171,20 +181,21 @@ class _Keeper:
         times = os.times()
         used = times.children_user + times.children_system
         if is_over:
-            reason = f"killed: used more than {_mib(self._job.memory_bytes)} of memory"
-        code, number = _outcome(status, self._job.wrappers)
+            reason = f"killed: used more than {_mib(self.job.memory_bytes)} of memory"
+        code, number = _outcome(status, self.job.wrappers)
         if not reason:
-            reason = _words(code, number)
+            has_obeyed = self._was_asked and number == signal.SIGTERM
+            reason = _ASKED if has_obeyed else _words(code, number)
         return {
             "ended": {"reason": reason, "code": code, "signal": number, "is_over_memory": is_over, "cpu_seconds": used}
         }
 
     def _end(self) -> None:
         if self._main:
-            if self._job.wrappers:  # with it the first process of the name space dies, and with that all others
+            if self.job.wrappers:  # with it the first process of the name space dies, and with that all others
                 trees.signal_all([self._main], signal.SIGKILL)
-            elif self._job.user is not None:
-                _kill_user(self._job.user)
+            elif self.job.user is not None:
+                _kill_user(self.job.user)
             trees.end(os.getpid())
         if self._group is not None:
             self._group.end()

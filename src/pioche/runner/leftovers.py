@@ -4,6 +4,8 @@ import fcntl
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pioche.runner import groups
@@ -21,6 +23,19 @@ def sweep(folder: Path) -> int:
         if name in {home.name for home in gone}:
             group.end()
     return len(gone)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """A new folder that counts as a live run's until the block ends, which removes it."""
+    folder.mkdir(mode=0o711)
+    lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lives(home: Path) -> bool:

@@ -22,7 +22,7 @@ _OF_NETWORKS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ss
 def runtime() -> tuple[Path, ...]:
     """Where Python, its packages and this one are: the same inside and outside."""
     paths = sysconfig.get_paths()
-    found = {Path(sys.base_prefix), Path(sys.prefix), Path(paths["purelib"]), Path(paths["platlib"]), PACKAGE}
+    found = {Path(sys.base_prefix), Path(sys.prefix), Path(paths["purelib"]), Path(paths["platlib"]), PACKAGE.parent}
     found |= {Path(sys.executable).parent, Path(sys.executable).resolve().parent}
     return _without_parts(path for path in found if path != Path("/") and not path.is_relative_to("/usr"))
 

@@ -9,7 +9,7 @@ from pioche.runner import filters, inside, landlock, trees
 from pioche.runner.keeper import Job
 from pioche.runner.lockdown import Orders
 from pioche.runner.mounts import PACKAGE, Mounts, runtime, system
-from pioche.runner.spec import SCRATCH, SOCKETS, Level, Limits, Spec
+from pioche.runner.spec import SCRATCH, SOCKETS, Fork, Level, Limits, Spec
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 _MIB = 2**20
@@ -50,6 +50,39 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
     )
 
 
+def fork(fork: Fork, scratch: Path) -> Job:
+    """What a fork of a zygote is asked to do, in a sandbox that it is in already."""
+    orders = _orders(
+        Spec(command=(fork.function, *fork.arguments), environment=fork.environment, limits=fork.limits), {}
+    )
+    environment = orders.environment | {
+        name: str(scratch) for name in ("HOME", "TMPDIR") if orders.environment[name] == str(SCRATCH)
+    }
+    orders = replace(
+        orders,
+        environment=environment,
+        folder=str(scratch),
+        limits={name: most for name, most in orders.limits.items() if name != "NPROC"},  # all forks are one user
+        read=_texts([*runtime(), *system(network=False), fork.snapshot, *_of_proc()]),
+        write=(str(scratch),),
+        devices=_texts([Path("/dev", name) for name in _OF_DEV]),
+        filter="unix",
+        needs=(str(fork.snapshot),),
+    )
+    return Job(
+        argv=(),
+        orders=asdict(orders),
+        home="",
+        wrappers=0,
+        memory_bytes=fork.limits.memory_bytes,
+        processes=fork.limits.processes,
+        scratch=str(scratch),
+        scratch_bytes=fork.limits.scratch_bytes,
+        group=None,
+        user=None,
+    )
+
+
 def scratch(spec: Spec, place: Place) -> Path:
     """Where its scratch folder is outside, if it is one."""
     return spec.writable or place.home / "scratch"
@@ -81,7 +114,7 @@ def _orders_outside(spec: Spec, level: Level, place: Place) -> Orders:
     hidden = [path for path in place.hidden for shown in (*runtime(), Path("/usr")) if path.is_relative_to(shown)]
     if hidden:
         raise OSError(None, f"{hidden[0]} lies among programs that everybody may read")
-    read = [*runtime(), *system(network=spec.network), *spec.read_only, *(Path("/proc", name) for name in _OF_PROC)]
+    read = [*runtime(), *system(network=spec.network), *spec.read_only, *_of_proc()]
     write = [path for path in (scratch(spec, place), spec.socket_dir) if path is not None]
     devices = [*(Path("/dev", name) for name in _OF_DEV), *spec.devices]
     return replace(orders, read=_texts(read), write=_texts(write), devices=_texts(devices), filter=_filter(spec))
@@ -162,6 +195,11 @@ def _mounts(spec: Spec, place: Place) -> Mounts:
         mounts.bind(spec.socket_dir, SOCKETS, option="--bind")
     mounts.seal()
     return mounts
+
+
+def _of_proc() -> list[Path]:
+    """What tells of itself and of the machine, and of no other process."""
+    return [Path("/proc", name) for name in _OF_PROC]
 
 
 def _texts(paths: "list[Path]") -> tuple[str, ...]:

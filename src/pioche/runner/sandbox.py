@@ -38,7 +38,7 @@ class Sandbox:
         self, folder: Path, *, least: Level = Level.LIMITS, hidden: tuple[Path, ...] = (), most: Level = Level.FULL
     ) -> None:
         self.least = least
-        self._folder, self._most = folder.resolve(), most
+        self.folder, self._most = folder.resolve(), most
         self._hidden = tuple(path.resolve() for path in hidden)
         self._bwrap = shutil.which("bwrap", path=plans.PATH) or ""
         self._found: Found | None = None
@@ -46,8 +46,8 @@ class Sandbox:
     def find_out(self) -> Found:
         """Tries the levels, highest first, once; also removes what earlier runs left behind."""
         if self._found is None:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o711)
-            leftovers.sweep(self._folder)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+            leftovers.sweep(self.folder)
             self._found = self._try_levels()
         return self._found
 
@@ -90,7 +90,7 @@ class Sandbox:
     def _start(self, spec: Spec, level: Level) -> Running:
         if level >= Level.NAMESPACES and not self._bwrap:
             raise StartFailed("bubblewrap (bwrap) is not installed")
-        home = self._folder / secrets.token_hex(6)
+        home = self.folder / secrets.token_hex(6)
         with _removed_on_failure(home):
             home.mkdir(mode=0o711)
             running = Running(home, level, spec.socket_dir)

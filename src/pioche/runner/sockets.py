@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 _TIMEOUT_S = 5.0
+_QUEUE = 128
 
 
 def connect(folder: Path, name: str) -> socket.socket:
@@ -28,6 +29,21 @@ def connect(folder: Path, name: str) -> socket.socket:
         return _connected(f"/proc/self/fd/{found}")
     finally:
         os.close(found)
+
+
+def listening(folder: Path, name: str) -> socket.socket:
+    """A new socket `name` in a folder of ours, listening, for a process that has no way to it but this. Raises OSError."""
+    place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    wire = socket.socket(socket.AF_UNIX)
+    try:
+        wire.bind(f"/proc/self/fd/{place}/{name}")  # the path itself may be too long for a socket
+        wire.listen(_QUEUE)
+    except BaseException:
+        wire.close()
+        raise
+    finally:
+        os.close(place)
+    return wire
 
 
 def _connected(path: str) -> socket.socket:

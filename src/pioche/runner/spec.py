@@ -74,6 +74,18 @@ class Spec:
     limits: Limits = field(default_factory=Limits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """What a fork does: `function` ("module:name") is called with the listening socket that it serves on, and `arguments`."""
+
+    function: str
+    arguments: tuple[str, ...] = ()
+    snapshot: Path
+    """All that it may read beside libraries; the same path inside."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+
 @dataclass(frozen=True)
 class Ending:
     """How a process ended."""

@@ -30,6 +30,15 @@ def _children(process: int) -> list[int]:
     return found
 
 
+def number_inside(process: int) -> int:
+    """What a process is called in its own name space; 0 when it has ended."""
+    try:
+        lines = (_PROC / str(process) / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), process)
+
+
 def memory(processes: list[int]) -> int:
     """Bytes of memory that are theirs: not the files that they mapped, which the kernel can drop; what a process shares with
     the one that it was forked from counts in each."""
