@@ -24,6 +24,7 @@ import pytest
 from pioche import app
 from pioche.config import Config
 from pioche.errors import ConfigError, SandboxTooWeak, StartFailed
+from pioche.runner import groups
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Level, Spec
 from tests.sandboxed import Attempt, Outcome, Who, everybody
@@ -132,6 +133,8 @@ def here(request: pytest.FixtureRequest, levels: dict[str, list[Level]]) -> Iter
             pytest.skip(f"this machine has no level {level.word} for {name}")
         yield Here(who, level, folder)
         assert not any((folder / "runs").iterdir()), "runs leave folders behind"
+        ours = groups.name(folder / "runs" / "x").removesuffix("x")
+        assert [name for name, _ in groups.leftovers() if name.startswith(ours)] == []
     finally:
         shutil.rmtree(folder)
 

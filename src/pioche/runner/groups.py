@@ -5,6 +5,7 @@ still have it.
 """
 
 import errno
+import hashlib
 import os
 import signal
 import time
@@ -57,6 +58,11 @@ class Group:
             if not any(place.exists() for place in self.places):
                 return
             time.sleep(0.01)
+
+
+def name(home: Path) -> str:
+    """What the group of a run is called: other hubs of this machine have theirs in the same place."""
+    return f"{hashlib.sha256(os.fsencode(home.parent)).hexdigest()[:8]}-{home.name}"
 
 
 def make(name: str, memory_bytes: int, processes: int) -> Group:

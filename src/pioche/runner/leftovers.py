@@ -19,8 +19,10 @@ def sweep(folder: Path) -> int:
     gone = [home for home in folder.iterdir() if home.is_dir() and not home.is_symlink() and not _lives(home)]
     for home in gone:
         shutil.rmtree(home, ignore_errors=True)
+    living = {groups.name(home) for home in folder.iterdir()}
+    ours = groups.name(folder / "x").removesuffix("x")
     for name, group in groups.leftovers():
-        if name in {home.name for home in gone}:
+        if name.startswith(ours) and name not in living:
             group.end()
     return len(gone)
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pioche.runner import filters, inside, landlock, trees
+from pioche.runner import filters, groups, inside, landlock, trees
 from pioche.runner.keeper import Job
 from pioche.runner.lockdown import Orders
 from pioche.runner.mounts import PACKAGE, Mounts, runtime, system
@@ -45,7 +45,7 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
         processes=spec.limits.processes + 4,
         scratch=None if has_root and spec.writable is None else str(scratch(spec, place)),
         scratch_bytes=spec.limits.scratch_bytes,
-        group=place.home.name if level >= Level.FULL else None,
+        group=groups.name(place.home) if level >= Level.FULL else None,
         user=place.user,
     )
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pioche.runner import groups
 from pioche.runner.plans import Place, job
 from pioche.runner.spec import Level, Limits, Spec
 
@@ -35,7 +36,7 @@ def test_and_stay_as_they_are_where_there_is_one() -> None:
     assert asked.argv[0] == "/usr/bin/bwrap"
     assert "--unshare-net" in asked.argv
     assert (asked.group, asked.scratch) == (None, None)
-    assert job(_SPEC, Level.FULL, _PLACE).group == "abc"
+    assert job(_SPEC, Level.FULL, _PLACE).group == groups.name(_PLACE.home)
 
 
 def test_a_network_is_given_only_when_asked_for() -> None:
