@@ -159,7 +159,6 @@ def _meanwhile(attempt: Attempt, running: Running) -> dict[str, str]:
 def _try_socket(running: Running, name: str) -> str:
     try:
         with running.connect(name) as wire:
-            wire.sendall(b"?")
             return wire.recv(100).decode()
     except OSError as error:
         return type(error).__name__
