@@ -45,6 +45,7 @@ run: $(ENV) ## Start a hub on http://localhost:8000, with sample models and a da
 # tests/conftest.py: those with many tests first would leave the slowest ones for the end, and one core for them.
 test: $(ENV) $(ASSETS) ## Run the tests, on all cores (ARGS='tests/unit -k names' narrows them)
 	@scripts/need git git-lfs chromium
+	@scripts/need bwrap || echo "No bubblewrap here: sandboxes are tested without it."
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m 'not long' $(ARGS)
 
 check: $(ENV) ## Check form, lint, types, the import contract, spelling and that the project describes itself

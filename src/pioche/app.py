@@ -16,7 +16,7 @@ from pioche.community.notifying import Notify
 from pioche.config import Config
 from pioche.db import instance, schema
 from pioche.db.engine import Database
-from pioche.errors import ConfigError
+from pioche.errors import ConfigError, SandboxTooWeak
 from pioche.events import BatchConsumer, Consumer
 from pioche.git.store import GitStore
 from pioche.http import openapi
@@ -49,6 +49,8 @@ from pioche.repos.access import Access, Stores
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
 from pioche.repos.preview.looking import PARSES
+from pioche.runner import sandbox as sandboxes
+from pioche.runner.spec import Level
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
@@ -150,6 +152,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
     Returns the first administrator's one-time password when there was no user yet. Raises ConfigError.
     """
     prepare(config)
+    _check_sandbox(config)
     database = Database(config)
     try:
         if is_alone:
@@ -158,6 +161,16 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
         return first_administrator(database)
     finally:
         database.close()
+
+
+def _check_sandbox(config: Config) -> None:
+    """Whether this machine has the level that the settings ask for, if they ask for any. Raises ConfigError."""
+    sandbox = sandboxes.of(config)
+    if sandbox.least > Level.LIMITS:
+        try:
+            sandbox.demand()
+        except SandboxTooWeak as error:
+            raise ConfigError("sandbox", error.message) from None
 
 
 def build_hub(config: Config) -> Hub:

@@ -185,6 +185,13 @@ class Config:
     search_socket: str = _setting(
         "", "Unix socket of this node's index process; `pioche serve` chooses it. Empty: the database answers searches."
     )
+    sandbox: str = _setting(
+        "limits",
+        "Least level of sandbox that processes for models and Spaces may run in: with limits, filters or namespaces alone, or in "
+        "full; a hub on a machine that has less does not start. Code of strangers needs namespaces in any case. See "
+        "docs/guide/sandboxes.md.",
+        choices=("limits", "filters", "namespaces", "full"),
+    )
     session_hours: int = _setting(12, "How long somebody stays signed in in a browser.")
     session_remembered_days: int = _setting(30, "The same for those who asked to stay signed in.")
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))

@@ -16,8 +16,8 @@
     ├── RangeNotSatisfiable 416
     ├── Unprocessable 422         IllegalPath · ContentMismatch
     ├── TooManyRequests 429       RateLimited
-    └── Failure 500               Corrupt 500 · EngineFailed 500 · NotOffered 501 · Unreachable 502 · Unavailable 503
-                                  OutOfSpace 507
+    └── Failure 500               Corrupt 500 · EngineFailed 500 · StartFailed 500 · NotOffered 501 · SandboxTooWeak 501
+                                  Unreachable 502 · Unavailable 503 · OutOfSpace 507
 
 A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
 huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders these in its own dialect, once.
@@ -356,6 +356,14 @@ class Unreachable(Failure):
     """Somebody else's server, which the hub called, did not answer."""
 
     status = 502
+
+
+class SandboxTooWeak(NotOffered):
+    """This machine cannot lock a process in as well as is asked for."""
+
+
+class StartFailed(Failure):
+    """A process that was to run in a sandbox did not begin."""
 
 
 class Unavailable(Failure):

@@ -75,6 +75,7 @@ MISTAKES: list[tuple[dict[str, str], str]] = [
     ({"PIOCHE_TRUSTED_PROXIES": "proxy.lan"}, "trusted_proxies"),
     ({"PIOCHE_OUTBOUND_ALLOWED": "10.0.0.0/8,http://ci.lan/"}, "outbound_allowed"),
     ({"PIOCHE_OUTBOUND_ALLOWED": "10.0.0.1/8"}, "outbound_allowed"),
+    ({"PIOCHE_SANDBOX": "strong"}, "PIOCHE_SANDBOX"),
     ({"PIOCHE_CONFIG": "/absent/pioche.toml"}, "PIOCHE_CONFIG"),
 ]
 

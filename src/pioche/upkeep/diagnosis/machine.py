@@ -6,6 +6,7 @@ import resource
 import shutil
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from pioche.config import Config
 from pioche.errors import HubError
 from pioche.git import program
+from pioche.runner.sandbox import Sandbox
+from pioche.runner.spec import LEAST_FOR_CODE, Level
 from pioche.storage.disk import Room
 from pioche.upkeep.diagnosis import Answer, bad, good, note
 
@@ -26,6 +29,7 @@ _ON_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "cep
 _IN_MEMORY = frozenset(("tmpfs", "ramfs"))
 _VERSION = re.compile(rb"(\d+)\.(\d+)")
 _GIB = 2**30
+_SANDBOX_ADVICE = "Install bubblewrap, and see docs/guide/sandboxes.md"
 
 
 def answers(config: Config) -> Iterator[Answer]:
@@ -38,6 +42,7 @@ def answers(config: Config) -> Iterator[Answer]:
     yield _open_files(config)
     yield _git()
     yield _git_lfs()
+    yield _sandbox(config)
 
 
 def _folders(config: Config) -> Answer:
@@ -147,6 +152,20 @@ def _git_lfs() -> Answer:
     if found is None:
         return good("git-lfs", "Not installed here; only clients need it")
     return good("git-lfs", f"git-lfs {'.'.join(map(str, found))}")
+
+
+def _sandbox(config: Config) -> Answer:
+    """Tried in a folder of its own, so that the answer is there before the hub ever ran."""
+    with tempfile.TemporaryDirectory(prefix="pioche-doctor-") as folder:
+        found = Sandbox(Path(folder), hidden=(config.data_dir,)).find_out()
+    why = "; ".join(f"not {level.word}: {reason}" for level, reason in found.refusals.items())
+    least = Level[config.sandbox.upper()]
+    if found.level is None or found.level < least:
+        return bad("sandbox", f"Processes cannot be locked in as {least.word} asks ({why})", _SANDBOX_ADVICE)
+    text = f"Processes for models and Spaces run at level {found.level.word}" + (f" ({why})" if why else "")
+    if found.level < LEAST_FOR_CODE:
+        return note("sandbox", f"{text}: code of strangers is refused", _SANDBOX_ADVICE)
+    return good("sandbox", text)
 
 
 def _version(name: str) -> tuple[int, int] | None:

@@ -1,0 +1,103 @@
+"""What is to be run, and within which limits."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SCRATCH = Path("/scratch")
+"""Where the process inside may write: its working directory, HOME and TMPDIR."""
+SOCKETS = Path("/sockets")
+"""Where the process inside listens, when `Spec.socket_dir` is given."""
+
+_MIB = 2**20
+
+
+class Level(enum.IntEnum):
+    """How well a process is locked in; each has all of what the ones before have."""
+
+    LIMITS = 1
+    """Resource limits, an empty environment, no new privileges; nothing is hidden from it."""
+    FILTERS = 2
+    """A filter of system calls and Landlock: files that it was given, no network, no signals to others."""
+    NAMESPACES = 3
+    """Bubblewrap: it sees no other process, no other file, no network interface."""
+    FULL = 4
+    """A control group as well: the kernel counts its memory and processes, whatever it does."""
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+LEAST_FOR_CODE = Level.NAMESPACES
+"""Code that strangers wrote runs at this level or above, or not at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one process and all that it starts may take together, except `open_files` and `file_bytes`, which are for each."""
+
+    memory_bytes: int = 2048 * _MIB
+    cpus: tuple[int, ...] | None = None
+    """The cores that it may run on; None is all of the hub's."""
+    processes: int = 256
+    """Threads count."""
+    open_files: int = 1024
+    file_bytes: int = 1024 * _MIB
+    scratch_bytes: int = 256 * _MIB
+    """What its scratch folder may hold: memory, where that is not a folder of the disk (`Spec.writable`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A command, and the little of the world that it is given.
+
+    Words of `command` and values of `environment` that are paths inside (`SCRATCH`, `SOCKETS`, places of `read_only`, or below
+    them) are rewritten to the places outside where the level has no file system of its own.
+    """
+
+    command: tuple[str, ...]
+    read_only: Mapping[Path, Path] = field(default_factory=dict)
+    """Path outside -> path inside. Python, this package and the system's libraries are there anyway, where they are outside."""
+    writable: Path | None = None
+    """A folder that is its scratch folder and outlives it; None: one that is gone with it."""
+    socket_dir: Path | None = None
+    """A folder shared with the outside, made for this process alone: it listens there on a Unix socket."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """All that it gets, beside PATH, HOME, TMPDIR and LANG."""
+    devices: tuple[Path, ...] = ()
+    """Such as /dev/nvidia0."""
+    network: bool = False
+    remote_code: bool = False
+    """Whether strangers wrote what runs: then `LEAST_FOR_CODE` is needed."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """What a fork does: `function` ("module:name") is called with the listening socket that it serves on, and `arguments`."""
+
+    function: str
+    arguments: tuple[str, ...] = ()
+    snapshot: Path
+    """All that it may read beside libraries; the same path inside."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended."""
+
+    reason: str
+    """In words, for who reads the log: "ended with code 3", "killed: used more than 512 MiB of memory"."""
+    code: int | None = None
+    """None where a signal or the keeper ended it."""
+    signal: int | None = None
+    is_over_memory: bool = False
+    cpu_seconds: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        return self.code == 0
