@@ -2,6 +2,7 @@
 
     Spec (spec.py)   which revision, by which engine, for which task: `choice.py` finds it from the files
     Snapshots        the files of that revision on this disk, read-only (`snapshots.py`)
+    workers.py       starts a worker in a sandbox, and waits until it is ready
     worker/          a process for one Spec: HTTP on a Unix socket, requests gathered in batches
     engines/         what runs a model: each loads its own libraries, in the worker alone
 
