@@ -2,7 +2,7 @@
 
     HubError
     ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress · InvalidFilter
-    │                             AddressRefused
+    │                             AddressRefused · NotServed · InvalidInput
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
     │                             SecondFactorNeeded · OutsideNetworks
@@ -16,8 +16,8 @@
     ├── RangeNotSatisfiable 416
     ├── Unprocessable 422         IllegalPath · ContentMismatch
     ├── TooManyRequests 429       RateLimited
-    └── Failure 500               Corrupt 500 · StartFailed 500 · NotOffered 501 · SandboxTooWeak 501 · Unreachable 502
-                                  Unavailable 503 · OutOfSpace 507
+    └── Failure 500               Corrupt 500 · EngineFailed 500 · StartFailed 500 · NotOffered 501 · SandboxTooWeak 501
+                                  Unreachable 502 · Unavailable 503 · OutOfSpace 507
 
 A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
 huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders these in its own dialect, once.
@@ -89,6 +89,18 @@ class AddressRefused(BadRequest):
 
 class InvalidFilter(BadRequest):
     """A filter of a list that cannot be read, or is not offered (SCIM)."""
+
+
+class NotServed(BadRequest):
+    """No engine serves this model; the message says what would have to be there."""
+
+
+class InvalidInput(BadRequest):
+    """A model cannot be asked this. `field` is the part of the request that is wrong, such as `parameters.top_k`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
 
 
 class Unauthenticated(HubError):
@@ -331,6 +343,10 @@ class Corrupt(Failure):
     """Stored bytes do not match their hash. Never served as 200."""
 
     code = "Corrupt"
+
+
+class EngineFailed(Failure):
+    """What runs a model cannot load it, or broke down at a request. The message is meant for the model's owner."""
 
 
 class NotOffered(Failure):

@@ -1,0 +1,46 @@
+"""Encoders on ONNX Runtime, with `tokenizers`: no torch, loaded in less than a second.
+
+`encoder.py` runs texts through the network; each task (`classification.py` and so on) says which texts, and what the numbers mean.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pioche.errors import InvalidInput
+from pioche.serving.engines.onnx import answers, classification, embeddings, masks, tokens
+from pioche.serving.engines.onnx.encoder import Encoder, EncoderWork
+from pioche.serving.spec import Ask, Spec
+
+_TASKS: dict[str, Callable[[Encoder, Ask], EncoderWork]] = {
+    "text-classification": classification.classify,
+    "zero-shot-classification": classification.classify_zero_shot,
+    "token-classification": tokens.classify,
+    "fill-mask": masks.fill,
+    "question-answering": answers.answer,
+    "feature-extraction": embeddings.extract,
+    "sentence-similarity": embeddings.compare,
+}
+
+
+def load(spec: Spec, folder: Path) -> "Onnx":
+    return Onnx(Encoder(spec, folder))
+
+
+class Onnx:
+    """An engine (`pioche.serving.engines.Engine`)."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    def prepare(self, ask: Ask) -> EncoderWork:
+        prepare = _TASKS.get(ask.task)
+        if prepare is None:
+            raise InvalidInput("task", f"{ask.task} is not one of {', '.join(_TASKS)}")
+        return prepare(self._encoder, ask)
+
+    def infer(self, batch: Sequence[EncoderWork]) -> list[object]:
+        outputs = iter(self._encoder.run([sequence for work in batch for sequence in work.sequences]))
+        return [work.finish([next(outputs) for _ in work.sequences]) for work in batch]
+
+    def close(self) -> None:
+        self._encoder.close()

@@ -1,0 +1,36 @@
+"""What a model is served as. Read by the hub and by the worker alike: nothing is imported here that a worker lacks."""
+
+import enum
+
+import msgspec
+
+
+class EngineName(enum.StrEnum):
+    ONNX = "onnx"
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One worker serves one of these. Two that are equal are interchangeable."""
+
+    repo: str
+    commit: str
+    engine: EngineName
+    task: str
+    files: tuple[str, ...]
+    """Paths in the repo: all that the worker gets to see. The first is the one with the weights."""
+    threads: int = 1
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A request to a worker, the same for every API: their translators make it."""
+
+    task: str
+    inputs: object
+    parameters: dict[str, object] = {}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What a worker says instead of an answer. `field` is the part of the Ask that is wrong, if one is."""
+
+    error: str
+    field: str = ""

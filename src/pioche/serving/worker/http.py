@@ -1,0 +1,126 @@
+"""HTTP/1.1 on a Unix socket, as much of it as our own gateway speaks: bodies of known length, connections that are kept.
+
+A server for the world would need ten times as much; here one asks who is trusted more than the model that answers. What it
+does not understand ends the connection. A client that leaves cancels what was begun for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+_HEAD_BYTES_MAX = 16 * 1024
+_BODY_BYTES_MAX = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """JSON."""
+
+    status: int
+    body: bytes
+
+
+Answer = Callable[[Request], Awaitable[Reply]]
+
+
+@asynccontextmanager
+async def listening(socket: str, answer: Answer) -> AsyncIterator[None]:
+    """Serves inside of the block."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: _Connection(answer), socket)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+class _Malformed(Exception):
+    """Not what our gateway sends."""
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._received = bytearray()
+        self._answering: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if self._answering is None:
+            self._next()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def _next(self) -> None:
+        """Begins to answer, if a request has come whole."""
+        try:
+            request = _take(self._received)
+        except _Malformed:
+            self._transport.abort()
+            return
+        if request is not None:
+            self._answering = asyncio.get_running_loop().create_task(self._reply(request))
+
+    async def _reply(self, request: Request) -> None:
+        reply = await self._answer(request)
+        head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+        head += f"content-type: application/json\r\ncontent-length: {len(reply.body)}\r\n\r\n"
+        self._transport.write(head.encode() + reply.body)
+        self._answering = None
+        self._next()
+
+
+def _take(received: bytearray) -> Request | None:
+    """The first request, removed; None while it is not whole. Raises _Malformed."""
+    end = received.find(b"\r\n\r\n")
+    if end < 0:
+        if len(received) > _HEAD_BYTES_MAX:
+            raise _Malformed
+        return None
+    first, *lines = bytes(received[:end]).split(b"\r\n")
+    length = _length(lines)
+    whole = end + 4 + length
+    if len(received) < whole:
+        return None
+    method, path = _asked(first)
+    body = bytes(received[end + 4 : whole])
+    del received[:whole]
+    return Request(method, path, body)
+
+
+def _asked(line: bytes) -> tuple[str, str]:
+    try:
+        method, path, version = line.decode("ascii").split(" ")
+    except ValueError:
+        raise _Malformed from None
+    if version != "HTTP/1.1":
+        raise _Malformed
+    return method, path
+
+
+def _length(lines: list[bytes]) -> int:
+    lengths = [
+        value.strip()
+        for name, _, value in (line.partition(b":") for line in lines)
+        if name.lower() == b"content-length"
+    ]
+    if not lengths:
+        return 0
+    if len(lengths) > 1 or not lengths[0].isdigit() or int(lengths[0]) > _BODY_BYTES_MAX:
+        raise _Malformed
+    return int(lengths[0])

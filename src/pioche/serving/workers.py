@@ -1,0 +1,76 @@
+"""A worker, started in a sandbox and ready to be asked."""
+
+import http.client
+import socket
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from pioche.errors import EngineFailed
+from pioche.runner.running import Running
+from pioche.runner.sandbox import Sandbox
+from pioche.runner.spec import SOCKETS, Limits
+from pioche.runner.spec import Spec as Command
+from pioche.serving.spec import Spec
+
+_MODEL = Path("/model")
+_SOCKET = "http"
+_POLL_SECONDS = 0.02
+_HEALTH_SECONDS = 5.0
+_OUTPUT_SECONDS = 1.0
+
+
+def start(sandbox: Sandbox, spec: Spec, snapshot: Path, sockets: Path, limits: Limits) -> Running:
+    """A process that loads the model; `ready` waits for it. `sockets` is an empty folder for this worker alone.
+
+    Raises SandboxTooWeak, StartFailed.
+    """
+    words = (str(_MODEL), str(SOCKETS / _SOCKET), msgspec.json.encode(spec).decode())
+    return sandbox.start(
+        Command(
+            command=(sys.executable, "-m", "pioche.serving.worker", *words),
+            read_only={snapshot: _MODEL},
+            socket_dir=sockets,
+            limits=limits,
+        )
+    )
+
+
+def ready(worker: Running, seconds: float) -> None:
+    """Returns when the model is loaded. Raises EngineFailed, with the reason, when it ended before, or takes longer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if worker.ending is not None:
+            raise EngineFailed(_last_words(worker))
+        if _is_healthy(worker):
+            return
+        time.sleep(_POLL_SECONDS)
+    raise EngineFailed(f"The model was not loaded within {seconds:.0f} seconds")
+
+
+def connect(worker: Running) -> socket.socket:
+    """A connection to speak HTTP over. Raises OSError."""
+    return worker.connect(_SOCKET)
+
+
+def _is_healthy(worker: Running) -> bool:
+    asking = http.client.HTTPConnection("worker", timeout=_HEALTH_SECONDS)
+    try:
+        asking.sock = connect(worker)
+        asking.sock.settimeout(_HEALTH_SECONDS)
+        asking.request("GET", "/health")
+        return asking.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False  # it does not listen yet
+    finally:
+        asking.close()
+
+
+def _last_words(worker: Running) -> str:
+    """What it said last, or how it ended where it said nothing. Its output may come a moment after its end."""
+    ending = worker.ending
+    ended = "" if ending is None else ending.reason
+    said = [line.text for line in worker.log.follow(patience=_OUTPUT_SECONDS) if line.text != f"[{ended}]"]
+    return said[-1] if said else ended

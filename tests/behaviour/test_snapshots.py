@@ -1,0 +1,106 @@
+"""The files of a revision on disk, for a worker (`pioche.serving.snapshots`)."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pioche.accounts.callers import Caller
+from pioche.config import Config
+from pioche.errors import Corrupt, EntryNotFound, OutOfSpace
+from pioche.repos.access import Repo
+from pioche.serving.snapshots import Snapshots
+from tests.core import Core, at_once, main
+
+PATHS = ("onnx/model.onnx", "config.json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "snapshots"
+
+
+@pytest.fixture
+def published(core: Core, repo: Repo, ada: Caller) -> Repo:
+    weights = core.upload(repo, ada, b"w" * 1000)
+    core.commit(repo, ada, {"onnx/model.onnx": weights, "config.json": b"{}", "secret.txt": b"not for the worker"})
+    return repo
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def test_a_snapshot_has_the_files_asked_for_and_no_other(published: Repo, folder: Path) -> None:
+    with Snapshots(folder, 10_000).lease(published, main(published), PATHS) as place:
+        assert contents(place) == {"onnx/model.onnx": b"w" * 1000, "config.json": b"{}"}
+        for path in place.rglob("*"):
+            assert path.stat().st_mode & stat.S_IROTH, path
+            assert path.is_dir() or not path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def test_large_files_are_the_hub_s_own_where_they_can_be(published: Repo, config: Config, folder: Path) -> None:
+    with Snapshots(folder, 10_000).lease(published, main(published), PATHS) as place:
+        stored = [path for path in (config.data_dir / "blobs").rglob("*") if path.is_file()]
+        assert [path.stat().st_ino for path in stored] == [(place / "onnx/model.onnx").stat().st_ino]
+
+
+def test_a_second_lease_makes_nothing_anew(published: Repo, folder: Path) -> None:
+    snapshots = Snapshots(folder, 10_000)
+    with snapshots.lease(published, main(published), PATHS) as first:
+        made = (first / "config.json").stat().st_ino
+        with snapshots.lease(published, main(published), PATHS) as second:
+            assert (second, (second / "config.json").stat().st_ino) == (first, made)
+
+
+def test_many_at_once_get_one_folder(published: Repo, folder: Path) -> None:
+    snapshots, revision = Snapshots(folder, 10_000), main(published)
+
+    def lease(_number: int) -> object:
+        with snapshots.lease(published, revision, PATHS) as place:
+            return contents(place) == {"onnx/model.onnx": b"w" * 1000, "config.json": b"{}"}
+
+    assert at_once(8, lease) == [True] * 8
+    assert len(os.listdir(folder)) == 1
+
+
+def test_what_was_used_last_longest_ago_goes_first_and_what_is_in_use_stays(
+    core: Core, published: Repo, ada: Caller, folder: Path
+) -> None:
+    snapshots = Snapshots(folder, 2500)
+    with snapshots.lease(published, main(published), PATHS) as used:
+        os.utime(used, (1, 1))
+        core.commit(published, ada, {"onnx/model.onnx": core.upload(published, ada, b"x" * 1000)})
+        with snapshots.lease(published, main(published), PATHS) as second:
+            os.utime(second, (2, 2))
+        core.commit(published, ada, {"onnx/model.onnx": core.upload(published, ada, b"y" * 1000)})
+        with snapshots.lease(published, main(published), PATHS) as third:
+            assert used.exists()
+            assert not second.exists()
+            assert contents(third)["onnx/model.onnx"] == b"y" * 1000
+
+
+def test_a_model_larger_than_all_snapshots_may_be_is_refused(published: Repo, folder: Path) -> None:
+    with (
+        pytest.raises(OutOfSpace, match="larger than"),
+        Snapshots(folder, 500).lease(published, main(published), PATHS),
+    ):
+        raise AssertionError
+
+
+def test_a_file_that_is_not_there_leaves_nothing_behind(published: Repo, folder: Path) -> None:
+    with (
+        pytest.raises(EntryNotFound, match=r"other\.onnx"),
+        Snapshots(folder, 10_000).lease(published, main(published), ["other.onnx"]),
+    ):
+        raise AssertionError
+    assert not folder.exists()
+
+
+def test_a_damaged_file_is_never_served(published: Repo, config: Config, folder: Path) -> None:
+    (stored,) = [path for path in (config.data_dir / "blobs").rglob("*") if path.is_file()]
+    stored.write_bytes(b"v" * 1000)
+    with pytest.raises(Corrupt), Snapshots(folder, 10_000).lease(published, main(published), PATHS):
+        raise AssertionError
+    assert os.listdir(folder) == []
