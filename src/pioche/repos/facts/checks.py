@@ -71,6 +71,10 @@ def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "it must be true or false"
 
 
+def _flag_or_text(value: object) -> str:
+    return "" if isinstance(value, bool | str) else "it must be true, false or a text that says why"
+
+
 def _texts(value: object) -> str:
     items = value if isinstance(value, list) else [value]
     return next(("it must be a text or a list of texts" for item in items if _text(item)), "")
@@ -145,6 +149,7 @@ _COMMON: dict[str, Check] = {
     "license_link": _text,
     "language": _languages,
     "tags": _texts,
+    "deprecated": _flag_or_text,
     "thumbnail": _text,
     "extra_gated_prompt": _text,
     "extra_gated_fields": _mapping,
