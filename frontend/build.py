@@ -21,7 +21,7 @@ TASKS = FRONTEND.parent / "src" / "pioche" / "search" / "tasks.json"
 STAMP = "sources.txt"
 HASHES = "hashes.json"
 """Which the hub compares its files to when it starts: one that was changed since is not sent."""
-_COPIED = ("package.json", "package-lock.json", ".npmrc", "bundle.mjs")
+_COPIED = ("package.json", "package-lock.json", ".npmrc", "bundle.mjs", "absent.js")
 _LICENSE = re.compile(r"(licen[cs]e|copying|notice)(\.\w+)?\Z", re.IGNORECASE)
 
 
@@ -65,8 +65,11 @@ def third_party(work: Path, inputs: list[str]) -> str:
         folder = work / "node_modules" / name
         about = json.loads((folder / "package.json").read_text())
         texts = [file.read_text() for file in sorted(folder.iterdir()) if _LICENSE.match(file.name)]
-        body = "\n".join(texts).strip() or f"Licensed under the terms of {about['license']}."
-        parts.append(f"{'-' * 80}\n{name} {about['version']} ({about['license']})\n\n{body}\n")
+        licence = about.get("license", "its licence is below" if texts else "")
+        if not licence:
+            raise CannotBuild(f"{name} comes without a licence")
+        body = "\n".join(texts).strip() or f"Licensed under the terms of {licence}."
+        parts.append(f"{'-' * 80}\n{name} {about['version']} ({licence})\n\n{body}\n")
     return "\n".join(parts)
 
 

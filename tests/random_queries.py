@@ -92,6 +92,7 @@ def query(rng: random.Random) -> Query:
         parameters=rng.choice((Range(least, most), Range(least), Range(None, most), Range(0, 0)))
         if some(0.2)
         else None,
+        rows=rng.choice((Range(100, 5_000), Range(1), Range(None, 2_000), Range(0, 0))) if some(0.1) else None,
         gated=rng.choice((True, False)) if some(0.2) else None,
         inference=rng.choice(("warm", "cold")) if some(0.1) else None,
         providers=rng.choice((("all",), ("there",), ("here", "none"))) if some(0.1) else (),

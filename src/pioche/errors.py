@@ -5,7 +5,7 @@
     │                             AddressRefused · NotServed · InvalidInput
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
-    │                             SecondFactorNeeded · OutsideNetworks
+    │                             SecondFactorNeeded · OutsideNetworks · Withdrawn 451
     ├── NotFound 404              RepoNotFound · RevisionNotFound · EntryNotFound · AccountNotFound · ContentNotFound
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
@@ -190,6 +190,12 @@ class Disabled(Forbidden):
     @property
     def explanation(self) -> str:
         return f"{self.message} {self.reason}".strip()
+
+
+class Withdrawn(Disabled):
+    """An administrator took the repo out of use because a law or a court asks for it (RFC 7725). Clients see a disabled one."""
+
+    status = 451
 
 
 class NotFound(HubError):

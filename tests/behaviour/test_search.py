@@ -116,6 +116,7 @@ def _fill(core: Core, owner: Caller, dice: random.Random) -> None:
         values |= {"card": msgspec.json.encode({**card, "pipeline_tag": "Fill-Mask"}).decode()}
         facts = {
             "parameters": dice.choice([None, 10, 7_000]),
+            "rows": dice.choice([None, 10, 7_000]),
             "summary": dice.choice([None, "A Small thing", "50% of it"]),
         }
         with core.hub.database.write() as connection:
@@ -152,4 +153,5 @@ def _query(dice: random.Random) -> Query:
     least_and_most = perhaps(Range(dice.choice([None, 10]), dice.choice([None, 10, 7_000])), None)
     task = perhaps(dice.choice(["fill-mask", "text-generation"]), None)
     query = replace(query, inference=perhaps("warm", None), providers=perhaps(("all",), ()))
-    return replace(query, parameters=least_and_most, pipeline_tag=task)
+    rows_wanted = perhaps(Range(dice.choice([None, 10]), dice.choice([None, 10, 7_000])), None)
+    return replace(query, parameters=least_and_most, rows=rows_wanted, pipeline_tag=task)

@@ -41,7 +41,9 @@ def test_every_bundled_package_comes_with_its_licence() -> None:
         "@huggingface/jinja",
         "@huggingface/tasks",
         "@lezer/lr",
+        "mermaid",
+        "pdfjs-dist",
     ):
         assert re.search(rf"^{re.escape(name)} \d+\.\d+\.\d+ \(\w[^)]*\)$", text, re.MULTILINE), name
-    for name in ("htmx.js", "codemirror.js", "hub.js", "jinja.js", "tasks.js"):
+    for name in ("htmx.js", "codemirror.js", "hub.js", "jinja.js", "mermaid.js", "pdf.js", "pdf-worker.js", "tasks.js"):
         assert f"vendor/{name}" in found.by_name

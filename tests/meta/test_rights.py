@@ -252,6 +252,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("DELETE", "/api/{repo:api}/like"): [Call()],
     # Forms of pages: refused for what they say, once their rights are there.
     ("POST", "/{repo:web}/card"): [_form(Action.WRITE, statuses=(400,))],
+    ("POST", "/{repo:web}/card/check"): [_form(statuses=(200,))],
     ("POST", "/{repo:web}/branches"): [_form(statuses=(400,))],
     ("POST", "/{repo:web}/like"): [_form(statuses=(303,))],
     ("POST", "/{repo:web}/watch"): [_form(statuses=(400,))],

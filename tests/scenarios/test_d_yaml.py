@@ -114,7 +114,7 @@ def test_d_yaml_scalars_stay_what_was_written(inside: Inside, token: str, repo: 
 
 
 FIELDS = """license license_name license_link language tags library_name pipeline_tag datasets metrics base_model
-    base_model_relation new_version thumbnail model-index co2_eq_emissions widget inference mask_token extra_gated_prompt
+    base_model_relation new_version deprecated thumbnail model-index co2_eq_emissions widget inference mask_token extra_gated_prompt
     extra_gated_fields pretty_name size_categories task_categories task_ids configs dataset_info viewer title emoji colorFrom
     sdk app_port header models custom_headers""".split()
 VALUES = [None, 0, 1.5, True, [], {}, [[1]], {"a": {"b": []}}, "x" * 40_000, "<script>alert(1)</script>"]

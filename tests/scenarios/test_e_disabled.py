@@ -62,6 +62,25 @@ def test_e_state_a_disabled_repo_is_refused_at_every_door(inside: Inside, ada: C
         assert [inside.client.get(place, token=token).status for token in tokens] == [200, 200, 200], place
 
 
+def test_g7_what_a_law_takes_out_of_use_is_451_at_every_door(inside: Inside, ada: Caller) -> None:
+    root = inside.user("chief", is_admin=True)
+    disabling.disable(inside.open(root, "lab/words", Action.ADMINISTER), root, REASON, is_legal=True)
+    for place in DOORS:
+        for token in (None, inside.token(ada)):
+            answer = inside.client.get(place, token=token)
+            assert answer.status == 451, place
+            assert REASON in answer.text, place
+            assert "[451]" not in answer.text, place
+            if "/api/" in place or "/resolve/" in place:
+                assert answer.headers["x-error-message"] == SAYS
+    assert "withdrawn for legal reasons" in inside.client.get("/lab/words").text
+    disabling.disable(inside.open(root, "lab/words", Action.ADMINISTER), root, REASON)
+    assert inside.client.get("/lab/words").status == 403
+    secret = inside.repo(ada, "lab/secret", private=True)
+    disabling.disable(secret, root, REASON, is_legal=True)
+    assert inside.client.get("/lab/secret", token=inside.token(inside.user("eve"))).status == 404
+
+
 def test_e_state_nothing_is_written_to_a_disabled_repo(inside: Inside, ada: Caller) -> None:
     token = inside.token(ada)
     batch = {"operation": "download", "objects": [{"oid": "0" * 64, "size": 1}]}

@@ -106,7 +106,7 @@ def test_compare_stands_odd_files(local: LocalHub, ada: User) -> None:
 
 def test_m2_tensors_of_a_file(local: LocalHub, ada: User) -> None:
     page = " ".join(local.client.get("/ada/large?show_tensors=model.safetensors").text.split())
-    assert '<th scope="row">a</th><td>F32</td><td>2 × 8</td>' in page
+    assert '<span class="tensor-name">a</span> <span>F32</span> <span>2 × 8</span>' in page
     assert "3 tensors" in page
     assert local.client.get("/ada/large?show_tensors=absent.safetensors").status == 200
     assert local.client.get("/ada/large?show_tensors=README.md").status == 200

@@ -12,7 +12,8 @@ from tests.web.visits import Visits
 _PIXEL = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 _FIELDS = (
     "license", "license_name", "license_link", "language", "pipeline_tag", "library_name", "tags", "datasets", "base_model",
-    "base_model_relation", "new_version", "pretty_name", "thumbnail", "extra_gated_heading", "extra_gated_prompt", "metrics",
+    "base_model_relation", "new_version", "deprecated",
+    "pretty_name", "thumbnail", "extra_gated_heading", "extra_gated_prompt", "metrics",
     "mask_token", "instance_prompt", "title", "emoji", "colorFrom", "colorTo", "short_description", "models", "app_file",
     "sdk_version", "python_version", "task_categories", "size_categories", "configs",
 )  # fmt: skip

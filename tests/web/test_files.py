@@ -192,6 +192,30 @@ def test_f9_without_scripts_too(visit: Visits, town: Town, oid: str) -> None:
     expect(page.locator(".change h3")).to_contain_text("plain/new.txt")
 
 
+def test_card5_the_metadata_are_checked_while_one_types(visit: Visits, town: Town, oid: str) -> None:
+    """What a commit would be told of the card stands below the editor, with its line, and goes when it is mended."""
+    page = visit(f"/{REPO}/edit/main/README.md", who=town.ada)
+    editor = page.locator(".editor-host .cm-content")
+    found = page.get_by_role("region", name="Metadata of the card")
+    expect(found).to_contain_text("Nothing in the metadata is to be mended.")
+    editor.press("Control+Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    page.keyboard.type("x")
+    expect(found.locator("[data-kind=warning] li")).to_contain_text('"license" (line 2)')
+    page.keyboard.type(": [")
+    expect(found.locator("[data-kind=error]")).to_contain_text("(line 2)")
+    for _ in range(4):
+        page.keyboard.press("Backspace")
+    expect(found).to_contain_text("Nothing in the metadata is to be mended.")
+    page.get_by_label("Path").fill("docs/README.md")
+    expect(found).to_be_empty()
+    plain = visit(f"/{REPO}/edit/main/README.md", who=town.ada, scripts=False)
+    plain.get_by_label("Content").fill("---\nlicense: [\n---\n# Files\n")
+    plain.get_by_role("button", name="Preview the change").click()
+    expect(plain.locator(".card-review")).to_contain_text("The metadata cannot be read")
+
+
 def test_f9_leaving_with_a_text_asks_first(visit: Visits, town: Town, oid: str) -> None:
     page = visit(f"/{REPO}/edit/main/README.md", who=town.ada)
     page.locator(".editor-host .cm-content").press_sequentially("more ")

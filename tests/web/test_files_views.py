@@ -103,6 +103,57 @@ def test_f3_imports_of_a_pickle_have_colours(visit: Visits, inside: None) -> Non
     assert len(set(colours)) == 3
 
 
+def _pdf(pages: int) -> bytes:
+    """One word and a black square on each page, and a program that would run when it is opened."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(pages))
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {pages}>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for number in range(pages):
+        drawn = f"0 0 0 rg 20 20 60 60 re f BT /F1 24 Tf 20 150 Td (Word{number + 1}) Tj ET"
+        shape = "/MediaBox[0 0 200 200]/Resources<</Font<</F1 3 0 R>>>>"
+        objects.append(f"<</Type/Page/Parent 2 0 R{shape}/Contents {5 + 2 * number} 0 R>>")
+        objects.append(f"<</Length {len(drawn)}>>\nstream\n{drawn}\nendstream")
+    made, places = b"%PDF-1.4\n", list[int]()
+    for number, body in enumerate(objects, start=1):
+        places.append(len(made))
+        made += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{len(made)}\n%%EOF\n"
+    return made + end.encode()
+
+
+@pytest.mark.parametrize(("lang", "theme", "name"), [("en", "light", "Page 2 of 40"), ("fr", "dark", "Page 2 sur 40")])
+def test_f3_pages_of_a_pdf_are_drawn_when_they_are_looked_at(
+    visit: Visits, town: Town, inside: None, accessible: Callable[[Page], None], lang: str, theme: str, name: str
+) -> None:
+    if "ada/paper" not in town.repos:
+        town.repo("ada/paper", {"README.md": "# Paper\n"})
+        town.commit("ada/paper", {"paper.pdf": _pdf(40), "broken.pdf": b"%PDF-1.4\nnothing of it"})
+    page = visit("/ada/paper/blob/main/paper.pdf", lang=lang, theme=theme)
+    pages = page.locator(".pdf-page")
+    expect(pages).to_have_count(40)
+    expect(pages.first.locator("canvas")).to_be_visible()
+    expect(pages.first).to_contain_text("Word1")
+    inked = (
+        "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].some((v, i) => i % 4 < 3 && v < 50)"
+    )
+    assert pages.first.locator("canvas").evaluate(inked)
+    expect(pages.last.locator("canvas")).to_have_count(0)
+    pages.last.scroll_into_view_if_needed()
+    expect(pages.last).to_contain_text("Word40")
+    expect(page.get_by_role("group", name=name)).to_have_count(1)
+    accessible(page)
+    broken = visit("/ada/paper/blob/main/broken.pdf", lang=lang, theme=theme)
+    expect(broken.locator("pdf-view[data-failed] .file-note")).to_be_visible()
+    plain = visit("/ada/paper/blob/main/paper.pdf", scripts=False, width=360)
+    expect(plain.locator("pdf-view .file-note")).to_be_visible()
+    assert plain.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_f3_f_raw_a_pdf_is_told_about_and_downloaded_never_opened(visit: Visits, town: Town, inside: None) -> None:
     page = visit("/datasets/ada/inside/blob/main/a.pdf")
     expect(page.locator("dl.facts").first).to_contain_text("yes")

@@ -214,11 +214,63 @@ def test_l_the_slider_of_parameters_narrows_the_list(visit: Visits, town: Town, 
     expect(french.get_by_label("Au plus")).to_have_attribute("aria-valuetext", "100\u202fM")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_l2_the_slider_of_rows_narrows_the_list(visit: Visits, town: Town, scripts: bool) -> None:
+    if "ada/few" not in town.repos:
+        for name, count in (("ada/few", 500), ("ada/plenty", 3_000_000)):
+            town.repo(name, {"README.md": "# Sized\n"}, kind="dataset")
+            has(town, name, rows=count)
+        page = visit("/datasets?num_rows=min:1")
+        for _ in range(60):  # the index reads of it
+            if page.locator(".row").count() == 2:
+                break
+            page.wait_for_timeout(250)
+            page.reload()
+    page = visit("/datasets?author=ada", scripts=scripts)
+    if not scripts:
+        page.locator(".facet-sheet > summary").click()
+    page.get_by_label("At least").focus()
+    page.keyboard.press("ArrowRight")
+    if not scripts:
+        page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**num_rows=min%3A1K**")
+    expect(page.locator(".row-name")).to_have_text("ada/plenty")
+    expect(page.locator(".chip").last).to_contain_text("rows")
+    expect(visit("/datasets?num_rows=max:1K", lang="fr").locator(".row-name")).to_have_text("ada/few")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_l2_the_groups_stand_in_tabs(visit: Visits, town: Town, scripts: bool) -> None:
+    page = visit("/models?sort=likes", scripts=scripts)
+    if not scripts:
+        page.locator(".facet-sheet > summary").click()
+    tabs = page.get_by_role("navigation", name="Kinds of filters")
+    expect(tabs.locator("[aria-current]")).to_have_text("Main")
+    expect(page.locator("[data-facet]").nth(1)).to_be_visible()
+    tabs.get_by_role("link", name="Local programs").click()
+    page.wait_for_url("**facet=apps**")
+    if not scripts:
+        page.locator(".facet-sheet > summary").click()
+    expect(page.locator("[data-facet]")).to_have_count(1)
+    expect(page.locator("[data-facet=apps] .facet-more")).to_have_count(0)  # all of them at once
+    page.get_by_role("link", name="vLLM", exact=True).click()
+    page.wait_for_url("**apps=vllm**")
+    assert "facet=apps" in page.url, "the tab stays"
+    assert "sort=likes" in page.url
+    expect(page.locator("[data-facet]")).to_have_count(1)
+    page.locator("#chips .chip").click()
+    page.wait_for_url(lambda url: "vllm" not in url and "facet=apps" in url)
+
+
 def has_parameters(town: Town, name: str, count: int) -> None:
+    has(town, name, parameters=count)
+
+
+def has(town: Town, name: str, **numbers: int) -> None:
     """As the job writes it that reads headers: a file with so many parameters would be large."""
     database = Database(Config(data_dir=town.hub.data_dir))
     with database.write() as connection:
         repo_id = connection.execute(sa.select(repos.c.id).where(repos.c.full_name == name)).scalar_one()
-        connection.execute(facts.update().where(facts.c.repo_id == repo_id).values(parameters=count))
+        connection.execute(facts.update().where(facts.c.repo_id == repo_id).values(numbers))
         outbox.append(connection, Event(whole.UPDATED, repo_id))
     database.close()

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import DisabledRepoError
 from playwright.sync_api import Page, expect
 
 from tests.web.test_accounts import PASSWORD, person, sign_in
@@ -42,6 +44,19 @@ def test_r6_a_disabled_repo_shows_its_reason(visit: Visits, town: Town, accessib
     stranger = visit("/ada/withdrawn", status=403, who=town.eve)
     expect(stranger.get_by_text(REASON)).to_be_visible()
     expect(stranger.locator("form.appeal")).to_have_count(0)
+
+
+def test_g7_what_a_law_takes_out_of_use_says_so(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
+    town.repo("ada/forbidden", {"README.md": "# Names\n"})
+    town.hub.cli("repo", "disable", "ada/forbidden", "--reason", REASON, "--legal")
+    for lang, words in (("en", "It was withdrawn for legal reasons."), ("fr", "Cela a été retiré")):
+        page = visit("/ada/forbidden", status=451, lang=lang)
+        expect(page.get_by_text(words)).to_be_visible()
+        expect(page.get_by_text(REASON)).to_be_visible()
+        accessible(page)
+    for client in ("model_info", "list_repo_files"):
+        with pytest.raises(DisabledRepoError):
+            getattr(HfApi(endpoint=town.hub.endpoint, token=town.eve.token), client)("ada/forbidden")
 
 
 def test_c5_a_report_goes_from_the_menu_of_a_repo_to_the_queue(

@@ -230,6 +230,18 @@ def test_m10_newer_version_and_click_through(visit: Visits, rich: Town) -> None:
     expect(page.get_by_text("Details.")).to_be_visible()
 
 
+def test_m10_a_deprecated_model_says_so(visit: Visits, rich: Town, accessible: Callable[[Page], None]) -> None:
+    why = "It gets <b>dates</b> wrong: use ada/newer."
+    rich.repo("ada/old", {"README.md": f'---\ndeprecated: "{why}"\n---\n# Old\n'})
+    rich.repo("ada/old-set", {"README.md": "---\ndeprecated: true\n---\n# Old\n"}, kind="dataset")
+    page = visit("/ada/old")
+    expect(page.locator(".notice")).to_contain_text(why)
+    accessible(page)
+    expect(visit("/datasets/ada/old-set", lang="fr").locator(".notice")).to_contain_text("déconseillent")
+    rich.repo("ada/young", {"README.md": "---\ndeprecated: false\n---\n# Young\n"})
+    expect(visit("/ada/young").locator(".notice")).to_have_count(0)
+
+
 def test_m11_no_card_says_what_to_do(visit: Visits, rich: Town) -> None:
     page = visit("/ada/empty", who=rich.ada)
     expect(page.get_by_text("Nobody has written a card yet")).to_be_visible()

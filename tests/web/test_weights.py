@@ -1,13 +1,14 @@
 """What model pages say of weights (ui.md M3, M4, and F3 of GGUF files)."""
 
 import json
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
 from tests.web.town import Town
 from tests.web.visits import Visits
-from tests.weights import Gguf, llama
+from tests.weights import Gguf, llama, safetensors
 
 
 def large_vocabulary() -> bytes:
@@ -49,6 +50,50 @@ def test_f3_a_gguf_file_lists_its_tensors_however_large_its_vocabulary_is(
     expect(table.nth(0)).to_be_hidden()
     page = visit("/ada/tensors/blob/main/large.gguf")
     expect(page.get_by_role("region", name="Tensors")).to_contain_text("output.weight")
+
+
+def test_m2_tensors_are_a_tree_that_is_opened_and_searched(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    """Of all files of a model with three thousand tensors; what does not fit into the page comes when it is opened."""
+    parts = {
+        f"model-0000{part}-of-00002.safetensors": {
+            f"model.layers.{n}.{m}.weight": ("F32", [2, 3]) for n in layers for m in range(50)
+        }
+        for part, layers in ((1, range(30)), (2, range(30, 60)))
+    }
+    index = {"weight_map": {name: part for part, tensors in parts.items() for name in tensors}}
+    town.repo("ada/sharded", {"README.md": "# Sharded\n", "model.safetensors.index.json": json.dumps(index)})
+    town.commit("ada/sharded", {name: safetensors(tensors) for name, tensors in parts.items()})
+    page = visit("/ada/sharded?show_tensors=model.safetensors.index.json")
+    tree = page.locator(".tensor-tree")
+    layers = tree.locator("summary", has_text="model.layers")
+    expect(layers).to_contain_text(re.compile(r"3,000 tensors · 18\sK · 72\skB"))
+    expect(tree.locator("li")).to_have_count(1)
+    layers.click()
+    expect(tree.locator("details details")).to_have_count(60)
+    last = tree.locator("details details").last
+    last.locator("summary").click()
+    expect(last.locator(".tensor")).to_have_count(50)
+    expect(last.locator(".tensor").first).to_contain_text("2 × 3")
+    accessible(page)
+    page.get_by_role("searchbox", name="Filter by name").fill("layers.7.49")
+    expect(tree.locator(".tensor")).to_have_count(1)
+    expect(tree).to_contain_text("model.layers.7.49.weight")
+    plain = visit("/ada/sharded?show_tensors=true", scripts=False, width=360)
+    plain.locator(".tensor-tree summary").click()
+    plain.get_by_role("link", name="Show these tensors").click()
+    expect(plain.locator(".tensor-tree > ul > li")).to_have_count(60)
+    plain.get_by_text("By file").click()
+    plain.get_by_role("link", name="model-00002-of-00002.safetensors").click()
+    expect(plain.locator("#tensor-rows > p")).to_contain_text("1,500 tensors")
+    assert plain.evaluate("document.documentElement.scrollWidth") <= 360
+    plain.get_by_role("searchbox", name="Filter by name").fill("nothing of it")
+    plain.get_by_role("searchbox", name="Filter by name").press("Enter")
+    expect(plain.get_by_text("No tensor has this in its name.")).to_be_visible()
+    plain.goto(plain.url.partition("?")[0] + "?show_tensors=model-00002-of-00002.safetensors")
+    plain.get_by_role("link", name="The tensors of all files").click()
+    expect(plain.locator("#tensor-rows > p")).to_contain_text("3,000 tensors")
 
 
 TEMPLATE = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }} {% endfor %}<b>"

@@ -120,7 +120,7 @@ def repo_restore_ref(name: str, move: int, /, *, options: Options = DEFAULT) -> 
 
 
 @repo.command(name="disable")
-def repo_disable(name: str, /, *, reason: str, options: Options = DEFAULT) -> None:
+def repo_disable(name: str, /, *, reason: str, legal: bool = False, options: Options = DEFAULT) -> None:
     """Take a repo out of use: it is refused to everybody but administrators, with the reason. Nothing is removed.
 
     Parameters
@@ -129,11 +129,14 @@ def repo_disable(name: str, /, *, reason: str, options: Options = DEFAULT) -> No
         The repo: NAMESPACE/NAME, with datasets/ or spaces/ in front for those.
     reason
         Shown to everybody who asks for it.
+    legal
+        A law or a court asks for it: the answer is 451 instead of 403.
     """
     with options.hub() as hub:
         found = hub.access.open_sync(Caller.operator(), parse(name), Action.ADMINISTER)
-        disabling.disable(found, Caller.operator(), reason)
-        done = {"type": found.repo_id.type.value, "name": str(found.repo_id), "reason": reason}
+        disabling.disable(found, Caller.operator(), reason, is_legal=legal)
+        status = 451 if legal else 403
+        done = {"type": found.repo_id.type.value, "name": str(found.repo_id), "reason": reason, "status": status}
         output.show(done, f"{found.repo_id} is disabled.", json=options.json)
 
 

@@ -24,10 +24,12 @@ _reports, _said = schema.reports, schema.thread_events
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """`is_upheld` does what the report asks for: the repo is disabled for `reason`, which is public, or given back after an
-    appeal; the comment hidden; the account suspended. `answer` is for the author of the report."""
+    appeal; the comment hidden; the account suspended. `is_legal`: a law or a court asks to disable the repo.
+    `answer` is for the author of the report."""
 
     is_upheld: bool
     reason: str = ""
+    is_legal: bool = False
     answer: str = ""
 
 
@@ -42,7 +44,7 @@ def decide(database: Database, caller: Caller, id_: int, decision: Decision) -> 
         if found.status != Status.OPEN:
             raise Conflict("This was decided already, by somebody else")
         if decision.is_upheld:
-            _act(connection, caller, found, decision.reason)
+            _act(connection, caller, found, decision)
         status = Status.UPHELD if decision.is_upheld else Status.DISMISSED
         who = {"decider_id": caller.user_id or None, "decided_at": now_ms()}
         decided = _reports.update().where(_reports.c.id == id_).values(status=status, answer=answer or None, **who)
@@ -52,11 +54,12 @@ def decide(database: Database, caller: Caller, id_: int, decision: Decision) -> 
         outbox.append(connection, Event(kind, actor_id=caller.user_id or None, payload=told))
 
 
-def _act(connection: sa.Connection, caller: Caller, found: "sa.Row[Any]", reason: str) -> None:
+def _act(connection: sa.Connection, caller: Caller, found: "sa.Row[Any]", decision: Decision) -> None:
     actor_id = caller.user_id or None
     match Kind(found.kind):
         case Kind.REPO:
-            disabling.within(connection, found.repo_id, actor_id, disabling.checked_reason(reason))
+            reason = disabling.checked_reason(decision.reason)
+            disabling.within(connection, found.repo_id, actor_id, reason, is_legal=decision.is_legal)
         case Kind.APPEAL:
             disabling.enable_within(connection, found.repo_id, actor_id)
         case Kind.COMMENT:

@@ -9,25 +9,29 @@ from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.repos.access import Repo
+from pioche.repos.access import LEGAL, Repo
 
 REASON_CHARACTERS_MAX = 500
 
 _repos = schema.repos
 
 
-def disable(repo: Repo, caller: Caller, reason: str) -> None:
+def disable(repo: Repo, caller: Caller, reason: str, *, is_legal: bool = False) -> None:
     """`reason` is shown to everybody who asks for the repo; of one that is disabled already it takes the place of the
-    earlier one. For administrators, who opened it to administer it. Raises BadRequest, RepoNotFound."""
+    earlier one. `is_legal`: because a law or a court asks for it, which is another answer (451). For administrators, who
+    opened it to administer it. Raises BadRequest, RepoNotFound."""
     reason = checked_reason(reason)
     with repo.database.write() as connection:
-        within(connection, repo.id, caller.user_id or None, reason)
+        within(connection, repo.id, caller.user_id or None, reason, is_legal=is_legal)
 
 
-def within(connection: sa.Connection, repo_id: int, actor_id: int | None, reason: str) -> None:
+def within(
+    connection: sa.Connection, repo_id: int, actor_id: int | None, reason: str, *, is_legal: bool = False
+) -> None:
     """As `disable`, in a transaction that decides more."""
-    values = {"disabled_at": now_ms(), "disabled_reason": reason}
-    _change(connection, repo_id, actor_id, values, Event("repo.disable", payload={"reason": reason}))
+    values = {"disabled_at": now_ms(), "disabled_reason": LEGAL + reason if is_legal else reason}
+    told = {"reason": reason, "legal": True} if is_legal else {"reason": reason}
+    _change(connection, repo_id, actor_id, values, Event("repo.disable", payload=told))
 
 
 def enable(repo: Repo, caller: Caller) -> None:

@@ -62,7 +62,7 @@ _OURS = {
     | {"md-note-caution", "nb-cell", "nb-markdown", "nb-code", "nb-input", "nb-output", "nb-error", "nb-prompt"}
     | {"nb-stream", "nb-rich"},
     "p": {"md-note-title"},
-    "pre": {"md-code", "md-plain", "nb-text"},
+    "pre": {"md-code", "md-mermaid", "md-plain", "nb-text"},
     "code": {"md-math-source"},
     "img": {"md-light-only", "md-dark-only"},
     "li": {"task-list-item", "footnote-item"},

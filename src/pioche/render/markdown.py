@@ -72,7 +72,8 @@ def _parser() -> MarkdownIt:
 
 def _highlight(text: str, language: str, _: str) -> str:
     shown = highlighting.highlight_block(text, language) if len(text) <= _BLOCK_CHARACTERS_MAX else escape(text)
-    return f'<pre class="md-code" tabindex="0"><code>{shown}</code></pre>'
+    kind = " md-mermaid" if language == "mermaid" else ""  # which scripts draw where they can
+    return f'<pre class="md-code{kind}" tabindex="0"><code>{shown}</code></pre>'
 
 
 def _align(state: StateCore) -> None:

@@ -6,7 +6,7 @@ A private repo and an absent one are the same RepoNotFound. The rules are the ta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -14,7 +14,16 @@ from pioche.accounts import audiences, policies, scopes
 from pioche.accounts.callers import Caller
 from pioche.accounts.scopes import Permission
 from pioche.db.engine import Database, Lookup, Row
-from pioche.errors import Disabled, Forbidden, GatedRepo, HubError, ReadOnlyToken, RepoNotFound, Unauthenticated
+from pioche.errors import (
+    Disabled,
+    Forbidden,
+    GatedRepo,
+    HubError,
+    ReadOnlyToken,
+    RepoNotFound,
+    Unauthenticated,
+    Withdrawn,
+)
 from pioche.git.store import GitStore, Objects
 from pioche.names import RepoId, RepoType
 from pioche.repos import genesis
@@ -266,6 +275,15 @@ class _Relation(NamedTuple):
         return self._replace(role=None)
 
 
+LEGAL: Final = "[451] "
+"""What the kept reason begins with of a repo that was taken out of use because a law or a court asks for it."""
+
+
+def public_reason(kept: str) -> tuple[str, bool]:
+    """The words for everybody, and whether they are legal ones, of what is kept in `disabled_reason`."""
+    return kept.removeprefix(LEGAL), kept.startswith(LEGAL)
+
+
 def _check(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> None:
     """The built-in rules, default deny."""
     role = standing.role
@@ -273,7 +291,9 @@ def _check(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> N
         raise RepoNotFound(anonymous=caller.is_anonymous)
     if standing.disabled is not None and not caller.is_admin and action is not Action.APPEAL:
         may_appeal = not caller.is_anonymous and _may_write(caller, repo, role)
-        raise Disabled(standing.disabled, appeal=f"{repo.repo_id.web_path}/appeal" if may_appeal else "")
+        reason, is_legal = public_reason(standing.disabled)
+        refusal = Withdrawn if is_legal else Disabled
+        raise refusal(reason, appeal=f"{repo.repo_id.web_path}/appeal" if may_appeal else "")
     if action is Action.READ:
         return
     if action is Action.CONTENT:

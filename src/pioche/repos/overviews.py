@@ -74,12 +74,24 @@ class Overview:
         """The first text of a field of the card; empty without one."""
         return next(iter(self.texts(name)), "")
 
+    @property
+    def is_deprecated(self) -> bool:
+        """The card says so: `deprecated: true`, or why in a text."""
+        return self.card.get("deprecated") is True or bool(self.deprecation)
+
+    @property
+    def deprecation(self) -> str:
+        """Why, in the words of the card; empty without any."""
+        found = self.card.get("deprecated")
+        return found.strip()[:_WORDS_CHARACTERS_MAX] if isinstance(found, str) else ""
+
 
 _COLUMNS = (
     "private", "gated", "disabled_at", "downloads", "downloads_all", "likes", "used_storage", "card", "tags", "sdk",
     "created_at", "updated_at", "duplication_off",
 )  # fmt: skip
 _FACTS = ("pipeline_tag", "library_name", "parameters", "completeness", "summary", "details", "warnings")
+_WORDS_CHARACTERS_MAX = 1_000
 _QUERY = (
     sa.select(
         *(schema.repos.c[name] for name in _COLUMNS), *(schema.facts.c[name] for name in _FACTS), schema.refs.c.commit

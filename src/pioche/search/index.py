@@ -38,6 +38,8 @@ _OPEN = {Sort.PARAMETERS, Sort.ROWS}
 _SORTS = (Sort.TRENDING, Sort.DOWNLOADS, Sort.LIKES, Sort.CREATED, Sort.MODIFIED, Sort.PARAMETERS, Sort.ROWS)
 _OWNED = {Sort.PARAMETERS: RepoType.MODEL, Sort.ROWS: RepoType.DATASET}
 """Numbers that one type has."""
+_RANGED = (Sort.PARAMETERS, Sort.ROWS)
+"""Numbers that queries ask for from one to another."""
 _KINDS = {repo_type: number for number, repo_type in enumerate(TYPES, start=1)}
 _PRIVATE, _GATED = 1, 2
 _CLASS_SHIFT = 48
@@ -73,7 +75,7 @@ class Index:
         self._put = array("q")
         """Of each repo as it was put: id, kind, guards, audience, and the numbers of `_SORTS`."""
         self._tags = {repo_type: TagCounts(repo_type) for repo_type in TYPES}
-        self._parameters = Buckets()
+        self._ranges = {sort: Buckets() for sort in _RANGED}
         self.version = 0
         """Another one after each change of what is found: not of numbers alone."""
         self.withdrawn = 0
@@ -99,7 +101,8 @@ class Index:
         self._kinds[ids], self._audiences[ids] = kinds, audiences
         for column, of_sort in zip(self._keys.values(), numbers, strict=True):
             column[ids] = of_sort
-        self._parameters.fill(ids, self._keys[Sort.PARAMETERS])
+        for sort, buckets in self._ranges.items():
+            buckets.fill(ids, self._keys[sort])
         for repo_type, group in self._types.items():
             mine = kinds == _KINDS[repo_type]
             self._seal_type(repo_type, group, ids[mine], guards[mine])
@@ -167,7 +170,8 @@ class Index:
             self._names.replace(repo_id, None)
             self._tags[known].replace(repo_id, ())
             self._links.replace(repo_id, ())
-            self._parameters.change(repo_id, before[Sort.PARAMETERS], UNKNOWN)
+            for sort, buckets in self._ranges.items():
+                buckets.change(repo_id, before[sort], UNKNOWN)
         else:
             self._admit(row)
             name = fold_tag(row.full_name)
@@ -213,8 +217,8 @@ class Index:
             old, new = before.get(sort), int(self._keys[sort][row.id])
             if old is None or old != new:
                 order.changed(row.id, new if old is None else old)
-        was = before.get(Sort.PARAMETERS, UNKNOWN)
-        self._parameters.change(row.id, was, int(self._keys[Sort.PARAMETERS][row.id]))
+        for sort, buckets in self._ranges.items():
+            buckets.change(row.id, before.get(sort, UNKNOWN), int(self._keys[sort][row.id]))
 
     # --- orders that are made anew beside the work ---
 
@@ -337,8 +341,9 @@ class Index:
             yield self._links.of(_OWNER + query.author)
         if query.pipeline_tag is not None:
             yield self._links.of(_TASK + query.pipeline_tag)
-        if query.parameters is not None:
-            yield self._parameters.within(query.parameters, self._keys[Sort.PARAMETERS])
+        for sort, wanted in ((Sort.PARAMETERS, query.parameters), (Sort.ROWS, query.rows)):
+            if wanted is not None:
+                yield self._ranges[sort].within(wanted, self._keys[sort])
         if query.gated is not None:
             yield group.gated if query.gated else group.every - group.gated
         yield from self._linked(group, query)

@@ -13,6 +13,7 @@ know is ignored, as it does; a value of a wrong form is refused in its words.
 | `pipeline_tag` | models | the task |
 | `apps` | models | local programs that can run it (`apps.py`), all of them |
 | `num_parameters` | models | `min:6B,max:128B`, or one of the two |
+| `num_rows` | datasets | `min:1K,max:1M`, or one of the two |
 | `inference`, `inference_provider` | models | `warm`; `all` or names, one of which serves it |
 | `gated` | models, datasets | true or false |
 | `task_categories` `size_categories` `language` `license` `modality` `format` ... | datasets | tags, the prefix may be left out |
@@ -103,7 +104,8 @@ def parse(repo_type: RepoType, parameters: Parameters, *, limit: int = LIMIT_MAX
         author=_last(fold_tag(text) for text in found.texts("author")),
         tags=tuple(_tag_groups(repo_type, found)),
         pipeline_tag=_last(fold_tag(text) for text in found.texts("pipeline_tag")) if is_model else None,
-        parameters=_range(found) if is_model else None,
+        parameters=_range(found, "num_parameters") if is_model else None,
+        rows=_range(found, "num_rows") if repo_type is RepoType.DATASET else None,
         gated=found.flag("gated"),
         inference=found.choice("inference", _INFERENCE) if is_model else None,
         providers=tuple(found.names("inference_provider")) if is_model else (),
@@ -202,16 +204,16 @@ def _with_prefix(text: str, prefix: str) -> str:
     return tag if tag.startswith(prefix) else prefix + tag
 
 
-def _range(found: _Reader) -> Range | None:
+def _range(found: _Reader, name: str) -> Range | None:
     """`min:6B,max:128B`. Fractions are exact: `0.5B` is 500,000,000."""
-    text = found.last("num_parameters")
+    text = found.last(name)
     if text is None:
         return None
     bounds: dict[str, int] = {}
     for part in text.split(","):
         match = _BOUND.match(part.strip())
         if match is None or match[1].lower() in bounds:
-            raise BadRequest('"num_parameters" must be of the form min:6B,max:128B')
+            raise BadRequest(f'"{name}" must be of the form min:6B,max:128B')
         whole, fraction = match[2], match[3] or ""
         unit = _UNITS[match[4].upper()]
         bounds[match[1].lower()] = min(int(whole + fraction) * unit // 10 ** len(fraction), NUMBER_MAX)

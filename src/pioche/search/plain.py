@@ -138,6 +138,8 @@ def _tags_match(row: Row, query: Query) -> bool:
 def _numbers_match(row: Row, query: Query) -> bool:
     if query.parameters is not None and (row.parameters is None or row.parameters not in query.parameters):
         return False
+    if query.rows is not None and (row.rows is None or row.rows not in query.rows):
+        return False
     return query.gated is None or bool(row.gated) is query.gated
 
 

@@ -84,6 +84,8 @@ class Query:
     """The model's task itself, where a task in `tags` may also be one among others."""
     parameters: Range | None = None
     """How many parameters the model has. One of which that is not known does not answer."""
+    rows: Range | None = None
+    """How many rows the dataset has, likewise."""
     gated: bool | None = None
     """True: `auto` or `manual`. False: neither."""
     inference: str | None = None

@@ -113,9 +113,9 @@ def _model_conditions(query: Query) -> list[_Condition]:
         written = f'"pipeline_tag":{msgspec.json.encode(query.pipeline_tag).decode()}'
         unread = sa.and_(_facts.c.repo_id.is_(None), _lower(_repos.c.card).contains(written, autoescape=True))
         found.append(sa.or_(_lower(_facts.c.pipeline_tag) == query.pipeline_tag, unread))
-    if query.parameters is not None:
-        least, most = query.parameters.least or 0, query.parameters.most
-        found.append(_facts.c.parameters.between(least, NUMBER_MAX if most is None else most))
+    for column, wanted in ((_facts.c.parameters, query.parameters), (_facts.c.rows, query.rows)):
+        if wanted is not None:
+            found.append(column.between(wanted.least or 0, NUMBER_MAX if wanted.most is None else wanted.most))
     if query.gated is not None:
         found.append(_repos.c.gated != "" if query.gated else _repos.c.gated == "")
     if query.inference == "warm" or query.providers:

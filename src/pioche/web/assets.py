@@ -38,6 +38,7 @@ _TYPES = {
 _COMPRESSED = ("css", "js", "json", "svg", "txt", "wasm")
 _IMPORT_FOR_EFFECT = re.compile(rb"^import \"\./([\w.-]+\.js)\";$", re.MULTILINE)
 _IMPORT_OR_EXPORT = re.compile(rb"^(?:import|export)\b|\bimport\(", re.MULTILINE)
+_LARGE_BYTES = 512 * 1024
 _VENDOR = "vendor/"
 _MARK = "vendor/THIRD_PARTY.txt"
 _HASHES = "vendor/hashes.json"
@@ -46,11 +47,20 @@ _HASHES = "vendor/hashes.json"
 
 @dataclass(frozen=True)
 class Asset:
-    """One file as it is sent; `zipped` is empty where compressing saves nothing."""
+    """One file as it is sent."""
 
     kind: str
     content: bytes
-    zipped: bytes
+    may_be_zipped: bool
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """Empty where compressing saves nothing. Made when it is first asked for: most hubs never send their largest scripts."""
+        if not self.may_be_zipped or len(self.content) <= 512:
+            return b""
+        level = 9 if len(self.content) <= _LARGE_BYTES else 6
+        zipped = gzip.compress(self.content, level, mtime=0)
+        return zipped if len(zipped) < len(self.content) else b""
 
     @cached_property
     def integrity(self) -> str:
@@ -132,9 +142,14 @@ async def static(request: Request) -> Response:
         ("Vary", "Accept-Encoding, Origin"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
-    if asset.zipped and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(200, [*headers, ("Content-Encoding", "gzip")], asset.zipped)
+    if "gzip" in request.headers.get("accept-encoding", "") and (zipped := await request.run(_zipped, asset)):
+        return Response(200, [*headers, ("Content-Encoding", "gzip")], zipped)
     return Response(200, headers, asset.content)
+
+
+def _zipped(asset: Asset) -> bytes:
+    """In a thread, as the largest take a while the first time."""
+    return asset.zipped
 
 
 async def favicon(request: Request) -> Response:
@@ -179,5 +194,4 @@ def _gathered(name: str, contents: dict[str, bytes]) -> bytes:
 
 def _asset(name: str, content: bytes) -> Asset:
     ending = name.rpartition(".")[2]
-    zipped = gzip.compress(content, 9, mtime=0) if ending in _COMPRESSED and len(content) > 512 else b""
-    return Asset(_TYPES[ending], content, zipped if len(zipped) < len(content) else b"")
+    return Asset(_TYPES[ending], content, ending in _COMPRESSED)

@@ -16,6 +16,7 @@ from pioche.errors import (
     SsoRequired,
     TooManyRequests,
     Unauthenticated,
+    Withdrawn,
 )
 from pioche.http import errors
 from pioche.http.messages import Request, Response, redirect
@@ -122,6 +123,7 @@ def _disabled(request: Request, error: Disabled, title: str, advice: str) -> Res
         "moderation/disabled.html",
         status=error.status,
         headers=errors.headers(error),
+        error_status=error.status,
         title=title,
         advice=advice,
         reason=error.reason,
@@ -134,7 +136,7 @@ def words(error: HubError) -> tuple[str, str]:
     if isinstance(error, GatedRepo):
         return _GATED
     if isinstance(error, Disabled):
-        return _DISABLED
+        return _WORDS[451] if isinstance(error, Withdrawn) else _DISABLED
     if isinstance(error, SecondFactorNeeded):
         return _SECOND_FACTOR
     if isinstance(error, OutsideNetworks):

@@ -18,7 +18,9 @@ from pioche.web.sizes import Slider
 
 MORE: Final = "more"
 """The parameter that names the facet whose choices are all shown: a page carries those of no other, for their weight."""
-_PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view", MORE)
+TAB: Final = "facet"
+"""The parameter that names the facet that is shown alone; it goes along when conditions change."""
+_PAGE_PARAMETERS = ("p", "cursor", "limit", "lang", "theme", "view", MORE, TAB)
 
 # Facets of each list, in the order of the panel: parameter, title.
 _PANELS: Final = {
@@ -124,22 +126,32 @@ class Filters:
         ]
 
         self._opened = next(iter(parameters.get(MORE, ())), "")
+        asked = next(iter(parameters.get(TAB, ())), "")
+        self.tab = asked if asked in dict(_PANELS[repo_type]) else ""
         self._page = [("p", number) for number in parameters.get("p", ())]
         self._begun: dict[str | None, str] = {}
 
     def pairs(self, *but: str) -> list[tuple[str, str]]:
-        """What a form has to send along, without the parameters `but`."""
+        """Without the parameters `but`."""
         return [(name, value) for name, value in self._pairs if name not in but]
 
+    def sent_along(self, *but: str) -> list[tuple[str, str]]:
+        """What a form has to send along: these, and which tab is shown."""
+        return [*self.pairs(*but), *self._tab_pair]
+
+    @property
+    def _tab_pair(self) -> list[tuple[str, str]]:
+        return [(TAB, self.tab)] if self.tab else []
+
     def address(self, pairs: Sequence[tuple[str, str]]) -> str:
-        return f"{self._path}?{urlencode(pairs)}" if pairs else self._path
+        return _written(self._path, [*pairs, *self._tab_pair])
 
     def toggled(self, name: str, value: str) -> str:
         """With the condition, or without it when it holds."""
         pair = (name, value)
         if pair in self._pairs:
             return self.address([other for other in self._pairs if other != pair])
-        single = name in ("pipeline_tag", "num_parameters", "sort", "gated", "inference")
+        single = name in ("pipeline_tag", "num_parameters", "num_rows", "sort", "gated", "inference")
         return f"{self._with_others(name if single else None)}{quote_plus(name)}={quote_plus(value)}"
 
     def _with_others(self, name: str | None) -> str:
@@ -147,7 +159,8 @@ class Filters:
         found = self._begun.get(name)
         if found is None:
             others = self._pairs if name is None else self.pairs(name)
-            found = self._begun[name] = f"{self.address(others)}{'&' if others else '?'}"
+            begun = self.address(others)
+            found = self._begun[name] = f"{begun}{'&' if '?' in begun else '?'}"
         return found
 
     @property
@@ -166,18 +179,20 @@ class Filters:
     # --- what the panel shows ---
 
     def groups(self, facets: Facets) -> list[Group]:
-        return [self._group(facet, title, facets) for facet, title in _PANELS[self.type] if self._tags(facet, facets)]
+        """Of the tab that is shown."""
+        panel = [(facet, title) for facet, title in _PANELS[self.type] if self.tab in ("", facet)]
+        return [self._group(facet, title, facets) for facet, title in panel if self._tags(facet, facets)]
 
     def _group(self, facet: str, title: str, facets: Facets) -> Group:
         """What holds now comes first, so that it is always shown."""
         parameter = _PARAMETER_OF.get(self.type, {}).get(facet, facet)
         tags = self._tags(facet, facets)
         tags.sort(key=lambda found: not self.is_active(parameter, _id(facet, found[0])))
-        shown = len(tags) if facet == self._opened else _SHOWN_ALWAYS
+        at_first = len(tags) if facet == self.tab else _SHOWN_ALWAYS
+        shown = len(tags) if facet == self._opened else at_first
         choices = [self._choice(facet, parameter, tag, count) for tag, count in tags[:shown]]
         more = self.address([*self._pairs, *self._page, (MORE, facet)])
-        rest_count = max(len(tags) - _SHOWN_ALWAYS, 0)
-        return Group(facet, gettext(title), choices[:_SHOWN_ALWAYS], choices[_SHOWN_ALWAYS:], rest_count, more)
+        return Group(facet, gettext(title), choices[:at_first], choices[at_first:], max(len(tags) - at_first, 0), more)
 
     @staticmethod
     def _tags(facet: str, facets: Facets) -> list[tuple[str, int | None]]:
@@ -192,8 +207,21 @@ class Filters:
         return Choice(label, self.toggled(parameter, id_), count, self.is_active(parameter, id_))
 
     def sizes(self) -> Slider | None:
-        """How many parameters a model has."""
-        return sizes.slider(self.last(sizes.PARAMETER)) if self.type is RepoType.MODEL else None
+        """How many parameters a model has, or rows a dataset."""
+        scale = sizes.OF.get(self.type)
+        return sizes.slider(scale, self.last(scale.parameter)) if scale is not None else None
+
+    # --- tabs: all groups with their first choices, or one with all of them ---
+
+    def tabs(self, facets: Facets) -> list[Choice]:
+        """Links; the first leads to all groups."""
+        shown = [(facet, title) for facet, title in _PANELS[self.type] if self._tags(facet, facets)]
+        choices = [self._tab_choice("", gettext(_("Main")))]
+        return choices + [self._tab_choice(facet, gettext(title)) for facet, title in shown]
+
+    def _tab_choice(self, facet: str, title: str) -> Choice:
+        pairs = [*self._pairs, *self._page, *([(TAB, facet)] if facet else [])]
+        return Choice(title, _written(self._path, pairs), None, facet == self.tab)
 
     def sorts(self) -> list[Choice]:
         names = _SORTS_OF[self.type]
@@ -235,11 +263,17 @@ class Filters:
                 return gettext(_("of %(owner)s")) % {"owner": value}
             case "num_parameters":
                 return sizes.range_label(value)
+            case "num_rows":
+                return gettext(_("%(range)s rows")) % {"range": sizes.range_label(value)}
             case "gated":
                 return gettext(_("Gated")) if value == "true" else gettext(_("Not gated"))
             case "apps":
                 return _APPS.get(value, value)
         return vocabulary.name_of(name, value.removeprefix(name + ":"))
+
+
+def _written(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 def _id(facet: str, tag: str) -> str:

@@ -48,9 +48,10 @@ async def spaces(request: Request) -> Response:
 
 async def _list(request: Request, repo_type: RepoType) -> Response:
     asked = request.query.lists
-    chosen = sizes.asked(asked) if repo_type is RepoType.MODEL else None
-    if chosen is not None:
-        return _of_sizes(request, chosen)
+    scale = sizes.OF.get(repo_type)
+    chosen = sizes.asked(scale, asked) if scale is not None else None
+    if scale is not None and chosen is not None:
+        return _of_sizes(Filters(repo_type, request.raw_path, asked), scale, chosen)
     query = replace(parameters.parse(repo_type, asked, limit=PAGE_SIZE), tolerant=True)
     listing = await request.run(find, request.hub, request.caller, query)
     filters = Filters(repo_type, request.raw_path, asked)
@@ -62,6 +63,7 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
         title=TITLES[repo_type],
         filters=filters,
         groups=filters.groups(listing.facets),
+        tabs=filters.tabs(listing.facets),
         listing=listing,
         page_number=page_number,
         page_count=-(-listing.total // query.limit),
@@ -69,11 +71,10 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
     )
 
 
-def _of_sizes(request: Request, chosen: str) -> Response:
+def _of_sizes(filters: Filters, scale: sizes.Scale, chosen: str) -> Response:
     """The slider's form was sent: on to the address that says the same in the Hub's words."""
-    filters = Filters(RepoType.MODEL, request.raw_path, request.query.lists)
-    kept = filters.pairs(sizes.FROM, sizes.TO, sizes.PARAMETER)
-    pairs = [*kept, (sizes.PARAMETER, chosen)] if chosen else kept
+    kept = filters.pairs(scale.least, scale.most, scale.parameter)
+    pairs = [*kept, (scale.parameter, chosen)] if chosen else kept
     return redirect(filters.address(pairs), status=303)
 
 

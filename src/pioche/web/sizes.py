@@ -1,4 +1,4 @@
-"""How many parameters a model has, as a slider with two ends (ui.md 4.2): a form, that works without scripts."""
+"""How many parameters a model has, or rows a dataset, as a slider with two ends (ui.md 4.2): a form, that works without scripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,46 +6,73 @@ from typing import Final
 
 from pioche.i18n.texts import gettext
 from pioche.i18n.texts import lazy as _
+from pioche.names import RepoType
 
-FROM: Final = "params_from"
-TO: Final = "params_to"
-"""The fields of the form: places in `STEPS`. The address has `num_parameters=min:1B,max:12B` instead, as on the Hub."""
-
-PARAMETER: Final = "num_parameters"
-STEPS: Final = ("", "100M", "500M", "1B", "3B", "6B", "12B", "24B", "48B", "96B", "192B", "500B", "")
-"""The first and the last are no bound."""
-_LAST = len(STEPS) - 1
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a slider chooses. The form has the fields `least` and `most`, places in `steps`; the address has
+    `parameter=min:1B,max:12B` instead, as on the Hub. The first and the last step are no bound."""
+
+    parameter: str
+    title: str
+    least: str
+    most: str
+    steps: tuple[str, ...]
+
+    @property
+    def last(self) -> int:
+        return len(self.steps) - 1
+
+
+PARAMETERS: Final = Scale(
+    "num_parameters",
+    _("Parameters"),
+    "params_from",
+    "params_to",
+    ("", "100M", "500M", "1B", "3B", "6B", "12B", "24B", "48B", "96B", "192B", "500B", ""),
+)
+ROWS: Final = Scale(
+    "num_rows",
+    _("Rows"),
+    "rows_from",
+    "rows_to",
+    ("", "1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", ""),
+)
+OF: Final = {RepoType.MODEL: PARAMETERS, RepoType.DATASET: ROWS}
 
 
 @dataclass(frozen=True, slots=True)
 class Slider:
     """`least` and `most` are places in `labels`."""
 
+    scale: Scale
     least: int
     most: int
     labels: list[str]
 
 
-def slider(text: str) -> Slider:
-    """Where the ends are for a value of `num_parameters`: between two steps, on the outer one."""
-    bounds = _bounds(text)
-    least = max(place for place in range(_LAST) if not place or _number(STEPS[place]) <= bounds.get("min", 0))
+def slider(scale: Scale, text: str) -> Slider:
+    """Where the ends are for a value of the parameter: between two steps, on the outer one."""
+    bounds, steps, last = _bounds(text), scale.steps, scale.last
+    least = max(place for place in range(last) if not place or _number(steps[place]) <= bounds.get("min", 0))
     most = min(
-        (place for place in range(1, _LAST) if _number(STEPS[place]) >= bounds.get("max", float("inf"))), default=_LAST
+        (place for place in range(1, last) if _number(steps[place]) >= bounds.get("max", float("inf"))), default=last
     )
-    labels = ["0", *(label(step) for step in STEPS[1:-1]), "\N{INFINITY}"]
-    return Slider(least, most, labels)
+    return Slider(scale, least, most, ["0", *(label(step) for step in steps[1:-1]), "\N{INFINITY}"])
 
 
-def asked(parameters: Mapping[str, Sequence[str]]) -> str | None:
-    """The value of `num_parameters` that the form stands for, empty for no bounds; None when no form was sent."""
-    if FROM not in parameters and TO not in parameters:
+def asked(scale: Scale, parameters: Mapping[str, Sequence[str]]) -> str | None:
+    """The value of the parameter that the form stands for, empty for no bounds; None when no form was sent."""
+    if scale.least not in parameters and scale.most not in parameters:
         return None
-    least, most = sorted((_place(parameters.get(FROM), 0), _place(parameters.get(TO), _LAST)))
+    ends = (_place(scale, parameters.get(scale.least), 0), _place(scale, parameters.get(scale.most), scale.last))
+    least, most = sorted(ends)
     if least == most:  # one size: from there to the next
-        most = min(least + 1, _LAST)
-    bounds = (("min", STEPS[least]), ("max", STEPS[most]))
+        most = min(least + 1, scale.last)
+    bounds = (("min", scale.steps[least]), ("max", scale.steps[most]))
     return ",".join(f"{name}:{step}" for name, step in bounds if step)
 
 
@@ -66,9 +93,9 @@ def range_label(text: str) -> str:
     return f"> {least}" if least else f"< {most}"
 
 
-def _place(values: Sequence[str] | None, default: int) -> int:
+def _place(scale: Scale, values: Sequence[str] | None, default: int) -> int:
     text = values[-1] if values else ""
-    return min(int(text), _LAST) if text.isascii() and text.isdigit() and len(text) < 4 else default
+    return min(int(text), scale.last) if text.isascii() and text.isdigit() and len(text) < 4 else default
 
 
 def _bounds(text: str) -> dict[str, float]:

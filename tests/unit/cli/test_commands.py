@@ -20,7 +20,7 @@ from pioche.cli import main
 from pioche.config import Config
 from pioche.db import instance
 from pioche.db.engine import Database
-from pioche.errors import Disabled
+from pioche.errors import Disabled, Withdrawn
 from pioche.names import RepoId, RepoType
 from pioche.repos.access import Action
 from pioche.repos.catalog import NewRepo
@@ -211,10 +211,14 @@ def test_repo_disable(run: Run, refused: Callable[..., tuple[int, str]], config:
     hub = app.build_hub(config)
     hub.catalog.create(caller, NewRepo(type=RepoType.MODEL, namespace="ada", name="bert"))
     done = run("repo", "disable", "ada/bert", "--reason", "Spam")
-    assert done == {"type": "model", "name": "ada/bert", "reason": "Spam"}
+    assert done == {"type": "model", "name": "ada/bert", "reason": "Spam", "status": 403}
     with pytest.raises(Disabled, match="disabled") as said:
         hub.access.open_sync(caller, RepoId.parse(RepoType.MODEL, "ada/bert"), Action.READ)
     assert said.value.reason == "Spam"
+    assert run("repo", "disable", "ada/bert", "--reason", "A court asks", "--legal")["status"] == 451
+    with pytest.raises(Withdrawn) as said:
+        hub.access.open_sync(caller, RepoId.parse(RepoType.MODEL, "ada/bert"), Action.READ)
+    assert said.value.reason == "A court asks"
     assert run("repo", "enable", "ada/bert") == {"type": "model", "name": "ada/bert"}
     assert hub.access.open_sync(caller, RepoId.parse(RepoType.MODEL, "ada/bert"), Action.READ)
     hub.database.close()

@@ -58,6 +58,8 @@ def test_words_of_several_searches_and_accents() -> None:
 )
 def test_numbers_of_parameters(text: str, range_: Range) -> None:
     assert parse(num_parameters=text).parameters == range_
+    assert parse(DATASET, num_rows=text).rows == range_
+    assert parse(num_rows=text).rows is None
 
 
 def test_what_belongs_to_one_type_means_nothing_in_another() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import msgspec
 
 from pioche.config import Config
-from pioche.errors import BadCard, BadRequest, EntryNotFound
+from pioche.errors import BadRequest, EntryNotFound
 from pioche.git import attributes
 from pioche.http import threads
 from pioche.http.messages import Request, Response, json_response
 from pioche.names import RepoType, Sha256, parse_path
 from pioche.protocols.rest import ndjson
-from pioche.repos import cards, commits, files, pulls, revisions
+from pioche.repos import commits, files, pulls, revisions
 from pioche.repos.access import Action, Repo
 from pioche.repos.commits import AddLargeFile, Committed
 from pioche.repos.facts import checks
@@ -30,13 +30,11 @@ class _Card(msgspec.Struct):
 async def validate_yaml(request: Request) -> Response:
     """POST /api/validate-yaml: 400 with `errors` stops a commit, `warnings` are shown."""
     body = await request.json(_Card)
-    try:
-        card = await request.run(cards.parse, body.content)
-    except BadCard as error:
-        content = {"errors": [{"message": error.message}], "warnings": [], "error": error.message}
+    found = await request.run(checks.review, body.content, RepoType.parse(body.repoType))
+    if found.error:
+        content = {"errors": [{"message": found.error}], "warnings": [], "error": found.error}
         return json_response(content, status=400)
-    warnings = [*card.warnings, *checks.warnings(card.data, RepoType.parse(body.repoType), card.lines)]
-    return json_response({"errors": [], "warnings": [{"message": text} for text in warnings]})
+    return json_response({"errors": [], "warnings": [{"message": text} for text in found.warnings]})
 
 
 # --- preupload ------------------------------------------------------------------------------------------------------

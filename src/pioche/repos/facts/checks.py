@@ -4,8 +4,10 @@ Nothing here refuses anything: a card that can be read is stored as it is writte
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from pioche.errors import BadCard
 from pioche.names import RepoType
 from pioche.repos import cards
 from pioche.repos.cards import EMPTY_WARNING, texts
@@ -27,11 +29,27 @@ def warnings(card: Mapping[str, Any], repo_type: RepoType, lines: Mapping[str, i
     return found[:_WARNINGS_MAX]
 
 
-def of_draft(readme: bytes, repo_type: RepoType) -> list[str]:
-    """What would be said of a README that is not committed yet."""
-    card = cards.read(readme)
-    found = [text for text in card.warnings if text != EMPTY_WARNING]
-    return [*found, *warnings(card.data, repo_type, card.lines)][:_WARNINGS_MAX]
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What is said of a README that is not committed yet. With an `error` clients do not commit: the metadata cannot be read."""
+
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def review(readme: str, repo_type: RepoType) -> Review:
+    """The one check that clients ask for before a commit, and pages while somebody writes."""
+    try:
+        card = cards.parse(readme)
+    except BadCard as error:
+        return Review(error.message)
+    return Review("", [*card.warnings, *warnings(card.data, repo_type, card.lines)][:_WARNINGS_MAX])
+
+
+def of_draft(readme: str, repo_type: RepoType) -> Review:
+    """The same for who writes in a page, where a card that has no metadata yet is nothing to mend."""
+    found = review(readme, repo_type)
+    return Review(found.error, [text for text in found.warnings if text != EMPTY_WARNING])
 
 
 def _wrong(card: Json, repo_type: RepoType) -> Iterator[tuple[str, str]]:
@@ -51,6 +69,10 @@ def _text(value: object) -> str:
 
 def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "it must be true or false"
+
+
+def _flag_or_text(value: object) -> str:
+    return "" if isinstance(value, bool | str) else "it must be true, false or a text that says why"
 
 
 def _texts(value: object) -> str:
@@ -127,6 +149,7 @@ _COMMON: dict[str, Check] = {
     "license_link": _text,
     "language": _languages,
     "tags": _texts,
+    "deprecated": _flag_or_text,
     "thumbnail": _text,
     "extra_gated_prompt": _text,
     "extra_gated_fields": _mapping,

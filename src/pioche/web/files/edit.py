@@ -1,7 +1,6 @@
 """A text file written in a page: a new one, or another text for one that is there. The text is never lost: whatever goes
 wrong, the form comes back with it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from pioche.repos import files
 from pioche.repos.access import Repo
 from pioche.repos.commits import AddFile, CopyFile, DeleteFile, Operation
 from pioche.repos.facts import checks
+from pioche.repos.facts.checks import Review
 from pioche.repos.files import Entry
 from pioche.repos.preview import kinds
 from pioche.repos.revisions import Revision
@@ -33,6 +33,8 @@ from pioche.web.files.frame import Frame
 from pioche.web.files.writing import Change, Message
 
 BODY_BYTES_MAX = 4 * kinds.TEXT_BYTES_MAX
+CARD_BODY_BYTES_MAX = 1024 * 1024
+"""Of metadata alone: 64 KiB, in which each byte may take three on the way."""
 _CARD: Final = "README.md"
 
 
@@ -111,14 +113,23 @@ async def rescue(request: Request, error: HubError) -> Response:
 
 async def _preview(request: Request, page: Frame, draft: _Draft, message: Message) -> Response:
     found = await request.run(_difference, request, draft, page.revision)
-    warnings = await request.run(_warnings, request.repo, draft)
-    return await _show(request, page, draft, message=message, preview=found, warnings=warnings)
+    review = await request.run(_review, request.repo, draft)
+    return await _show(request, page, draft, message=message, preview=found, review=review)
 
 
-def _warnings(repo: Repo, draft: _Draft) -> list[str]:
+def _review(repo: Repo, draft: _Draft) -> Review | None:
     """What is to be mended in the metadata, where the text is that of the card."""
     is_card = draft.path.strip("/ ") == _CARD and len(draft.content) <= MARKDOWN_BYTES_MAX
-    return checks.of_draft(draft.content.encode(), repo.repo_id.type) if is_card else []
+    return checks.of_draft(draft.content, repo.repo_id.type) if is_card else None
+
+
+async def check(request: Request) -> Response:
+    """POST /{repo}/card/check, field `content`: the part of the page that says what is wrong in a card that is being written
+    (ui.md CARD5). Only its metadata are looked at, so that nothing after them needs to be sent."""
+    content = ((await request.form()).get("content") or "").replace("\r\n", "\n")
+    found = await request.run(checks.of_draft, content, request.repo.repo_id.type)
+    headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "private, no-store")]
+    return Response(200, headers, layout.render("files/review.html", review=found, is_live=True).encode())
 
 
 async def _refused(request: Request, page: Frame, draft: _Draft, message: Message, error: HubError) -> Response:
@@ -139,10 +150,10 @@ async def _show(
     error: HubError | None = None,
     preview: Any = None,
     seen: Oid | None = None,
-    warnings: Sequence[str] = (),
+    review: Review | None = None,
 ) -> Response:
     values = {"draft": draft, "message": message or Message(), "error": error, "preview": preview, "seen": seen}
-    values |= {"warnings": warnings}
+    values |= {"review": review, "card_path": _CARD}
     targets = await writing.targets(request, page, message)
     return await frame.show(
         request, "edit.html", page, status=error.status if error else 200, targets=targets, **values

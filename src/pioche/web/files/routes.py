@@ -24,6 +24,7 @@ ROUTES = (
     Route("POST", "/{repo:web}/new/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX, edit.rescue),
     Route("GET", "/{repo:web}/edit/{rev}/{path*}", Action.PROPOSE, edit.edit),
     Route("POST", "/{repo:web}/edit/{rev}/{path*}", Action.PROPOSE, edit.save, edit.BODY_BYTES_MAX, edit.rescue),
+    Route("POST", "/{repo:web}/card/check", Action.PROPOSE, edit.check, edit.CARD_BODY_BYTES_MAX),
     Route("GET", "/{repo:web}/delete/{rev}", Action.PROPOSE, removal.confirm),
     Route("POST", "/{repo:web}/delete/{rev}", Action.PROPOSE, removal.delete),
     Route("GET", "/{repo:web}/delete/{rev}/{path*}", Action.PROPOSE, removal.confirm),

@@ -18,6 +18,8 @@ _LINES_MAX = 20_000
 _SVG_BYTES_MAX = 512 * 1024
 _NOTEBOOK_BYTES_MAX = 8 * 2**20
 _TABLE_HEAD_BYTES = 512 * 1024
+_PDF_BYTES_MAX = 64 * 2**20
+"""Its pages are fetched piece by piece, and drawn as they are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +186,9 @@ def _media(file: File) -> Shown:
 
 
 def _pdf(file: File) -> Shown:
-    """What it says of itself, and a way to download it: a PDF may hold programs, and no frame of ours would run it without
-    giving it the hub's own address (F-RAW, decision 19)."""
-    return Shown(file.kind, "pdf", {"pdf": file.look().pdf})
+    """What it says of itself; its pages are drawn by a script of the page, which runs nothing of the file. The browser's own
+    reader would need a frame with the hub's address (F-RAW, decision 19)."""
+    return Shown(file.kind, "pdf", {"pdf": file.look().pdf, "may_be_drawn": file.entry.size <= _PDF_BYTES_MAX})
 
 
 # --- what has an inside ------------------------------------------------------------------------------------------------

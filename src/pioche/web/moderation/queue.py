@@ -43,8 +43,9 @@ async def show(request: Request) -> Response:
 
 
 async def decide(request: Request) -> Response:
-    """POST /admin/reports/{id}: `decision` is uphold or dismiss, `reason` the public one, `answer` for who reported it."""
-    form = Form.of(await request.form(), "decision", "reason", "answer")
+    """POST /admin/reports/{id}: `decision` is uphold or dismiss, `reason` the public one, `legal`
+    whether a law asks for it, `answer` for who reported it."""
+    form = Form.of(await request.form(), "decision", "reason", "legal", "answer")
     if form["decision"] not in ("uphold", "dismiss"):
         raise BadRequest('"decision" must be uphold or dismiss')
     found = await request.run(reports.get, request.hub.database, _id(request))
@@ -54,7 +55,9 @@ async def decide(request: Request) -> Response:
     form.check("answer", reports.checked, _("Say it in at most 2,000 characters."))
     if form.is_wrong:
         return await _page(request, form, 422)
-    decision = Decision(is_upheld=is_upheld, reason=form["reason"], answer=form["answer"])
+    decision = Decision(
+        is_upheld=is_upheld, reason=form["reason"], is_legal=form["legal"] == "yes", answer=form["answer"]
+    )
     try:
         await request.run(deciding.decide, request.hub.database, request.caller, found.id, decision)
     except (Conflict, BadRequest) as error:

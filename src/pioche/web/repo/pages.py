@@ -23,6 +23,7 @@ from pioche.web.repo import (
     relatives,
     results,
     snippets,
+    tensor_tree,
     tensors,
     uses,
     weights,
@@ -39,6 +40,7 @@ _USED_DETAILS = ("config", "transformersInfo", "mask_token", "widgetData", "safe
 _DATA_LISTS = ("modalities", "formats", "libraries", "configs")
 _FORM_BYTES_MAX = 256 * 1024
 _INCLUDING = 5
+_NAME_CHARACTERS_MAX = 1000
 _SHOWN_COOKIE = "pioche-sensitive"
 _SHOWN_SECONDS = 7 * 86_400
 """For so long a browser in which somebody wanted to see such content is not asked again."""
@@ -108,8 +110,11 @@ def _page(
     gate: gates.Gate | None,
 ) -> Response:
     rows = results.of(overview)
-    tensors_of = (request.query.get("show_tensors") or "")[:1000] if may_read_files else ""
+    tensors_of = (request.query.get("show_tensors") or "")[:_NAME_CHARACTERS_MAX] if may_read_files else ""
     is_model = overview.repo_id.type is RepoType.MODEL
+    tensors_file = tensors.file_of(request.repo) if is_model and may_read_files else ""
+    if tensors_of == "true":  # as links on the public Hub have it, for all files
+        tensors_of = tensors_file
     return layout.page(
         request,
         _TEMPLATES[overview.repo_id.type],
@@ -125,9 +130,9 @@ def _page(
         is_hidden=is_hidden,
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
-        tensors_file=tensors.file_of(request.repo) if is_model and may_read_files else "",
+        tensors_file=tensors_file,
         tensors_of=tensors_of,
-        tensors=_tensors(request, tensors_of) if tensors_of else [],
+        tensors=_tensors(request, tensors_of, tensors_file) if tensors_of else None,
         papers=[tag for tag in overview.tags if tag.startswith("arxiv:")],
         data_lists={name: overviews.texts(overview.details.get(name)) for name in _DATA_LISTS},
         including=including.of(request.repo, request.caller, limit=_INCLUDING),
@@ -143,12 +148,15 @@ def _page(
     )
 
 
-def _tensors(request: Request, path: str) -> list[tensors.Tensor]:
-    """Of `?show_tensors=file`, as links on the public Hub have it; none where there is no such header."""
+def _tensors(request: Request, path: str, whole: str) -> tensor_tree.Shown | None:
+    """Of `?show_tensors=file[&in=model.layers.][&find=norm]`; none where there is no such header."""
+    prefix, search = ((request.query.get(name) or "")[:_NAME_CHARACTERS_MAX] for name in ("in", "find"))
     try:
-        return tensors.of_file(request.repo, path)
+        found = tensors.of_file(request.repo, path)
     except (EntryNotFound, Unprocessable, Corrupt, msgspec.MsgspecError):
-        return []
+        return None
+    is_part = whole.endswith(tensors.INDEX) and path != whole
+    return tensor_tree.show(found, whole_file=whole if is_part else "", prefix=prefix, search=search.strip())
 
 
 def _around(request: Request, overview: Overview, rows: list[results.Result]) -> _Around:

@@ -1,5 +1,7 @@
 """The tensors of a model, by name: of one safetensors file, or of all parts that the index names."""
 
+import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -12,31 +14,53 @@ from pioche.repos.facts import tensors
 _CANDIDATES = (
     "model.safetensors.index.json", "model.safetensors", "adapter_model.safetensors", "diffusion_pytorch_model.safetensors",
 )  # fmt: skip
+INDEX = ".index.json"
+"""What the file ends with that names all parts of a model."""
 
 
 class Tensor(NamedTuple):
-    """`shape` as 768 × 3072; empty for a number alone."""
+    """`shape` as 768 × 3072, empty for a number alone; `size` in bytes; `part` is the file in which it is."""
 
     name: str
     dtype: str
     shape: str
     parameters: int
+    size: int
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """By name, of the file at `path`; `parts` are the files that an index names."""
+
+    path: str
+    all: list[Tensor]
+    parts: list[str]
 
 
 class _Told(msgspec.Struct):
     dtype: str
     shape: list[int]
+    data_offsets: tuple[int, int] = (0, 0)
 
 
-def of_file(repo: Repo, path: str) -> list[Tensor]:
-    """By name. Raises EntryNotFound, Unprocessable."""
+def of_file(repo: Repo, path: str) -> Tensors:
+    """Raises EntryNotFound, Unprocessable, Corrupt, MsgspecError."""
     found = list[Tensor]()
-    for header in tensors.read(repo, "main", path).headers.values():
+    headers = tensors.read(repo, "main", path).headers
+    folder = path.rpartition("/")[0] if path.endswith(INDEX) else ""
+    parts = {name: f"{folder}/{name}" if folder else name for name in headers}
+    for part, header in headers.items():
         for name, raw in msgspec.json.decode(header, type=dict[str, msgspec.Raw]).items():
             if name != "__metadata__":
-                told = msgspec.json.decode(raw, type=_Told)
-                found.append(Tensor(name, told.dtype, " × ".join(map(str, told.shape)), _product(told.shape)))
-    return sorted(found)
+                found.append(_tensor(name, msgspec.json.decode(raw, type=_Told), parts[part]))
+    return Tensors(path, sorted(found), list(parts.values()))
+
+
+def _tensor(name: str, told: _Told, part: str) -> Tensor:
+    start, end = told.data_offsets
+    shape = " × ".join(map(str, told.shape))
+    return Tensor(name, told.dtype, shape, math.prod(told.shape), max(end - start, 0), part)
 
 
 def file_of(repo: Repo) -> str:
@@ -54,13 +78,6 @@ def of_model(repo: Repo) -> list[Tensor]:
     """Of the file in its usual place; none where there is none, or nobody can read it."""
     path = file_of(repo)
     try:
-        return of_file(repo, path) if path else []
+        return of_file(repo, path).all if path else []
     except (EntryNotFound, Unprocessable, Corrupt, msgspec.MsgspecError):
         return []
-
-
-def _product(shape: list[int]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count

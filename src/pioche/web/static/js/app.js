@@ -6,3 +6,5 @@ import "./notification-bell.js";
 import "./search-box.js";
 import "./theme-toggle.js";
 import "./toggle-button.js";
+
+if (document.querySelector("pre.md-mermaid")) import("./diagrams.js");

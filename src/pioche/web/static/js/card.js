@@ -1,8 +1,8 @@
 // The card page. Everything here improves what the server has sent complete.
 import { copy } from "./copy-button.js";
 import { toast } from "./toast.js";
-import "./filter-rows.js";
 import "./sort-table.js";
+import "./tensor-tree.js";
 import "./use-this.js";
 
 // A button that copies each block of code of a card.

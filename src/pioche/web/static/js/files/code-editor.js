@@ -52,7 +52,9 @@ class CodeEditor extends HTMLElement {
             ".cm-panels": { background: "var(--sunken)", color: "var(--ink)" },
           }),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) this.area.value = update.state.doc.toString();
+            if (!update.docChanged) return;
+            this.area.value = update.state.doc.toString();
+            this.area.dispatchEvent(new Event("input", { bubbles: true })); // for who looks at the text, as <card-check> does
           }),
         ],
       }),
