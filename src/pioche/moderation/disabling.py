@@ -1,6 +1,8 @@
 """Taking a repo out of use: nobody reads it then but administrators, by no protocol, and it stands in nobody's lists but
 its own people's. Nothing is removed. Access sees to it (`repos.access`), since opening is the check."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from pioche.accounts.callers import Caller
@@ -9,7 +11,7 @@ from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
-from pioche.repos.access import LEGAL, Repo
+from pioche.repos.access import Repo
 
 REASON_CHARACTERS_MAX = 500
 
@@ -29,7 +31,7 @@ def within(
     connection: sa.Connection, repo_id: int, actor_id: int | None, reason: str, *, is_legal: bool = False
 ) -> None:
     """As `disable`, in a transaction that decides more."""
-    values = {"disabled_at": now_ms(), "disabled_reason": LEGAL + reason if is_legal else reason}
+    values = {"disabled_at": now_ms(), "disabled_reason": reason, "disabled_by_law": is_legal}
     told = {"reason": reason, "legal": True} if is_legal else {"reason": reason}
     _change(connection, repo_id, actor_id, values, Event("repo.disable", payload=told))
 
@@ -42,7 +44,8 @@ def enable(repo: Repo, caller: Caller) -> None:
 
 def enable_within(connection: sa.Connection, repo_id: int, actor_id: int | None) -> None:
     """As `enable`, in a transaction that decides more."""
-    _change(connection, repo_id, actor_id, {"disabled_at": None, "disabled_reason": None}, Event("repo.enable"))
+    values = {"disabled_at": None, "disabled_reason": None, "disabled_by_law": False}
+    _change(connection, repo_id, actor_id, values, Event("repo.enable"))
 
 
 def checked_reason(text: str) -> str:
@@ -54,7 +57,7 @@ def checked_reason(text: str) -> str:
 
 
 def _change(
-    connection: sa.Connection, repo_id: int, actor_id: int | None, values: dict[str, object], event: Event
+    connection: sa.Connection, repo_id: int, actor_id: int | None, values: Mapping[str, object], event: Event
 ) -> None:
     """The event goes first to the index of names, which looks at the repo again."""
     alive = _repos.update().where(_repos.c.id == repo_id, _repos.c.deleted_at.is_(None))

@@ -21,7 +21,7 @@ from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import RepoId, RepoType
 from pioche.repos import threads
-from pioche.repos.access import Repo, public_reason
+from pioche.repos.access import Repo
 
 TEXT_CHARACTERS_MAX = 2000
 OPEN_MAX = 50
@@ -265,7 +265,7 @@ def _report(row: "sa.Row[Any]") -> Report:
         decided_at=row.decided_at,
         answer=row.answer or "",
         repo=RepoId.parse(RepoType(row.type), row.full_name) if row.full_name else None,
-        disabled_reason=public_reason(row.disabled_reason or "")[0],
+        disabled_reason=row.disabled_reason or "",
         number=row.number,
         comment=row.comment or "",
         said=row.said or "",

@@ -6,7 +6,7 @@ A private repo and an absent one are the same RepoNotFound. The rules are the ta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -121,7 +121,7 @@ class Repo(msgspec.Struct, frozen=True):
 
 _COLUMNS = f"""
     r.id, r.uid, r.type, r.full_name, r.namespace_id, r.creator_id, r.private, r.gated, r.epoch, r.genesis,
-    r.group_id, CASE WHEN r.disabled_at IS NOT NULL THEN COALESCE(r.disabled_reason, '') END,
+    r.group_id, CASE WHEN r.disabled_at IS NOT NULL THEN COALESCE(r.disabled_reason, '') END, r.disabled_by_law,
     {audiences.ROLE}, r.gates_members, CASE WHEN r.gated <> '' THEN
         (SELECT q.status FROM access_requests q WHERE q.repo_id = r.id AND q.user_id = :user) END
 """
@@ -228,9 +228,9 @@ class Access:
         return opened
 
     def _checked(self, caller: Caller, row: Row, action: Action) -> Repo:
-        *_, disabled, role, gates_members, asked = row
+        *_, disabled, by_law, role, gates_members, asked = row
         repo = self._repo(row)
-        standing = _Relation(disabled, role, bool(gates_members), asked)
+        standing = _Relation(disabled, bool(by_law), role, bool(gates_members), asked)
         if caller.scopes is None and not caller.barred:
             _check(caller, repo, standing, action)
         else:
@@ -261,11 +261,12 @@ _BY_ID = Lookup(f"SELECT {_COLUMNS} FROM repos r {_MEMBER} WHERE r.id = :id AND 
 
 
 class _Relation(NamedTuple):
-    """What the database says of a repo and somebody: `disabled` the public reason, None of a repo that is not; `role` in its
-    resource group, or else in its organisation; `asked` the
-    status of their access request."""
+    """What the database says of a repo and somebody: `disabled` the public reason, None of a repo that is not, `by_law`
+    whether a law or a court asked for it; `role` in its resource group, or else in its organisation; `asked` the status of
+    their access request."""
 
     disabled: str | None
+    by_law: bool
     role: str | None
     gates_members: bool
     asked: str | None
@@ -275,15 +276,6 @@ class _Relation(NamedTuple):
         return self._replace(role=None)
 
 
-LEGAL: Final = "[451] "
-"""What the kept reason begins with of a repo that was taken out of use because a law or a court asks for it."""
-
-
-def public_reason(kept: str) -> tuple[str, bool]:
-    """The words for everybody, and whether they are legal ones, of what is kept in `disabled_reason`."""
-    return kept.removeprefix(LEGAL), kept.startswith(LEGAL)
-
-
 def _check(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> None:
     """The built-in rules, default deny."""
     role = standing.role
@@ -291,9 +283,8 @@ def _check(caller: Caller, repo: Repo, standing: _Relation, action: Action) -> N
         raise RepoNotFound(anonymous=caller.is_anonymous)
     if standing.disabled is not None and not caller.is_admin and action is not Action.APPEAL:
         may_appeal = not caller.is_anonymous and _may_write(caller, repo, role)
-        reason, is_legal = public_reason(standing.disabled)
-        refusal = Withdrawn if is_legal else Disabled
-        raise refusal(reason, appeal=f"{repo.repo_id.web_path}/appeal" if may_appeal else "")
+        refusal = Withdrawn if standing.by_law else Disabled
+        raise refusal(standing.disabled, appeal=f"{repo.repo_id.web_path}/appeal" if may_appeal else "")
     if action is Action.READ:
         return
     if action is Action.CONTENT:

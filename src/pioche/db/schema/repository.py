@@ -33,6 +33,7 @@ repos = Table(
     Column("gates_members", Boolean, nullable=False, default=False, server_default=false()),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),  # public
+    Column("disabled_by_law", Boolean, nullable=False, default=False, server_default=false()),
     Column("discussions_off", Boolean, nullable=False, default=False, server_default=false()),
     Column("duplication_off", Boolean, nullable=False, default=False, server_default=false()),
     Column("group_id", Id),  # resource_groups.id; without a constraint, which SQLite adds to no table that is there
