@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+import httpx
+from playwright.sync_api import FilePayload, Page, expect
 
+from tests.binary_files import png
 from tests.hub import Account
 from tests.web.town import Town
 from tests.web.visits import Visits
@@ -76,6 +78,28 @@ def test_o1_a_collection_is_made_filled_noted_ordered_and_deleted(
     page.locator("#field-confirm").fill("Moods")
     page.get_by_role("button", name="Delete the collection").click()
     assert page.url.endswith("/ada?tab=collections")
+
+
+def test_o1_the_gallery_of_an_item(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
+    path = make(town, town.ada, "With pictures", "paper:2307.09288")
+    page = visit(path, who=town.ada)
+    for alt, colour in (("Before", b"\xff\0\0"), ("After", b"\0\0\xff")):
+        page.get_by_text("Add a picture").click()
+        picture: FilePayload = {"name": "p.png", "mimeType": "image/png", "buffer": png(40, 30, colour)}
+        page.locator('input[name="picture"]').set_input_files(picture)
+        page.locator('input[name="alt"]').fill(alt)
+        page.get_by_role("button", name="Add the picture").click()
+    shown = page.locator(".gallery img")
+    expect(shown).to_have_count(2)
+    assert shown.first.evaluate("one => one.decode().then(() => one.naturalWidth)") == 40
+    accessible(page)
+    page.get_by_role("button", name="Bring forward 2").click()
+    expect(shown.first).to_have_attribute("alt", "After")
+    page.get_by_role("button", name="Remove the picture 2").click()
+    expect(shown).to_have_count(1)
+    answer = httpx.get(f"{visit.endpoint}/api{path}").json()
+    assert answer["items"][0]["gallery"] == [f"{visit.endpoint}{shown.first.get_attribute('src')}"]
+    assert visit(path, lang="fr").locator(".gallery img").count() == 1
 
 
 def test_o1_items_are_dragged_into_order(visit: Visits, town: Town) -> None:

@@ -2,10 +2,11 @@
 
 Avatars are for everybody. The picture of a repo is for who may open the repo. An attachment is its sender's alone until a
 comment has its address; then it is for whoever may open the repo of that thread, and only the sender can bring it there:
-knowing an address gives nothing.
+knowing an address gives nothing. What is in a gallery is for who sees the item of the collection (`community.collections`).
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -76,6 +77,15 @@ def attach(access: Access, renderer: Renderer, caller: Caller, data: bytes) -> I
     if kept is None:
         raise Forbidden("This account was removed")
     return kept
+
+
+def show(
+    contents: Contents, renderer: Renderer, account_id: int, data: bytes, place: Callable[[sa.Connection, int], None]
+) -> None:
+    """A picture of many that an account has, which `place` brings where it is shown. Raises what that raises, and as
+    `_remade`."""
+    made = _remade(renderer, data, AttachmentJob(data))
+    images.keep(contents, replace(_new(Use.GALLERY, account_id, made), show=place))
 
 
 def attachment(access: Access, caller: Caller, uid: str) -> tuple[Image, bool]:

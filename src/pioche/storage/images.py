@@ -3,6 +3,7 @@
 Every one was written anew by `render.pictures` before it comes here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,6 +19,7 @@ from pioche.names import Sha256
 from pioche.storage.contents import Content, Contents
 
 _table, _uses, _contents = schema.images, schema.image_uses, schema.contents
+_pictures = schema.collection_pictures
 _UNUSED_MS = 86_400_000
 SUFFIXES: Final = {"image/png": "png", "image/webp": "webp"}
 
@@ -30,11 +32,17 @@ class Use(StrEnum):
     """What is shown where somebody links a repo."""
     ATTACHMENT = "attachment"
     """In a comment."""
+    GALLERY = "gallery"
+    """Of an item of a collection."""
+
+
+_MANY: Final = (Use.ATTACHMENT, Use.GALLERY)
+"""Of others an account or a repo has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that is kept. `uid` is the address of an attachment; others are known by their content."""
+    """A picture that is kept. `uid` is the address of those of which there are many; others are known by their content."""
 
     id: int
     uid: str
@@ -51,7 +59,8 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A picture to keep. `repo_id` of those that show a repo; `event` tells of it, where that is to be told."""
+    """A picture to keep. `repo_id` of those that show a repo; `event` tells of it, where that is to be told. `show` is given
+    its row, in the same transaction, to bring it where it is shown."""
 
     use: Use
     account_id: int
@@ -60,22 +69,26 @@ class New:
     size: tuple[int, int]
     repo_id: int | None = None
     event: Event | None = None
+    show: Callable[[sa.Connection, int], None] | None = None
 
 
 def keep(contents: Contents, image: New) -> str:
     """Durable when this returns; the picture that was there for the same account or repo is gone. Returns its uid.
 
-    Raises RepoNotFound when the account or the repo was removed meanwhile.
+    Raises RepoNotFound when the account or the repo was removed meanwhile, and what `show` raises.
     """
     uid = new_uid()
 
     def link(connection: sa.Connection, sha256: Sha256) -> None:
-        if image.use is not Use.ATTACHMENT:
+        if image.use not in _MANY:
             connection.execute(_table.delete().where(*_shown(image.use, image.account_id, image.repo_id)))
         width, height = image.size
         whose = {"account_id": image.account_id, "repo_id": image.repo_id, "use": image.use.value}
         what = {"sha256": sha256, "media_type": image.media_type, "width": width, "height": height}
-        connection.execute(_table.insert().values(uid=uid, at=now_ms(), **whose, **what))
+        insert = _table.insert().values(uid=uid, at=now_ms(), **whose, **what).returning(_table.c.id)
+        row_id = connection.execute(insert).scalar_one()
+        if image.show is not None:
+            image.show(connection, row_id)
         if image.event is not None:
             outbox.append(connection, image.event)
 
@@ -117,6 +130,10 @@ def attachment(database: Database, uid: str) -> Image | None:
     return _find(database, _table.c.use == Use.ATTACHMENT.value, _table.c.uid == uid)
 
 
+def in_gallery(database: Database, uid: str) -> Image | None:
+    return _find(database, _table.c.use == Use.GALLERY.value, _table.c.uid == uid)
+
+
 def _find(database: Database, *conditions: sa.ColumnElement[bool]) -> Image | None:
     held = _contents.c.sha256, _contents.c.size, _contents.c.kind, _contents.c.xet_hash
     about = _table.c.id, _table.c.uid, _table.c.account_id, _table.c.media_type, _table.c.width, _table.c.height
@@ -138,12 +155,18 @@ def unused(database: Database, account_id: int) -> int:
 
 
 def sweep(database: Database) -> int:
-    """Forgets attachments that have been in no thread for a day. Returns how many; collection frees their bytes."""
+    """Forgets attachments that have been in no thread for a day, and pictures of items that are gone. Returns how many;
+    collection frees their bytes."""
     with database.write() as connection:
-        doomed = _table.delete().where(_unused(), _table.c.at < now_ms() - _UNUSED_MS)
+        doomed = _table.delete().where(_unused() | _without_item(), _table.c.at < now_ms() - _UNUSED_MS)
         return connection.execute(doomed).rowcount
 
 
 def _unused() -> sa.ColumnElement[bool]:
     in_threads = sa.select(_uses.c.image_id).where(_uses.c.image_id == _table.c.id).exists()
     return (_table.c.use == Use.ATTACHMENT.value) & ~in_threads
+
+
+def _without_item() -> sa.ColumnElement[bool]:
+    shown = sa.select(_pictures.c.image_id).where(_pictures.c.image_id == _table.c.id).exists()
+    return (_table.c.use == Use.GALLERY.value) & ~shown

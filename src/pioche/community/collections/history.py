@@ -18,7 +18,7 @@ _changes, _accounts = schema.collection_changes, schema.accounts
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`kind` is create, update, add, remove, note or move. `actor` is empty when the account is gone; `target` is what an
+    """`kind` is create, update, add, remove, note, picture or move. `actor` is empty when the account is gone; `target` is what an
     item was called, empty where the reader may not open it. `at` is Unix milliseconds."""
 
     id: int

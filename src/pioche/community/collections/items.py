@@ -146,7 +146,7 @@ def add(
             row |= {"target": wanted.name, "target_key": wanted.key, "note": text, "added_at": now_ms()}
             connection.execute(_items.insert().values(**row, position=_end(connection, found)))
             note_change(connection, found, caller, "add", _what(kind, wanted))
-            _touch(connection, found)
+            touch(connection, found)
     except sa.exc.IntegrityError:
         raise ItemTaken from None
     return finding.get(database, caller, slug)
@@ -157,15 +157,15 @@ def change(database: Database, caller: Caller, slug: str, changes: Sequence[Chan
     with database.write() as connection:
         found = finding.open_for_change(connection, caller, slug)
         for one in changes:
-            item = _named(connection, caller, found, one.uid)
+            item = named(connection, caller, found, one.uid)
             if one.note is not None:
                 text = parse_note(one.note)
                 connection.execute(_items.update().where(_items.c.id == item.id).values(note=text))
-                note_change(connection, found, caller, "note", {**_what_item(item), "note": text or ""})
+                note_change(connection, found, caller, "note", {**what(item), "note": text or ""})
             if one.position is not None:
                 _move(connection, caller, found, item, one.position)
         if changes:
-            _touch(connection, found)
+            touch(connection, found)
     return finding.get(database, caller, slug)
 
 
@@ -178,7 +178,7 @@ def arrange(database: Database, caller: Caller, slug: str, uids: Sequence[str]) 
         order = sorted(every, key=lambda item: place.get(item.uid, len(place)))
         if _store(connection, every, order):
             note_change(connection, found, caller, "move", {})
-            _touch(connection, found)
+            touch(connection, found)
 
 
 def remove(database: Database, caller: Caller, slug: str, uid: str) -> None:
@@ -189,8 +189,8 @@ def remove(database: Database, caller: Caller, slug: str, uid: str) -> None:
         if item is None:
             raise NotFound("Item not found in the collection")
         connection.execute(_items.delete().where(_items.c.id == item.id))
-        note_change(connection, found, caller, "remove", _what_item(item))
-        _touch(connection, found)
+        note_change(connection, found, caller, "remove", what(item))
+        touch(connection, found)
 
 
 def _target(connection: sa.Connection, access: Access, caller: Caller, kind: Kind, text: str) -> _Target:
@@ -216,7 +216,7 @@ def _end(connection: sa.Connection, found: Collection) -> int:
     return 0 if last is None else last + 1
 
 
-def _named(connection: sa.Connection, caller: Caller, found: Collection, uid: str) -> Item:
+def named(connection: sa.Connection, caller: Caller, found: Collection, uid: str) -> Item:
     """One that the caller sees. Raises NotFound."""
     seen = _seen(connection, caller, _all(connection, found))
     item = next((one.item for one in seen if one.item.uid == uid), None)
@@ -236,7 +236,7 @@ def _move(connection: sa.Connection, caller: Caller, found: Collection, item: It
         index = len(order) if position > 0 else 0
     order.insert(index, next(one for one in every if one.id == item.id))
     if _store(connection, every, order):
-        note_change(connection, found, caller, "move", _what_item(item))
+        note_change(connection, found, caller, "move", what(item))
 
 
 def _store(connection: sa.Connection, every: Sequence[Item], order: Sequence[Item]) -> bool:
@@ -248,7 +248,7 @@ def _store(connection: sa.Connection, every: Sequence[Item], order: Sequence[Ite
     return [one.id for one in every] != [one.id for one in order]
 
 
-def _touch(connection: sa.Connection, found: Collection) -> None:
+def touch(connection: sa.Connection, found: Collection) -> None:
     connection.execute(_collections.update().where(_collections.c.id == found.id).values(updated_at=now_ms()))
 
 
@@ -256,5 +256,5 @@ def _what(kind: Kind, wanted: _Target) -> dict[str, Any]:
     return {"kind": kind.value, "target": wanted.name, "repo": wanted.repo_id}
 
 
-def _what_item(item: Item) -> dict[str, Any]:
+def what(item: Item) -> dict[str, Any]:
     return {"kind": item.kind.value, "target": item.target, "repo": item.repo_id}

@@ -56,7 +56,7 @@ from pioche.db.schema.identity import (
     scim_tokens,
     scim_users,
 )
-from pioche.db.schema.image import image_uses, images
+from pioche.db.schema.image import collection_pictures, image_uses, images
 from pioche.db.schema.importing import imports
 from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
@@ -96,6 +96,7 @@ __all__ = [
     "bucket_files",
     "collection_changes",
     "collection_items",
+    "collection_pictures",
     "collection_votes",
     "collections",
     "comment_texts",

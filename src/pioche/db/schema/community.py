@@ -209,7 +209,7 @@ collection_changes = Table(
     Column("id", Id, primary_key=True),
     Column("collection_id", Id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
     Column("actor_id", Id, ForeignKey("accounts.id", ondelete="SET NULL")),
-    Column("kind", Text, nullable=False),  # create | update | add | remove | note | move
+    Column("kind", Text, nullable=False),  # create | update | add | remove | note | picture | move
     Column("what", Text, nullable=False),  # JSON
     Column("at", BigInteger, nullable=False),
     Index(None, "collection_id", "id"),

@@ -1,4 +1,4 @@
-"""Pictures that people sent: avatars, pictures of repos, pictures in comments. Their bytes are large files (`contents`)."""
+"""Pictures that people sent: avatars, those of repos, in comments, in collections. Their bytes are large files (`contents`)."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Integer, Table, Text
 
@@ -8,8 +8,10 @@ images = Table(
     "images",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("uid", Text, nullable=False, unique=True),  # 24 hex digits; the address of an attachment
-    Column("use", Text, nullable=False),  # avatar | social | attachment
+    Column(
+        "uid", Text, nullable=False, unique=True
+    ),  # 24 hex digits; the address of an attachment and of one in a gallery
+    Column("use", Text, nullable=False),  # avatar | social | attachment | gallery
     # Whose it is: the person or organisation that an avatar shows, otherwise who sent it.
     Column("account_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     Column("repo_id", Id, ForeignKey("repos.id", ondelete="CASCADE")),  # social only
@@ -33,5 +35,17 @@ image_uses = Table(
     Column("number", Integer, nullable=False, primary_key=True),
     ForeignKeyConstraint(["repo_id", "number"], ["discussions.repo_id", "discussions.number"], ondelete="CASCADE"),
     Index(None, "repo_id", "number"),
+    sqlite_with_rowid=False,
+)
+
+# The gallery of an item of a collection. A picture whose item is gone is removed after a day.
+collection_pictures = Table(
+    "collection_pictures",
+    metadata,
+    Column("image_id", Id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, primary_key=True),
+    Column("item_id", Id, ForeignKey("collection_items.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("alt", Text, nullable=False),  # for who does not see it
+    Index(None, "item_id", "position"),
     sqlite_with_rowid=False,
 )

@@ -7,7 +7,7 @@ import msgspec
 
 from pioche.accounts.account import Account
 from pioche.accounts.scopes import Permission
-from pioche.community.collections import changing, finding, items
+from pioche.community.collections import changing, finding, gallery, items
 from pioche.community.collections.changing import NewCollection, TitleTaken
 from pioche.community.collections.collection import Collection, Kind
 from pioche.community.collections.finding import Listed, Place, Sort, Wanted
@@ -278,12 +278,20 @@ def _shape_all(request: Request, collections: Sequence[Collection], inside: dict
     repos = {repo.id: repo for repo in info.of_ids(database, request.caller, sorted(ids))}
     told = telling.of_ids(database, list(repos), with_details=False)
     owners = {owner_id: directory.by_id(owner_id) for owner_id in {one.owner_id for one in collections}}
+    pictures = gallery.of(database, [one.item for shown in inside.values() for one in shown])
     found = list[Json]()
     for one in collections:
-        rows = [_item(shown, repos, told) for shown in inside[one.id]]
+        rows = [
+            {**_item(shown, repos, told), "gallery": _addresses(request, pictures.get(shown.item.id, []))}
+            for shown in inside[one.id]
+        ]
         is_mine = changing.has_voted(database, request.caller, one)
         found.append({**_shape(one, owners[one.owner_id]), "isUpvotedByUser": is_mine, "items": rows})
     return found
+
+
+def _addresses(request: Request, pictures: Sequence[gallery.Picture]) -> list[str]:
+    return [f"{request.base_url}{picture.path}" for picture in pictures]
 
 
 def _shape(one: Collection, owner: Account) -> Json:

@@ -9,6 +9,7 @@ from html import escape
 import msgspec
 
 from pioche.accounts.account import Account
+from pioche.community.collections import gallery
 from pioche.errors import NotFound, Unavailable
 from pioche.http import ranges
 from pioche.http.contents import open_content
@@ -23,6 +24,7 @@ from pioche.repos.access import Action
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.storage import images as stored
+from pioche.storage.images import Image
 
 _INERT = ("Content-Security-Policy", "default-src 'none'; sandbox")
 _FOR_EVER = ("Cache-Control", "public, max-age=31536000, immutable")
@@ -101,14 +103,22 @@ async def upload(request: Request) -> Response:
 
 
 async def attachment(request: Request) -> Response:
-    """GET /uploads/UID.png: for its sender, and for who may open a repo where it was used."""
+    """GET /uploads/UID.png: for its sender and for who may open a repo where it was used; in a gallery, for who sees the item."""
     uid, _, suffix = request.params["file"].rpartition(".")
     if not HEX24.match(uid):
         raise NotFound("There is nothing at this address")
-    found, _is_public = await request.run(images.attachment, request.hub.access, request.caller, uid)
+    found = await request.run(_sent, request, uid)
     if found.suffix != suffix:
         raise NotFound("There is nothing at this address")
     return await open_content(request, found.content, [("Content-Type", found.media_type), _ASKED_AGAIN, _INERT])
+
+
+def _sent(request: Request, uid: str) -> Image:
+    hub, caller = request.hub, request.caller
+    if stored.in_gallery(hub.database, uid) is not None:
+        return gallery.get(hub.database, caller, uid)
+    found, _is_public = images.attachment(hub.access, caller, uid)
+    return found
 
 
 # --- of repos -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pioche.community.collections import changing, finding, items
+from pioche.community.collections import changing, finding, gallery, items
 from pioche.community.collections.changing import Change, NewCollection, TitleTaken
 from pioche.community.collections.collection import (
     THEMES,
@@ -15,6 +15,7 @@ from pioche.errors import BadRequest, Forbidden, HubError
 from pioche.http.messages import Query, Request, Response
 from pioche.http.routes import Needs, Route
 from pioche.i18n.texts import gettext as _
+from pioche.render import pictures
 from pioche.repos.access import Action
 from pioche.web import layout, owners
 from pioche.web.collections import pages
@@ -23,6 +24,7 @@ from pioche.web.repo import heads
 from pioche.web.sessions import targets
 
 _FORM_BYTES_MAX: Final = 128 * 1024
+_PICTURE_BYTES_MAX: Final = pictures.BYTES_MAX + 64 * 1024
 _LISTED: Final = 100
 _STEPS: Final = {"up": -1, "down": 1}
 
@@ -151,7 +153,7 @@ def _theme_names() -> list[tuple[str, str]]:
 
 async def change_items(request: Request) -> Response:
     """POST /collections/{namespace}/{slug}/items: the field `do` is `add`, `order`, or `up:ID`, `down:ID`, `remove:ID`,
-    `note:ID`."""
+    `note:ID`; with the id of a picture `forward:ID`, `drop:ID`."""
     form = await request.form()
     try:
         await request.run(_change_items, request, form)
@@ -177,8 +179,33 @@ def _change_items(request: Request, form: Query) -> None:
         items.change(hub.database, caller, slug, [items.Change(uid=uid, note=form.get("note") or "")])
     elif what in _STEPS:
         _step(request, slug, uid, _STEPS[what])
+    elif what == "forward":
+        gallery.bring_forward(hub.database, caller, slug, uid)
+    elif what == "drop":
+        gallery.remove(hub.database, caller, slug, uid)
     else:
-        raise BadRequest('"do" must be add, order, or up, down, remove or note with an item')
+        raise BadRequest(
+            '"do" must be add, order, up, down, remove or note with an item, or forward or drop with a picture'
+        )
+
+
+async def add_picture(request: Request) -> Response:
+    """POST /collections/{namespace}/{slug}/pictures: `picture` for the gallery of `item`, which shows `alt`."""
+    sent = await request.form()
+    data = next((file.content for file in await request.files() if file.field == "picture"), b"")
+    try:
+        await request.run(_add_picture, request, sent, data)
+    except HubError as error:
+        if error.status >= 500 or error.status in (401, 403):
+            raise
+        return await pages.show(request, status=error.status, error=error)
+    return _see_other(request.raw_path.removesuffix("/pictures"))
+
+
+def _add_picture(request: Request, sent: Query, data: bytes) -> None:
+    hub, caller, slug = request.hub, request.caller, request.params["slug"]
+    item, alt = sent.get("item") or "", sent.get("alt") or ""
+    gallery.add(hub.database, hub.contents, hub.renderer, caller, slug, item, data, alt)
 
 
 def _step(request: Request, slug: str, uid: str, step: int) -> None:
@@ -241,6 +268,7 @@ ROUTES = (
     Route("POST", f"{_ONE}/edit", Needs.USER_WRITE, edit, _FORM_BYTES_MAX),
     Route("POST", f"{_ONE}/delete", Needs.USER_WRITE, delete, _FORM_BYTES_MAX),
     Route("POST", f"{_ONE}/items", Needs.USER_WRITE, change_items, _FORM_BYTES_MAX),
+    Route("POST", f"{_ONE}/pictures", Needs.USER_WRITE, add_picture, _PICTURE_BYTES_MAX),
     Route("POST", f"{_ONE}/upvote", Needs.USER_WRITE, upvote, _FORM_BYTES_MAX),
     Route("GET", f"{_ONE}/history", Needs.USER, pages.past),
     Route("GET", "/{repo:web}/collect", Action.PARTICIPATE, collect),

@@ -7,9 +7,10 @@ from typing import Final
 
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
-from pioche.community.collections import finding, items
+from pioche.community.collections import finding, gallery, items
 from pioche.community.collections.collection import Collection, Kind
 from pioche.community.collections.finding import Sort, Wanted
+from pioche.community.collections.gallery import Picture
 from pioche.community.collections.items import Shown
 from pioche.http.hub import Hub
 from pioche.names import RepoId
@@ -37,6 +38,7 @@ class Line:
     pieces: list[Piece]
     row: Row | None
     collection: Collection | None
+    pictures: list[Picture]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,11 @@ def lines(hub: Hub, caller: Caller, collection: Collection) -> list[Line]:
     found = items.of(hub.database, caller, [collection])[collection.id]
     ids = [one.item.repo_id for one in found if one.item.repo_id is not None]
     by_id = {row.id: row for row in rows.of_ids(hub, caller, ids)}
-    return [_line(one, by_id) for one in found]
+    pictures = gallery.of(hub.database, [one.item for one in found])
+    return [_line(one, by_id, pictures.get(one.item.id, [])) for one in found]
 
 
-def _line(shown: Shown, by_id: dict[int, Row]) -> Line:
+def _line(shown: Shown, by_id: dict[int, Row], pictures: list[Picture]) -> Line:
     item, other = shown.item, shown.collection
     row = by_id.get(item.repo_id) if item.repo_id is not None else None
     return Line(
@@ -98,6 +101,7 @@ def _line(shown: Shown, by_id: dict[int, Row]) -> Line:
         pieces=pieces(item.note or ""),
         row=row,
         collection=other,
+        pictures=pictures,
     )
 
 
