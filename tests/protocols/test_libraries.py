@@ -155,7 +155,9 @@ def diffuse(client: Client, repo: str) -> Any:
 
     return {
         "class": type(loaded).__name__,
-        "equal": bool((draw(made) == draw(loaded)).all()),
+        # The weights to the bit. What they draw only nearly: where memory happens to lie decides how torch adds up.
+        "equal": all(torch.equal(weight, loaded.unet.state_dict()[name]) for name, weight in unet.state_dict().items()),
+        "drawn": bool(abs(draw(made) - draw(loaded)).max() < 1e-3),
         "files": [name for name in client.api.list_repo_files(repo) if "/" in name or name.endswith(".json")],
     }
 
@@ -165,6 +167,7 @@ def test_diffusers_pushes_a_pipeline_and_loads_it(hub: Hub, ada: Account, repo: 
     assert told == {
         "class": "DDPMPipeline",
         "equal": True,
+        "drawn": True,
         "files": [
             "model_index.json",
             "scheduler/scheduler_config.json",
