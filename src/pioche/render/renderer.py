@@ -32,7 +32,7 @@ from pioche.render.results import Code, Diff, Folded, Markdown, Notebook, Proble
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Goes up with every change of what is rendered: what was kept before is then forgotten."""
 
 MARKDOWN_BYTES_MAX: Final = 2**20
