@@ -374,6 +374,15 @@ def _has_ended(expires_at: int | None) -> bool:
     return expires_at is not None and expires_at <= time.time() * 1000
 
 
+def barred_from_afar(database: Database, user_id: int) -> tuple[Barred, ...]:
+    """The organisations that show somebody nothing who is told of things without being there: those that ask for a second factor
+    that they lack, those with networks of their own, and those that demand a sign-in, but for some hours after one."""
+    barred = barred_by_policy(database.fetch_all_sync(policies.POLICED, {"user": user_id}))
+    rows = database.fetch_all_sync(sso_demand.DEMANDS, {"user": user_id, "session": 0})
+    unmet = sso_demand.standing(rows, of_session=False).unmet
+    return barred + tuple(Barred(org_id, org, Bar.SSO) for org_id, org in unmet)
+
+
 def barred_by_policy(rows: Sequence[Row]) -> tuple[Barred, ...]:
     """From rows of `policies.POLICED`: of somebody of whom it is not known where they are."""
     factors = [Barred(org_id, org, Bar.SECOND_FACTOR) for org_id, org, _, lacks_factor in rows if lacks_factor]
