@@ -35,7 +35,7 @@ _GOVERNED = Lookup("""
 
 _SELECT_SESSION = f"""
     SELECT s.id, s.expires_at, a.id, a.name, a.is_admin, a.suspended_at, a.fullname, a.language, a.theme,
-        {policies.IS_POLICED},
+        a.time_zone, a.sensitive, {policies.IS_POLICED},
         {sso_demand.ANY}
     FROM sessions s JOIN accounts a ON a.id = s.user_id
 """
@@ -195,6 +195,8 @@ class SignedIn(msgspec.Struct, frozen=True):
     fullname: str
     language: str | None
     theme: str | None
+    time_zone: str | None
+    sensitive: str | None
 
 
 def token_hash(token: str) -> str:
@@ -351,6 +353,8 @@ class Callers:
             fullname,
             language,
             theme,
+            time_zone,
+            sensitive,
             is_policed,
             has_sso,
         ) = row
@@ -367,7 +371,7 @@ class Callers:
             session_id=session_id,
             barred=barred,
         )
-        return SignedIn(caller, fullname, language, theme)
+        return SignedIn(caller, fullname, language, theme, time_zone, sensitive)
 
 
 def _has_ended(expires_at: int | None) -> bool:
