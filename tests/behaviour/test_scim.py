@@ -177,6 +177,28 @@ def test_u3_scim_groups_are_resource_groups(inside: Inside, lab: Directory) -> N
     assert lab.call("DELETE", here).status == 204
 
 
+def test_u3_scim_a_group_keeps_what_the_directory_calls_it(lab: Directory) -> None:
+    made = lab.call("POST", "/Groups", {"displayName": "Vision", "externalId": "g-1"}).json()
+    here = f"/Groups/{made['id']}"
+    assert made["externalId"] == "g-1"
+    assert "externalId" not in lab.call("POST", "/Groups", {"displayName": "Sound"}).json()
+
+    def found(external: str) -> list[str]:
+        listed = lab.call("GET", f"/Groups?filter=externalId%20eq%20%22{external}%22").json()
+        return [one["displayName"] for one in listed["Resources"]]
+
+    assert (found("g-1"), found("G-1")) == (["Vision"], [])  # it is compared letter by letter (RFC 7643 section 3.1)
+    assert lab.change(here, {"op": "replace", "path": "externalId", "value": "g-2"}).json()["externalId"] == "g-2"
+    assert (found("g-1"), found("g-2")) == ([], ["Vision"])
+    assert lab.call("GET", here).json()["externalId"] == "g-2"
+    assert "externalId" not in lab.change(here, {"op": "remove", "path": "externalId"}).json()
+    assert lab.call("PUT", here, {"displayName": "Vision", "externalId": "g-3"}).json()["externalId"] == "g-3"
+    assert "externalId" not in lab.call("PUT", here, {"displayName": "Vision"}).json()
+    for wrong in (7, "x" * 301, "a\nb"):
+        assert lab.change(here, {"op": "add", "value": {"externalId": wrong}}).status == 400
+        assert lab.call("POST", "/Groups", {"displayName": "Wrong", "externalId": wrong}).status == 400
+
+
 def test_u3_scim_lists_in_pages_and_by_what_equals(lab: Directory) -> None:
     for number in range(5):
         lab.send(f"person{number}@example.org", externalId=str(number))

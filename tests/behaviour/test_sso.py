@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pioche.accounts.members import Role
 from pioche.config import Config
 from pioche.db import schema
+from pioche.webhooks.readers import may_read
 from tests.asgi import Answer
 from tests.local import LocalHub
 from tests.openid import CLIENT, SECRET, Provider, settings
@@ -231,6 +232,30 @@ def test_u3_sso_is_demanded_of_sessions_and_tokens(lab: LocalHub, provider: Prov
     show(grace, provider, "g")
     assert demand(grace, "").status == 200
     assert lab.client.get(secret, token=token).status == 200
+
+
+def test_u3_sso_a_webhook_hears_what_a_token_would(lab: LocalHub, provider: Provider) -> None:
+    bob, repo = lab.hub.directory.get_user("bob"), _repo(lab)
+    grace = signed_in(lab, "grace")
+    set_up(grace, provider)
+    show(grace, provider, "g")
+    assert may_read(lab.hub.access, bob.id, repo)
+    demand(grace)
+    assert not may_read(lab.hub.access, bob.id, repo)
+    visitor = signed_in(lab, "bob")
+    show(visitor, provider, "b")
+    assert may_read(lab.hub.access, bob.id, repo)
+    with lab.hub.database.write() as connection:
+        connection.execute(schema.org_identities.update().values(verified_at=1))
+    assert not may_read(lab.hub.access, bob.id, repo)
+    with lab.hub.database.write() as connection:
+        connection.execute(schema.repos.update().values(private=False))
+    assert may_read(lab.hub.access, bob.id, repo)  # what is public everybody sees
+
+
+def _repo(local: LocalHub) -> int:
+    with local.hub.database.read() as connection:
+        return int(connection.execute(sa.select(schema.repos.c.id)).scalar_one())
 
 
 def _links(local: LocalHub) -> list[Any]:

@@ -201,7 +201,7 @@ def test_c3_a_comment_is_written_previewed_sent_and_linked(visit: Visits, town: 
     number = threads.open(town.ada, "About maths")
     page = visit(f"{AT}/{number}", who=town.bob)
     box = page.get_by_role("textbox", name="Comment")
-    box.fill(f"**Bold** and $$x^2$$ of @ada in #{number} <script>window.__pwned = 1</script>")
+    box.fill(f"**Bold** and $$x^2$$ of @ada in #{number}, as in never/was#7 <script>window.__pwned = 1</script>")
     page.get_by_role("button", name="Preview").click()
     shown = page.get_by_role("region", name="Preview")
     expect(shown.locator("strong")).to_have_text("Bold")
@@ -213,6 +213,8 @@ def test_c3_a_comment_is_written_previewed_sent_and_linked(visit: Visits, town: 
     comment = page.locator(f"[id='{uid}']")
     expect(comment.get_by_role("link", name="@ada")).to_have_attribute("href", "/ada")
     expect(comment.get_by_role("link", name=f"#{number}")).to_have_attribute("href", f"{AT}/{number}")
+    elsewhere = comment.get_by_role("link", name="never/was#7")
+    expect(elsewhere).to_have_attribute("href", "/never/was/discussions/7")
     assert page.evaluate("window.__pwned") is None
     expect(comment.locator(".when")).to_have_attribute("href", f"{AT}/{number}?at={uid}#{uid}")
 

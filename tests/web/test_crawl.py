@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Response
 
+from pioche.i18n import zones
 from tests.hub import Account
 from tests.web.town import Town
 from tests.web.visits import Visits
@@ -123,6 +124,7 @@ def faults(path: str, answer: httpx.Response, *, is_nobody: bool) -> Iterator[st
 _NAMES = """Pioche English Français API MIT Apache CC BY Transformers Gradio Docker Streamlit ada bob eve lab avis emotions demo
     Démo Avis hf git bert static text classification legal secret empty series Python LFS Xet README JSON CSV SDK
     transformers Croissant pandas datasets polars DuckDB Dask main gradio html index French""".split()
+_NAMES += ["UTC", *re.findall(r"[A-Za-z]{3,}", " ".join(zones.known()))]
 # (French is what the pseudo-language, which is English otherwise, calls the language of a card.)
 _ALLOWED = {name.lower() for name in _NAMES}
 _TRANSLATED = re.compile(r"\[[^\[\]]*~+ ?\]|[A-Z][a-z]+ \d{1,2}, \d{4}")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pioche.db import schema
 from pioche.errors import BadRequest
+from pioche.i18n import zones
 
 _FULLNAME_CHARACTERS_MAX = 100
 _BIO_CHARACTERS_MAX = 500
@@ -16,6 +17,7 @@ _HOMEPAGE = re.compile(r"https?://[A-Za-z0-9.\-_~\[\]:]+(?:[/?#][^\s\"<>\\^`{|}\
 _HOMEPAGE_CHARACTERS_MAX = 300
 _LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
 _THEMES = ("light", "dark")
+_SENSITIVE = ("show", "hide")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
 
@@ -47,6 +49,10 @@ class Account:
     """Of the pages; None: as the browser asks."""
     theme: str | None
     """`light` or `dark`; None: as the system is."""
+    time_zone: str | None
+    """Of exact times, such as Europe/Paris; None: UTC."""
+    sensitive: str | None
+    """`show` or `hide` what is not for all audiences; None: ask."""
     hides_members: bool
     """Of an organisation: strangers do not see who belongs to it."""
     takes_requests: bool
@@ -132,4 +138,18 @@ def parse_theme(text: str) -> str | None:
     """Raises BadRequest unless it is `light`, `dark` or empty, which is None."""
     if text and text not in _THEMES:
         raise BadRequest(f"{text[:20]!r} is not a theme: use light or dark")
+    return text or None
+
+
+def parse_time_zone(text: str) -> str | None:
+    """A zone of the IANA database; empty is None. Raises BadRequest."""
+    if text and text not in zones.known():
+        raise BadRequest(f"{text[:60]!r} is not a time zone, such as Europe/Paris")
+    return text or None
+
+
+def parse_sensitive(text: str) -> str | None:
+    """Raises BadRequest unless it is `show`, `hide` or empty, which is None."""
+    if text and text not in _SENSITIVE:
+        raise BadRequest(f"{text[:20]!r} is no way to treat what is not for all audiences: use show or hide")
     return text or None

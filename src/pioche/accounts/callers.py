@@ -35,7 +35,7 @@ _GOVERNED = Lookup("""
 
 _SELECT_SESSION = f"""
     SELECT s.id, s.expires_at, a.id, a.name, a.is_admin, a.suspended_at, a.fullname, a.language, a.theme,
-        {policies.IS_POLICED},
+        a.time_zone, a.sensitive, {policies.IS_POLICED},
         {sso_demand.ANY}
     FROM sessions s JOIN accounts a ON a.id = s.user_id
 """
@@ -195,6 +195,8 @@ class SignedIn(msgspec.Struct, frozen=True):
     fullname: str
     language: str | None
     theme: str | None
+    time_zone: str | None
+    sensitive: str | None
 
 
 def token_hash(token: str) -> str:
@@ -351,6 +353,8 @@ class Callers:
             fullname,
             language,
             theme,
+            time_zone,
+            sensitive,
             is_policed,
             has_sso,
         ) = row
@@ -367,11 +371,20 @@ class Callers:
             session_id=session_id,
             barred=barred,
         )
-        return SignedIn(caller, fullname, language, theme)
+        return SignedIn(caller, fullname, language, theme, time_zone, sensitive)
 
 
 def _has_ended(expires_at: int | None) -> bool:
     return expires_at is not None and expires_at <= time.time() * 1000
+
+
+def barred_from_afar(database: Database, user_id: int) -> tuple[Barred, ...]:
+    """The organisations that show somebody nothing who is told of things without being there: those that ask for a second factor
+    that they lack, those with networks of their own, and those that demand a sign-in, but for some hours after one."""
+    barred = barred_by_policy(database.fetch_all_sync(policies.POLICED, {"user": user_id}))
+    rows = database.fetch_all_sync(sso_demand.DEMANDS, {"user": user_id, "session": 0})
+    unmet = sso_demand.standing(rows, of_session=False).unmet
+    return barred + tuple(Barred(org_id, org, Bar.SSO) for org_id, org in unmet)
 
 
 def barred_by_policy(rows: Sequence[Row]) -> tuple[Barred, ...]:

@@ -22,7 +22,9 @@ from pioche.accounts.account import (
     parse_fullname,
     parse_homepage,
     parse_language,
+    parse_sensitive,
     parse_theme,
+    parse_time_zone,
 )
 from pioche.accounts.approvals import Approvals
 from pioche.accounts.failures import Failures
@@ -238,13 +240,25 @@ class Directory:
         }
         self._update(user, "user.change_profile", user.id, **values)
 
-    def set_preferences(self, user_id: int, *, language: str | None = None, theme: str | None = None) -> None:
+    def set_preferences(
+        self,
+        user_id: int,
+        *,
+        language: str | None = None,
+        theme: str | None = None,
+        time_zone: str | None = None,
+        sensitive: str | None = None,
+    ) -> None:
         """Of the pages; None leaves one as it is, empty gives it back to the browser. Raises BadRequest."""
         values: dict[str, Any] = {}
         if language is not None:
             values["language"] = parse_language(language)
         if theme is not None:
             values["theme"] = parse_theme(theme)
+        if time_zone is not None:
+            values["time_zone"] = parse_time_zone(time_zone)
+        if sensitive is not None:
+            values["sensitive"] = parse_sensitive(sensitive)
         if values:
             with self._database.write() as connection:
                 connection.execute(_accounts.update().where(_accounts.c.id == user_id).values(values))

@@ -33,7 +33,8 @@ USERS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`uid` is its name on the wire. `auto_join`: the role of every member; None: only who was added is in it."""
+    """`uid` is its name on the wire. `auto_join`: the role of every member; None: only who was added is in it. `external_id`: its
+    name in the organisation's directory."""
 
     id: int
     uid: str
@@ -42,6 +43,7 @@ class Group:
     description: str
     auto_join: Role | None
     created_at: int
+    external_id: str | None = None
 
 
 def parse_role(text: str) -> Role:
@@ -229,7 +231,7 @@ def role_of(connection: sa.Connection, group: Group, caller: Caller) -> Role | N
 
 def _group(row: "sa.Row[Any]") -> Group:
     auto_join = None if row.auto_join is None else Role(row.auto_join)
-    return Group(row.id, row.uid, row.org_id, row.name, row.description, auto_join, row.created_at)
+    return Group(row.id, row.uid, row.org_id, row.name, row.description, auto_join, row.created_at, row.external_id)
 
 
 def _row(group: Group, user: Account) -> sa.ColumnElement[bool]:

@@ -10,9 +10,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from pioche.accounts import policies, sso_demand
 from pioche.accounts.account import COLUMNS, Account, from_row
-from pioche.accounts.callers import Bar, Barred, Caller, barred_by_policy, token_hash
+from pioche.accounts.callers import Caller, barred_from_afar, token_hash
 from pioche.db import schema
 from pioche.db.dialect import upsert
 from pioche.db.engine import Database
@@ -75,10 +74,7 @@ def is_proved(database: Database, user: Account) -> bool:
 def caller(database: Database, one: Reader, *, may_write: bool = False) -> Caller:
     """As who they count for what is sent to them: somebody who is not there, so that organisations with networks of their own
     show them nothing, and those that demand a sign-in only for some hours after one."""
-    barred = barred_by_policy(database.fetch_all_sync(policies.POLICED, {"user": one.user_id}))
-    rows = database.fetch_all_sync(sso_demand.DEMANDS, {"user": one.user_id, "session": 0})
-    unmet = sso_demand.standing(rows, of_session=False).unmet
-    barred += tuple(Barred(org_id, org, Bar.SSO) for org_id, org in unmet)
+    barred = barred_from_afar(database, one.user_id)
     return Caller(one.user_id, one.name, may_write=may_write, is_admin=one.is_admin, barred=barred)
 
 

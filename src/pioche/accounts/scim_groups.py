@@ -6,7 +6,7 @@ the organisation added by themselves.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from pioche.db.instance import now_ms
 from pioche.errors import Conflict, NotFound
 
 _people, _inside, _members = schema.scim_users, schema.scim_group_users, schema.resource_group_members
-_memberships, _repos = schema.memberships, schema.repos
+_groups, _memberships, _repos = schema.resource_groups, schema.memberships, schema.repos
 _DIRECTORY = Caller.operator()
 """The directory administers the groups of its organisation, and was asked for its token."""
 
@@ -62,6 +62,15 @@ class Directory:
         if name == group.name:
             return group
         return self._groups.change(self._org, _DIRECTORY, group, name=name, description=group.description)
+
+    def name_outside(self, group: Group, external_id: str | None) -> Group:
+        """What the directory calls it (`externalId`); None for nothing. Raises NotFound."""
+        if external_id == group.external_id:
+            return group
+        with self._database.write() as connection:
+            _check_there(connection, group)
+            connection.execute(_groups.update().where(_groups.c.id == group.id).values(external_id=external_id))
+        return replace(group, external_id=external_id)
 
     def delete(self, group: Group) -> None:
         """Raises Conflict while it has repos: all members of the organisation would see them then."""
@@ -116,6 +125,6 @@ class Directory:
 
 
 def _check_there(connection: sa.Connection, group: Group) -> None:
-    there = sa.select(schema.resource_groups.c.id).where(schema.resource_groups.c.id == group.id).with_for_update()
+    there = sa.select(_groups.c.id).where(_groups.c.id == group.id).with_for_update()
     if connection.execute(there).first() is None:
         raise NotFound(f"There is no resource group {group.name!r} any more")

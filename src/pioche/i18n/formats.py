@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from babel import Locale, dates, numbers
 
-from pioche.i18n import languages
+from pioche.i18n import languages, zones
 from pioche.i18n.texts import gettext as _
 
 _DAY_MS = 86_400_000
@@ -66,8 +66,8 @@ def parameters(count: int) -> str:
 
 
 def moment(ms: int) -> str:
-    """A time in full, UTC: for what a pointer shows over a relative one."""
-    return dates.format_datetime(_datetime(ms), "long", locale=_locale())
+    """A time in full, by the reader's clock: for what a pointer shows over a relative one."""
+    return dates.format_datetime(_datetime(ms), "long", tzinfo=zones.clock(), locale=_locale())
 
 
 def day(ms: int) -> str:

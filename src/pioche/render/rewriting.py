@@ -7,6 +7,8 @@ safety.
 import re
 from html.parser import HTMLParser
 
+from pioche.errors import InvalidName
+from pioche.names import RepoId, RepoType
 from pioche.render import addresses
 from pioche.render.allowlist import ID_PREFIX
 from pioche.render.escaping import escape
@@ -21,6 +23,10 @@ _HEADINGS_MAX = 300
 _CODE = frozenset(("code", "pre"))
 MENTION = re.compile(r"(?<![\w/@#&.-])(?:@([A-Za-z0-9_](?:[A-Za-z0-9_-]{0,95}))|#([1-9][0-9]{0,8})(?![\w-]))")
 """`@name` and `#12`, where a word begins."""
+_THREAD = re.compile(
+    r"(?<![\w/@#&.:-])((?:models|datasets|spaces)/)?([\w-]{1,96}/[\w.-]{1,96})#([1-9][0-9]{0,8})(?![\w-])", re.ASCII
+)
+"""`owner/repo#12`, `datasets/owner/repo#12`: a thread of any repo."""
 Attributes = list[tuple[str, str | None]]
 
 
@@ -179,13 +185,18 @@ class CommentRewriter(Rewriter):
             self._out.append(escape(data))
             return
         done = 0
-        for found in MENTION.finditer(data):
-            address = self._address(found)
+        for found, address in self._spoken_of(data):
             if address is not None:
                 self._out.append(escape(data[done : found.start()]))
                 self._out.append(f'<a href="{escape(address)}">{escape(found[0])}</a>')
                 done = found.end()
         self._out.append(escape(data[done:]))
+
+    def _spoken_of(self, data: str) -> list[tuple[re.Match[str], str | None]]:
+        """In the order of the text; the two never overlap: a name before `#` or `/` before `@` is no mention."""
+        both = [(found, self._address(found)) for found in MENTION.finditer(data)]
+        both += [(found, _thread(found)) for found in _THREAD.finditer(data)]
+        return sorted(both, key=lambda one: one[0].start())
 
     def _address(self, found: re.Match[str]) -> str | None:
         if found[1]:
@@ -200,3 +211,13 @@ class CommentRewriter(Rewriter):
 
     def _close_heading(self, level: int) -> None:
         self._out.append(f"</h{min(level + 2, 6)}>")
+
+
+def _thread(found: re.Match[str]) -> str | None:
+    """Whether there is such a repo is not looked at: a comment reads the same whether it names one that is private or
+    one that never was."""
+    try:
+        repo = RepoId.parse(RepoType.parse((found[1] or "models/").rstrip("/")), found[2])
+    except InvalidName:
+        return None
+    return f"{repo.web_path}/discussions/{found[3]}"

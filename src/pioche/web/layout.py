@@ -22,7 +22,7 @@ from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest
 from pioche.http import cookies
 from pioche.http.messages import Headers, Request, Response
-from pioche.i18n import formats, languages, texts
+from pioche.i18n import formats, languages, texts, zones
 from pioche.upkeep.announcing import Announcement
 from pioche.web import assets, vocabulary
 
@@ -142,7 +142,7 @@ def page(
     **values: object,
 ) -> Response:
     """A whole page. It shows who is asking, so that no cache may keep it, and going back asks again after signing out."""
-    languages.speak(language_of(request))
+    speak(request)
     text = _templates.get_template(template).render(site=site(request), **values)
     store = request.hub.store_origin
     script = f" {assets.load().import_map_source}" if assets.load().import_map else ""
@@ -188,6 +188,12 @@ def site(request: Request) -> Site:
         may_create_orgs=request.caller.is_admin or request.hub.config.org_creation == "everyone",
         avatars=request.hub.avatars,
     )
+
+
+def speak(request: Request) -> None:
+    """From here on, texts are in the reader's language, and exact times by their clock."""
+    languages.speak(language_of(request))
+    zones.go_by(request.signed_in.time_zone if request.signed_in is not None else None)
 
 
 def language_of(request: Request) -> str:

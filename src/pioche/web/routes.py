@@ -6,7 +6,6 @@ from functools import wraps
 from pioche.http.limits import Bucket
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Handler, Needs, Protocol, Route
-from pioche.i18n import languages
 from pioche.web import (
     assets,
     atom,
@@ -75,7 +74,7 @@ def _in_their_language(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def localised(request: Request) -> Response:
-        languages.speak(layout.language_of(request))
+        layout.speak(request)
         return layout.remember_choice(request) or await handler(request)
 
     return localised

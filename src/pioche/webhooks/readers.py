@@ -2,8 +2,7 @@
 
 import sqlalchemy as sa
 
-from pioche.accounts import policies
-from pioche.accounts.callers import Caller, barred_by_policy
+from pioche.accounts.callers import Caller, barred_from_afar
 from pioche.db import schema
 from pioche.errors import Failure, HubError
 from pioche.repos.access import Access, Action
@@ -21,7 +20,7 @@ def may_read(access: Access, owner_id: int, repo_id: int) -> bool:
         deleted_uid = connection.execute(deleted).scalar()
     if row is None or row.suspended_at is not None:
         return False
-    barred = barred_by_policy(database.fetch_all_sync(policies.POLICED, {"user": row.id}))
+    barred = barred_from_afar(database, row.id)
     caller = Caller(row.id, row.name, may_write=False, is_admin=bool(row.is_admin), barred=barred)
     if deleted_uid is None:
         return bool(access.open_all_sync(caller, [repo_id], Action.READ))

@@ -25,6 +25,13 @@ MENTIONS = Mentions({"ada": "/ada", "Bob": "/bob"}, (1, 12))
         ("&#64;ada", ["/ada"]),
         ("**@ada**", ["/ada"]),
         ("<b>@ada</b>", ["/ada"]),
+        ("as in bob/nouns#7.", ["/bob/nouns/discussions/7"]),
+        ("(datasets/bob/d.1#7, #12)", ["/datasets/bob/d.1/discussions/7", "/ada/words/discussions/12"]),
+        ("models/bob/nouns#7 spaces/bob/s#8", ["/bob/nouns/discussions/7", "/spaces/bob/s/discussions/8"]),
+        ("@ada: bob/nouns#7 @Bob", ["/ada", "/bob/nouns/discussions/7", "/bob"]),
+        ("never/was#7", ["/never/was/discussions/7"]),
+        ("api/models#7 a--b/c#7 bob/x.git#7 a/b/c#7 bob/n#07 bob/n#7a `bob/n#7` datasets/d#7", []),
+        ("[bob/n#7](/elsewhere)", ["/elsewhere"]),
     ],
 )
 def test_mentions_are_links_where_a_word_begins(text: str, addresses: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Reports, disabled repos, blocks and the log of changes, as people without scripts meet them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,40 @@ def test_m10_what_is_not_for_all_audiences_is_shown_on_demand_and_not_on_the_fro
         assert "Words of strong" in eve.get("/ada/strong?show=1").text
         assert "Words of strong" in eve.get("/ada/strong").text  # this browser is not asked again for a while
         assert "Words of strong" not in Visitor(inside.client).get("/ada/strong").text
+
+
+def test_t6_what_is_not_for_all_audiences_is_asked_about_shown_or_hidden(inside: Inside) -> None:
+    with inside:
+        eve, owner = visitor(inside, "eve"), inside.user("ada")
+        card = b"---\ntags: [not-for-all-audiences]\n---\n# Title\n\nStrong words.\n"
+        inside.commit(inside.repo(owner, "ada/strong"), owner, {"README.md": card})
+        here = "/settings/account"
+
+        def shown(preference: str, path: str = "/ada/strong") -> bool:
+            eve.send(eve.get(here), here, sensitive=preference)
+            return "Strong words" in eve.get(path).text
+
+        assert (shown(""), shown("show"), shown("hide"), shown("hide", "/ada/strong?show=1")) == (
+            False, True, False, False,
+        )  # fmt: skip
+        assert "Show the card" not in eve.get("/ada/strong").text
+        assert eve.send(eve.get(here), here, sensitive="never").status == 400
+        assert "Strong words" not in Visitor(inside.client).get("/ada/strong").text
+
+
+def test_t6_exact_times_are_told_by_the_readers_clock(inside: Inside) -> None:
+    with inside:
+        eve, owner, here = visitor(inside, "eve"), inside.user("ada"), "/settings/account"
+        inside.repo(owner, "ada/words")
+        assert "UTC" in _exact(eve.get("/models").text)
+        eve.send(eve.get(here), here, time_zone="Asia/Kolkata")
+        assert "+0530" in _exact(eve.get("/models").text)
+        assert '<option value="Asia/Kolkata" selected>' in eve.get(here).text
+        assert "UTC" in _exact(Visitor(inside.client).get("/models").text)
+        assert eve.send(eve.get(here), here, time_zone="Mars/Olympus").status == 400
+        assert eve.send(eve.get(here), here, time_zone="").status == 200
+        assert "UTC" in _exact(eve.get("/models").text)
+
+
+def _exact(page: str) -> str:
+    return " ".join(re.findall(r'<time [^>]*title="([^"]*)"', page))

@@ -24,6 +24,8 @@ accounts = Table(
     Column("homepage", Text),  # http(s) only
     Column("language", Text),  # of the pages; null: the browser's
     Column("theme", Text),  # light | dark; null: the system's
+    Column("time_zone", Text),  # of exact times, as in Europe/Paris; null: UTC
+    Column("sensitive", Text),  # show | hide what is not for all audiences; null: ask
     Column("storage_max", BigInteger),  # bytes of all its repos; null: what the settings say
     # Of an organisation: strangers do not see who belongs to it; only fine-grained tokens act in it; it wants to be asked
     # about each token first; people may ask to belong to it.

@@ -25,6 +25,7 @@ resource_groups = Table(
     Column("description", Text, nullable=False, default=""),
     Column("auto_join", Text),  # the role in it of every member of the organisation; null: only who was added
     Column("created_at", BigInteger, nullable=False),
+    Column("external_id", Text),  # what the organisation's directory (SCIM) calls it
     UniqueConstraint("org_id", "name_key"),
     sqlite_autoincrement=True,
 )

@@ -16,17 +16,20 @@ from pioche.protocols.scim.patches import Change, Patch
 
 SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 _PATH = "/api/organizations/{name}/scim/v2/Groups"
-_FILTERS = ("displayname", "id")
+_FILTERS = ("displayname", "externalid", "id")
 _MEMBERS_MAX = 5000
+_EXTERNAL_MAX = 300
 
 
 class _Group(msgspec.Struct):
     displayName: str
+    externalId: str | None = None
     members: list[dict[str, Any]] = []
 
 
 async def listing(request: Request) -> Response:
-    """GET /api/organizations/O/scim/v2/Groups: the resource groups, in pages, or by `displayName eq "..."`."""
+    """GET /api/organizations/O/scim/v2/Groups: the resource groups, in pages, or by what `displayName`,
+    `externalId` or `id` equals."""
     return await request.run(_listing, request)
 
 
@@ -35,10 +38,15 @@ def _listing(request: Request) -> Response:
     page = calls.page(request, _FILTERS)
     found = directory.all()
     if page.where is not None:
-        attribute, value = page.where
-        found = [one for one in found if value.lower() == (one.uid if attribute == "id" else one.name.lower())]
+        found = [one for one in found if _equals(one, *page.where)]
     shown = found[page.start : page.start + page.count]
     return calls.listed(len(found), page.start, [_shape(request, directory, one) for one in shown])
+
+
+def _equals(group: Group, attribute: str, value: str) -> bool:
+    if attribute == "displayname":
+        return group.name.lower() == value.lower()
+    return value == (group.external_id if attribute == "externalid" else group.uid)
 
 
 async def create(request: Request) -> Response:
@@ -50,8 +58,9 @@ async def create(request: Request) -> Response:
 
 
 def _create(request: Request, body: _Group) -> Json:
-    directory = _directory(request)
-    return _shape(request, directory, directory.create(body.displayName, _uids(body.members)))
+    directory, external = _directory(request), _external(body.externalId)
+    made = directory.create(body.displayName, _uids(body.members))
+    return _shape(request, directory, directory.name_outside(made, external))
 
 
 async def details(request: Request) -> Response:
@@ -71,8 +80,9 @@ async def replace(request: Request) -> Response:
 
 
 def _replace(request: Request, body: _Group) -> Json:
-    directory = _directory(request)
+    directory, external = _directory(request), _external(body.externalId)
     group = directory.rename(directory.get(request.params["group"]), body.displayName)
+    group = directory.name_outside(group, external)
     _set(directory, group, _uids(body.members))
     return _shape(request, directory, group)
 
@@ -92,6 +102,8 @@ def _patch(request: Request, changes: list[Change]) -> Json:
             if not isinstance(change.value, str) or change.op == "remove":
                 raise BadRequest('"displayName" must be a text')
             group = directory.rename(group, change.value)
+        elif change.attribute == "externalid":
+            group = directory.name_outside(group, None if change.op == "remove" else _external(change.value))
         elif change.attribute == "members":
             _apply(directory, group, change)
     return _shape(request, directory, group)
@@ -137,6 +149,12 @@ def _uids(members: Any) -> list[str]:
     return [str(uid) for uid in uids]
 
 
+def _external(sent: Any) -> str | None:
+    if sent is not None and (not isinstance(sent, str) or len(sent) > _EXTERNAL_MAX or not sent.isprintable()):
+        raise BadRequest(f'"externalId" must be a text of one line, of {_EXTERNAL_MAX} characters at most')
+    return sent or None
+
+
 def _shape(request: Request, directory: Directory, group: Group) -> Json:
     members = [
         {"value": one.uid, "display": one.user_name, "$ref": calls.location(request, "Users", one.uid)}
@@ -147,7 +165,9 @@ def _shape(request: Request, directory: Directory, group: Group) -> Json:
         "created": calls.moment(group.created_at),
         "location": calls.location(request, "Groups", group.uid),
     }
-    return {"schemas": [SCHEMA], "id": group.uid, "displayName": group.name, "members": members, "meta": meta}
+    named = {"id": group.uid, "externalId": group.external_id, "displayName": group.name}
+    kept = {name: value for name, value in named.items() if value is not None}
+    return {"schemas": [SCHEMA], **kept, "members": members, "meta": meta}
 
 
 ROUTES = (

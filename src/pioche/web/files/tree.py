@@ -10,7 +10,7 @@ from pioche.errors import EntryNotFound
 from pioche.git.objects import Commit
 from pioche.http import cursors
 from pioche.http.messages import Request, Response
-from pioche.i18n import formats, languages
+from pioche.i18n import formats
 from pioche.names import Oid
 from pioche.repos import files, listing, revisions, scanning, trails
 from pioche.repos.access import Repo
@@ -64,7 +64,7 @@ def _show(request: Request, page: Frame, folder: _Folder, after: str) -> Respons
         (entry, name, quote(name, safe="", errors="surrogateescape"))
         for entry, name in zip(folder.entries, names, strict=True)
     ]
-    languages.speak(layout.language_of(request))
+    layout.speak(request)
     sizes = {size: formats.size(size) for size in {entry.size for entry in folder.entries}}
     cursor = cursors.encode(folder.next_after)
     values: dict[str, Any] = {"folder": folder, "rows": rows, "sizes": sizes, "after": after, "next_cursor": cursor}

@@ -91,7 +91,7 @@ async def _card(request: Request, sent: dict[str, str] | None = None, wrong: dic
     head = await heads.of(request, overview)
     may_read_files = not head.is_closed
     is_sensitive, wants_it = SENSITIVE in overview.tags, request.query.get("show") == "1"
-    is_hidden = is_sensitive and not wants_it and cookies.named(request, _SHOWN_COOKIE) != "1"
+    is_hidden = is_sensitive and _hides(request, wants_it=wants_it)
     gate = await request.run(gates.of, request, head, sent or {}, wrong or {}) if overview.gated else None
     answer = await request.run(_page, request, overview, head, may_read_files, is_hidden, gate)
     if is_sensitive and wants_it and browsers.is_from_us(request):
@@ -99,6 +99,18 @@ async def _card(request: Request, sent: dict[str, str] | None = None, wrong: dic
         kept = f"{_SHOWN_COOKIE}=1; Path=/; Max-Age={_SHOWN_SECONDS}; HttpOnly; SameSite=Lax{secure}"
         answer.headers.append(("Set-Cookie", kept))
     return answer
+
+
+def _preference(request: Request) -> str | None:
+    return request.signed_in.sensitive if request.signed_in is not None else None
+
+
+def _hides(request: Request, *, wants_it: bool) -> bool:
+    """Of what is not for all audiences: as the account wants, or, where it asks, until somebody wanted to see some."""
+    preference = _preference(request)
+    if preference is not None:
+        return preference == "hide"
+    return not wants_it and cookies.named(request, _SHOWN_COOKIE) != "1"
 
 
 def _page(
@@ -128,6 +140,7 @@ def _page(
         listing=heads.listing,
         readme=None if is_hidden else readmes.of(request, request.repo),
         is_hidden=is_hidden,
+        hides_sensitive=_preference(request) == "hide",
         may_read_files=may_read_files,
         around=_around(request, overview, rows),
         tensors_file=tensors_file,

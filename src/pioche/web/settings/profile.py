@@ -6,7 +6,7 @@ from pioche.errors import Conflict, TooManyRequests
 from pioche.http import browsers
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
-from pioche.i18n import languages
+from pioche.i18n import languages, zones
 from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
@@ -15,6 +15,7 @@ from pioche.web.settings import frame, proof
 
 _FORM_BYTES_MAX = 64 * 1024
 _FIELDS = ("fullname", "email", "bio", "homepage")
+_PREFERENCES = ("language", "theme", "time_zone", "sensitive")
 _PROOF = "password"
 
 
@@ -90,18 +91,23 @@ async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
 
 
 async def account(request: Request) -> Response:
-    """GET /settings/account: the name, the language and the theme."""
+    """GET /settings/account: the language, the theme, the clock, and what is not for all audiences."""
     user = await request.run(frame.account, request)
-    form = Form({"language": user.language or "", "theme": user.theme or ""})
-    return frame.page(request, "account.html", "account", form=form, user=user)
+    form = Form({name: getattr(user, name) or "" for name in _PREFERENCES})
+    return frame.page(request, "account.html", "account", form=form, user=user, zones=_zones())
+
+
+def _zones() -> list[tuple[str, str]]:
+    return [("", "UTC"), *((name, name.replace("_", " ")) for name in zones.known())]
 
 
 async def change_account(request: Request) -> Response:
-    """POST /settings/account: language and theme, for every browser where one signs in, and for this one now."""
-    form = Form.of(await request.form(), "language", "theme")
+    """POST /settings/account: for every browser where one signs in, and for this one now."""
+    form = Form.of(await request.form(), *_PREFERENCES)
     language = form["language"] if form["language"] in languages.NAMES else ""
     theme = form["theme"] if form["theme"] in ("light", "dark") else ""
-    await request.run(request.hub.directory.set_preferences, request.caller.user_id, language=language, theme=theme)
+    chosen = {"language": language, "theme": theme, "time_zone": form["time_zone"], "sensitive": form["sensitive"]}
+    await request.run(request.hub.directory.set_preferences, request.caller.user_id, **chosen)
     answer = frame.saved("account")
     answer.headers += layout.choice_cookies(request, language, theme or "system")
     if not language:
