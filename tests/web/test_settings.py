@@ -62,6 +62,29 @@ def test_t7_a_repo_is_renamed_deleted_and_restored_by_somebody_who_means_it(visi
     page.wait_for_url(re.compile(r"/letters\Z"))
 
 
+def test_u1_links_and_interests(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
+    name = town.hub.name("grace")
+    town.hub.cli("user", "create", name, "--password", PASSWORD)
+    page = visit("/settings/profile")
+    sign_in(page, name)
+    page.wait_for_url(re.compile(r"/settings/profile\Z"))
+    visit.guard.expected.add(f"{visit.endpoint}/settings/profile")  # the first answer says what is wrong
+    page.get_by_label("More links").fill("javascript:alert(1)")
+    page.get_by_label("Interests").fill("speech, small  models,, speech")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#error-links")).to_contain_text("At most five addresses")
+    accessible(page)
+    page.get_by_label("More links").fill("https://example.org/a\nhttps://example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".notice[role=status]")).to_contain_text("saved")
+    page.get_by_role("link", name="See your page").click()
+    who = page.locator(".profile-who")
+    for link in ("https://example.org/a", "https://example.com"):
+        assert "nofollow" in (who.locator(f'a[href="{link}"]').get_attribute("rel") or "")
+    expect(page.locator(".profile-interests")).to_have_text(re.compile(r"\s*speech\s+small models\s*"))
+    accessible(page)
+
+
 def test_t1_name_and_data_are_for_all(visit: Visits, town: Town, accessible: Callable[[Page], None]) -> None:
     name = town.hub.name("grace")
     town.hub.cli("user", "create", name, "--password", PASSWORD, "--email", f"{name}@example.org")

@@ -15,6 +15,9 @@ _FULLNAME_CHARACTERS_MAX = 100
 _BIO_CHARACTERS_MAX = 500
 _HOMEPAGE = re.compile(r"https?://[A-Za-z0-9.\-_~\[\]:]+(?:[/?#][^\s\"<>\\^`{|}\x00-\x20\x7f]*)?\Z")
 _HOMEPAGE_CHARACTERS_MAX = 300
+_LINKS_MAX = 5
+_INTERESTS_MAX = 12
+_INTEREST_CHARACTERS_MAX = 40
 _LANGUAGE = re.compile(r"[a-z]{2,3}\Z")
 _THEMES = ("light", "dark")
 _SENSITIVE = ("show", "hide")
@@ -45,6 +48,10 @@ class Account:
     created_at: int
     bio: str | None
     homepage: str | None
+    links: str | None
+    """More addresses of the web, one a line."""
+    interests: str | None
+    """A few words each, with ", " between them."""
     language: str | None
     """Of the pages; None: as the browser asks."""
     theme: str | None
@@ -125,6 +132,26 @@ def parse_homepage(text: str) -> str | None:
     if text and (len(text) > _HOMEPAGE_CHARACTERS_MAX or not _HOMEPAGE.match(text)):
         raise BadRequest("A website's address begins with https:// or http://")
     return text or None
+
+
+def parse_links(text: str) -> str | None:
+    """Addresses of the web, one a line; none is None. Raises BadRequest."""
+    links = list(dict.fromkeys(line for line in text.split() if line))
+    if len(links) > _LINKS_MAX:
+        raise BadRequest(f"A profile has at most {_LINKS_MAX} links besides the website")
+    return "\n".join(parse_homepage(link) or "" for link in links) or None
+
+
+def parse_interests(text: str) -> str | None:
+    """With commas between them; none is None. Raises BadRequest."""
+    found = list(dict.fromkeys(" ".join(each.split()) for each in text.split(",") if each.strip()))
+    if len(found) > _INTERESTS_MAX or any(
+        len(one) > _INTEREST_CHARACTERS_MAX or not one.isprintable() for one in found
+    ):
+        raise BadRequest(
+            f"Interests are at most {_INTERESTS_MAX}, of at most {_INTEREST_CHARACTERS_MAX} printable characters each"
+        )
+    return ", ".join(found) or None
 
 
 def parse_language(text: str) -> str | None:

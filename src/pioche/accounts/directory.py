@@ -21,7 +21,9 @@ from pioche.accounts.account import (
     parse_email,
     parse_fullname,
     parse_homepage,
+    parse_interests,
     parse_language,
+    parse_links,
     parse_sensitive,
     parse_theme,
     parse_time_zone,
@@ -230,13 +232,25 @@ class Directory:
 
     # --- what they say of themselves ---
 
-    def change_profile(self, user: Account, *, fullname: str, email: str, bio: str, homepage: str) -> None:
+    def change_profile(
+        self,
+        user: Account,
+        *,
+        fullname: str,
+        email: str,
+        bio: str,
+        homepage: str,
+        links: str = "",
+        interests: str = "",
+    ) -> None:
         """Empty texts stand for nothing; a full name is the name then. Raises BadRequest."""
         values = {
             "fullname": parse_fullname(fullname) or user.name,
             "email": parse_email(email.strip() or None),
             "bio": parse_bio(bio),
             "homepage": parse_homepage(homepage),
+            "links": parse_links(links),
+            "interests": parse_interests(interests),
         }
         self._update(user, "user.change_profile", user.id, **values)
 

@@ -81,8 +81,8 @@ def _moment(ms: int) -> str:
 
 
 def _profile(database: Database, caller: Caller) -> dict[str, object]:
-    names = ("uid", "name", "fullname", "email", "bio", "homepage", "language", "theme", "time_zone", "sensitive",
-             "is_admin", "created_at")  # fmt: skip
+    names = ("uid", "name", "fullname", "email", "bio", "homepage", "links", "interests", "language", "theme",
+             "time_zone", "sensitive", "is_admin", "created_at")  # fmt: skip
     query = sa.select(*(_accounts.c[name] for name in names)).where(_accounts.c.id == caller.user_id)
     with database.read() as connection:
         return _shown(connection.execute(query).mappings().one())

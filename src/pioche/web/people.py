@@ -6,6 +6,7 @@ from typing import Final
 from pioche.accounts import former_names, overviews
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
+from pioche.accounts.groups import Group
 from pioche.accounts.members import Member, Role
 from pioche.accounts.overviews import Overview
 from pioche.errors import AccountNotFound, RepoNotFound
@@ -57,6 +58,8 @@ class Profile:
     collection_count: int
     pinned: Pinned | None
     """On the front of the page."""
+    groups: list[Group]
+    """Of an organisation: those that the caller belongs to or administers."""
     has_groups: bool
     """Whether the caller administers a resource group there, and not the organisation."""
 
@@ -113,8 +116,24 @@ def find(hub: Hub, caller: Caller, name: str, asked: Sent) -> Profile:
     cards = collections.of_account(hub, caller, account, limit=wanted) if wanted else []
     pinned = pinning.of(hub, caller, account) if asked.get("tab") is None else None
     has_groups = role not in (None, Role.ADMIN) and bool(groups.administered(hub, caller, account))
+    is_inside = role is not None and caller.barred_from(account.id) is None
+    mine = hub.directory.groups.of(account, caller) if is_inside else []
     return Profile(
-        account, overview, others, role, tab, shown, found.total, lately, days, around, cards, count, pinned, has_groups
+        account,
+        overview,
+        others,
+        role,
+        tab,
+        shown,
+        found.total,
+        lately,
+        days,
+        around,
+        cards,
+        count,
+        pinned,
+        mine,
+        has_groups,
     )
 
 

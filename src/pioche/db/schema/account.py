@@ -22,6 +22,8 @@ accounts = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("bio", Text),
     Column("homepage", Text),  # http(s) only
+    Column("links", Text),  # more of them, one a line
+    Column("interests", Text),  # with ", " between them
     Column("language", Text),  # of the pages; null: the browser's
     Column("theme", Text),  # light | dark; null: the system's
     Column("time_zone", Text),  # of exact times, as in Europe/Paris; null: UTC

@@ -1,7 +1,15 @@
 """/settings/profile and /settings/account."""
 
 from pioche.accounts import failures, identities, letters, mail_addresses
-from pioche.accounts.account import parse_bio, parse_email, parse_fullname, parse_homepage
+from pioche.accounts.account import (
+    Account,
+    parse_bio,
+    parse_email,
+    parse_fullname,
+    parse_homepage,
+    parse_interests,
+    parse_links,
+)
 from pioche.errors import Conflict, TooManyRequests
 from pioche.http import browsers
 from pioche.http.messages import Request, Response, redirect
@@ -14,7 +22,7 @@ from pioche.web.sessions import targets, waiting
 from pioche.web.settings import frame, proof
 
 _FORM_BYTES_MAX = 64 * 1024
-_FIELDS = ("fullname", "email", "bio", "homepage")
+_FIELDS = ("fullname", "email", "bio", "homepage", "links", "interests")
 _PREFERENCES = ("language", "theme", "time_zone", "sensitive")
 _PROOF = "password"
 
@@ -22,8 +30,11 @@ _PROOF = "password"
 async def profile(request: Request) -> Response:
     """GET /settings/profile."""
     user = await request.run(frame.account, request)
-    values = {"fullname": user.fullname, "email": user.email, "bio": user.bio, "homepage": user.homepage}
-    return await _page(request, Form({name: value or "" for name, value in values.items()}))
+    return await _page(request, _form(user))
+
+
+def _form(user: Account) -> Form:
+    return Form({name: getattr(user, name) or "" for name in _FIELDS})
 
 
 async def change_profile(request: Request) -> Response:
@@ -33,6 +44,8 @@ async def change_profile(request: Request) -> Response:
     form.check("email", lambda text: parse_email(text.strip() or None), _("This is not an email address."))
     form.check("bio", parse_bio, _("A bio has at most 500 printable characters."))
     form.check("homepage", parse_homepage, _("An address of the web begins with https:// or http://."))
+    form.check("links", parse_links, _("At most five addresses of the web, one a line."))
+    form.check("interests", parse_interests, _("At most twelve, of at most 40 characters, with commas between them."))
     if form.is_wrong:
         return await _page(request, form, status=422)
     if await request.run(_opens_the_account, request, form):
@@ -61,9 +74,7 @@ def _change_profile(request: Request, form: Form) -> None:
 async def send_link(request: Request) -> Response:
     """POST /settings/profile/address: the link that proves the address, again."""
     user = await request.run(frame.account, request)
-    form = Form(
-        {"fullname": user.fullname, "email": user.email or "", "bio": user.bio or "", "homepage": user.homepage or ""}
-    )
+    form = _form(user)
     try:
         await request.run(_queue_proof, request)
     except TooManyRequests as error:
