@@ -153,7 +153,7 @@ def test_f3_each_kind_has_its_view(hub: LocalHub, ada: User, repo: str) -> None:
     views = {
         "a.py": 'id="L1"', "t.csv": "<bdi>2</bdi>", "t.tsv": "<bdi>3</bdi>", "t.jsonl": "42", "n.ipynb": ">Cell",
         "x.npz": "weights", "w.safetensors": "F32", "x.svg": "data:image/svg+xml;base64,", "z.zip": "inside/a.txt",
-        "blob.bin": "00 01 02", "s.mp3": "<audio", "v.mp4": "<video", "p.pdf": "Download it to read it",
+        "blob.bin": "00 01 02", "s.mp3": "<audio", "v.mp4": "<video", "p.pdf": "Without it, download the file to read it",
     }  # fmt: skip
     for path, expected in views.items():
         assert expected in get(hub, f"/{repo}/blob/main/{path}"), path
