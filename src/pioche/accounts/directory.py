@@ -33,6 +33,7 @@ from pioche.accounts.failures import Failures
 from pioche.accounts.groups import Groups
 from pioche.accounts.invitations import Invitations
 from pioche.accounts.members import Members, Role
+from pioche.accounts.passkeys import Passkeys
 from pioche.accounts.second_factors import SecondFactors
 from pioche.accounts.service_accounts import ServiceAccounts
 from pioche.accounts.sessions import Sessions
@@ -52,7 +53,7 @@ _accounts = schema.accounts
 
 
 class Directory:
-    """Who there is. `members`, `groups`, `tokens`, `approvals`, `service_accounts`, `sessions`, `second_factors`,
+    """Who there is. `members`, `groups`, `tokens`, `approvals`, `service_accounts`, `sessions`, `second_factors`, `passkeys`,
     `invitations` and `failures` are parts with tables of their own."""
 
     def __init__(self, database: Database) -> None:
@@ -64,6 +65,7 @@ class Directory:
         self.service_accounts = ServiceAccounts(database, self.tokens)
         self.sessions = Sessions(database)
         self.second_factors = SecondFactors(database)
+        self.passkeys = Passkeys(database)
         self.invitations = Invitations(database)
         self.failures = Failures(database)
 

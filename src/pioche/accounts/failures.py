@@ -51,6 +51,11 @@ def of_code(user_id: int, address: str) -> tuple[Subject, ...]:
     return Subject(_key("code and address", user, network), 5), Subject(_key("code", user), 10)
 
 
+def of_passkey(address: str) -> tuple[Subject, ...]:
+    """A passkey that is not one: nobody guesses one, but each costs the hub a look."""
+    return (Subject(_key("passkey", customer(address)), 20),)
+
+
 def of_sign_up(address: str) -> tuple[Subject, ...]:
     """An account more, or a guess at an invitation, from one address."""
     return (Subject(_key("sign-up", customer(address)), 10),)

@@ -206,6 +206,7 @@ SECTIONS: tuple[Section, ...] = (
     _in_repos(
         schema.mail_waiting, "user_id", "number", "reason", "kind", "at", keys=("repo_id", "number", "event_id")
     ),
+    _of(schema.passkeys, "user_id", "name", "is_synced", "created_at", "last_used_at"),
     _of(schema.second_factors, "user_id", "created_at", keys=("user_id",)),
     _of(schema.recovery_codes, "user_id", "created_at"),
     _of(schema.identities, "user_id", "issuer", "subject", "email", "created_at", "used_at", keys=("user_id",)),

@@ -69,6 +69,7 @@ from pioche.db.schema.organisation import (
     service_accounts,
     token_approvals,
 )
+from pioche.db.schema.passkey import passkeys
 from pioche.db.schema.repository import (
     access_requests,
     bucket_files,
@@ -133,6 +134,7 @@ __all__ = [
     "org_invitations",
     "org_providers",
     "org_sign_ins",
+    "passkeys",
     "permits",
     "pins",
     "pointers",

@@ -75,6 +75,8 @@ KINDS: Final[dict[str, str]] = {
     "user.2fa.reset": _("reset somebody’s second factor"),
     "user.2fa.renew_recovery_codes": _("made new recovery codes"),
     "user.2fa.use_recovery_code": _("signed in with a recovery code"),
+    "user.passkey.create": _("added a passkey"),
+    "user.passkey.delete": _("removed a passkey"),
     "user.link_identity": _("linked an identity to sign in with"),
     "user.unlink_identity": _("unlinked an identity to sign in with"),
     "user.suspend": _("suspended the account"),

@@ -8,6 +8,7 @@ _FORM_BYTES_MAX = 64 * 1024
 ROUTES = (
     Route("GET", "/login", Needs.ANYONE, signing_in.page),
     Route("POST", "/login", Needs.CREDENTIALS, signing_in.sign_in, _FORM_BYTES_MAX),
+    Route("POST", "/login/passkey", Needs.CREDENTIALS, signing_in.with_passkey, _FORM_BYTES_MAX),
     Route("POST", "/login/password", Needs.CREDENTIALS, passwords.choose, _FORM_BYTES_MAX),
     Route("POST", "/login/code", Needs.CREDENTIALS, second_step.check, _FORM_BYTES_MAX),
     Route("GET", "/login/reset", Needs.ANYONE, resetting.page),

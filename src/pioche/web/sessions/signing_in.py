@@ -8,7 +8,7 @@ from pioche.http.messages import Headers, Request, Response, redirect
 from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
-from pioche.web.sessions import second_step, targets, waiting
+from pioche.web.sessions import entering, passkey, passwords, second_step, targets, waiting
 
 _FIELDS = ("username", "password", "next", "remember")
 _CHARACTERS_MAX = 300
@@ -35,6 +35,23 @@ async def sign_in(request: Request) -> Response:
         form.error = _("The name or the password is not right.")
         return _page(request, form, error)
     return await second_step.after_password(request, user, target, is_remembered=bool(form["remember"]))
+
+
+async def with_passkey(request: Request) -> Response:
+    """POST /login/passkey: without a name, a password or a code, for the device has unlocked itself for its owner."""
+    form = Form.of(await request.form(), "ticket", "credential", "next", "remember")
+    form.values["next"] = target = targets.safe(form["next"])
+    try:
+        user = await request.run(passkey.bearer, request, form["ticket"], form["credential"])
+    except TooManyRequests as error:
+        form.error = waiting.words(error)
+        return _page(request, form, error)
+    except Unauthenticated as error:
+        form.error = _("This passkey does not sign in here, or it took too long. Try it again, or use your password.")
+        return _page(request, form, error)
+    if user.must_change_password:
+        return await passwords.ask(request, user, target, is_remembered=bool(form["remember"]))
+    return await entering.enter(request, user, target, is_remembered=bool(form["remember"]))
 
 
 async def sign_out(request: Request) -> Response:
@@ -68,6 +85,7 @@ def _page(request: Request, form: Form, error: HubError | None = None) -> Respon
         status=status,
         headers=headers,
         form=form,
+        question=passkey.question(request),
         provider=identities.provider(request.hub.config),
         sends_mail=request.hub.config.sends_mail,
         may_join=request.hub.config.sign_up == "open",

@@ -1,7 +1,8 @@
-"""/settings/authentication: the password, the second factor, and the browsers in which somebody is signed in."""
+"""/settings/authentication: the password, passkeys, the second factor, and the browsers in which somebody is signed in."""
 
 from functools import partial
 
+from pioche.accounts.passkeys import Passkey
 from pioche.accounts.sessions import Session
 from pioche.errors import NotFound, TooManyRequests, Unauthenticated
 from pioche.http import cookies
@@ -63,9 +64,10 @@ async def end_others(request: Request) -> Response:
 async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
     found: list[Session] = await request.run(request.hub.directory.sessions.of, request.caller.user_id)
     factor = await request.run(request.hub.directory.second_factors.of, request.caller.user_id)
+    passkeys: list[Passkey] = await request.run(request.hub.directory.passkeys.of, request.caller.user_id)
     return frame.page(
         request, "authentication.html", "authentication", status=status, form=form, sessions=found,
-        here=request.caller.session_id, username=request.caller.name, factor=factor, nothing=Form(),
+        here=request.caller.session_id, username=request.caller.name, factor=factor, passkeys=passkeys, nothing=Form(),
     )  # fmt: skip
 
 

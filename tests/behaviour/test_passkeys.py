@@ -1,0 +1,143 @@
+"""Passkeys over both databases (E-AUTHN): for this host only, unlocked only, each answer once, nobody else's."""
+
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import sqlalchemy as sa
+from webauthn.helpers import bytes_to_base64url
+
+from pioche.accounts.account import Account
+from pioche.accounts.directory import Directory
+from pioche.accounts.members import Role
+from pioche.accounts.passkeys import Party
+from pioche.config import Config
+from pioche.db import schema
+from pioche.db.engine import Database
+from pioche.errors import BadRequest, Conflict, NotFound, Unauthenticated
+from tests.authenticator import Authenticator
+
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
+
+PARTY = Party.of("https://hub.example.org:8443")
+ASKED = b"a challenge of thirty-two bytes.."
+
+
+@pytest.fixture
+def directory(config: Config) -> Iterator[Directory]:
+    database = Database(config)
+    yield Directory(database)
+    database.close()
+
+
+@pytest.fixture
+def ada(directory: Directory) -> Account:
+    return directory.create_user("ada", password="correct horse")
+
+
+@pytest.fixture
+def device(directory: Directory, ada: Account) -> Authenticator:
+    device = Authenticator(PARTY.origin, PARTY.host)
+    directory.passkeys.add(ada, PARTY, ASKED, device.make(ASKED), " telephone ")
+    return device
+
+
+def test_a_passkey_signs_in_whose_it_is_and_each_answer_once(
+    directory: Directory, ada: Account, device: Authenticator
+) -> None:
+    answer = device.show(ASKED)
+    assert directory.passkeys.use(PARTY, ASKED, 1000, answer) == ada.id
+    with pytest.raises(Unauthenticated):  # overheard
+        directory.passkeys.use(PARTY, ASKED, 1000, answer)
+    with pytest.raises(Unauthenticated):  # a question that was asked before
+        directory.passkeys.use(PARTY, ASKED, 999, device.show(ASKED))
+    assert directory.passkeys.use(PARTY, ASKED, 1001, device.show(ASKED)) == ada.id
+    [passkey] = directory.passkeys.of(ada.id)
+    assert (passkey.name, passkey.is_synced, passkey.last_used_at is not None) == ("telephone", False, True)
+
+
+def test_what_was_signed_for_anything_else_counts_nothing(directory: Directory, device: Authenticator) -> None:
+    use = directory.passkeys.use
+    good = device.show(ASKED)
+    elsewhere = Party.of("https://hub.example.com")
+    locked = Authenticator(PARTY.origin, PARTY.host, verifies=False)
+    locked.id, locked._key = device.id, device._key
+    phished = Authenticator("https://hub.example.org.evil.net", PARTY.host)
+    phished.id, phished._key = device.id, device._key
+    cloned = Authenticator(PARTY.origin, PARTY.host)
+    cloned.id, cloned._key = device.id, device._key
+    use(PARTY, ASKED, 1, device.show(ASKED))
+    refused = [
+        (elsewhere, ASKED, good), (PARTY, b"another challenge", good), (PARTY, ASKED, locked.show(ASKED)),
+        (PARTY, ASKED, phished.show(ASKED)), (PARTY, ASKED, cloned.show(ASKED)),
+        (PARTY, ASKED, Authenticator(PARTY.origin, PARTY.host).show(ASKED)), (PARTY, ASKED, device.make(ASKED)),
+    ]  # fmt: skip
+    for party, challenge, answer in refused:
+        with pytest.raises(Unauthenticated):
+            use(party, challenge, 5, answer)
+
+
+def test_d_unfit_answers_are_refused_and_nothing_else(directory: Directory, ada: Account) -> None:
+    device = Authenticator(PARTY.origin, PARTY.host)
+    made, shown = device.make(ASKED), device.show(ASKED)
+    bad = ["", "{", "[]", "null", "\ud800", "{}", '{"id": 1}', "[" * 9000, '{"id": {"a": []}}', "x" * 40_000]
+    rng = random.Random(7)
+    for text in (made, shown):
+        for _ in range(150):
+            at = rng.randrange(len(text))
+            bad.append(text[:at] + rng.choice(["", "A", "\\", '"', "\x00", "é"]) + text[at + rng.randrange(3) :])
+    for text in bad:
+        with pytest.raises(Unauthenticated):
+            directory.passkeys.use(PARTY, ASKED, 1, text)
+    for at, text in enumerate(
+        bad
+    ):  # a change of what nobody signs, such as a name that is not looked at, changes nothing
+        with suppress(BadRequest, Conflict):
+            directory.passkeys.add(ada, PARTY, ASKED, text, "x")
+        with suppress(Unauthenticated):
+            directory.passkeys.use(PARTY, ASKED, at, text)
+
+
+def test_a_passkey_belongs_to_one_person_who_alone_removes_it(
+    directory: Directory, ada: Account, device: Authenticator
+) -> None:
+    bob = directory.create_user("bob", password="correct horse")
+    with pytest.raises(Conflict):
+        directory.passkeys.add(bob, PARTY, ASKED, device.make(ASKED), "mine")
+    [passkey] = directory.passkeys.of(ada.id)
+    with pytest.raises(NotFound):
+        directory.passkeys.remove(bob, passkey.id)
+    directory.passkeys.remove(ada, passkey.id)
+    with pytest.raises(Unauthenticated):
+        directory.passkeys.use(PARTY, ASKED, 9, device.show(ASKED))
+
+
+def test_of_too_many_passkeys_the_last_is_refused_and_service_accounts_have_none(
+    directory: Directory, ada: Account, config: Config
+) -> None:
+    for _ in range(20):
+        device = Authenticator(PARTY.origin, PARTY.host)
+        directory.passkeys.add(ada, PARTY, ASKED, device.make(ASKED), "one")
+    with pytest.raises(Conflict, match="remove one first"):
+        directory.passkeys.add(ada, PARTY, ASKED, Authenticator(PARTY.origin, PARTY.host).make(ASKED), "one more")
+    org = directory.create_org("lab", creator_id=ada.id)
+    robot = directory.service_accounts.create(org, "robot", Role.READ, actor=ada)
+    with pytest.raises(BadRequest, match="service account"):
+        directory.passkeys.add(
+            robot.account, PARTY, ASKED, Authenticator(PARTY.origin, PARTY.host).make(ASKED), "x"
+        )
+    database = Database(config)
+    with database.read() as connection:
+        count = connection.execute(sa.select(sa.func.count()).select_from(schema.passkeys)).scalar()
+    database.close()
+    assert count == 20
+
+
+def test_devices_that_have_one_are_told_to_make_no_second(
+    directory: Directory, ada: Account, device: Authenticator
+) -> None:
+    wanted = directory.passkeys.wanted(ada, PARTY, ASKED)
+    assert bytes_to_base64url(device.id) in wanted
+    assert '"residentKey": "required"' in wanted
+    assert '"userVerification": "required"' in wanted
