@@ -20,7 +20,7 @@ from pioche.repos import info
 
 _PAGE = 500
 _accounts, _repos = schema.accounts, schema.repos
-_JSON_COLUMNS = ("scopes", "domains", "answers")
+_JSON_COLUMNS = ("scopes", "domains", "answers", "claims", "pins")
 
 Query = Callable[[Caller], "sa.Select[Any]"]
 
@@ -199,6 +199,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("resource_groups", (schema.resource_group_members.c.group_id,), _groups),
     Section("repos", (_repos.c.id,), _own_repos),
     _of(schema.tokens, "user_id", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
+    _in_repos(
+        schema.publishers, "user_id", "issuer", "claims", "pins", "reads_private", "created_at", "used_at", keys=("id",)
+    ),
     _of(schema.sessions, "user_id", "device", "is_remembered", "created_at", "last_used_at", "expires_at"),
     _of(schema.mail_addresses, "user_id", "address", "verified_at", keys=("user_id",)),
     _of(schema.mail_choices, "user_id", "frequency", keys=("user_id",)),

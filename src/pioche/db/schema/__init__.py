@@ -69,6 +69,7 @@ from pioche.db.schema.organisation import (
     service_accounts,
     token_approvals,
 )
+from pioche.db.schema.publisher import publishers, taken_identities
 from pioche.db.schema.repository import (
     access_requests,
     bucket_files,
@@ -137,6 +138,7 @@ __all__ = [
     "pins",
     "pointers",
     "protections",
+    "publishers",
     "quarantine",
     "reactions",
     "recovery_codes",
@@ -161,6 +163,7 @@ __all__ = [
     "signing_keys",
     "ssh_keys",
     "storage_reservations",
+    "taken_identities",
     "thread_events",
     "thread_watches",
     "token_approvals",

@@ -1,0 +1,40 @@
+"""trusted publishers"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0036"
+down_revision = "0035"
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "publishers",
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("user_id", _ID, nullable=False),
+        sa.Column("repo_id", _ID, nullable=True),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("claims", sa.Text(), nullable=False),
+        sa.Column("pins", sa.Text(), nullable=True),
+        sa.Column("reads_private", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["accounts.id"], name="fk_publishers_user_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["repo_id"], ["repos.id"], name="fk_publishers_repo_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_publishers"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_publishers_user_id", "publishers", ["user_id"])
+    op.create_index("ix_publishers_repo_id", "publishers", ["repo_id"])
+    op.create_table(
+        "taken_identities",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_taken_identities"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_taken_identities_until", "taken_identities", ["until"])
+    op.add_column("tokens", sa.Column("publisher_id", _ID, nullable=True))
+    op.create_index("ix_tokens_publisher_id", "tokens", ["publisher_id"])
