@@ -226,6 +226,8 @@ SECTIONS: tuple[Section, ...] = (
     _in_repos(schema.pins, "account_id", "position", keys=("repo_id",)),
     _in_repos(schema.watches, "user_id", "is_muted", "at", keys=("repo_id",)),
     _in_repos(schema.notifications, "user_id", "number", "reason", "status", "kind", "at", keys=("repo_id", "number")),
+    _of(schema.account_notices, "user_id", "kind", "detail", "status", "at"),
+    _of(schema.known_devices, "user_id", "device", "at", keys=("device",)),
     _of(schema.notification_refusals, "user_id", "reason", "kind", keys=("reason", "kind")),
     _in_repos(_thread_watches, "user_id", "number", "is_muted", keys=("repo_id", "number")),
     _in_repos(

@@ -60,6 +60,7 @@ from pioche.db.schema.image import collection_pictures, image_uses, images
 from pioche.db.schema.importing import imports
 from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
+from pioche.db.schema.notice import account_notices, known_devices
 from pioche.db.schema.notification import notification_refusals, notifications
 from pioche.db.schema.organisation import (
     join_requests,
@@ -90,6 +91,7 @@ from pioche.db.schema.work import event_cursors, events, jobs, leases
 
 __all__ = [
     "access_requests",
+    "account_notices",
     "accounts",
     "activity",
     "audit_log",
@@ -120,6 +122,7 @@ __all__ = [
     "invitations",
     "jobs",
     "join_requests",
+    "known_devices",
     "leases",
     "likes",
     "mail_addresses",
