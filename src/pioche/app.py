@@ -11,6 +11,7 @@ from pioche.accounts.avatars import Avatars
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory, first_administrator
 from pioche.accounts.letters import AccountLetters, QueueLetters
+from pioche.accounts.noticing import NoteAccounts, NoteExpiring
 from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
 from pioche.community.letters import ThreadLetters
@@ -45,6 +46,7 @@ from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
+from pioche.protocols.oauth import routes as oauth
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.scim import routes as scim
@@ -112,6 +114,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     xet_routes.CAS,
     buckets.PROTOCOL,
     scim.PROTOCOL,
+    oauth.PROTOCOL,
     rest.PROTOCOL,
 )
 
@@ -331,6 +334,7 @@ def build_work(config: Config) -> Work:
         Match(access, payloads.base_url(config)),
         Notify(access, sends_mail=config.sends_mail),
         Audit(database),
+        NoteAccounts(database, sends_mail=config.sends_mail),
         *letter_queues(config, database),
     )
     dispatcher = Dispatcher(database, consumers)
@@ -350,6 +354,7 @@ def build_work(config: Config) -> Work:
         DeriveAll(database, access),
         PruneDeliveries(database),
         PruneAudit(database, days=config.audit_days),
+        NoteExpiring(database, sends_mail=config.sends_mail),
     )
     calls: tuple[Job, ...] = (Send(access, Client.of(config)), letters_job(config, access))
     worker = Worker(database, jobs, abandons=(Scrub.kind, ConvertFiles.kind))

@@ -186,6 +186,10 @@ class Config:
     oidc_groups: tuple[str, ...] = _setting(
         (), "Groups at the provider whose members may come in by it, of which one is enough; empty: any."
     )
+    publisher_token_minutes: int = _setting(
+        15,
+        "How long the token is good for that a job of a trusted publisher is given; at most 60. See docs/guide/tokens.md.",
+    )
     mail_host: str = _setting(
         "",
         "SMTP server that takes the hub's mail, such as smtp.example.org; empty: the hub sends none. See docs/guide/mail.md.",
@@ -488,6 +492,8 @@ def _check_oidc(config: Config) -> None:
         name, _, claim = entry.partition("=")
         if name not in OIDC_CLAIMS or not claim:
             raise ConfigError("oidc_claims", f"{entry!r} is not of the form email=mail, of {', '.join(OIDC_CLAIMS)}")
+    if not 1 <= config.publisher_token_minutes <= 60:
+        raise ConfigError("publisher_token_minutes", "1 to 60 is expected")
 
 
 _MAIL_NEEDS_HOST = ("mail_user", "mail_password", "mail_from")

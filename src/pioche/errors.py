@@ -2,7 +2,7 @@
 
     HubError
     ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress · InvalidFilter
-    │                             AddressRefused · NotServed · InvalidInput
+    │                             AddressRefused · NotServed · InvalidInput · InvalidGrant · UnsupportedGrant
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
     │                             SecondFactorNeeded · OutsideNetworks · Withdrawn 451
@@ -89,6 +89,14 @@ class AddressRefused(BadRequest):
 
 class InvalidFilter(BadRequest):
     """A filter of a list that cannot be read, or is not offered (SCIM)."""
+
+
+class InvalidGrant(BadRequest):
+    """What was sent for a token is worth none (OAuth); nothing says why, since whoever sent it may be anybody."""
+
+
+class UnsupportedGrant(BadRequest):
+    """A way to a token that this hub does not know (OAuth)."""
 
 
 class NotServed(BadRequest):

@@ -246,6 +246,8 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/features"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/delete"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/group"): [_form(fields=b"group=" + b"0" * 24, statuses=(404,))],
+    ("POST", "/{repo:web}/settings/publishers"): [_form(statuses=(422,))],
+    ("POST", "/{repo:web}/settings/publishers/{id}/remove"): [_form(statuses=(404,))],
     ("POST", "/{repo:web}/settings/storage/files"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/storage/squash"): [_form(statuses=(422,))],
     ("POST", "/api/{repo:api}/like"): [Call()],

@@ -23,7 +23,8 @@ MAIN = (
 SIGNED_IN = (
     "/new", "/new-space", "/feed", "/notifications", "/collections/new", "/ada/emotions/collect",
     "/ada/emotions/duplicate", "/ada/emotions/report", "/ada/emotions/settings", "/settings/profile",
-    "/settings/tokens", "/settings/tokens/new", "/settings/storage", "/organizations/new", "/organizations/lab/settings/profile",
+    "/settings/tokens", "/settings/tokens/new", "/settings/publishers", "/settings/storage",
+    "/organizations/new", "/organizations/lab/settings/profile",
 )  # fmt: skip
 
 PAGES_MAX = 260

@@ -33,7 +33,8 @@ PAGES = {
     "/{repo:page}": "/ada/talk", f"{_R}/card": "/ada/talk/card", "/compare": "/compare?a=ada/talk&b=lab/open",
     f"{_R}/storage": "/ada/talk/storage", f"{_R}/settings/gate": "/ada/gated/settings/gate",
     f"{_R}/settings": "/ada/talk/settings", f"{_R}/settings/storage": "/ada/talk/settings/storage",
-    f"{_R}/settings/webhooks": "/ada/talk/settings/webhooks", f"{_R}/settings/picture": "/ada/talk/settings/picture",
+    f"{_R}/settings/webhooks": "/ada/talk/settings/webhooks", f"{_R}/settings/publishers": "/ada/talk/settings/publishers",
+    f"{_R}/settings/picture": "/ada/talk/settings/picture",
     f"{_R}/tree/{{rev}}": "/ada/talk/tree/main", f"{_R}/tree/{{rev}}/{{path*}}": "/ada/talk/tree/main/src",
     f"{_R}/find/{{rev}}": "/ada/talk/find/main", f"{_R}/blob/{{rev}}/{{path*}}": "/ada/talk/blob/main/src/a.py",
     f"{_R}/blame/{{rev}}/{{path*}}": "/ada/talk/blame/main/src/a.py", f"{_R}/commits/{{rev}}": "/ada/talk/commits/main",
@@ -56,7 +57,7 @@ PAGES = {
     "/collections/{namespace}/{slug}/history": "<collection>/history",
     **{f"/settings/{name}": f"/settings/{name}" for name in (
         "profile", "profile/picture", "account", "authentication", "tokens", "tokens/new", "webhooks", "webhooks/new",
-        "keys", "identities",
+        "keys", "identities", "publishers",
         "notifications", "gated-repos", "organizations", "storage", "deleted-repos", "name", "activity-log", "reports",
         "blocked",
     )},

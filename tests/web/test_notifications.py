@@ -2,6 +2,7 @@
 
 import pytest
 
+from pioche.accounts import notices
 from pioche.app import build_work
 from tests.local import LocalHub, User
 from tests.visitor import PASSWORD, Visitor
@@ -21,6 +22,8 @@ def ada(local: LocalHub) -> User:
 def browser(local: LocalHub, ada: User) -> Visitor:
     visitor = Visitor(local.client)
     visitor.sign_in("ada")
+    build_work(local.config).dispatcher.step()
+    notices.mark_all(local.hub.database, ada.id, None, "done")  # that she has a token, and a password
     return visitor
 
 
@@ -65,6 +68,23 @@ def test_n1_many_are_marked_at_once_by_what_is_chosen_or_by_the_filter(
     assert "One" in shown
     assert "Two" in browser.get("/notifications?show=done").text
     assert browser.get("/notifications?show=wrong").status == 400
+
+
+def test_n1_what_happened_to_the_account_stands_above_the_threads(local: LocalHub, ada: User, browser: Visitor) -> None:
+    local.token(ada)
+    discuss(local, local.user("bob"), "A typo")
+    assert browser.get("/notifications/count").json()["unread"] == 2
+    page = browser.get("/notifications")
+    assert page.text.index("An access token was made: more") < page.text.index("A typo")
+    assert "access token" not in browser.get("/notifications?about=mentions").text
+    assert "Un jeton d’accès a été créé : more" in browser.get("/notifications", headers={"accept-language": "fr"}).text
+    (one,) = notices.of(local.hub.database, ada.id)
+    assert "access token" not in browser.send(page, "/notifications", key=one.key, do="done").text
+    local.hub.directory.tokens.create(local.hub.directory.get("ada"), name="other")
+    build_work(local.config).dispatcher.step()
+    shown = browser.send(browser.get("/notifications"), "/notifications", all="1", do="read").text
+    assert "An access token was made: other" in shown
+    assert browser.get("/notifications/count").json()["unread"] == 0
 
 
 def test_n1_the_api_lists_and_marks(local: LocalHub, ada: User) -> None:

@@ -254,7 +254,11 @@ class Directory:
             "links": parse_links(links),
             "interests": parse_interests(interests),
         }
-        self._update(user, "user.change_profile", user.id, **values)
+        with self._database.write() as connection:
+            before = connection.execute(sa.select(_accounts.c.email).where(_accounts.c.id == user.id)).scalar()
+            connection.execute(_accounts.update().where(_accounts.c.id == user.id).values(values))
+            told = {"name": user.name, **({"what": "email"} if before != values["email"] else {})}
+            outbox.append(connection, Event("user.change_profile", actor_id=user.id, payload=told))
 
     def set_preferences(
         self,

@@ -10,7 +10,15 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from pioche.accounts import identities, mail_addresses, org_invitations, resets
+from pioche.accounts import (
+    identities,
+    mail_addresses,
+    mail_choices,
+    notice_wording,
+    notices,
+    org_invitations,
+    resets,
+)
 from pioche.accounts.account import Account, find
 from pioche.accounts.directory import Directory
 from pioche.db import schema
@@ -24,6 +32,7 @@ from pioche.mail.message import Letter, Letterhead, Part
 from pioche.mail.sending import LETTER, SEND, Compose
 
 PROVE, RESET, CHANGED, INVITED = "prove-address", "reset-password", "address-changed", "org-invitation"
+NOTICE: Final = "account-notice"
 OLD_MS: Final = 6 * 3_600_000
 """What happened longer ago is not written of."""
 RESET_HOURS: Final = 2
@@ -47,6 +56,12 @@ def queue_reset(database: Database, asked: str) -> None:
     nobody learns it from how this goes."""
     with database.write() as connection:
         _queue(connection, RESET, new_uid(), asked=asked)
+
+
+def queue_notice(connection: sa.Connection, user_id: int, notice_id: int) -> None:
+    """Of what is on the bell (`accounts.notices`), unless they do not want that."""
+    if mail_choices.wants_account(connection, user_id):
+        _queue(connection, NOTICE, str(notice_id), notice=notice_id)
 
 
 def _queue(connection: sa.Connection, letter: str, key: str, **about: Any) -> None:
@@ -94,7 +109,13 @@ class AccountLetters:
 
     @property
     def kinds(self) -> Mapping[str, Compose]:
-        return {PROVE: self._proof, RESET: self._reset, CHANGED: self._changed, INVITED: self._invited}
+        return {
+            PROVE: self._proof,
+            RESET: self._reset,
+            CHANGED: self._changed,
+            INVITED: self._invited,
+            NOTICE: self._notice,
+        }
 
     def _proof(self, about: dict[str, Any]) -> Letter | None:
         found = mail_addresses.link(self._database, about["user"])
@@ -162,6 +183,30 @@ class AccountLetters:
             footer=_(
                 "You get this because this was the address of the account until now. It is the last letter to it."
             ),
+        )
+
+    def _notice(self, about: dict[str, Any]) -> Letter | None:
+        with self._database.read() as connection:
+            found = notices.get(connection, about["notice"])
+        reader = None if found is None else mail_addresses.reader(self._database, found[0])
+        if found is None or reader is None:
+            return None
+        language = self._head.speak(reader.language)
+        key = mail_choices.key(self._database, reader.user_id)
+        told = {"name": reader.name, "hub": self._head.base}
+        return Letter(
+            to=reader.address,
+            language=language,
+            subject=notice_wording.sentence(found[1]),
+            parts=(
+                Part(_("About the account %(name)s of the hub %(hub)s:") % told),
+                Part(notice_wording.sentence(found[1])),
+                Part(notice_wording.advice(found[1])),
+                Part(_("Your notifications"), url=f"{self._head.base}/notifications"),
+            ),
+            footer=_("You get this because something about your account changed on this hub."),
+            unsubscribe=f"{self._head.base}/notifications/unsubscribe?key={key}",
+            unsubscribe_label=_("No such mail any more"),
         )
 
     def _invited(self, about: dict[str, Any]) -> Letter | None:

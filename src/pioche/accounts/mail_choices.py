@@ -18,7 +18,8 @@ _KEY_BYTES: Final = 24
 _DIGEST_HOUR: Final = 6
 """Of the day (UTC), when those who want one letter a day get it."""
 
-_table, _accounts = schema.mail_choices, schema.accounts
+_ACCOUNT: Final = "account"
+_table, _refusals, _accounts = schema.mail_choices, schema.mail_refusals, schema.accounts
 
 
 class Frequency(StrEnum):
@@ -58,6 +59,32 @@ def frequencies(connection: sa.Connection, users: list[int]) -> dict[int, Freque
     rows = connection.execute(sa.select(_table.c.user_id, _table.c.frequency).where(_table.c.user_id.in_(users)))
     said = {row.user_id: Frequency(row.frequency) for row in rows}
     return {user: said.get(user, Frequency.IMMEDIATE) for user in users}
+
+
+def wants_account(connection: sa.Connection, user_id: int) -> bool:
+    """Whether they are written of what happens to their account (`accounts.noticing`): until they refuse it, or all such mail."""
+    said = (_refusals.c.user_id == user_id) & (_refusals.c.reason == _ACCOUNT)
+    if connection.execute(sa.select(_refusals.c.kind).where(said)).first() is not None:
+        return False
+    return frequencies(connection, [user_id])[user_id] is not Frequency.OFF
+
+
+def is_account_refused(database: Database, user_id: int) -> bool:
+    """Whether they said that they want no letters about their account."""
+    said = (_refusals.c.user_id == user_id) & (_refusals.c.reason == _ACCOUNT)
+    with database.read() as connection:
+        return connection.execute(sa.select(_refusals.c.kind).where(said)).first() is not None
+
+
+def refuse_account(database: Database, user_id: int, *, is_refused: bool) -> None:
+    """From now on."""
+    row = {"user_id": user_id, "reason": _ACCOUNT, "kind": _ACCOUNT}
+    said = (_refusals.c.user_id == user_id) & (_refusals.c.reason == _ACCOUNT)
+    with database.write() as connection:
+        if is_refused:
+            connection.execute(insert_if_absent(connection, _refusals).values(row))
+        else:
+            connection.execute(_refusals.delete().where(said))
 
 
 def choose(database: Database, user_id: int, wanted: Frequency) -> None:

@@ -30,7 +30,7 @@ from pioche.outbound.targets import Target
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by keys that the provider publishes: neither `none` nor a secret that others may know."""
-_SKEW_SECONDS = 60
+SKEW_SECONDS = 60
 _KEPT_SECONDS = 600
 _AGAIN_SECONDS = 10
 """How soon a provider's keys are fetched again when one is not among them."""
@@ -75,9 +75,10 @@ class Attempt(msgspec.Struct, frozen=True):
 
 class _Metadata(msgspec.Struct):
     issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
     jwks_uri: str
+    authorization_endpoint: str = ""
+    """Without this one and the next it signs nobody in: it says of jobs what they are, as CI systems do."""
+    token_endpoint: str = ""
     userinfo_endpoint: str = ""
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
@@ -103,12 +104,28 @@ class Oidc:
         self._lock = threading.Lock()
 
     def check(self, issuer: str) -> None:
-        """Whether there is a provider of this name. Raises BadRequest (ForbiddenAddress), SignInFailed."""
+        """Whether there is a provider of this name, at which people sign in. Raises BadRequest (ForbiddenAddress),
+        SignInFailed."""
+        _check_signs_in(self._fetch(issuer).metadata)
+
+    def check_keys(self, issuer: str) -> None:
+        """As `check`, of one that need not sign people in: it publishes what it signs with."""
         self._fetch(issuer)
+
+    def said(self, issuer: str, token: str, audience: str) -> dict[str, Any]:
+        """What an issuer signed of anything, a job of a CI system say, for this audience and no other, and now. Raises
+        SignInFailed, BadRequest (ForbiddenAddress)."""
+        claims = self._signed(issuer, token, issuer)
+        audiences = claims.get("aud")
+        named = audiences if isinstance(audiences, list) else [audiences]
+        if claims.get("iss") != issuer or named != [audience] or not _is_now(claims):
+            raise SignInFailed("This identity token is for another time or place")
+        return claims
 
     def begin(self, provider: Provider, redirect_uri: str, *, prompt: str = "") -> tuple[str, Attempt]:
         """Where the browser goes. Raises BadRequest (ForbiddenAddress), SignInFailed."""
         metadata = self._of(provider.issuer).metadata
+        _check_signs_in(metadata)
         attempt = Attempt(*(secrets.token_urlsafe(32) for _ in range(3)))
         challenge = base64.urlsafe_b64encode(hashlib.sha256(attempt.verifier.encode()).digest()).decode().rstrip("=")
         asked = {
@@ -186,10 +203,10 @@ class Oidc:
         metadata = _decoded(_called(lambda: self._client.get(url, redirects_max=0)), _Metadata, issuer)
         if metadata.issuer != issuer:
             raise SignInFailed(f"The provider at {issuer[:100]} calls itself {metadata.issuer[:100]!r}: use that name")
-        for address in (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri):
-            _check_address(address, issuer)
-        if metadata.userinfo_endpoint:
-            _check_address(metadata.userinfo_endpoint, issuer)
+        _check_address(metadata.jwks_uri, issuer)
+        for address in (metadata.authorization_endpoint, metadata.token_endpoint, metadata.userinfo_endpoint):
+            if address:
+                _check_address(address, issuer)
         found = _decoded(_called(lambda: self._client.get(metadata.jwks_uri, redirects_max=0)), dict[str, Any], issuer)
         known = _Known(metadata, _keys(found, issuer), time.monotonic())
         with self._lock:
@@ -202,18 +219,21 @@ class Oidc:
     # --- what it signed ---
 
     def _verified(self, provider: Provider, token: str, nonce: str) -> dict[str, Any]:
-        known = self._of(provider.issuer)
-        try:
-            claims = _decode(token, known.keys)
-        except (JoseError, ValueError):
-            if time.monotonic() - known.at < _AGAIN_SECONDS:
-                raise SignInFailed(f"What {provider.name} answered is not signed by it") from None
-            try:
-                claims = _decode(token, self._fetch(provider.issuer).keys)  # it may have new keys
-            except (JoseError, ValueError):
-                raise SignInFailed(f"What {provider.name} answered is not signed by it") from None
+        claims = self._signed(provider.issuer, token, provider.name)
         _check_claims(provider, claims, nonce)
         return claims
+
+    def _signed(self, issuer: str, token: str, name: str) -> dict[str, Any]:
+        known = self._of(issuer)
+        try:
+            return _decode(token, known.keys)
+        except (JoseError, ValueError):
+            if time.monotonic() - known.at < _AGAIN_SECONDS:
+                raise SignInFailed(f"What {name} answered is not signed by it") from None
+            try:
+                return _decode(token, self._fetch(issuer).keys)  # it may have new keys
+            except (JoseError, ValueError):
+                raise SignInFailed(f"What {name} answered is not signed by it") from None
 
 
 def _decode(token: str, keys: KeySet) -> dict[str, Any]:
@@ -225,7 +245,6 @@ def _check_claims(provider: Provider, claims: dict[str, Any], nonce: str) -> Non
     """OpenID Connect Core 3.1.3.7."""
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
-    now, ends, begins = time.time(), claims.get("exp"), claims.get("nbf", 0)
     subject = claims.get("sub")
     wrong = ""
     if claims.get("iss") != provider.issuer:
@@ -234,7 +253,7 @@ def _check_claims(provider: Provider, claims: dict[str, Any], nonce: str) -> Non
         wrong = "another audience"
     elif claims.get("azp", provider.client_id) != provider.client_id or (len(audiences) > 1 and "azp" not in claims):
         wrong = "another party"
-    elif not _is_time(ends) or ends + _SKEW_SECONDS < now or not _is_time(begins) or begins - _SKEW_SECONDS > now:
+    elif not _is_now(claims):
         wrong = "another time"
     elif not isinstance(claims.get("nonce"), str) or not hmac.compare_digest(claims["nonce"].encode(), nonce.encode()):
         wrong = "another attempt"
@@ -250,6 +269,12 @@ def _merged(claims: dict[str, Any], told: dict[str, Any], email: str) -> dict[st
     if email in claims and told.get(email) == claims[email] and verified is None:
         verified = told.get("email_verified")
     return {**told, **claims, "email_verified": verified}
+
+
+def _is_now(claims: dict[str, Any]) -> bool:
+    """The clocks of two machines may differ by a minute."""
+    now, ends, begins = time.time(), claims.get("exp"), claims.get("nbf", 0)
+    return _is_time(ends) and ends + SKEW_SECONDS >= now and _is_time(begins) and begins - SKEW_SECONDS <= now
 
 
 def _is_time(value: object) -> TypeGuard[float]:
@@ -303,6 +328,13 @@ def _check_address(url: str, issuer: str) -> None:
         raise ForbiddenAddress("An OpenID provider is spoken to over https only")
     if urlsplit(issuer).query or urlsplit(issuer).fragment:
         raise ForbiddenAddress("The issuer's address has neither a query nor a fragment")
+
+
+def _check_signs_in(metadata: _Metadata) -> None:
+    if not (metadata.authorization_endpoint and metadata.token_endpoint):
+        raise SignInFailed(
+            f"The provider at {metadata.issuer[:100]} signs nobody in: it has no page and no address for it"
+        )
 
 
 def _called(call: Callable[[], Answer]) -> Answer:

@@ -66,7 +66,8 @@ class Sessions:
         with self._database.write() as connection:
             _make_room(connection, user.id, now)
             id_ = connection.execute(_sessions.insert().values(row).returning(_sessions.c.id)).scalar_one()
-            outbox.append(connection, Event("session.start", actor_id=user.id, payload={"user": user.name, "id": id_}))
+            told = {"user": user.name, "id": id_, "device": row["device"]}
+            outbox.append(connection, Event("session.start", actor_id=user.id, payload=told))
             found = connection.execute(sa.select(*_COLUMNS).where(_sessions.c.id == id_)).one()
         return secret, _session(found)
 

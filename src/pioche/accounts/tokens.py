@@ -62,6 +62,8 @@ class Token:
     last_used_at: int | None
     scopes: FineGrained | None = None
     """Of a fine-grained one."""
+    publisher_id: int | None = None
+    """Of one that a job was given (`accounts.exchanging`), and nobody made."""
 
 
 class Tokens:
@@ -201,6 +203,24 @@ class LastUsed:
         update = self._table.update().where(columns.id == sa.bindparam("of"), newer)
         with self._database.write() as connection:
             connection.execute(update.values(last_used_at=sa.bindparam("at")), rows)
+
+
+def issue(
+    connection: sa.Connection, user_id: int, name: str, scopes: FineGrained, *, expires_at: int, publisher_id: int
+) -> tuple[str, int]:
+    """One that no person asked for: a job did, in the transaction of what that takes. The token and its id; nothing is told."""
+    value = generated()
+    row = {
+        "user_id": user_id,
+        "name": name[:_NAME_CHARACTERS_MAX],
+        "role": TokenRole.FINE_GRAINED,
+        "scopes": scopes.dump(),
+        "hash": token_hash(value),
+        "created_at": now_ms(),
+        "expires_at": expires_at,
+        "publisher_id": publisher_id,
+    }
+    return value, connection.execute(_tokens.insert().values(row).returning(_tokens.c.id)).scalar_one()
 
 
 def generated() -> str:

@@ -53,7 +53,7 @@ def refuse(database: Database, user_id: int, refusals: Iterable[Choice], *, by_m
     table = _mail if by_mail else _bell
     wanted = {(reason, kind) for reason, kind in refusals if reason in REASONS and kind in KINDS}
     with database.write() as connection:
-        connection.execute(table.delete().where(table.c.user_id == user_id))
+        connection.execute(table.delete().where(table.c.user_id == user_id, table.c.reason.in_(REASONS)))
         if wanted:
             rows = [{"user_id": user_id, "reason": reason, "kind": kind} for reason, kind in sorted(wanted)]
             connection.execute(table.insert(), rows)

@@ -20,7 +20,7 @@ from pioche.repos import info
 
 _PAGE = 500
 _accounts, _repos = schema.accounts, schema.repos
-_JSON_COLUMNS = ("scopes", "domains", "answers")
+_JSON_COLUMNS = ("scopes", "domains", "answers", "claims", "pins")
 
 Query = Callable[[Caller], "sa.Select[Any]"]
 
@@ -199,6 +199,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("resource_groups", (schema.resource_group_members.c.group_id,), _groups),
     Section("repos", (_repos.c.id,), _own_repos),
     _of(schema.tokens, "user_id", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
+    _in_repos(
+        schema.publishers, "user_id", "issuer", "claims", "pins", "reads_private", "created_at", "used_at", keys=("id",)
+    ),
     _of(schema.sessions, "user_id", "device", "is_remembered", "created_at", "last_used_at", "expires_at"),
     _of(schema.mail_addresses, "user_id", "address", "verified_at", keys=("user_id",)),
     _of(schema.mail_choices, "user_id", "frequency", keys=("user_id",)),
@@ -224,6 +227,8 @@ SECTIONS: tuple[Section, ...] = (
     _in_repos(schema.pins, "account_id", "position", keys=("repo_id",)),
     _in_repos(schema.watches, "user_id", "is_muted", "at", keys=("repo_id",)),
     _in_repos(schema.notifications, "user_id", "number", "reason", "status", "kind", "at", keys=("repo_id", "number")),
+    _of(schema.account_notices, "user_id", "kind", "detail", "status", "at"),
+    _of(schema.known_devices, "user_id", "device", "at", keys=("device",)),
     _of(schema.notification_refusals, "user_id", "reason", "kind", keys=("reason", "kind")),
     _in_repos(_thread_watches, "user_id", "number", "is_muted", keys=("repo_id", "number")),
     _in_repos(

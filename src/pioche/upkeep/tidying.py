@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pioche.accounts import failures, invitations, org_invitations, permits, sessions
+from pioche.accounts import exchanging, failures, invitations, org_invitations, permits, sessions
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -53,8 +53,8 @@ class SweepIncoming:
 
 
 class SweepSessions:
-    """Removes sessions and invitations past their time, failures to sign in that do not count any more, and counts of
-    requests in windows that are over."""
+    """Removes sessions and invitations past their time, failures to sign in that do not count any more, counts of requests
+    in windows that are over, and what was kept of jobs that were given a token."""
 
     kind = "sessions.sweep"
     attempts_max = 3
@@ -69,6 +69,7 @@ class SweepSessions:
         invitations.sweep(self._database)
         org_invitations.sweep(self._database)
         permits.sweep(self._database)
+        exchanging.sweep(self._database)
 
 
 class SweepImages:

@@ -60,6 +60,7 @@ from pioche.db.schema.image import collection_pictures, image_uses, images
 from pioche.db.schema.importing import imports
 from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
+from pioche.db.schema.notice import account_notices, known_devices
 from pioche.db.schema.notification import notification_refusals, notifications
 from pioche.db.schema.organisation import (
     join_requests,
@@ -70,6 +71,7 @@ from pioche.db.schema.organisation import (
     token_approvals,
 )
 from pioche.db.schema.passkey import passkeys
+from pioche.db.schema.publisher import publishers, taken_identities
 from pioche.db.schema.repository import (
     access_requests,
     bucket_files,
@@ -90,6 +92,7 @@ from pioche.db.schema.work import event_cursors, events, jobs, leases
 
 __all__ = [
     "access_requests",
+    "account_notices",
     "accounts",
     "activity",
     "audit_log",
@@ -120,6 +123,7 @@ __all__ = [
     "invitations",
     "jobs",
     "join_requests",
+    "known_devices",
     "leases",
     "likes",
     "mail_addresses",
@@ -139,6 +143,7 @@ __all__ = [
     "pins",
     "pointers",
     "protections",
+    "publishers",
     "quarantine",
     "reactions",
     "recovery_codes",
@@ -163,6 +168,7 @@ __all__ = [
     "signing_keys",
     "ssh_keys",
     "storage_reservations",
+    "taken_identities",
     "thread_events",
     "thread_watches",
     "token_approvals",

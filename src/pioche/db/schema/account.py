@@ -77,7 +77,9 @@ tokens = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+    Column("publisher_id", Id),  # of a job's: what it was given for (publishers), also when that is gone
     Index(None, "user_id"),
+    Index(None, "publisher_id"),
     sqlite_autoincrement=True,
 )
 

@@ -33,6 +33,7 @@ def _found(request: Request) -> dict[str, Any]:
         "frequency": mail_choices.frequency(database, caller.user_id).value,
         "refused_mail": choices.refused(database, caller.user_id, by_mail=True),
         "refused": choices.refused(database, caller.user_id),
+        "is_account_refused": mail_choices.is_account_refused(database, caller.user_id),
         "watched": [one for one in every if not one.is_muted],
         "muted": [one for one in every if one.is_muted],
     }
@@ -48,6 +49,8 @@ async def change(request: Request) -> Response:
         by_mail = partial(choices.refuse, database, user_id, _refused(sent.all("mail")), by_mail=True)
         await request.run(by_mail)
         await request.run(mail_choices.choose, database, user_id, often)
+        is_refused = sent.get("account") != "yes"
+        await request.run(partial(mail_choices.refuse_account, database, user_id, is_refused=is_refused))
     return frame.saved("notifications")
 
 

@@ -98,7 +98,8 @@ def _shown(request: Request) -> list[Shown]:
     said = directory.approvals.of_user(user)
     found = list[Shown]()
     for token in reversed(directory.tokens.of(user)):
-        if token.revoked_at is None:
+        is_over = token.publisher_id is not None and (token.expires_at or 0) <= time.time() * 1000
+        if token.revoked_at is None and not is_over:
             named = [] if token.scopes is None else entities.named(request.hub.database, user.id, token.scopes)
             found.append(Shown(token, named, said.get(token.id, [])))
     return found
