@@ -45,6 +45,7 @@ from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
 from pioche.protocols.lfs import routes as lfs
+from pioche.protocols.oauth import routes as oauth
 from pioche.protocols.operations import routes as operations
 from pioche.protocols.rest import routes as rest
 from pioche.protocols.scim import routes as scim
@@ -112,6 +113,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     xet_routes.CAS,
     buckets.PROTOCOL,
     scim.PROTOCOL,
+    oauth.PROTOCOL,
     rest.PROTOCOL,
 )
 

@@ -56,6 +56,16 @@ def of_sign_up(address: str) -> tuple[Subject, ...]:
     return (Subject(_key("sign-up", customer(address)), 10),)
 
 
+def of_device_code(user_id: int, address: str) -> tuple[Subject, ...]:
+    """A guess at the code of a machine that waits: thirty-five bits for a quarter of an hour, so ten are few enough."""
+    return Subject(_key("device code", str(user_id)), 10), Subject(_key("device code address", customer(address)), 30)
+
+
+def of_device(address: str) -> tuple[Subject, ...]:
+    """A machine more that asks for a code, from one address."""
+    return (Subject(_key("device", customer(address)), 300),)
+
+
 def of_letter(asked: str, address: str) -> tuple[Subject, ...]:
     """A letter that somebody has sent to a person, or to whoever `asked` names, wherever they ask from."""
     asked, network = asked.strip().lower(), customer(address)

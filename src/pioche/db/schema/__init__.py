@@ -61,6 +61,13 @@ from pioche.db.schema.importing import imports
 from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
 from pioche.db.schema.notification import notification_refusals, notifications
+from pioche.db.schema.oauth import (
+    oauth_applications,
+    oauth_codes,
+    oauth_consents,
+    oauth_devices,
+    oauth_grants,
+)
 from pioche.db.schema.organisation import (
     join_requests,
     org_invitations,
@@ -129,6 +136,11 @@ __all__ = [
     "metadata",
     "notification_refusals",
     "notifications",
+    "oauth_applications",
+    "oauth_codes",
+    "oauth_consents",
+    "oauth_devices",
+    "oauth_grants",
     "org_identities",
     "org_invitations",
     "org_providers",

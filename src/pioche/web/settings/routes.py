@@ -3,6 +3,7 @@
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.web.settings import (
+    applications,
     authentication,
     deleted,
     fine_grained,
@@ -32,6 +33,7 @@ ROUTES = (
     *second_factor.ROUTES,
     *tokens.ROUTES,
     *fine_grained.ROUTES,
+    *applications.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *gated.ROUTES,
