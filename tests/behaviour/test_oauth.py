@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from pioche.accounts import closing
 from pioche.accounts.account import Account
+from pioche.accounts.approvals import Policy, Status
 from pioche.accounts.callers import Callers
 from pioche.accounts.directory import Directory
+from pioche.accounts.members import Role
 from pioche.accounts.oauth import codes, consents, devices, grants
 from pioche.accounts.oauth.applications import COMMAND_LINE, Application, Applications, Wanted, parse_redirects
 from pioche.accounts.oauth.codes import Asked
@@ -203,6 +206,42 @@ def test_an_application_that_is_removed_takes_its_tokens_along(
     assert is_dead(database, issued.access_token)
     with pytest.raises(InvalidClient):
         applications.by_client_id(site.client_id)
+
+
+def test_an_application_ends_with_the_account_of_its_owner(
+    database: Database, directory: Directory, site: Application, hf: Application, ada: Account
+) -> None:
+    of_site, of_hf = connected(database, site, ada), connected(database, hf, ada)
+    closing.close(database, directory.get_user("eve"), with_repos=True)
+    assert is_dead(database, of_site.access_token)
+    assert name_of(database, of_hf.access_token) == "ada"
+
+
+def test_who_is_suspended_gets_no_next_token(
+    database: Database, directory: Directory, hf: Application, ada: Account
+) -> None:
+    issued = connected(database, hf, ada)
+    directory.suspend(ada)
+    assert is_dead(database, issued.access_token)
+    assert issued.refresh_token
+    assert refused(grants.refresh, database, hf, issued.refresh_token) == "invalid_grant"
+
+
+def test_e_oidc_an_organisation_approves_tokens_of_applications_as_any_other(
+    database: Database, directory: Directory, hf: Application, ada: Account
+) -> None:
+    lab, chief = directory.create_org("lab"), directory.create_user("chief")
+    directory.members.add(lab, ada, Role.WRITE)
+    directory.members.add(lab, chief, Role.ADMIN)
+    directory.approvals.set_policy(lab, Policy(wants_fine_grained=True, approves=True), actor_id=chief.id)
+    begun = devices.begin(database, hf, None)
+    devices.approve(database, begun.user_code, Signed(ada, hf, hf.scopes, (lab.id,)))
+    issued = devices.redeem(database, hf, begun.device_code)
+    assert [(one.id, one.status) for one in directory.approvals.seen(lab)] == [(issued.token_id, Status.PENDING)]
+    directory.approvals.decide(lab, issued.token_id, Status.APPROVED, actor=chief)
+    assert issued.refresh_token
+    grants.refresh(database, hf, issued.refresh_token)
+    assert [one.status for one in directory.approvals.seen(lab)] == [Status.APPROVED]
 
 
 def test_a_secret_proves_an_application_until_there_is_another(database: Database, directory: Directory) -> None:

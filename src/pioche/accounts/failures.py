@@ -57,8 +57,14 @@ def of_sign_up(address: str) -> tuple[Subject, ...]:
 
 
 def of_device_code(user_id: int, address: str) -> tuple[Subject, ...]:
-    """A guess at the code of a machine that waits: thirty-five bits for a quarter of an hour, so ten are few enough."""
-    return Subject(_key("device code", str(user_id)), 10), Subject(_key("device code address", customer(address)), 30)
+    """A guess at the code of a machine that waits: thirty-five bits for a quarter of an hour, so ten are few enough. Whoever
+    types a code of their own in between begins anew with the first count alone."""
+    user, network = str(user_id), customer(address)
+    return (
+        Subject(_key("device code and address", user, network), 10),
+        Subject(_key("device code", user), 30),
+        Subject(_key("device code address", network), 60),
+    )
 
 
 def of_device(address: str) -> tuple[Subject, ...]:

@@ -214,12 +214,22 @@ class Applications:
     def remove(self, owner: Account, client_id: str) -> None:
         """With every token that it got. Raises NotFound."""
         found = self.get(owner, client_id)
-        grants, tokens = schema.oauth_grants, schema.tokens
         with self._database.write() as connection:
-            given = sa.select(grants.c.token_id).where(grants.c.application_id == found.id)
-            connection.execute(tokens.update().where(tokens.c.id.in_(given)).values(revoked_at=now_ms()))
+            _end_tokens(connection, _table.c.id == found.id)
             connection.execute(_table.delete().where(_table.c.id == found.id))
             _tell(connection, "delete", owner, found)
+
+
+def end_all(connection: sa.Connection, owner_id: int) -> None:
+    """Nobody answers for these any more: what they got ends. They go with the account."""
+    _end_tokens(connection, _table.c.owner_id == owner_id)
+
+
+def _end_tokens(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    grants, tokens = schema.oauth_grants, schema.tokens
+    given = sa.select(grants.c.token_id).join(_table, _table.c.id == grants.c.application_id).where(which)
+    living = tokens.c.id.in_(given) & tokens.c.revoked_at.is_(None)
+    connection.execute(tokens.update().where(living).values(revoked_at=now_ms()))
 
 
 def new_secret() -> str:
