@@ -2,7 +2,7 @@
 
     HubError
     ├── BadRequest 400            InvalidName · InvalidReference · InvalidRange · BadCard · ForbiddenAddress · InvalidFilter
-    │                             AddressRefused · NotServed · InvalidInput · InvalidGrant · UnsupportedGrant
+    │                             AddressRefused · NotServed · InvalidInput · GrantRefused (InvalidClient 401)
     ├── Unauthenticated 401       InvalidToken
     ├── Forbidden 403             ReadOnlyToken · SignatureExpired · CrossSite · SsoRequired · SignInFailed · GatedRepo · Disabled
     │                             SecondFactorNeeded · OutsideNetworks · Withdrawn 451
@@ -91,14 +91,6 @@ class InvalidFilter(BadRequest):
     """A filter of a list that cannot be read, or is not offered (SCIM)."""
 
 
-class InvalidGrant(BadRequest):
-    """What was sent for a token is worth none (OAuth); nothing says why, since whoever sent it may be anybody."""
-
-
-class UnsupportedGrant(BadRequest):
-    """A way to a token that this hub does not know (OAuth)."""
-
-
 class NotServed(BadRequest):
     """No engine serves this model; the message says what would have to be there."""
 
@@ -109,6 +101,23 @@ class InvalidInput(BadRequest):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+
+
+class GrantRefused(BadRequest):
+    """An application gets no token. `error` is the word for why in RFC 6749 section 5.2 or RFC 8628 section 3.5."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class InvalidClient(GrantRefused):
+    """An application that is not known here, or did not prove that it is the one."""
+
+    status = 401
+
+    def __init__(self, message: str = "This application is not known here, or its secret is wrong") -> None:
+        super().__init__("invalid_client", message)
 
 
 class Unauthenticated(HubError):

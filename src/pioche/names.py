@@ -78,7 +78,7 @@ LISTED = (RepoType.MODEL, RepoType.DATASET, RepoType.SPACE)
 RESERVED = frozenset(
     """
     about admin api app apps archive assets auth avatars blob blog buckets cas chat cdn collections community compare contact
-    datasets docs download embed endpoints enterprise error explore favicon.ico features feed files gradio-space
+    datasets device docs download embed endpoints enterprise error explore favicon.ico features feed files gradio-space
     healthz help hf-inference home hub index inference join jobs kernels learn login logout lfs
     main me metrics models new new-dataset new-model new-space none notifications null oauth organizations papers
     password pricing privacy profile raw readyz register resolve robots.txt root run search security settings

@@ -8,14 +8,17 @@ import pytest
 import sqlalchemy as sa
 from webauthn.helpers import bytes_to_base64url
 
+from pioche.accounts import notices
 from pioche.accounts.account import Account
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Role
+from pioche.accounts.noticing import NoteAccounts
 from pioche.accounts.passkeys import Party
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import BadRequest, Conflict, NotFound, Unauthenticated
+from pioche.jobs.outbox import Dispatcher
 from tests.authenticator import Authenticator
 
 pytestmark = pytest.mark.usefixtures("cheap_passwords")
@@ -124,9 +127,7 @@ def test_of_too_many_passkeys_the_last_is_refused_and_service_accounts_have_none
     org = directory.create_org("lab", creator_id=ada.id)
     robot = directory.service_accounts.create(org, "robot", Role.READ, actor=ada)
     with pytest.raises(BadRequest, match="service account"):
-        directory.passkeys.add(
-            robot.account, PARTY, ASKED, Authenticator(PARTY.origin, PARTY.host).make(ASKED), "x"
-        )
+        directory.passkeys.add(robot.account, PARTY, ASKED, Authenticator(PARTY.origin, PARTY.host).make(ASKED), "x")
     database = Database(config)
     with database.read() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(schema.passkeys)).scalar()
@@ -141,3 +142,13 @@ def test_devices_that_have_one_are_told_to_make_no_second(
     assert bytes_to_base64url(device.id) in wanted
     assert '"residentKey": "required"' in wanted
     assert '"userVerification": "required"' in wanted
+
+
+def test_n1_whose_passkey_is_made_or_removed_is_told(config: Config, directory: Directory, ada: Account) -> None:
+    device, database = Authenticator(PARTY.origin, PARTY.host), Database(config)
+    directory.passkeys.add(ada, PARTY, ASKED, device.make(ASKED), "telephone")
+    directory.passkeys.remove(ada, directory.passkeys.of(ada.id)[0].id)
+    Dispatcher(database, (NoteAccounts(database),)).step()
+    told = [(one.kind, one.detail) for one in notices.of(database, ada.id)]
+    database.close()
+    assert told == [("user.passkey.delete", "telephone"), ("user.passkey.create", "telephone")]

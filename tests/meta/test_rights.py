@@ -103,6 +103,7 @@ PARAMETERS = {
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
     "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24,
+    "client_id": "00000000-0000-0000-0000-000000000000",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -323,6 +324,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/notifications"): Call(query="?applyToAll=true"),
     ("POST", "/api/notifications/mark-as-read"): Call(json={}, query="?applyToAll=true"),
     ("POST", "/api/buckets/{namespace}/{name}"): Call(json={}, statuses=(200, 409)),
+    ("POST", "/oauth/device"): _form(fields=b"client_id=x", statuses=()),
 }
 
 

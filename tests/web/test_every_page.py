@@ -57,10 +57,14 @@ PAGES = {
     "/collections/{namespace}/{slug}/history": "<collection>/history",
     **{f"/settings/{name}": f"/settings/{name}" for name in (
         "profile", "profile/picture", "account", "authentication", "tokens", "tokens/new", "webhooks", "webhooks/new",
-        "keys", "identities", "publishers",
+        "keys", "identities", "publishers", "applications",
         "notifications", "gated-repos", "organizations", "storage", "deleted-repos", "name", "activity-log", "reports",
         "blocked",
     )},
+    "/settings/applications/{client_id}": "/settings/applications/<application>",
+    "/device": "/device?user_code=BCDF-GHJK",
+    "/oauth/authorize": "/oauth/authorize?client_id=<application>&redirect_uri=https%3A%2F%2Fapp.example.org%2F"
+    "&response_type=code",
     "/settings/webhooks/{uid}": "/settings/webhooks/<webhook>", "/settings/reports/new": "/settings/reports/new?name=bob",
     "/organizations/new": "/organizations/new", "/organizations/{name}/join": "/organizations/choir/join",
     **{f"{_O}/{name}": f"{_OR}/{name}" for name in (
@@ -120,6 +124,21 @@ def _send(town: Town, who: Account, path: str, **fields: str) -> str:
     return answer.headers.get("location", "").partition("?")[0]
 
 
+def _application(town: Town) -> str:
+    """The client id of one of ada's."""
+    fields = {
+        "name": "Site",
+        "redirect_uris": "https://app.example.org/",
+        "kind": "confidential",
+        "scope": "read-repos",
+    }
+    _send(town, town.ada, "/settings/applications", **fields)
+    with httpx.Client(base_url=town.hub.endpoint, headers={"cookie": town.session(town.ada)}) as client:
+        found = re.search(r"/settings/applications/([0-9a-f-]{36})", client.get("/settings/applications").text)
+    assert found
+    return found[1]
+
+
 @pytest.fixture(scope="module")
 def pages(town: Town, chief: Account) -> dict[str, str]:
     """An address for each route that has a page, with something on it."""
@@ -130,6 +149,7 @@ def pages(town: Town, chief: Account) -> dict[str, str]:
     webhook = _send(town, town.ada, "/settings/webhooks", kind="user", name="ada", **hook).rpartition("/")[2]
     of_lab = _send(town, town.ada, f"{_OR}/webhooks", kind="org", name="lab", **hook).rpartition("/")[2]
     group = _send(town, town.ada, f"{_OR}/resource-groups", name="Vision team")
+    application = _application(town)
     _send(town, town.ada, f"{_OR}/service-accounts", name="lab-ci", role="write")
     _send(town, town.bob, "/lab/open/report", reason="spam", text="The whole card")
     with httpx.Client(base_url=town.hub.endpoint, headers={"cookie": town.session(chief)}) as client:
@@ -137,7 +157,7 @@ def pages(town: Town, chief: Account) -> dict[str, str]:
             link for link in Links(client.get("/admin/reports").text).links if re.search(r"/reports/\w+$", link)
         )
     known = {"talk": str(talk), "pull": str(pull), "comment": comment, "collection": collection, "webhook": webhook,
-             "of lab": of_lab, "group": group, "report": report}  # fmt: skip
+             "of lab": of_lab, "group": group, "report": report, "application": application}  # fmt: skip
     named = {pattern: re.sub(r"<([a-z ]+)>", lambda found: known[found[1]], path) for pattern, path in PAGES.items()}
     return named | {pattern: path for pattern in ROUTES if (path := _guessed(pattern))}
 

@@ -1,8 +1,8 @@
 """Deleting a user's account, for good.
 
-With it go its sessions, tokens, likes, follows, collections, webhooks, access requests and memberships. What it said in
-discussions stays, without an author, and so do its commits, which bear its name. Its repos are deleted with it where it says
-so, and cannot be restored then: nobody is left who might. Its name is never given to anybody again (`former_names`).
+With it go its sessions, tokens, applications, likes, follows, collections, webhooks, access requests and memberships. What it
+said in discussions stays, without an author, and so do its commits, which bear its name. Its repos are deleted with it where
+it says so, and cannot be restored then: nobody is left who might. Its name is never given to anybody again (`former_names`).
 """
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pioche.accounts import former_names, members
 from pioche.accounts.account import Account
 from pioche.accounts.members import Role
+from pioche.accounts.oauth import applications
 from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.errors import AccountNotFound, Conflict
@@ -38,6 +39,7 @@ def close(database: Database, user: Account, *, with_repos: bool, actor_id: int 
         _check_nobody_is_left_alone(connection, user, is_admin=bool(row.is_admin))
         _delete_repos(connection, user, actor_id, with_repos=with_repos)
         liked = _lower_counters(connection, user)
+        applications.end_all(connection, user.id)
         former_names.keep(connection, user.name, None)
         connection.execute(_accounts.delete().where(_accounts.c.id == user.id))
         # `repos`: what search reads again, since their numbers changed.

@@ -24,7 +24,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import BadRequest, InvalidGrant, InvalidName, SignInFailed
+from pioche.errors import BadRequest, GrantRefused, InvalidName, SignInFailed
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import VERSIONED, RepoId, RepoType, parse_account_name
@@ -55,20 +55,20 @@ class _Issuer(msgspec.Struct):
 
 def exchange(database: Database, oidc: Oidc, resource: str, identity: str, *, audience: str, seconds: int) -> Issued:
     """`resource` is `ns/name`, `datasets/ns/name` ..., or the name of a user; `seconds`: how long the token is good for.
-    Raises InvalidGrant, BadRequest (a resource that is none)."""
+    Raises GrantRefused, BadRequest (a resource that is none)."""
     of = _resource(resource)
     issuer = _issuer(identity)
     found = [one for one in _of(database, of) if one.issuer == issuer]
     if not found:
-        raise InvalidGrant(_REFUSED)
+        raise GrantRefused("invalid_grant", _REFUSED)
     try:
         said = oidc.said(issuer, identity, audience)
     except (SignInFailed, BadRequest):
-        raise InvalidGrant(_REFUSED) from None
+        raise GrantRefused("invalid_grant", _REFUSED) from None
     until = int(said["exp"]) * 1000 + SKEW_SECONDS * 1000
     publisher = next((one for one in found if publishers.accepts(one, said)), None)
     if publisher is None or until > now_ms() + (_LIFE_SECONDS_MAX + SKEW_SECONDS) * 1000:
-        raise InvalidGrant(_REFUSED)
+        raise GrantRefused("invalid_grant", _REFUSED)
     with database.write() as connection:
         _take_once(connection, _key(issuer, said, identity), until + _KEPT_AFTER_MS)
         _note_use(connection, publisher, said)
@@ -102,11 +102,11 @@ def _issuer(identity: str) -> str:
     """Who says to have signed it, before that is known: what is looked up is only which publisher to ask."""
     parts = identity.split(".")
     if len(identity) > _TOKEN_CHARACTERS_MAX or len(parts) != 3:
-        raise InvalidGrant(_REFUSED)
+        raise GrantRefused("invalid_grant", _REFUSED)
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=="), type=_Issuer).iss
     except (binascii.Error, ValueError, RecursionError):  # msgspec's errors are ValueErrors
-        raise InvalidGrant(_REFUSED) from None
+        raise GrantRefused("invalid_grant", _REFUSED) from None
 
 
 def _of(database: Database, of: RepoId | str) -> Sequence[Publisher]:
@@ -135,7 +135,7 @@ def _key(issuer: str, said: dict[str, Any], identity: str) -> str:
 def _take_once(connection: sa.Connection, key: str, until: int) -> None:
     fresh = insert_if_absent(connection, _taken).values(key=key, until=until).returning(_taken.c.key)
     if connection.execute(fresh).first() is None:
-        raise InvalidGrant(_REFUSED)
+        raise GrantRefused("invalid_grant", _REFUSED)
 
 
 def _note_use(connection: sa.Connection, publisher: Publisher, said: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def _note_use(connection: sa.Connection, publisher: Publisher, said: dict[str, A
     removed while its issuer was asked, or another job may have been the first."""
     row = connection.execute(sa.select(_publishers).where(_publishers.c.id == publisher.id)).first()
     if row is None or not publishers.accepts(now := publishers.from_row(row), said):
-        raise InvalidGrant(_REFUSED)
+        raise GrantRefused("invalid_grant", _REFUSED)
     values: dict[str, object] = {"used_at": now_ms()}
     if now.used_at is None:
         values["pins"] = msgspec.json.encode(publishers.pinned(now, said)).decode()

@@ -61,6 +61,22 @@ def of_sign_up(address: str) -> tuple[Subject, ...]:
     return (Subject(_key("sign-up", customer(address)), 10),)
 
 
+def of_device_code(user_id: int, address: str) -> tuple[Subject, ...]:
+    """A guess at the code of a machine that waits: thirty-five bits for a quarter of an hour, so ten are few enough. Whoever
+    types a code of their own in between begins anew with the first count alone."""
+    user, network = str(user_id), customer(address)
+    return (
+        Subject(_key("device code and address", user, network), 10),
+        Subject(_key("device code", user), 30),
+        Subject(_key("device code address", network), 60),
+    )
+
+
+def of_device(address: str) -> tuple[Subject, ...]:
+    """A machine more that asks for a code, from one address."""
+    return (Subject(_key("device", customer(address)), 300),)
+
+
 def of_letter(asked: str, address: str) -> tuple[Subject, ...]:
     """A letter that somebody has sent to a person, or to whoever `asked` names, wherever they ask from."""
     asked, network = asked.strip().lower(), customer(address)

@@ -22,12 +22,16 @@ _SENTENCES: Final[Mapping[str, Callable[[], str]]] = {
     "token.found": lambda: _("An access token was found where it should not be, and ended: %(what)s"),
     "token.expiring": lambda: _("An access token ends within a week: %(what)s"),
     "ssh_key.create": lambda: _("An SSH key was added: %(what)s"),
+    "user.passkey.create": lambda: _("A passkey was added: %(what)s"),
+    "user.passkey.delete": lambda: _("A passkey was removed: %(what)s"),
+    "application.allow": lambda: _("An application was let in: %(what)s"),
     "publisher.create": lambda: _("A trusted publisher was added: %(what)s"),
 }
 _PAGES: Final = (
     ("token.", "/settings/tokens"),
     ("ssh_key.", "/settings/keys"),
     ("publisher.", "/settings/activity-log"),
+    ("application.", "/settings/applications"),
     ("user.link_identity", "/settings/identities"),
     ("user.change_mail", "/settings/profile"),
 )

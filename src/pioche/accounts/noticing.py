@@ -26,11 +26,11 @@ _SHORT_LIVED_MS: Final = 14 * 86_400_000
 _AS_THEY_ARE: Final = frozenset(
     """user.change_password user.2fa.enable user.2fa.disable user.2fa.reset user.2fa.renew_recovery_codes
     user.2fa.use_recovery_code user.link_identity user.create_reset_link token.create token.refresh publisher.create
-    ssh_key.create""".split()
+    ssh_key.create user.passkey.create user.passkey.delete application.allow""".split()
 )
 KINDS: Final = _AS_THEY_ARE | {SIGN_IN, MAIL, FOUND, EXPIRING}
 """What somebody is told of."""
-_NAMED: Final = ("token.", "ssh_key.", "publisher.")
+_NAMED: Final = ("token.", "ssh_key.", "publisher.", "user.passkey.", "application.")
 """Of these the event has a name, beside the account's."""
 
 _accounts, _devices, _tokens, _service = schema.accounts, schema.known_devices, schema.tokens, schema.service_accounts

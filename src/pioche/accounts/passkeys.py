@@ -205,4 +205,4 @@ def _read(answer: str) -> dict[str, Any]:
 
 
 def _tell(connection: sa.Connection, kind: str, user: Account, name: str) -> None:
-    outbox.append(connection, Event(kind, actor_id=user.id, payload={"owner": user.id, "name": name}))
+    outbox.append(connection, Event(kind, actor_id=user.id, payload={"user": user.name, "name": name}))

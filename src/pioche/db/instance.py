@@ -74,13 +74,22 @@ def locking_key(database: Database) -> bytes:
 
 def host_key(database: Database, make: Callable[[], str]) -> str:
     """What this hub is known by over SSH: `make` makes it when it is first asked for; kept in backups."""
+    return _made_once(database, "ssh host key", make)
+
+
+def openid_key(database: Database, make: Callable[[], str]) -> str:
+    """What ID tokens are signed with, as `host_key`."""
+    return _made_once(database, "openid key", make)
+
+
+def _made_once(database: Database, name: str, make: Callable[[], str]) -> str:
     with database.read() as connection:
-        select = sa.select(schema.instance.c.value).filter_by(key="ssh host key")
+        select = sa.select(schema.instance.c.value).filter_by(key=name)
         found = connection.execute(select).scalar()
     if found is None:
         made = make()
         with database.write() as connection:
-            connection.execute(insert_if_absent(connection, schema.instance).values(key="ssh host key", value=made))
+            connection.execute(insert_if_absent(connection, schema.instance).values(key=name, value=made))
             found = connection.execute(select).scalar_one()
     return str(found)
 

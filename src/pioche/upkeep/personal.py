@@ -192,6 +192,30 @@ def _watched(caller: Caller) -> "sa.Select[Any]":
     return chosen.where(webhooks.c.owner_id == caller.user_id)
 
 
+def _applications(caller: Caller) -> "sa.Select[Any]":
+    made = schema.oauth_applications
+    chosen = sa.select(
+        made.c.client_id, made.c.name, made.c.redirect_uris, made.c.scopes.label("asks"), made.c.created_at
+    )
+    return chosen.where(made.c.owner_id == caller.user_id)
+
+
+def _of_application(table: sa.Table, *columns: sa.ColumnElement[Any]) -> Query:
+    """Rows about the person, with the application that each is about."""
+
+    def query(caller: Caller) -> "sa.Select[Any]":
+        made = schema.oauth_applications
+        joined = table.join(made, made.c.id == table.c.application_id)
+        return (
+            sa.select(made.c.name.label("application"), *columns)
+            .select_from(joined)
+            .where(table.c.user_id == caller.user_id)
+        )
+
+    return query
+
+
+_consents, _codes, _devices = schema.oauth_consents, schema.oauth_codes, schema.oauth_devices
 _targets, _thread_watches = schema.webhook_targets, schema.thread_watches
 SECTIONS: tuple[Section, ...] = (
     _of(schema.former_names, "account_id", "name_key", "at", keys=("name_key",)),
@@ -251,6 +275,19 @@ SECTIONS: tuple[Section, ...] = (
     _of(schema.images, "account_id", "uid", "use", "media_type", "width", "height", "at"),
     _of(
         schema.ssh_keys, "account_id", "title", "public_key", "fingerprint", "purpose", "created_at", "last_used_at",
+    ),
+    Section("applications", (schema.oauth_applications.c.id,), _applications),
+    Section(
+        "connected_applications", (_consents.c.application_id,),
+        _of_application(_consents, _consents.c.scopes.label("agreed"), _consents.c.created_at, _consents.c.used_at),
+    ),
+    Section(
+        "application_codes", (_codes.c.hash,),
+        _of_application(_codes, _codes.c.scopes.label("agreed"), _codes.c.expires_at),
+    ),
+    Section(
+        "connected_machines", (_devices.c.hash,),
+        _of_application(_devices, _devices.c.status, _devices.c.scopes.label("agreed"), _devices.c.expires_at),
     ),
     _accounts_of(schema.blocks, "blocker_id", "blocked_id", "at", name="blocked"),
     _accounts_of(schema.join_requests, "user_id", "org_id", "text", "at", name="join_requests"),

@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pioche.accounts import exchanging, failures, invitations, org_invitations, permits, sessions
+from pioche.accounts.oauth import codes, devices
+from pioche.accounts.oauth import grants as oauth_grants
 from pioche.config import Config
 from pioche.db import schema
 from pioche.db.engine import Database
@@ -53,8 +55,8 @@ class SweepIncoming:
 
 
 class SweepSessions:
-    """Removes sessions and invitations past their time, failures to sign in that do not count any more, counts of requests
-    in windows that are over, and what was kept of jobs that were given a token."""
+    """Removes sessions, invitations and what applications got past their time, failures to sign in that do not count any
+    more, counts of requests in windows that are over, and what was kept of jobs that were given a token."""
 
     kind = "sessions.sweep"
     attempts_max = 3
@@ -70,6 +72,9 @@ class SweepSessions:
         org_invitations.sweep(self._database)
         permits.sweep(self._database)
         exchanging.sweep(self._database)
+        devices.sweep(self._database)
+        codes.sweep(self._database)
+        oauth_grants.sweep(self._database)
 
 
 class SweepImages:

@@ -29,6 +29,7 @@ from pioche.web.collections import editing as collections
 from pioche.web.community import routes as community
 from pioche.web.files import routes as files
 from pioche.web.moderation import routes as moderation
+from pioche.web.oauth import routes as oauth
 from pioche.web.organisations import routes as organisations
 from pioche.web.repo import routes as repo
 from pioche.web.repo_settings import routes as repo_settings
@@ -58,6 +59,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     community.ROUTES,
     sessions.ROUTES,
     sso.ROUTES,
+    oauth.ROUTES,
     settings.ROUTES,
     organisations.ROUTES,
     images.ROUTES,

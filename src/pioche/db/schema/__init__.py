@@ -62,6 +62,13 @@ from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail
 from pioche.db.schema.moderation import audit_log, blocks, reports
 from pioche.db.schema.notice import account_notices, known_devices
 from pioche.db.schema.notification import notification_refusals, notifications
+from pioche.db.schema.oauth import (
+    oauth_applications,
+    oauth_codes,
+    oauth_consents,
+    oauth_devices,
+    oauth_grants,
+)
 from pioche.db.schema.organisation import (
     join_requests,
     org_invitations,
@@ -134,6 +141,11 @@ __all__ = [
     "metadata",
     "notification_refusals",
     "notifications",
+    "oauth_applications",
+    "oauth_codes",
+    "oauth_consents",
+    "oauth_devices",
+    "oauth_grants",
     "org_identities",
     "org_invitations",
     "org_providers",

@@ -1,5 +1,9 @@
-"""OAuth: tokens of this hub for what proves something, instead of for somebody who signed in.
+"""What applications and their machines ask the hub as OAuth 2 and OpenID provider. The pages for people are in `web.oauth`.
 
-tokens     POST /oauth/token: by which grant
+token      POST /oauth/token: one table of grants, a function each; the place to add one
 exchange   token exchange (RFC 8693), for jobs of trusted publishers
+devices    POST /oauth/device: where a machine without a browser begins
+openid     what clients discover, keys, and who somebody is
+clients    which application asks, and its proof
+errors     how OAuth says no
 """

@@ -1,23 +1,24 @@
-"""How OAuth says no (RFC 6749 section 5.2): `error` is one of a few words, `error_description` what to mend."""
+"""How OAuth says no (RFC 6749 section 5.2, RFC 6750 section 3): `{"error", "error_description"}`."""
 
-from pioche.errors import HubError, InvalidGrant, UnsupportedGrant
+from pioche.errors import Failure, Forbidden, GrantRefused, HubError, InvalidClient, Unauthenticated
 from pioche.http import errors
-from pioche.http.messages import Request, Response, json_response
-
-_WORDS: tuple[tuple[type[HubError], str], ...] = (
-    (InvalidGrant, "invalid_grant"),
-    (UnsupportedGrant, "unsupported_grant_type"),
-)
+from pioche.http.messages import Headers, Request, Response, json_response
 
 
 def render(_request: Request, error: HubError) -> Response:
-    body = {"error": _word(error), "error_description": error.message}
-    headers = [*errors.headers(error), ("Cache-Control", "no-store")]
-    return json_response(body, status=error.status, headers=headers)
+    headers: Headers = [*errors.headers(error), ("Cache-Control", "no-store")]
+    if isinstance(error, InvalidClient):
+        headers.append(("WWW-Authenticate", 'Basic realm="oauth"'))
+    return json_response(
+        {"error": _word(error), "error_description": error.message}, status=error.status, headers=headers
+    )
 
 
 def _word(error: HubError) -> str:
-    for kind, word in _WORDS:
-        if isinstance(error, kind):
-            return word
-    return "invalid_request" if error.status < 500 else "server_error"
+    if isinstance(error, GrantRefused):
+        return error.error
+    if isinstance(error, Unauthenticated):
+        return "invalid_token"
+    if isinstance(error, Forbidden):
+        return "insufficient_scope"
+    return "server_error" if isinstance(error, Failure) else "invalid_request"

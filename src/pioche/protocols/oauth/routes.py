@@ -1,14 +1,7 @@
-"""The routes of OAuth."""
+"""The routes of OAuth 2 and OpenID Connect."""
 
 from pioche.http.limits import Bucket
-from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.oauth import errors, tokens
+from pioche.http.routes import Protocol
+from pioche.protocols.oauth import devices, errors, openid, token
 
-_BODY_BYTES_MAX = 64 * 1024
-
-PROTOCOL = Protocol(
-    "oauth",
-    (Route("POST", "/oauth/token", Needs.CREDENTIALS, tokens.give, _BODY_BYTES_MAX),),
-    errors.render,
-    Bucket.API,
-)
+PROTOCOL = Protocol("oauth", (*token.ROUTES, *devices.ROUTES, *openid.ROUTES), errors.render, Bucket.API)

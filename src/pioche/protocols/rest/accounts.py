@@ -11,6 +11,8 @@ from pioche.accounts import entities, former_names, overviews
 from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.accounts.members import Member, Role
+from pioche.accounts.oauth import grants
+from pioche.accounts.oauth import scopes as oauth_scopes
 from pioche.accounts.scopes import Permission
 from pioche.community import follows, likes
 from pioche.community.collections import changing as voting
@@ -36,27 +38,32 @@ async def whoami(request: Request) -> Response:
 def _identity(request: Request) -> Json:
     directory, caller = request.hub.directory, request.caller
     user = directory.by_id(caller.user_id)
+    agreed = grants.agreed(request.hub.database, caller.token_id) if caller.token_id is not None else None
+    tells_email = user.email and (agreed is None or oauth_scopes.EMAIL in agreed)
     return {
         "type": "user",
         "id": user.uid,
         "name": user.name,
         "fullname": user.fullname,
-        **({"email": user.email, "emailVerified": False} if user.email else {}),
+        **({"email": user.email, "emailVerified": False} if tells_email else {}),
         "canPay": False,
         "periodEnd": None,
         "isPro": False,
         "avatarUrl": _avatar_url(user),
         "orgs": [_org_of_mine(member) for member in directory.members.orgs_of(user.id)],
-        "auth": _proof(request.hub, caller),
+        "auth": _proof(request.hub, caller, is_of_application=agreed is not None),
     }
 
 
-def _proof(hub: Hub, caller: Caller) -> Json:
-    """By what they are known: a token, or the session of a browser."""
+def _proof(hub: Hub, caller: Caller, *, is_of_application: bool) -> Json:
+    """By what they are known: a token, or the session of a browser. The token of an application has no name of its own: the
+    client then calls it after its user (huggingface_hub _login.py, _validate_and_save_token)."""
     if caller.token_id is None:
         return {"type": "session", **({"expiresAt": date(caller.expires_at)} if caller.expires_at else {})}
     token = hub.directory.tokens.get(caller.token_id)
-    told: Json = {"displayName": token.name, "role": token.role, "createdAt": date(token.created_at)}
+    told: Json = {"role": token.role, "createdAt": date(token.created_at)}
+    if not is_of_application:
+        told = {"displayName": token.name, **told}
     if token.scopes is not None:
         told["fineGrained"] = entities.wire(token.scopes, entities.named(hub.database, token.user_id, token.scopes))
     return {"type": "access_token", "accessToken": told}

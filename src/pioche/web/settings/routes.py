@@ -3,6 +3,7 @@
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.web.settings import (
+    applications,
     authentication,
     deleted,
     fine_grained,
@@ -36,6 +37,7 @@ ROUTES = (
     *tokens.ROUTES,
     *fine_grained.ROUTES,
     *publishers.ROUTES,
+    *applications.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *gated.ROUTES,

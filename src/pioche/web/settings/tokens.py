@@ -7,6 +7,7 @@ from typing import Final
 from pioche.accounts import entities
 from pioche.accounts.approvals import Status
 from pioche.accounts.entities import Named
+from pioche.accounts.oauth import grants
 from pioche.accounts.tokens import Token, TokenRole, parse_name
 from pioche.errors import NotFound
 from pioche.http.messages import Request, Response
@@ -96,10 +97,11 @@ def _revoke(request: Request, id_: int) -> None:
 def _shown(request: Request) -> list[Shown]:
     user, directory = frame.account(request), request.hub.directory
     said = directory.approvals.of_user(user)
+    of_applications = grants.token_ids(request.hub.database, user.id)  # these are on a page of their own
     found = list[Shown]()
     for token in reversed(directory.tokens.of(user)):
         is_over = token.publisher_id is not None and (token.expires_at or 0) <= time.time() * 1000
-        if token.revoked_at is None and not is_over:
+        if token.revoked_at is None and not is_over and token.id not in of_applications:
             named = [] if token.scopes is None else entities.named(request.hub.database, user.id, token.scopes)
             found.append(Shown(token, named, said.get(token.id, [])))
     return found

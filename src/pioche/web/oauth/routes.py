@@ -1,0 +1,5 @@
+"""The routes of letting applications in."""
+
+from pioche.web.oauth import authorize, device
+
+ROUTES = (*device.ROUTES, *authorize.ROUTES)
