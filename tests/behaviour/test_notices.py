@@ -61,13 +61,13 @@ def test_n1_what_changes_who_may_come_in_is_told_once_to_whose_account_it_is(cor
     directory.tokens.revoke_found([value, directory.tokens.create(ada, name="leaked", value="hf_in_a_repo")[0]])
     directory.set_password(ada, "a sentence to keep in mind")
     turn_on(directory.second_factors, ada)
-    directory.second_factors.turn_off(ada, actor_id=bob.user_id)
+    directory.second_factors.reset(ada, actor_id=bob.user_id, reason="She rang")
     ssh_keys.add(core.hub.database, ada, "desk", made_key())
     for email in ("ada@example.org", "ada@example.org"):
         directory.change_profile(ada, fullname="Ada", email=email, bio="", homepage="")
     expected = [
         ("token.create", "laptop"), ("token.refresh", "laptop"), ("token.create", "leaked"), ("token.found", "leaked"),
-        ("user.change_password", ""), ("user.2fa.enable", ""), ("user.2fa.reset", ""), ("ssh_key.create", "desk"),
+        ("user.change_password", ""), ("user.2fa.enable", ""), ("user.2fa.reset", "She rang"), ("ssh_key.create", "desk"),
         ("user.change_mail", ""),
     ]  # fmt: skip
     assert told(core, ada) == expected

@@ -73,6 +73,7 @@ PAGES = {
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",
     "/admin/reports": "/admin/reports", "/admin/reports/{id}": "<report>", "/admin/audit-log": "/admin/audit-log",
+    "/admin/second-factors": "/admin/second-factors", "/admin/second-factors/{user}": "/admin/second-factors/bob",
 }  # fmt: skip
 ELSEWHERE = {
     "/static/{digest}/{name*}": "no page", "/favicon.ico": "no page", "/robots.txt": "no page", "/sitemap.xml": "no page",

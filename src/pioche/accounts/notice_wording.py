@@ -13,7 +13,7 @@ _SENTENCES: Final[Mapping[str, Callable[[], str]]] = {
     "user.change_mail": lambda: _("Your address was changed"),
     "user.2fa.enable": lambda: _("Your second factor was turned on"),
     "user.2fa.disable": lambda: _("Your second factor was turned off"),
-    "user.2fa.reset": lambda: _("Your second factor was reset: your password is enough again"),
+    "user.2fa.reset": lambda: _("Your second factor was reset, and your password is enough again. Reason: %(what)s"),
     "user.2fa.renew_recovery_codes": lambda: _("You have new recovery codes"),
     "user.2fa.use_recovery_code": lambda: _("Somebody signed in with one of your recovery codes"),
     "user.link_identity": lambda: _("An identity to sign in with was linked to your account"),

@@ -84,6 +84,8 @@ def _whose(connection: sa.Connection, event: Event) -> int | None:
 
 
 def _detail(event: Event) -> str:
+    if event.kind == "user.2fa.reset":
+        return str(event.payload.get("reason", ""))
     return str(event.payload.get("name", "")) if event.kind.startswith(_NAMED) else ""
 
 

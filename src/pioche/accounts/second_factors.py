@@ -96,13 +96,25 @@ class SecondFactors:
             return recovery_codes.renew(connection, user.id)
 
     def turn_off(self, user: Account, *, actor_id: int | None = None) -> bool:
-        """The password is enough again. By somebody else (or a command) it is a reset, and says so in the log. Returns
-        whether there was one."""
+        """The password is enough again. By somebody else it says in the log that it was reset. Returns whether there was
+        one."""
         with self._database.write() as connection:
             gone = connection.execute(_factors.delete().where(_factors.c.user_id == user.id)).rowcount
             recovery_codes.drop(connection, user.id)
             if gone:
                 _tell(connection, "user.2fa.disable" if actor_id == user.id else "user.2fa.reset", user, actor_id)
+        return bool(gone)
+
+    def reset(self, user: Account, *, actor_id: int | None = None, reason: str = "") -> bool:
+        """As `turn_off`, for somebody who lost it, by an administrator or a command. Their sessions end. `reason` is for them
+        and for the log."""
+        with self._database.write() as connection:
+            gone = connection.execute(_factors.delete().where(_factors.c.user_id == user.id)).rowcount
+            recovery_codes.drop(connection, user.id)
+            if gone:
+                sessions.end_all(connection, user.id)
+                told = {"name": user.name, **({"reason": reason} if reason else {})}
+                outbox.append(connection, Event("user.2fa.reset", actor_id=actor_id, payload=told))
         return bool(gone)
 
     def _use_step(self, connection: sa.Connection, user_id: int, key: bytes, code: str) -> bool:

@@ -13,6 +13,8 @@ from pioche.errors import Conflict
 
 __all__ = ["user"]
 
+_REASON_CHARACTERS_MAX = 500
+
 
 @user.command(name="reset-password")
 def reset_password(
@@ -41,15 +43,19 @@ def reset_password(
 
 
 @user.command(name="reset-2fa")
-def reset_second_factor(name: str, /, *, options: Options = DEFAULT) -> None:
+def reset_second_factor(name: str, /, *, reason: str = "", options: Options = DEFAULT) -> None:
     """Turn a user's second factor off, when they lost its app and the recovery codes. Be sure that it is they who ask.
 
-    Their password is enough then, and their sessions end.
+    Their password is enough then, their sessions end, and they are told.
+
+    Parameters
+    ----------
+    reason
+        Why; it stands in the log of changes, and they read it.
     """
     with options.database() as database:
         directory = Directory(database)
         found = directory.get_user(name)
-        if not directory.second_factors.turn_off(found):
+        if not directory.second_factors.reset(found, reason=reason[:_REASON_CHARACTERS_MAX]):
             raise Conflict(f"{found.name} has no second factor")
-        directory.sessions.end_others(found.id, None)
         output.show({"name": found.name}, f"{found.name} signs in with the password alone.", json=options.json)

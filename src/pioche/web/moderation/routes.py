@@ -1,5 +1,5 @@
 """The table of contents of these pages."""
 
-from pioche.web.moderation import blocked, queue, reporting, trail
+from pioche.web.moderation import blocked, factors, queue, reporting, trail
 
-ROUTES = (*queue.ROUTES, *trail.ROUTES, *reporting.ROUTES, *blocked.ROUTES)
+ROUTES = (*queue.ROUTES, *trail.ROUTES, *reporting.ROUTES, *blocked.ROUTES, *factors.ROUTES)

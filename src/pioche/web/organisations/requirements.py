@@ -1,6 +1,6 @@
 """/organizations/{name}/settings/requirements: what members need before they are shown anything private (ui.md U3)."""
 
-from pioche.accounts import org_security, policies
+from pioche.accounts import factor_overview, org_security, policies
 from pioche.accounts.account import Account
 from pioche.accounts.org_security import Security, Setter
 from pioche.errors import BadRequest, Conflict
@@ -58,10 +58,11 @@ def _address(request: Request) -> str:
 
 async def _page(request: Request, org: Account, form: Form, *, status: int = 200) -> Response:
     lacking = await request.run(org_security.without_factor, request.hub.database, org.id)
+    names = await request.run(factor_overview.members_without, request.hub.database, org.id)
     own = await request.run(request.hub.directory.second_factors.of, request.caller.user_id)
     return frame.page(
         request, "requirements.html", "requirements", org, status=status,
-        form=form, lacking=lacking, has_own=own is not None, address=_address(request),
+        form=form, lacking=lacking, names=names, has_own=own is not None, address=_address(request),
     )  # fmt: skip
 
 
