@@ -325,6 +325,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/notifications/mark-as-read"): Call(json={}, query="?applyToAll=true"),
     ("POST", "/api/buckets/{namespace}/{name}"): Call(json={}, statuses=(200, 409)),
     ("POST", "/oauth/device"): _form(fields=b"client_id=x", statuses=()),
+    ("POST", "/oauth/revoke"): _form(fields=b"client_id=x", statuses=()),
 }
 
 

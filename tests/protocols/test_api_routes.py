@@ -76,7 +76,7 @@ def test_harnesses_are_answered_at_once(hub: Hub) -> None:
         ("GET", "/api/papers/search"),
         ("POST", "/api/jobs/ada"),
         ("GET", "/api/models/a/b/scan"),
-        ("GET", "/oauth/userinfo"),
+        ("POST", "/oauth/register"),
     ],
 )
 def test_what_is_not_offered_says_so(hub: Hub, ada: Account, method: str, path: str) -> None:

@@ -128,6 +128,24 @@ def test_a1_a_machine_is_connected_by_the_code_that_it_shows(local: LocalHub, vi
     assert local.client.get("/api/whoami-v2", token=told["access_token"]).status == 401
 
 
+def test_an_application_ends_what_it_was_given_and_nothing_else(local: LocalHub, visitor: Visitor) -> None:
+    page, begun = visitor.get("/device"), [begin(local) for _ in range(3)]
+    for one in begun:
+        visitor.send(visitor.send(page, "/device", user_code=one["user_code"]), "/device/answer", answer="yes")
+    by_access, by_refresh, other = (poll(local, one) for one in begun)
+    client_id, secret = registered(visitor)
+    strange = ask(local, "/oauth/revoke", headers=basic(client_id, secret), token=other["access_token"])
+    assert strange.status == 200
+    for value in (by_access["access_token"], by_refresh["refresh_token"], "hf_unknown", ""):
+        assert ask(local, "/oauth/revoke", client_id=COMMAND_LINE, token=value).status == (200 if value else 400)
+    statuses = [
+        local.client.get("/api/whoami-v2", token=one["access_token"]).status for one in (by_access, by_refresh, other)
+    ]
+    assert statuses == [401, 401, 200]
+    refresh = {"grant_type": "refresh_token", "refresh_token": by_access["refresh_token"], "client_id": COMMAND_LINE}
+    assert ask(local, "/oauth/token", **refresh).json()["error"] == "invalid_grant"
+
+
 def test_a1_a_machine_is_refused_where_the_answer_is_no(local: LocalHub, visitor: Visitor) -> None:
     begun = begin(local)
     page = visitor.send(visitor.get("/device"), "/device", user_code=begun["user_code"])

@@ -97,6 +97,19 @@ def refresh(database: Database, application: Application, refresh_token: str) ->
     raise GrantRefused("invalid_grant", "This was used before, so somebody has a copy of it: sign in again")
 
 
+def revoke(database: Database, application: Application, value: str) -> None:
+    """An access token or a refresh token that its application is done with, and all that came of it. One that is not its own,
+    or is nothing any more, changes nothing (RFC 7009 section 2.2)."""
+    family = value.removeprefix(REFRESH_PREFIX).partition(".")[0]
+    is_meant = (_tokens.c.hash == token_hash(value)) | (_table.c.family_hash == token_hash(family))
+    query = sa.select(_table.c.token_id).join(_tokens, _tokens.c.id == _table.c.token_id)
+    with database.write() as connection:
+        own = query.where(_table.c.application_id == application.id, is_meant)
+        found = connection.execute(own).scalar()
+        if found is not None:
+            end(connection, found)
+
+
 def agreed(database: Database, token_id: int) -> tuple[str, ...] | None:
     """What the application asked for whose token this is. None: the token is no application's."""
     with database.read() as connection:

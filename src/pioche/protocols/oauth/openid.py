@@ -17,6 +17,7 @@ async def configuration(request: Request) -> Response:
         "authorization_endpoint": f"{base}/oauth/authorize",
         "token_endpoint": f"{base}/oauth/token",
         "device_authorization_endpoint": f"{base}/oauth/device",
+        "revocation_endpoint": f"{base}/oauth/revoke",
         "userinfo_endpoint": f"{base}/oauth/userinfo",
         "jwks_uri": f"{base}/oauth/jwks",
         "scopes_supported": list(scopes.KNOWN),

@@ -65,6 +65,14 @@ async def token(request: Request) -> Response:
     return await grant(request, fields)
 
 
+async def revoke(request: Request) -> Response:
+    """POST /oauth/revoke: what an application is done with, as when somebody signs out of it (RFC 7009)."""
+    fields = {name: values[-1] for name, values in (await request.form()).lists.items()}
+    application = await clients.asking(request, fields)
+    await request.run(grants.revoke, request.hub.database, application, required(fields, "token"))
+    return json_response({}, headers=[("Cache-Control", "no-store")])
+
+
 def issued(found: Issued, **more: str) -> Response:
     """What an application gets (RFC 6749 section 5.1)."""
     told: dict[str, object] = {
@@ -79,4 +87,7 @@ def issued(found: Issued, **more: str) -> Response:
     return json_response(told, headers=[("Cache-Control", "no-store"), ("Pragma", "no-cache")])
 
 
-ROUTES = (Route("POST", "/oauth/token", Needs.SIGNATURE, token, BODY_BYTES_MAX),)
+ROUTES = (
+    Route("POST", "/oauth/token", Needs.SIGNATURE, token, BODY_BYTES_MAX),
+    Route("POST", "/oauth/revoke", Needs.SIGNATURE, revoke, BODY_BYTES_MAX),
+)

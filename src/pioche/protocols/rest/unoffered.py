@@ -30,7 +30,7 @@ _PATTERNS = """
 /api/daily_papers
 /api/users/{name}/{any*}              /api/organizations/{name}/{any*}
 /api/settings/{any*}
-/oauth/{any*}
+/oauth/register
 /api/jobs/{any*}                      /api/scheduled-jobs/{any*}
 /api/inference-endpoints/{any*}
 /api/resolve-cache/{any*}
