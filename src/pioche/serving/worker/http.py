@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 _HEAD_BYTES_MAX = 16 * 1024
 _BODY_BYTES_MAX = 64 * 2**20
+_DRAIN_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,17 @@ Answer = Callable[[Request], Awaitable[Reply]]
 
 @asynccontextmanager
 async def listening(socket: str, answer: Answer) -> AsyncIterator[None]:
-    """Serves inside of the block."""
+    """Serves inside of the block. When it is left, what has come is answered, for some seconds, and nothing more is taken."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: _Connection(answer), socket)
+    connections = set[_Connection]()
+    server = await loop.create_unix_server(lambda: _Connection(answer, connections), socket)
     try:
         yield
     finally:
         server.close()
+        answering = [task for connection in connections if (task := connection.drain()) is not None]
+        if answering:
+            await asyncio.wait(answering, timeout=_DRAIN_SECONDS)
 
 
 class _Malformed(Exception):
@@ -48,14 +53,24 @@ class _Malformed(Exception):
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, connections: "set[_Connection]") -> None:
         self._answer = answer
+        self._connections = connections
+        self._is_draining = False
         self._received = bytearray()
         self._answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is
         self._transport = transport
+        self._connections.add(self)
+
+    def drain(self) -> "asyncio.Task[None] | None":
+        """Closes once what is being answered has been; that, if something is. What comes after it is for the next worker."""
+        self._is_draining = True
+        if self._answering is None:
+            self._transport.close()
+        return self._answering
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -63,6 +78,7 @@ class _Connection(asyncio.Protocol):
             self._next()
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self._connections.discard(self)
         if self._answering is not None:
             self._answering.cancel()
 
@@ -82,7 +98,10 @@ class _Connection(asyncio.Protocol):
         head += f"content-type: application/json\r\ncontent-length: {len(reply.body)}\r\n\r\n"
         self._transport.write(head.encode() + reply.body)
         self._answering = None
-        self._next()
+        if self._is_draining:
+            self._transport.close()
+        else:
+            self._next()
 
 
 def _take(received: bytearray) -> Request | None:

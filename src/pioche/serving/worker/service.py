@@ -24,6 +24,7 @@ class Service:
         self._spec = spec
         self._engine = engine
         self._batcher = Batcher(engine)
+        self._running = 0
 
     async def __aenter__(self) -> "Service":
         await self._batcher.__aenter__()
@@ -44,14 +45,21 @@ class Service:
     async def _answer(self, request: Request) -> object:
         match request.method, request.path:
             case "POST", "/infer":
-                return await self._batcher.infer(self._engine.prepare(_read(request.body)))
+                return await self._infer(_read(request.body))
             case "GET", "/health":
                 return {"repo": self._spec.repo, "commit": self._spec.commit, "task": self._spec.task}
             case "GET", "/stats":
-                return self._batcher.stats()
+                return msgspec.structs.replace(self._batcher.stats(), running=self._running)
             case _, "/infer":
                 raise MethodNotAllowed(request.method, ["POST"])
         raise NotFound("There is nothing here")
+
+    async def _infer(self, ask: Ask) -> object:
+        self._running += 1
+        try:
+            return await self._batcher.infer(self._engine.prepare(ask))
+        finally:
+            self._running -= 1
 
 
 def _read(body: bytes) -> Ask:
