@@ -320,6 +320,7 @@ CALLS |= {
         ("POST", "/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/v1/completions"),
         ("POST", "/models/{repo:web}/embed"),
+        ("POST", "/models/{repo:web}/rerank"),
     )
 }
 

@@ -105,6 +105,8 @@ def test_text_embeddings_inference_s_shape(serving: Hub, embedder: str) -> None:
     assert httpx.post(f"{address}/embed", json={"inputs": ["cat"]}, timeout=60).json() == [[1.0, 0.0]]
     refused = httpx.post(f"{address}/embed", json={"inputs": ["cat"], "prompt_name": "query"}, timeout=60)
     assert (refused.status_code, refused.json()["error_type"]) == (400, "Validation")
+    refused = httpx.post(f"{address}/rerank", json={"query": "cat", "texts": ["dog"]}, timeout=60)
+    assert (refused.status_code, refused.json()["error_type"]) == (400, "Validation")
     assert httpx.get(f"{address}/info").json()["pipeline_tag"] == "feature-extraction"
     assert httpx.get(f"{address}/health").status_code == 200
 

@@ -5,8 +5,10 @@ asked changes nothing, so that asking twice does no harm.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -33,6 +35,8 @@ _ATTEMPTS = 2
 _BUSY_SECONDS = 2
 _WIRES_KEPT = 256
 _UNAVAILABLE = 503
+_LEFT = 499
+"""What nginx calls it when the client went away."""
 
 _refusal = msgspec.json.Decoder(Refusal)
 _encoder = msgspec.json.Encoder()
@@ -59,20 +63,21 @@ class Gateway:
     async def ask(self, target: Target, ask: Ask, *, seconds: float | None = None) -> Answer:
         """What the model says, in the shape of the task API, or in pieces where it streams. `seconds` is how long to wait for
         its start. Raises InvalidInput, ModelLoading, EngineFailed, Unavailable, NotOffered, TooManyRequests."""
-        began = time.perf_counter()
-        metrics.inference_began()
-        code = 499
+        counted = _Counted(target.spec.task)
         try:
             answer = await self._answer(target, _encoder.encode(ask), self._patience(seconds))
-            code = answer.status
-            return answer
         except HubError as error:
-            code = error.status
             metrics.inference_error(_kind(error))
+            counted.end(error.status)
             raise
-        finally:
-            metrics.inference_ended()
-            metrics.inference(target.spec.task, code, time.perf_counter() - began)
+        except BaseException:
+            counted.end(_LEFT)
+            raise
+        if answer.pieces is None:
+            counted.end(answer.status)
+        else:
+            answer.pieces = counted.through(answer.pieces)
+        return answer
 
     async def look(self, target: Target) -> Looked:
         """How it is, without starting it."""
@@ -146,6 +151,37 @@ class Gateway:
         if isinstance(reply, messages.Refused):
             raise messages.refusal(reply)
         return reply
+
+
+class _Counted:
+    """A request, until its answer is whole."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._began = time.perf_counter()
+        metrics.inference_began()
+
+    def end(self, code: int) -> None:
+        metrics.inference_ended()
+        metrics.inference(self._task, code, time.perf_counter() - self._began)
+
+    async def through(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Raises EngineFailed when the worker ends in the middle."""
+        code, is_first = _LEFT, True
+        try:
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    if is_first:
+                        metrics.first_token(self._task, time.perf_counter() - self._began)
+                        is_first = False
+                    yield piece
+            code = 200
+        except Broken:
+            code = EngineFailed.status
+            metrics.inference_error("worker")
+            raise EngineFailed("The model's process ended while it answered") from None
+        finally:
+            self.end(code)
 
 
 def _refused(answer: Answer) -> Answer:

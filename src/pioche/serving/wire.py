@@ -1,7 +1,8 @@
 """Asking a worker: HTTP/1.1 over its Unix socket, as much of it as workers speak. Connections are kept and used again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
-    pieces: AsyncIterator[bytes] | None = None
+    pieces: AsyncGenerator[bytes] | None = None
 
 
 class Wire:
@@ -59,11 +60,12 @@ class Wire:
         while self._idle:
             self._idle.pop().close()
 
-    async def _through(self, connection: "_Connection", pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _through(self, connection: "_Connection", pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         is_whole = False
         try:
-            async for piece in pieces:
-                yield piece
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
             is_whole = True
         except (OSError, asyncio.IncompleteReadError, ValueError):
             raise Broken(began=True) from None
@@ -106,7 +108,7 @@ class _Connection:
             answer.body = await self._reader.readexactly(int(headers["content-length"]))
         return answer
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncGenerator[bytes]:
         while size := int(await self._reader.readuntil(b"\r\n"), 16):
             yield (await self._reader.readexactly(size + 2))[:-2]
         await self._reader.readexactly(2)

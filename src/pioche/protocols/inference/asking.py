@@ -1,7 +1,8 @@
 """What the APIs of inference share: which model is meant, how long to wait for it, and its answer on the way back."""
 
+import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -75,13 +76,14 @@ def respond(found: Target, answered: Answer) -> Response:
 class Stream:
     """Server-sent events of a worker. One that breaks off says so in an event: the status is long out."""
 
-    events: AsyncIterator[bytes]
+    events: AsyncGenerator[bytes]
     length: int | None = None
 
     async def pieces(self) -> AsyncIterator[Piece]:
         try:
-            async for piece in self.events:
-                yield piece
+            async with contextlib.aclosing(self.events):
+                async for piece in self.events:
+                    yield piece
         except HubError as error:
             said = {"error": {"message": error.message, "type": "server_error", "param": None, "code": None}}
             yield b"data: " + msgspec.json.encode(said) + b"\n\n"

@@ -1,4 +1,4 @@
-"""The tables of inference. Bodies are limited by `inference_body_bytes_max`, which `asking` enforces."""
+"""The tables of inference. Bodies are limited by the setting `inference_body_bytes_max`, which `asking.body` enforces."""
 
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
@@ -37,7 +37,10 @@ OPENAI = Protocol(
 )
 TEI = Protocol(
     "embeddings",
-    (Route("POST", "/models/{repo:web}/embed", Action.CONTENT, tei.embed),),
+    (
+        Route("POST", "/models/{repo:web}/embed", Action.CONTENT, tei.embed),
+        Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
+    ),
     errors.render_tei,
     Bucket.API,
 )

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pioche.errors import InvalidInput
+from pioche.errors import EngineFailed, InvalidInput
 from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.inference import asking
 from pioche.serving.spec import Ask
@@ -38,7 +38,43 @@ async def embed(request: Request) -> Response:
     return asking.respond(found, await asking.answer(request, found, Ask("feature-extraction", texts, parameters)))
 
 
-async def info(request: Request) -> Response:
-    """What the model is."""
+class Rerank(msgspec.Struct, frozen=True):
+    query: str
+    texts: list[str]
+    return_text: bool = False
+    raw_scores: bool = False
+    truncate: bool = True
+    truncation_direction: str = "right"
+
+
+class _Ranked(msgspec.Struct, frozen=True):
+    index: int
+    relevance_score: float
+
+
+class _Ranking(msgspec.Struct, frozen=True):
+    results: list[_Ranked]
+
+
+async def rerank(request: Request) -> Response:
+    """How well each text answers a query, the best first."""
+    asked = asking.read(await asking.body(request), Rerank)
+    if not 0 < len(asked.texts) <= _TEXTS_MAX:
+        raise InvalidInput("texts", f"between 1 and {_TEXTS_MAX} texts are needed")
     found = await asking.target(request, request.repo)
-    return json_response({"model_id": found.spec.repo, "model_sha": found.spec.commit, "pipeline_tag": found.spec.task})
+    found.check_task("rerank")
+    answered = await asking.answer(request, found, Ask("rerank", {"query": asked.query, "documents": asked.texts}))
+    try:
+        ranked = msgspec.json.decode(answered.body, type=_Ranking).results
+    except msgspec.DecodeError:
+        raise EngineFailed("The model's answer is not what its task gives") from None
+    return json_response(
+        [
+            {
+                "index": one.index,
+                "score": one.relevance_score,
+                **({"text": asked.texts[one.index]} if asked.return_text else {}),
+            }
+            for one in sorted(ranked, key=lambda one: -one.relevance_score)
+        ]
+    )
