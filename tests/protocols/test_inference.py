@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -250,3 +250,23 @@ def test_a_client_that_leaves_gives_its_request_up(serving: Hub, owner: Account)
             return
         time.sleep(0.05)
     raise AssertionError("the request went on")
+
+
+def test_a_controller_that_is_killed_costs_a_cold_start_and_no_more(serving: Hub, classifier: str) -> None:
+    """C10: nothing that matters lives in it. Its workers end with it; its place is filled again."""
+    address = f"{serving.endpoint}/models/{classifier}"
+    assert httpx.post(address, json={"inputs": "good"}, timeout=60).status_code == 200
+    before = workers_of(serving, classifier)
+    controller = next(pid for pid, name in serving.children().items() if name == "inference")
+    os.kill(controller, signal.SIGKILL)
+    until(lambda: not set(before) & set(workers_of(serving, classifier)))
+    until(lambda: controller not in serving.children() and "inference" in serving.children().values())
+    until(lambda: httpx.post(address, json={"inputs": "good"}, timeout=60).status_code == 200)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come to be")

@@ -15,12 +15,17 @@ _ROOM = 2
 _ROOM_BYTES = 1024 * _MIB
 
 
+def missing(engine: EngineName) -> list[str]:
+    """Packages that the engine needs and that are not installed."""
+    return [name for name in _PACKAGES.get(engine, ()) if find_spec(name) is None]
+
+
 def check(engine: EngineName) -> None:
     """Raises NotOffered when a package that the engine needs is not installed."""
-    missing = [name for name in _PACKAGES.get(engine, ()) if find_spec(name) is None]
-    if missing:
+    absent = missing(engine)
+    if absent:
         raise NotOffered(
-            f"This hub has no {' and no '.join(missing)}, which the engine {engine} needs: install pioche[inference]"
+            f"This hub has no {' and no '.join(absent)}, which the engine {engine} needs: install pioche[inference]"
         )
 
 

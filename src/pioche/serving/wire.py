@@ -96,8 +96,7 @@ class _Connection:
         self._writer = writer
 
     async def ask(self, path: str, body: bytes) -> Answer:
-        self._writer.write(b"POST %b HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(body)))
-        self._writer.write(body)
+        self._writer.write(b"POST %b HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (path.encode(), len(body), body))
         await self._writer.drain()
         first, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
