@@ -126,7 +126,7 @@ def _ideal(model: Path) -> float:
 
 
 def main(folder: str) -> None:
-    from pioche.serving.engines import load
+    from pioche.serving.engines import onnx
     from pioche.serving.spec import Ask, EngineName, Spec
 
     files = tuple(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
@@ -139,7 +139,7 @@ def main(folder: str) -> None:
         files=(weights, *(name for name in files if name != weights)),
         threads=len(os.sched_getaffinity(0)),
     )
-    engine = load(spec, Path(folder))
+    engine = onnx.load(spec, Path(folder))
     batch = [engine.prepare(Ask("feature-extraction", _TEXT)) for _ in range(_BATCH)]
     engine.infer(batch)
     began = time.perf_counter()

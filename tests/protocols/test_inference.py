@@ -13,7 +13,7 @@ import openai
 import pytest
 from huggingface_hub import InferenceClient
 
-from tests import encoders, publishing
+from tests import encoders, publishing, writers
 from tests.hub import Account, Hub
 
 WORDS = {"good": [0, 4], "bad": [4, 0], "film": [0, 0]}
@@ -55,6 +55,40 @@ def classifier(serving: Hub, owner: Account) -> str:
 def embedder(serving: Hub, owner: Account) -> str:
     table = {"cat": [1.0, 0.0], "dog": [0.6, 0.8], "car": [0.0, 1.0]}
     return publish(serving, owner, "embeddings", "feature-extraction", encoders.embedder(table))
+
+
+@pytest.fixture(scope="module")
+def writer(serving: Hub, owner: Account) -> str:
+    return publish(serving, owner, "writer", "text-generation", {"model-Q8_0.gguf": writers.writer()})
+
+
+def test_openai_s_client_chats_whole_and_as_a_stream(serving: Hub, writer: str, owner: Account) -> None:
+    with openai.OpenAI(base_url=f"{serving.endpoint}/v1", api_key=owner.token, max_retries=0) as client:
+        asked = {"model": writer, "messages": [{"role": "user", "content": "stuvw"}], "temperature": 0}
+        whole = client.chat.completions.create(**asked)
+        assert whole.choices[0].message.content == "xyz"
+        stream = client.chat.completions.create(**asked, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "xyz"
+        completed = client.completions.create(model=writer, prompt="stuvw", temperature=0, max_tokens=2)
+        assert completed.choices[0].text == "xy"
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(**{**asked, "temperature": "hot"})
+        assert refused.value.param == "temperature"
+
+
+def test_the_stock_client_chats_and_generates(serving: Hub, writer: str) -> None:
+    client = InferenceClient(model=f"{serving.endpoint}/models/{writer}")
+    said = client.chat_completion([{"role": "user", "content": "stuvw"}], stream=True, temperature=0)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in said if chunk.choices) == "xyz"
+    assert client.text_generation("stuvw", do_sample=False) == "xyz"
+    assert "".join(client.text_generation("stuvw", do_sample=False, stream=True)) == "xyz"
+
+
+def test_a_ranking_in_text_embeddings_inference_s_shape(serving: Hub, owner: Account) -> None:
+    ranker = publish(serving, owner, "ranker", "text-ranking", {"model-Q8_0.gguf": writers.ranker()})
+    body = {"query": "q", "texts": ["a", "z"], "return_text": True}
+    ranked = httpx.post(f"{serving.endpoint}/models/{ranker}/rerank", json=body, timeout=60).json()
+    assert [(one["index"], one["text"]) for one in ranked] == [(1, "z"), (0, "a")]
 
 
 def test_the_stock_client_classifies(serving: Hub, classifier: str) -> None:

@@ -3,10 +3,14 @@
 from importlib.util import find_spec
 
 from pioche.errors import NotOffered
+from pioche.serving.engines import EXTRAS
 from pioche.serving.spec import EngineName
 
 _MIB = 2**20
-_PACKAGES: dict[EngineName, tuple[str, ...]] = {EngineName.ONNX: ("onnxruntime", "tokenizers")}
+_PACKAGES: dict[EngineName, tuple[str, ...]] = {
+    EngineName.ONNX: ("onnxruntime", "tokenizers"),
+    EngineName.LLAMA: ("xllamacpp",),
+}
 _WEIGHTS = 1.3
 """What is computed beside the weights, as a part of them."""
 _BESIDE = 150 * _MIB
@@ -25,7 +29,7 @@ def check(engine: EngineName) -> None:
     absent = missing(engine)
     if absent:
         raise NotOffered(
-            f"This hub has no {' and no '.join(absent)}, which the engine {engine} needs: install pioche[inference]"
+            f"This hub has no {' and no '.join(absent)}, which the engine {engine} needs: install pioche[{EXTRAS[engine]}]"
         )
 
 

@@ -177,7 +177,7 @@ def _inference(config: Config) -> Answer:
     absent = [f"{engine} ({', '.join(missing)})" for engine in EngineName if (missing := needs.missing(engine))]
     if absent:
         text = f"Packages are missing for the engine {'; '.join(absent)}"
-        return note("inference", text, "Install pioche[inference], or set inference to off")
+        return note("inference", text, "Install pioche[inference] and pioche[llama], or set inference to off")
     size = config.inference_memory // 2**20
     return good("inference", f"Models may take {size} MiB together, and {config.inference_cores} cores each")
 
