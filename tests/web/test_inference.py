@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import encoders
+from tests import encoders, writers
 from tests.web.town import Town
 from tests.web.visits import Visits
 
@@ -81,6 +81,20 @@ def test_m6_each_task_has_its_form_and_its_answer(
     form.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("region", name="What the model says")).to_be_visible(timeout=60_000)
     assert expected in answer(page)
+
+
+@pytest.mark.parametrize("template", [writers.TEMPLATE, None], ids=["chat", "text-generation"])
+def test_m6_an_answer_is_shown_while_it_is_written(visit: Visits, town: Town, template: str | None) -> None:
+    name = "ada/chatter" if template else "ada/storyteller"
+    town.repo(name, {"README.md": card("text-generation"), "model-Q8_0.gguf": writers.writer(template)})
+    page = visit(f"/{name}", session=town.session(town.ada))
+    form = page.locator("model-widget")
+    expect(form).to_have_attribute("data-task", "chat" if template else "text-generation")
+    form.get_by_label("Text", exact=True).fill("stuvw")
+    form.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("region", name="What the model says")).to_have_text("xyz", timeout=60_000)
+    expect(form.get_by_role("status")).to_contain_text("Answered in")
+    expect(form.get_by_role("button", name="Stop")).to_be_hidden()
 
 
 def test_m6_a_session_asks_and_a_refusal_is_said(visit: Visits, town: Town) -> None:

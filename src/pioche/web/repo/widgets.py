@@ -9,6 +9,7 @@ from pioche.http.messages import Request
 from pioche.i18n.texts import lazy as _
 from pioche.repos import revisions
 from pioche.repos.overviews import Overview
+from pioche.web.repo import weights
 
 _EXAMPLES_MAX = 20
 _CHARACTERS_MAX = 5000
@@ -26,7 +27,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """`examples` are the values of the fields, by name, as JSON; with a title each."""
+    """`task` is `chat` for what generates and has a template for it. `examples` are the values of the fields, by name, as JSON;
+    with a title each."""
 
     task: str
     fields: tuple[Field, ...]
@@ -40,6 +42,7 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     "text-classification": _TEXT,
     "token-classification": _TEXT,
     "feature-extraction": _TEXT,
+    "text-generation": _TEXT,
     "fill-mask": (Field("text", _("Text with a gap")),),
     "zero-shot-classification": (
         Field("text", _("Text")),
@@ -55,6 +58,7 @@ _USUAL: dict[str, dict[str, str]] = {
     "text-classification": {"text": "I like you. I love you"},
     "token-classification": {"text": "My name is Sarah and I live in London"},
     "feature-extraction": {"text": "Today is a sunny day"},
+    "text-generation": {"text": "Once upon a time"},
     "fill-mask": {"text": "Paris is the [MASK] of France."},
     "zero-shot-classification": {
         "text": "My new phone stops working after an hour",
@@ -91,7 +95,8 @@ def of(request: Request, overview: Overview) -> Widget | None:
         usual["text"] = usual["text"].replace("[MASK]", mask)
     first = found[0][1] if found else usual
     encoded = [(title, msgspec.json.encode(values).decode()) for title, values in found]
-    return Widget(task, fields, encoded, first, f"/models/{overview.repo_id}")
+    form = "chat" if task == "text-generation" and weights.template(overview) else task
+    return Widget(form, fields, encoded, first, f"/models/{overview.repo_id}")
 
 
 def _examples(overview: Overview, fields: tuple[Field, ...]) -> list[tuple[str, dict[str, str]]]:

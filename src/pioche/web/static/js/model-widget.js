@@ -2,6 +2,7 @@
 // started the line below says so.
 const LOOK_MS = 700;
 const NUMBERS_SHOWN = 8;
+const TOKENS_MAX = 256;
 
 class ModelWidget extends HTMLElement {
   connectedCallback() {
@@ -16,6 +17,8 @@ class ModelWidget extends HTMLElement {
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });
+    this.stopper = this.querySelector("[data-stop]");
+    this.stopper?.addEventListener("click", () => this.leaving?.abort());
     this.querySelector("#widget-examples")?.addEventListener("change", (event) => this.fill(JSON.parse(event.target.value)));
     this.look();
   }
@@ -54,6 +57,10 @@ class ModelWidget extends HTMLElement {
         return { inputs: { question: text, context: this.value("context") } };
       case "sentence-similarity":
         return { inputs: { source_sentence: this.value("source_sentence"), sentences: this.value("sentences") } };
+      case "chat":
+        return { messages: [{ role: "user", content: text }], max_tokens: TOKENS_MAX, stream: true };
+      case "text-generation":
+        return { inputs: text, parameters: { max_new_tokens: TOKENS_MAX }, stream: true };
       default:
         return { inputs: text };
     }
@@ -66,23 +73,68 @@ class ModelWidget extends HTMLElement {
     this.say(this.dataset.asking);
     const looking = setInterval(() => this.look(), LOOK_MS);
     const began = performance.now();
-    const token = document.querySelector('meta[name="csrf-token"]')?.content;
     try {
-      const response = await fetch(this.dataset.address, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...(token ? { "X-CSRF-Token": token } : {}) },
-        body: JSON.stringify(question),
-      });
+      const response = await this.send(question);
+      if (response.ok && question.stream) {
+        clearInterval(looking);
+        await this.read(response, began);
+        return;
+      }
       const found = await response.json();
       clearInterval(looking);
-      if (response.ok) this.show(question, found, Math.round(performance.now() - began));
-      else this.fail(found.error ?? response.statusText);
-    } catch {
-      this.fail(this.dataset.lost);
+      if (response.ok) this.show(question, found, began);
+      else this.fail(found.error?.message ?? found.error ?? response.statusText);
+    } catch (error) {
+      if (error.name === "AbortError") this.say(this.dataset.stopped);
+      else this.fail(this.dataset.lost);
     } finally {
       clearInterval(looking);
+      if (this.stopper) this.stopper.hidden = true;
       this.isBusy = false;
     }
+  }
+
+  send(question) {
+    const token = document.querySelector('meta[name="csrf-token"]')?.content;
+    const path = this.dataset.task === "chat" ? "/v1/chat/completions" : "";
+    this.leaving = new AbortController();
+    if (this.stopper) this.stopper.hidden = false;
+    return fetch(this.dataset.address + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token ? { "X-CSRF-Token": token } : {}) },
+      body: JSON.stringify(question),
+      signal: this.leaving.signal,
+    });
+  }
+
+  // An answer that is written while one reads it: server-sent events of either API.
+  async read(response, began) {
+    const line = element("p", "", { class: "widget-text", translate: "no" });
+    this.answer.replaceChildren(line);
+    this.answer.hidden = false;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      for (const said of lines) {
+        if (!said.startsWith("data:") || said.includes("[DONE]")) continue;
+        const event = JSON.parse(said.slice(5));
+        if (event.error) {
+          this.say(event.error.message ?? event.error);
+          return;
+        }
+        line.append(event.choices?.[0]?.delta?.content ?? (event.token?.special ? "" : event.token?.text) ?? "");
+      }
+    }
+    this.took(began);
+  }
+
+  took(began) {
+    const ms = Math.round(performance.now() - began);
+    this.say(this.dataset.took.replace("{ms}", ms.toLocaleString(document.documentElement.lang)));
   }
 
   fail(text) {
@@ -91,14 +143,14 @@ class ModelWidget extends HTMLElement {
     this.say(text);
   }
 
-  show(question, found, ms) {
+  show(question, found, began) {
     const render = RENDERERS[this.dataset.task] ?? (() => []);
     const parts = render(found, question, this.dataset);
     this.answer.replaceChildren(...(parts.length ? parts : [element("p", this.dataset.nothing)]));
     this.answer.hidden = false;
     this.json.hidden = false;
     this.json.querySelector("code").textContent = JSON.stringify(found, null, 2).slice(0, 20000);
-    this.say(this.dataset.took.replace("{ms}", ms.toLocaleString(document.documentElement.lang)));
+    this.took(began);
   }
 }
 
