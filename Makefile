@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench docs clients faults torture conformance format clean
+.PHONY: help run test check assets screenshots bench bench-inference docs clients faults torture conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -84,6 +84,10 @@ torture: $(ENV) ## Kill a hub under load again and again, then prove that nothin
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
 	@scripts/need git nginx wrk chromium
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-inference: $(ENV) ## Print what asking a model costs: the way through the hub, and batches beside their ideal
+	@scripts/need git wrk
+	$(BIN)/python -m benchmarks inference $(ARGS)
 
 conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)
 	$(BIN)/python -m scripts.conformance --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)

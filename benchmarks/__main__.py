@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, discussions, disks, git, page, pages, reads, search, writes
+from benchmarks import dedup, discussions, disks, git, inference, page, pages, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -34,6 +34,7 @@ SECTIONS: dict[str, Section] = {
     "search": search.search,
     "pages": pages.pages,
     "discussions": discussions.discussions,
+    "inference": inference.inference,
     "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""

@@ -129,6 +129,8 @@ Pioche is running at {url}
 
 {administrator}  Token for trying  {token}
 
+A model that answers on its page: {url}/samples/all-MiniLM-L6-v2
+
 Paste one of these into another terminal:
 
   HF_ENDPOINT={url} .venv/bin/hf download samples/all-MiniLM-L6-v2 --local-dir build/minilm

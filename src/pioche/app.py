@@ -45,6 +45,7 @@ from pioche.outbound.targets import Guard
 from pioche.protocols.buckets import routes as buckets
 from pioche.protocols.files import routes as files
 from pioche.protocols.git import routes as git
+from pioche.protocols.inference import routes as inference
 from pioche.protocols.lfs import routes as lfs
 from pioche.protocols.oauth import routes as oauth
 from pioche.protocols.operations import routes as operations
@@ -64,6 +65,13 @@ from pioche.runner.spec import Level
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
+from pioche.serving.controller.cores import Cores
+from pioche.serving.controller.fleet import Fleet
+from pioche.serving.controller.fleet import Limits as FleetLimits
+from pioche.serving.controller.local import Local
+from pioche.serving.controller.service import Service as ControllerService
+from pioche.serving.gateway import Gateway
+from pioche.serving.snapshots import Snapshots
 from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -115,6 +123,9 @@ PROTOCOLS: tuple[Protocol, ...] = (
     buckets.PROTOCOL,
     scim.PROTOCOL,
     oauth.PROTOCOL,
+    inference.TASKS,
+    inference.OPENAI,
+    inference.TEI,
     rest.PROTOCOL,
 )
 
@@ -247,6 +258,7 @@ def build_hub(config: Config) -> Hub:
         store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
         limits=Limits.of(config, database),
+        models=Gateway.of(config),
     )
 
 
@@ -308,6 +320,25 @@ def build_app(config: Config) -> Kernel:
 def build_ssh(config: Config) -> SshServer:
     """What the process for git over SSH runs."""
     return SshServer(build_hub(config))
+
+
+def build_controller(config: Config) -> ControllerService:
+    """What the process for inference runs."""
+    access = Access(_plain_stores(config))
+    folder = config.data_dir / "cache" / "inference"
+    snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
+    starter = Local(access, snapshots, sandboxes.of(config), folder / "workers", Cores())
+    limits = FleetLimits(config.inference_memory, config.inference_idle_seconds)
+    return ControllerService(Fleet(starter, limits), Path(config.inference_socket))
+
+
+def _plain_stores(config: Config) -> Stores:
+    """To read from."""
+    database = Database(config)
+    blobs = open_blobs(config)
+    xet = Xet.over(database, blobs, file_bytes_max=config.lfs_file_bytes_max)
+    rebuilt = Rebuilt(config.data_dir / "cache" / "files", config.cache_bytes_max)
+    return Stores(database, GitStore(config.data_dir / "git"), Contents(database, blobs, xet.files, rebuilt))
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,27 @@ class Config:
         "docs/guide/sandboxes.md.",
         choices=("limits", "filters", "namespaces", "full"),
     )
+    inference: str = _setting(
+        "on",
+        "Who may ask models to answer: everybody who may read their files (on), those of them who are signed in or send a token "
+        "(signed-in), or nobody (off). See docs/guide/inference.md.",
+        choices=("on", "signed-in", "off"),
+    )
+    inference_memory_bytes: int = _setting(
+        0, "Most memory that models may take together on this machine; 0 is half of what it has."
+    )
+    inference_threads: int = _setting(0, "Processor cores for each model; 0 is half of those there are.")
+    inference_idle_seconds: int = _setting(900, "How long a model stays in memory that nobody asks.")
+    inference_wait_seconds: int = _setting(
+        60, "How long a request waits while its model is started, before it is answered 503."
+    )
+    inference_body_bytes_max: int = _setting(20 * 2**20, "Largest body of a request to a model.")
+    inference_cache_bytes_max: int = _setting(
+        50 * 2**30, "Most bytes of files of models to keep ready in data_dir/cache/inference; most are links."
+    )
+    inference_socket: str = _setting(
+        "", "Unix socket of this node's controller of inference; `pioche serve` chooses it. Empty: no model is started."
+    )
     session_hours: int = _setting(12, "How long somebody stays signed in in a browser.")
     session_remembered_days: int = _setting(30, "The same for those who asked to stay signed in.")
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
@@ -297,6 +318,18 @@ class Config:
     @property
     def sends_mail(self) -> bool:
         return bool(self.mail_host)
+
+    @property
+    def serves_models(self) -> bool:
+        return self.inference != "off"
+
+    @property
+    def inference_cores(self) -> int:
+        return self.inference_threads or max(1, len(os.sched_getaffinity(0)) // 2)
+
+    @property
+    def inference_memory(self) -> int:
+        return self.inference_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
     @property
     def worker_count(self) -> int:

@@ -17,7 +17,7 @@
     ├── Unprocessable 422         IllegalPath · ContentMismatch
     ├── TooManyRequests 429       RateLimited
     └── Failure 500               Corrupt 500 · EngineFailed 500 · StartFailed 500 · NotOffered 501 · SandboxTooWeak 501
-                                  Unreachable 502 · Unavailable 503 · OutOfSpace 507
+                                  Unreachable 502 · Unavailable 503 · ModelLoading 503 · OutOfSpace 507
 
 A class carries `status` (HTTP) and `code` (the value of `X-Error-Code`; the clients choose their exception by it, see
 huggingface_hub `utils/_http.py:hf_raise_for_status`). Each protocol renders these in its own dialect, once.
@@ -398,6 +398,17 @@ class Unavailable(Failure):
 
     status = 503
     code = "Unavailable"
+
+
+class ModelLoading(Failure):
+    """A model that is asked is not ready yet, and whoever asks does not wait any longer. `seconds`: after how many it may be."""
+
+    status = 503
+    code = "ModelLoading"
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class OutOfSpace(Failure):

@@ -18,18 +18,21 @@ import pytest
 from pioche.serving import choice
 from pioche.serving.spec import Spec
 from pioche.serving.worker.__main__ import CANNOT_LOAD
-from tests import encoders
+from tests import encoders, writers
 
 FILES = encoders.classifier({"good": [0, 4], "bad": [4, 0]}, ["NEGATIVE", "POSITIVE"])
 
 
-def command(folder: Path, files: encoders.Files = FILES) -> list[str]:
+WRITER = {"model.gguf": writers.writer()}
+
+
+def command(folder: Path, files: encoders.Files = FILES, task: str = "text-classification") -> list[str]:
     for path, data in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-    chosen = choice.choose("text-classification", FILES)
-    spec = Spec(repo="ada/model", commit="0" * 40, engine=chosen.engine, task="text-classification", files=chosen.files)
+    chosen = choice.choose(task, files)
+    spec = Spec(repo="ada/model", commit="0" * 40, engine=chosen.engine, task=task, files=chosen.files)
     words = (str(folder), str(folder / "http"), msgspec.json.encode(spec).decode())
     return [sys.executable, "-m", "pioche.serving.worker", *words]
 
@@ -50,8 +53,10 @@ class Connection(http.client.HTTPConnection):
 
 
 @contextmanager
-def working(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
-    process = subprocess.Popen(command(folder))
+def working(
+    folder: Path, files: encoders.Files = FILES, task: str = "text-classification"
+) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
+    process = subprocess.Popen(command(folder, files, task))
     try:
         while not (folder / "http").exists():
             assert process.poll() is None
@@ -119,3 +124,45 @@ def test_a_worker_loads_nothing_of_the_hub() -> None:
     }
     assert ours == {"pioche.errors"}
     assert not {"sqlalchemy", "pygit2", "torch"} & set(done.stdout.split())
+
+
+CHAT = {"messages": [{"role": "user", "content": "a"}], "temperature": 0}
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with working(tmp_path_factory.mktemp("writer"), WRITER, "text-generation") as (_, connection):
+        yield connection
+
+
+def test_a_worker_streams_and_then_answers_the_next_request(writer: Connection) -> None:
+    asked = {"task": "chat", "inputs": {**CHAT, "max_tokens": 4, "stream": True}}
+    writer.request("POST", "/infer", json.dumps(asked))
+    answer = writer.getresponse()
+    assert answer.headers["content-type"] == "text/event-stream"
+    *events, last = answer.read().decode().removesuffix("\n\n").split("\n\n")
+    deltas = [json.loads(event.removeprefix("data: "))["choices"][0]["delta"] for event in events]
+    assert "".join(delta.get("content") or "" for delta in deltas) == "bcde"
+    assert last == "data: [DONE]"
+    status, whole = writer.ask("POST", "/infer", {"task": "chat", "inputs": {**CHAT, "max_tokens": 2}})
+    assert (status, whole["choices"][0]["message"]["content"]) == (200, "bc")
+
+
+def test_a_stream_that_cannot_begin_has_the_status_of_its_refusal(writer: Connection) -> None:
+    long = {"messages": [{"role": "user", "content": "a" * 500}], "stream": True}
+    status, refusal = writer.ask("POST", "/infer", {"task": "chat", "inputs": long})
+    assert (status, refusal["field"]) == (400, "inputs")
+    assert "501 tokens" in refusal["error"]
+
+
+def test_who_leaves_a_stream_frees_its_lane(tmp_path: Path) -> None:
+    """H-RUN: nobody computes for a client that is gone."""
+    endless = {"prompt": "a", "stream": True, "logit_bias": {"2": -100}, "max_tokens": 60_000}
+    files = {"model.gguf": writers.writer(context=100_000)}
+    with working(tmp_path, files, "text-generation") as (_, connection):
+        for _ in range(8):  # more than there are lanes
+            connection.request("POST", "/infer", json.dumps({"task": "completion", "inputs": endless}))
+            assert connection.getresponse().read(100).startswith(b"data: ")
+            connection.close()
+        status, answer = connection.ask("POST", "/infer", {"task": "text-generation", "inputs": "w"})
+        assert (status, answer) == (200, [{"generated_text": "xyz"}])

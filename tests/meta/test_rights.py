@@ -102,7 +102,7 @@ PARAMETERS = {
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
-    "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24,
+    "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "model": "lab/absent",
     "client_id": "00000000-0000-0000-0000-000000000000",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
@@ -306,6 +306,27 @@ CALLS: dict[tuple[str, str], list[Call]] = {
 }
 
 # Routes whose body names the repo: the same rights, asked for by the handler.
+# Nothing here is a model that an engine could take: whoever may read it is told so.
+_UNSERVED = (400,)
+CALLS |= {
+    (method, pattern): [Call(json=None if method == "GET" else {"inputs": "x"}, statuses=_UNSERVED)]
+    for method, pattern in (
+        ("POST", "/models/{repo:web}"),
+        ("POST", "/models/{repo:web}/pipeline/{task}"),
+        ("POST", "/pipeline/{task}/{repo:web}"),
+        ("POST", "/hf-inference/models/{repo:web}"),
+        ("POST", "/hf-inference/models/{repo:web}/pipeline/{task}"),
+        ("GET", "/models/{repo:web}/info"),
+        ("GET", "/models/{repo:web}/health"),
+        ("GET", "/models/{repo:web}/v1/models"),
+        ("POST", "/models/{repo:web}/v1/embeddings"),
+        ("POST", "/models/{repo:web}/v1/chat/completions"),
+        ("POST", "/models/{repo:web}/v1/completions"),
+        ("POST", "/models/{repo:web}/embed"),
+        ("POST", "/models/{repo:web}/rerank"),
+    )
+}
+
 NAMED_IN_BODY: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/repos/delete"): Call(Action.MANAGE, json={"name": "{id}", "type": "{type}"}, fresh=True),
     ("POST", "/api/repos/move"): Call(
@@ -317,6 +338,7 @@ NAMED_IN_BODY: dict[tuple[str, str], Call] = {
 CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/repos/create"): Call(json={"name": "{new}"}),
     ("POST", "/api/deleted-repos/{uid}/restore"): Call(json={}, of_absent_repo=True),
+    ("GET", "/v1/models/{model*}"): Call(of_absent_repo=True),
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),

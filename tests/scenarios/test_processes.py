@@ -127,7 +127,7 @@ def test_a_killed_web_process_comes_back_and_the_other_goes_on(served: Hub) -> N
     victim = next(pid for pid, name in before.items() if name == "web")
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in served.children() and len(served.children()) == len(before))
-    assert sorted(served.children().values()) == ["jobs", "search", "web", "web"]
+    assert sorted(served.children().values()) == ["inference", "jobs", "search", "web", "web"]
     assert set(before) - {victim} < set(served.children())
     until(served.ready)
 
@@ -141,7 +141,7 @@ def test_a_killed_jobs_process_comes_back(served: Hub) -> None:
 def test_a_killed_supervisor_leaves_no_process_and_the_next_one_starts(tmp_path: Path) -> None:
     with Hub(tmp_path) as hub:
         orphans = set(hub.children())
-        assert len(orphans) == 3
+        assert len(orphans) == 4
         os.kill(hub.pid, signal.SIGKILL)
         hub.wait()
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))

@@ -1,6 +1,14 @@
 """What refusals have in common on the wire, and the plain-text dialect of files and pages."""
 
-from pioche.errors import EntryNotFound, HubError, MethodNotAllowed, RangeNotSatisfiable, RateLimited, TooManyRequests
+from pioche.errors import (
+    EntryNotFound,
+    HubError,
+    MethodNotAllowed,
+    ModelLoading,
+    RangeNotSatisfiable,
+    RateLimited,
+    TooManyRequests,
+)
 from pioche.http.messages import Headers, Request, Response, text_response
 
 BEARER = 'Bearer realm="Authentication required", charset="UTF-8"'
@@ -23,7 +31,7 @@ def headers(error: HubError, *, challenge: str = BEARER) -> Headers:
         found.append(("Content-Range", f"bytes */{error.size}"))
     if isinstance(error, MethodNotAllowed):
         found.append(("Allow", ", ".join(error.allowed)))
-    if isinstance(error, TooManyRequests) and error.seconds is not None:
+    if isinstance(error, TooManyRequests | ModelLoading) and error.seconds is not None:
         found.append(("Retry-After", str(error.seconds)))
     if isinstance(error, RateLimited):
         found.extend(error.headers)

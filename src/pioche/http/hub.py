@@ -23,6 +23,7 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
+from pioche.serving.gateway import Gateway
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -66,6 +67,8 @@ class Hub:
     webhooks: Webhooks
     deliveries: History
     imports: Imports
+    models: Gateway
+    """Has models answer."""
     store_origin: str = ""
     """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None

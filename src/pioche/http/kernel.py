@@ -267,6 +267,7 @@ class Kernel:
             elif message["type"] == "lifespan.shutdown":
                 await flusher.stop()
                 self.hub.renderer.close()
+                self.hub.models.close()
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

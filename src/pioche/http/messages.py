@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -206,6 +206,21 @@ class Request:
         if message["type"] == "http.disconnect":
             raise ClientLeft
         return message
+
+    async def unless_left(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns; it is cancelled when the client leaves meanwhile. For after the body has been read whole.
+
+        Raises ClientLeft.
+        """
+        doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise ClientLeft
+            return doing.result()
+        finally:
+            for task in (doing, leaving):
+                task.cancel()
 
     async def discard_rest(self) -> None:
         """Takes what is left of a body that nobody read: a connection closed on it may swallow the answer."""

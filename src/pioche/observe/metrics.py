@@ -36,6 +36,47 @@ _damaged = Counter(
     "pioche_damage_found_total", "Damage that scrub has found, by kind (docs/guide/damage.md).", ("kind",)
 )
 
+_LATENCIES = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+_answered = Counter("pioche_inference_requests_total", "Requests to models, by task and status.", ("task", "code"))
+_inference_seconds = Histogram(
+    "pioche_inference_request_seconds",
+    "Time from a request to a model to the last byte of its answer, with the wait for a worker.",
+    ("task",),
+    buckets=_LATENCIES,
+)
+_first_token = Histogram(
+    "pioche_inference_ttft_seconds",
+    "Time to the first piece of an answer that is streamed.",
+    ("task",),
+    buckets=_LATENCIES,
+)
+_waited = Histogram(
+    "pioche_inference_queue_seconds",
+    "Time that requests waited for a worker to be started.",
+    ("task",),
+    buckets=_LATENCIES,
+)
+_inflight = Gauge(
+    "pioche_inference_inflight", "Requests to models that are being answered.", multiprocess_mode="livesum"
+)
+_inference_errors = Counter(
+    "pioche_inference_errors_total", "What went wrong: input, engine, worker, loading, other.", ("kind",)
+)
+_batches = Counter("pioche_inference_batches_total", "Batches that engines have run.", ("task",))
+_batched = Counter("pioche_inference_batched_requests_total", "Requests that were in them.", ("task",))
+_replicas = Gauge("pioche_inference_replicas", "Workers of models, by state.", ("state",), multiprocess_mode="livesum")
+_cold_starts = Histogram(
+    "pioche_inference_cold_start_seconds",
+    "Time from the first request to a worker that is ready.",
+    ("engine",),
+    buckets=_BUCKETS,
+)
+_resident = Gauge(
+    "pioche_inference_worker_rss_bytes", "Memory of all workers.", ("engine",), multiprocess_mode="livesum"
+)
+_worker_seconds = Counter("pioche_inference_worker_cpu_seconds_total", "Processor time of workers.", ("engine",))
+_evictions = Counter("pioche_inference_evictions_total", "Workers that were ended to make room for others.")
+
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "SSH"))
 
 
@@ -97,6 +138,62 @@ def scrubbed(count: int) -> None:
 
 def damaged(kind: str) -> None:
     _damaged.labels(kind).inc()
+
+
+def inference(task: str, code: int, seconds: float) -> None:
+    """A request to a model. `task` is one of the hub's own, never what a client sent."""
+    _answered.labels(task, str(code)).inc()
+    _inference_seconds.labels(task).observe(seconds)
+
+
+def inference_began() -> None:
+    _inflight.inc()
+
+
+def inference_ended() -> None:
+    _inflight.dec()
+
+
+def first_token(task: str, seconds: float) -> None:
+    _first_token.labels(task).observe(seconds)
+
+
+def waited_for_worker(task: str, seconds: float) -> None:
+    _waited.labels(task).observe(seconds)
+
+
+def inference_error(kind: str) -> None:
+    _inference_errors.labels(kind).inc()
+
+
+def batches(task: str, count: int, requests: int) -> None:
+    """Since they were counted last."""
+    _batches.labels(task).inc(max(0, count))
+    _batched.labels(task).inc(max(0, requests))
+
+
+def replicas(counts: Mapping[str, int]) -> None:
+    """By state, now."""
+    for state, count in counts.items():
+        _replicas.labels(state).set(count)
+
+
+def cold_start(engine: str, seconds: float) -> None:
+    _cold_starts.labels(engine).observe(seconds)
+
+
+def resident(engine: str, count: int) -> None:
+    """Bytes, of all workers of the engine now."""
+    _resident.labels(engine).set(count)
+
+
+def worked(engine: str, seconds: float) -> None:
+    """Processor time, since it was counted last."""
+    _worker_seconds.labels(engine).inc(seconds)
+
+
+def evicted() -> None:
+    _evictions.inc()
 
 
 def exposition() -> bytes:

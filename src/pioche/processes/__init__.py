@@ -6,6 +6,7 @@
     jobs         runs jobs and delivers events
     ssh          git over SSH, where the setting `ssh_port` asks for it
     search       the index: answers what the web processes look for
+    inference    starts and ends workers of models, where the setting `inference` is not off
     child        how a child comes to be, and what it does first: it dies with its supervisor
     draining     how a web process stops without losing a connection
     lock         one hub a data folder

@@ -56,7 +56,13 @@ class Supervisor:
         self._ssh_port = self._reserved_for_ssh(config)
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         search_socket = config.search_socket or str(self._metrics_dir / "search.sock")
-        self.config = replace(config, port=self._port.getsockname()[1], search_socket=search_socket)
+        inference_socket = config.inference_socket or str(self._metrics_dir / "inference.sock")
+        self.config = replace(
+            config,
+            port=self._port.getsockname()[1],
+            search_socket=search_socket,
+            inference_socket=inference_socket if config.serves_models else "",
+        )
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
         self._prepare_metrics()
 

@@ -1,4 +1,4 @@
-"""Which processes a hub has. A new one (a controller of inference) is one more line."""
+"""Which processes a hub has. A new one is one more line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +37,12 @@ def _search(config: Config) -> None:
     search.run(config)
 
 
+def _inference(config: Config) -> None:
+    from pioche.processes import inference
+
+    inference.run(config)
+
+
 def _ssh(config: Config) -> None:
     from pioche.processes import ssh
 
@@ -48,4 +54,5 @@ PROCESSES = (
     Process("jobs", lambda _config: 1, _jobs),
     Process("ssh", lambda config: 1 if config.ssh_port else 0, _ssh),
     Process("search", lambda _config: 1, _search),
+    Process("inference", lambda config: 1 if config.serves_models else 0, _inference),
 )

@@ -1,5 +1,6 @@
 """Which engine serves a model, from its files and its task (serving.md 5.1)."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ from pioche.serving.spec import EngineName
 
 _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 _CLASSIFICATION = frozenset(("text-classification", "zero-shot-classification"))
+_GENERATION = frozenset(("text-generation", "chat", "completion"))
+_RANKING = frozenset(("text-ranking", "rerank"))
+_GGUF_TASKS = _EMBEDDING | {"text-generation", "text-ranking"}
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 
 # Full precision first: on the processors that we know, int8 is smaller but not faster (serving.md 1.3).
@@ -20,6 +24,26 @@ _ONNX_FILES = (
 )
 _ENCODER_NEEDS = ("config.json", "tokenizer.json")
 _ENCODER_TAKES = ("tokenizer_config.json", "special_tokens_map.json", "modules.json", "1_Pooling/config.json")
+
+# Of several quantisations: the usual trade between size and quality first, then what is nearest to it, then what is large.
+_QUANTISATIONS = (
+    "Q4_K_M",
+    "Q4_K_S",
+    "Q4_0",
+    "Q4",
+    "Q5_K_M",
+    "Q5",
+    "Q6_K",
+    "Q8_0",
+    "Q3",
+    "Q2",
+    "IQ",
+    "BF16",
+    "F16",
+    "F32",
+)
+_NOT_MODELS = ("mmproj", "imatrix", "lora")
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +58,13 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
     """Raises NotServed, with what would have to be there."""
     if task is None:
         raise NotServed("This model says no task: its card needs a pipeline_tag")
+    weights = next((path for path in _ONNX_FILES if path in paths), None) if task in _ENCODER_TASKS else None
+    if weights is None and task in _GGUF_TASKS and (files := _gguf(paths)):
+        return Choice(EngineName.LLAMA, files)
+    if task in _GGUF_TASKS - _ENCODER_TASKS:
+        raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
     if task not in _ENCODER_TASKS:
         raise NotServed(f"No engine of this hub serves the task {task}")
-    weights = next((path for path in _ONNX_FILES if path in paths), None)
     if weights is None:
         raise NotServed(f"To be served, a model for {task} needs its weights as {_ONNX_FILES[0]}")
     missing = [path for path in _ENCODER_NEEDS if path not in paths]
@@ -48,10 +76,37 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
 
 def served(task: str) -> frozenset[str]:
     """The tasks that may be asked of a model whose own is `task`."""
-    for related in (_EMBEDDING, _CLASSIFICATION):
+    for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING):
         if task in related:
             return related
     return frozenset((task,))
+
+
+def _gguf(paths: Collection[str]) -> tuple[str, ...]:
+    """The best file of weights, with all of its parts, of which the first is what is opened. Empty when there is none."""
+    found = [
+        path
+        for path in paths
+        if path.endswith(".gguf")
+        and not any(word in path.lower() for word in _NOT_MODELS)
+        and ((part := _PART.search(path)) is None or int(part[1]) == 1)
+    ]
+    for best in sorted(found, key=lambda path: (_rank(path), path)):
+        if set(parts := _parts(best)) <= set(paths):
+            return parts
+    return ()
+
+
+def _rank(path: str) -> int:
+    name = path.upper()
+    return next((place for place, word in enumerate(_QUANTISATIONS) if word in name), len(_QUANTISATIONS))
+
+
+def _parts(first: str) -> tuple[str, ...]:
+    part = _PART.search(first)
+    if part is None:
+        return (first,)
+    return tuple(f"{first[: part.start()]}-{number:05}-of-{part[2]}.gguf" for number in range(1, int(part[2]) + 1))
 
 
 def _external_data(weights: str, paths: Collection[str]) -> list[str]:

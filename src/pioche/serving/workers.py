@@ -16,7 +16,7 @@ from pioche.runner.spec import Spec as Command
 from pioche.serving.spec import Spec
 
 _MODEL = Path("/model")
-_SOCKET = "http"
+SOCKET = "http"
 _POLL_SECONDS = 0.02
 _HEALTH_SECONDS = 5.0
 _OUTPUT_SECONDS = 1.0
@@ -27,7 +27,7 @@ def start(sandbox: Sandbox, spec: Spec, snapshot: Path, sockets: Path, limits: L
 
     Raises SandboxTooWeak, StartFailed.
     """
-    words = (str(_MODEL), str(SOCKETS / _SOCKET), msgspec.json.encode(spec).decode())
+    words = (str(_MODEL), str(SOCKETS / SOCKET), msgspec.json.encode(spec).decode())
     return sandbox.start(
         Command(
             command=(sys.executable, "-m", "pioche.serving.worker", *words),
@@ -52,7 +52,7 @@ def ready(worker: Running, seconds: float) -> None:
 
 def connect(worker: Running) -> socket.socket:
     """A connection to speak HTTP over. Raises OSError."""
-    return worker.connect(_SOCKET)
+    return worker.connect(SOCKET)
 
 
 def _is_healthy(worker: Running) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from pioche.errors import NotServed
 from pioche.serving import choice
+from pioche.serving.spec import EngineName
 
 BESIDE = ["config.json", "tokenizer.json", "README.md", "model.safetensors"]
 
@@ -25,6 +26,8 @@ def test_a_quantised_file_is_better_than_none() -> None:
         ("text-to-video", BESIDE, "text-to-video"),
         ("fill-mask", BESIDE, "onnx/model.onnx"),
         ("fill-mask", ["onnx/model.onnx", "config.json"], "tokenizer.json"),
+        ("text-generation", BESIDE, "GGUF"),
+        ("text-generation", ["mmproj-F16.gguf", "x-00001-of-00002.gguf"], "GGUF"),
     ],
 )
 def test_what_is_missing_is_said(task: str | None, paths: list[str], named: str) -> None:
@@ -35,3 +38,28 @@ def test_what_is_missing_is_said(task: str | None, paths: list[str], named: str)
 def test_embeddings_serve_both_of_their_tasks() -> None:
     assert choice.served("sentence-similarity") == {"feature-extraction", "sentence-similarity"}
     assert choice.served("fill-mask") == {"fill-mask"}
+    assert choice.served("text-generation") == {"text-generation", "chat", "completion"}
+    assert choice.served("text-ranking") == {"text-ranking", "rerank"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "chosen"),
+    [
+        (["m-F16.gguf", "m-Q8_0.gguf", "m-q4_k_m.gguf", "README.md"], ("m-q4_k_m.gguf",)),
+        (["mmproj-Q4_K_M.gguf", "m.gguf"], ("m.gguf",)),
+        (
+            ["m-Q8_0-00002-of-00002.gguf", "m-Q8_0-00001-of-00002.gguf"],
+            ("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"),
+        ),
+        (["m-Q4_K_M-00001-of-00002.gguf", "m-Q8_0.gguf"], ("m-Q8_0.gguf",)),
+    ],
+)
+def test_one_gguf_of_several_is_chosen_with_all_of_its_parts(paths: list[str], chosen: tuple[str, ...]) -> None:
+    found = choice.choose("text-generation", paths)
+    assert (found.engine, found.files) == (EngineName.LLAMA, chosen)
+
+
+def test_embeddings_run_on_onnx_where_they_can() -> None:
+    paths = [*BESIDE, "onnx/model.onnx", "m.gguf"]
+    assert choice.choose("feature-extraction", paths).engine is EngineName.ONNX
+    assert choice.choose("feature-extraction", ["m.gguf"]).engine is EngineName.LLAMA

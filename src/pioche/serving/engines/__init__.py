@@ -1,14 +1,20 @@
-"""What runs a model. An engine is made by `load`, in a worker, and used by one thread at a time (`prepare` by another).
+"""What runs a model. An engine is made by `load`, in a worker.
 
-A new engine is a name in `EngineName`, a module with a `load`, and a line in `_load`.
+Two kinds: an `Engine` is given batches, by one thread at a time (`prepare` by another); a `ParallelEngine` runs several requests
+at once itself, each called by a thread of its own, and may tell an answer in pieces.
+
+A new engine is a name in `EngineName`, a module with a `load`, and a line in `EXTRAS` and in `_load`.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pioche.errors import NotOffered
 from pioche.serving.spec import Ask, EngineName, Spec
+
+EXTRAS = {EngineName.ONNX: "inference", EngineName.LLAMA: "llama"}
+"""What to install, for the libraries of each."""
 
 
 class Work(Protocol):
@@ -35,19 +41,67 @@ class Engine(Protocol[Understood]):
         ...
 
 
-def load(spec: Spec, folder: Path) -> Engine[Any]:
+class Listener(Protocol):
+    """Who waits for an answer."""
+
+    @property
+    def has_left(self) -> bool:
+        """Then nobody hears any more of it: the engine stops as soon as it can."""
+        ...
+
+    def tell(self, piece: bytes) -> None:
+        """The next piece of an answer that streams: a server-sent event."""
+        ...
+
+
+class Streamed(Protocol):
+    """A request that an engine has understood, whose answer comes in pieces or whole."""
+
+    @property
+    def streams(self) -> bool: ...
+
+
+Heard = TypeVar("Heard", bound=Streamed)
+
+
+@runtime_checkable
+class ParallelEngine(Protocol[Heard]):
+    @property
+    def lanes(self) -> int:
+        """How many requests it runs at once, at most."""
+        ...
+
+    def prepare(self, ask: Ask) -> Heard:
+        """As an Engine's, by any thread at any time."""
+        ...
+
+    def answer(self, work: Heard, listener: Listener) -> object:
+        """The answer; of no meaning where the work streams. Raises InvalidInput, EngineFailed, before a first piece or after."""
+        ...
+
+    def close(self) -> None: ...
+
+
+AnyEngine = Engine[Any] | ParallelEngine[Any]
+
+
+def load(spec: Spec, folder: Path) -> AnyEngine:
     """Ready to be asked. Raises NotOffered when the engine is not installed, EngineFailed when the files are no good."""
     try:
         return _load(spec, folder)
     except ModuleNotFoundError as error:
         raise NotOffered(
-            f"This hub has no {error.name}, which the engine {spec.engine} needs: install pioche[inference]"
+            f"This hub has no {error.name}, which the engine {spec.engine} needs: install pioche[{EXTRAS[spec.engine]}]"
         ) from None
 
 
-def _load(spec: Spec, folder: Path) -> Engine[Any]:
+def _load(spec: Spec, folder: Path) -> AnyEngine:
     match spec.engine:
         case EngineName.ONNX:
             from pioche.serving.engines import onnx
 
             return onnx.load(spec, folder)
+        case EngineName.LLAMA:
+            from pioche.serving.engines import llama
+
+            return llama.load(spec, folder)

@@ -4,13 +4,12 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from pioche.errors import HubError
 from pioche.serving import engines
-from pioche.serving.engines import Engine
+from pioche.serving.engines import AnyEngine
 from pioche.serving.spec import Spec
 from pioche.serving.worker import http
 from pioche.serving.worker.service import Service
@@ -29,7 +28,7 @@ def main(folder: str, socket: str, spec: str) -> int:
     return 0
 
 
-async def _serve(spec: Spec, engine: Engine[Any], socket: str) -> None:
+async def _serve(spec: Spec, engine: AnyEngine, socket: str) -> None:
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     async with Service(spec, engine) as service, http.listening(socket, service.answer):

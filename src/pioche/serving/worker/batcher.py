@@ -28,6 +28,10 @@ class Stats(msgspec.Struct):
     requests: int = 0
     failures: int = 0
     batches: int = 0
+    batched: int = 0
+    """Requests that were in them."""
+    running: int = 0
+    """Requests that are being answered, those that wait too."""
     waiting: int = 0
     busy_seconds: float = 0.0
 
@@ -87,6 +91,7 @@ class Batcher:
             answers = await loop.run_in_executor(self._thread, self._infer, [waiting.work for waiting in batch])
             self._stats.busy_seconds += time.perf_counter() - began
             self._stats.batches += 1
+            self._stats.batched += len(batch)
             for waiting, answer in zip(batch, answers, strict=True):
                 self._tell(waiting.answer, answer)
 

@@ -5,13 +5,15 @@ does not understand ends the connection. A client that leaves cancels what was b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 _HEAD_BYTES_MAX = 16 * 1024
 _BODY_BYTES_MAX = 64 * 2**20
+_DRAIN_SECONDS = 8.0
+_STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +25,34 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """JSON."""
-
     status: int
     body: bytes
+    content_type: str = "application/json"
 
 
-Answer = Callable[[Request], Awaitable[Reply]]
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Sent as it comes, as server-sent events; when the client leaves, it is closed."""
+
+    pieces: AsyncGenerator[bytes, None]
+
+
+Answer = Callable[[Request], Awaitable[Reply | Stream]]
 
 
 @asynccontextmanager
 async def listening(socket: str, answer: Answer) -> AsyncIterator[None]:
-    """Serves inside of the block."""
+    """Serves inside of the block. When it is left, what has come is answered, for some seconds, and nothing more is taken."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: _Connection(answer), socket)
+    connections = set[_Connection]()
+    server = await loop.create_unix_server(lambda: _Connection(answer, connections), socket)
     try:
         yield
     finally:
         server.close()
+        answering = [task for connection in connections if (task := connection.drain()) is not None]
+        if answering:
+            await asyncio.wait(answering, timeout=_DRAIN_SECONDS)
 
 
 class _Malformed(Exception):
@@ -48,14 +60,32 @@ class _Malformed(Exception):
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, connections: "set[_Connection]") -> None:
         self._answer = answer
+        self._connections = connections
+        self._is_draining = False
         self._received = bytearray()
         self._answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream's is
         self._transport = transport
+        self._connections.add(self)
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def drain(self) -> "asyncio.Task[None] | None":
+        """Closes once what is being answered has been; that, if something is. What comes after it is for the next worker."""
+        self._is_draining = True
+        if self._answering is None:
+            self._transport.close()
+        return self._answering
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -63,6 +93,7 @@ class _Connection(asyncio.Protocol):
             self._next()
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self._connections.discard(self)
         if self._answering is not None:
             self._answering.cancel()
 
@@ -78,11 +109,28 @@ class _Connection(asyncio.Protocol):
 
     async def _reply(self, request: Request) -> None:
         reply = await self._answer(request)
-        head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
-        head += f"content-type: application/json\r\ncontent-length: {len(reply.body)}\r\n\r\n"
-        self._transport.write(head.encode() + reply.body)
+        if isinstance(reply, Stream):
+            await self._send(reply)
+        else:
+            head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+            head += f"content-type: {reply.content_type}\r\ncontent-length: {len(reply.body)}\r\n\r\n"
+            self._transport.write(head.encode() + reply.body)
         self._answering = None
-        self._next()
+        if self._is_draining:
+            self._transport.close()
+        else:
+            self._next()
+
+    async def _send(self, stream: Stream) -> None:
+        """No faster than the client reads."""
+        self._transport.write(_STREAM_HEAD)
+        async with aclosing(stream.pieces) as pieces:
+            async for piece in pieces:
+                self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                if self._transport.is_closing():
+                    return
+                await self._writable.wait()
+        self._transport.write(b"0\r\n\r\n")
 
 
 def _take(received: bytearray) -> Request | None:

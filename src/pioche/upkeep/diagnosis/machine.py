@@ -16,6 +16,8 @@ from pioche.errors import HubError
 from pioche.git import program
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import LEAST_FOR_CODE, Level
+from pioche.serving import needs
+from pioche.serving.spec import EngineName
 from pioche.storage.disk import Room
 from pioche.upkeep.diagnosis import Answer, bad, good, note
 
@@ -43,6 +45,7 @@ def answers(config: Config) -> Iterator[Answer]:
     yield _git()
     yield _git_lfs()
     yield _sandbox(config)
+    yield _inference(config)
 
 
 def _folders(config: Config) -> Answer:
@@ -166,6 +169,17 @@ def _sandbox(config: Config) -> Answer:
     if found.level < LEAST_FOR_CODE:
         return note("sandbox", f"{text}: code of strangers is refused", _SANDBOX_ADVICE)
     return good("sandbox", text)
+
+
+def _inference(config: Config) -> Answer:
+    if not config.serves_models:
+        return good("inference", "Off: models are not asked here")
+    absent = [f"{engine} ({', '.join(missing)})" for engine in EngineName if (missing := needs.missing(engine))]
+    if absent:
+        text = f"Packages are missing for the engine {'; '.join(absent)}"
+        return note("inference", text, "Install pioche[inference] and pioche[llama], or set inference to off")
+    size = config.inference_memory // 2**20
+    return good("inference", f"Models may take {size} MiB together, and {config.inference_cores} cores each")
 
 
 def _version(name: str) -> tuple[int, int] | None:

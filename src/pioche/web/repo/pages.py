@@ -27,6 +27,7 @@ from pioche.web.repo import (
     tensors,
     uses,
     weights,
+    widgets,
 )
 from pioche.web.rows import SENSITIVE
 
@@ -154,6 +155,7 @@ def _page(
         use_facts=_use_facts(overview),
         snippets=snippets.of(overview),
         results=rows,
+        widget=widgets.of(request, overview) if is_model and may_read_files else None,
         weights=weights.weights(overview) if is_model else None,
         precisions=_precisions(request, overview) if is_model else [],
         chat_template=weights.template(overview) if is_model else "",

@@ -1,12 +1,12 @@
 """HTTP of a worker, byte by byte: what comes in pieces, what is kept open, what ends the connection, who leaves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from pioche.serving.worker.http import Reply, Request, listening
+from pioche.serving.worker.http import Answer, Reply, Request, Stream, listening
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -15,9 +15,7 @@ async def echo(request: Request) -> Reply:
     return Reply(200, f"{request.method} {request.path} ".encode() + request.body)
 
 
-def talk(
-    tmp_path: Path, story: Callable[[Client], Awaitable[None]], answer: Callable[[Request], Awaitable[Reply]] = echo
-) -> None:
+def talk(tmp_path: Path, story: Callable[[Client], Awaitable[None]], answer: Answer = echo) -> None:
     async def run() -> None:
         socket = str(tmp_path / "http")
         async with listening(socket, answer):
@@ -104,3 +102,50 @@ def test_a_client_that_leaves_cancels_what_was_begun_for_it(tmp_path: Path) -> N
         await asyncio.wait_for(cancelled.wait(), 30)
 
     talk(tmp_path, story, slow)
+
+
+def test_a_stream_is_sent_as_it_comes_and_the_connection_stays(tmp_path: Path) -> None:
+    more = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        await more.wait()
+        yield b"twenty characters   "
+
+    async def answer(_request: Request) -> Stream:
+        return Stream(pieces())
+
+    async def story(client: Client) -> None:
+        reader, writer = client
+        for _ in range(2):
+            writer.write(POST)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"content-type: text/event-stream" in head
+            assert await reader.readexactly(8) == b"3\r\none\r\n"
+            more.set()
+            assert await reader.readuntil(b"0\r\n\r\n") == b"14\r\ntwenty characters   \r\n0\r\n\r\n"
+
+    talk(tmp_path, story, answer)
+
+
+def test_a_client_that_leaves_ends_its_stream(tmp_path: Path) -> None:
+    ended = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            ended.set()
+
+    async def answer(_request: Request) -> Stream:
+        return Stream(pieces())
+
+    async def story(client: Client) -> None:
+        reader, writer = client
+        writer.write(POST)
+        await reader.readexactly(10)
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 30)
+
+    talk(tmp_path, story, answer)

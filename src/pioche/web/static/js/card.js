@@ -23,6 +23,7 @@ for (const article of document.querySelectorAll(".prose[data-copy]")) {
   }
 }
 
+if (document.querySelector("model-widget")) import("./model-widget.js");
 if (document.querySelector("chat-example")) import("./chat-example.js");
 
 // Links made on the public Hub name headings without our prefix.

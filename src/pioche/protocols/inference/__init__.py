@@ -1,0 +1,9 @@
+"""Models that are asked, in the words of the APIs that tools speak. Each is translated to one `serving.spec.Ask`.
+
+    tasks.py      the task API: POST /models/ns/name, with JSON or the bytes of an image or a sound
+    openai.py     /v1/embeddings, /v1/chat/completions, ...: of all models, and below the address of each
+    tei.py        embeddings and rerank as text-embeddings-inference has them, below the address of each
+    asking.py     what they share: which model, how long to wait, what is sent back
+
+The right to read a model's files is the right to ask it.
+"""

@@ -1,0 +1,117 @@
+"""What the APIs of inference share: which model is meant, how long to wait for it, and its answer on the way back."""
+
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from pioche.errors import BadRequest, EngineFailed, HubError, InvalidInput, RepoNotFound, Unauthenticated
+from pioche.http import threads
+from pioche.http.messages import Request, Response
+from pioche.http.sources import Piece
+from pioche.names import RepoId, RepoType
+from pioche.repos import revisions
+from pioche.repos.access import Action, Moved, Repo
+from pioche.serving.spec import Ask
+from pioche.serving.targets import Target
+from pioche.serving.wire import Answer
+
+T = TypeVar("T")
+
+_JSON = "application/json"
+_AT = re.compile(r" - at `\$\.?(.*)`\Z")
+_NO = ("false", "0")
+
+
+async def opened(request: Request, name: str) -> tuple[Repo, str]:
+    """The model that a body names, `org/name`, `org/name@revision` or `org/name:provider`, with its revision.
+
+    Raises RepoNotFound, GatedRepo and what else opening may say.
+    """
+    model, _, revision = name.partition("@")
+    namespace, slash, rest = model.partition(":")[0].partition("/")
+    if not slash:
+        raise RepoNotFound(anonymous=request.caller.is_anonymous)
+    repo_id = RepoId(RepoType.MODEL, namespace, rest)
+    try:
+        repo = await request.hub.access.open(request.caller, repo_id, Action.CONTENT)
+    except Moved as moved:
+        repo = await request.hub.access.open(request.caller, moved.target, Action.CONTENT)
+    return repo, revision or "main"
+
+
+async def target(request: Request, repo: Repo, revision: str = "main") -> Target:
+    """Raises Unauthenticated where nobody may ask without a name, NotServed, NotOffered, RevisionNotFound."""
+    if request.hub.config.inference == "signed-in" and request.caller.is_anonymous:
+        raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
+    resolved = await revisions.resolve(repo, revision)
+    targets = request.hub.models.targets
+    known = targets.known(repo, resolved)
+    return known if known is not None else await threads.run(targets.find, repo, resolved)
+
+
+async def body(request: Request) -> bytes:
+    """Raises TooLarge past the setting inference_body_bytes_max."""
+    request.body_bytes_max = request.hub.config.inference_body_bytes_max
+    return await request.body()
+
+
+async def answer(request: Request, found: Target, ask: Ask) -> Answer:
+    """Ends when the client leaves. Raises what `Gateway.ask` raises, and ClientLeft."""
+    return await request.unless_left(request.hub.models.ask(found, ask, seconds=_patience(request)))
+
+
+def respond(found: Target, answered: Answer) -> Response:
+    """The answer as the worker gave it."""
+    headers = [("Content-Type", answered.content_type or _JSON), ("X-Repo-Commit", found.spec.commit)]
+    if answered.pieces is None:
+        return Response(200, headers, answered.body)
+    return Response(200, [*headers, ("Cache-Control", "no-store")], Stream(answered.pieces))
+
+
+@dataclass(slots=True)
+class Stream:
+    """Server-sent events of a worker. One that breaks off says so in an event: the status is long out."""
+
+    events: AsyncGenerator[bytes]
+    length: int | None = None
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        try:
+            async with contextlib.aclosing(self.events):
+                async for piece in self.events:
+                    yield piece
+        except HubError as error:
+            said = {"error": {"message": error.message, "type": "server_error", "param": None, "code": None}}
+            yield b"data: " + msgspec.json.encode(said) + b"\n\n"
+
+
+def _patience(request: Request) -> float | None:
+    """How long the client wants to wait for a model that has to be started: the Hub's two headers."""
+    if request.headers.get("x-wait-for-model", "").lower() in _NO:
+        return 0.0
+    wanted = request.headers.get("x-scale-up-timeout", "")
+    return float(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else None
+
+
+def decoded(found: Answer) -> object:
+    """What is in an answer that is JSON. Raises EngineFailed."""
+    try:
+        value: object = msgspec.json.decode(found.body)
+    except msgspec.DecodeError:
+        raise EngineFailed("The model's answer is not what its task gives") from None
+    return value
+
+
+def read(body: bytes, shape: type[T]) -> T:
+    """A body of JSON. Raises BadRequest, InvalidInput, which names the field."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        at = _AT.search(str(error))
+        raise InvalidInput(at[1] if at else "body", _AT.sub("", str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not valid JSON: {str(error)[:200]}") from None

@@ -1,0 +1,45 @@
+"""How the APIs of inference say no: each in its own words, with the headers that the Hub's clients know."""
+
+from pioche.errors import HubError, InvalidInput, ModelLoading
+from pioche.http import errors
+from pioche.http.messages import Request, Response, json_response
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_TEI_TYPES = {413: "Validation", 422: "Validation", 400: "Validation", 429: "Overloaded", 500: "Inference"}
+
+
+def render_task(_request: Request, error: HubError) -> Response:
+    """`{"error"}`, as the public Hub's task API."""
+    body: dict[str, object] = {"error": error.message}
+    if isinstance(error, ModelLoading):
+        body["estimated_time"] = float(error.seconds)
+    if isinstance(error, InvalidInput):
+        body["field"] = error.field
+    return json_response(body, status=error.status, headers=errors.headers(error))
+
+
+def render_openai(_request: Request, error: HubError) -> Response:
+    """`{"error": {"message", "type", "param", "code"}}`."""
+    found = {
+        "message": error.message,
+        "type": _TYPES.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error"),
+        "param": error.field if isinstance(error, InvalidInput) else None,
+        "code": error.code,
+    }
+    return json_response({"error": found}, status=error.status, headers=errors.headers(error))
+
+
+def render_tei(_request: Request, error: HubError) -> Response:
+    """`{"error", "error_type"}`."""
+    kind = _TEI_TYPES.get(error.status, "Backend" if error.status >= 500 else "Validation")
+    return json_response(
+        {"error": error.message, "error_type": kind}, status=error.status, headers=errors.headers(error)
+    )

@@ -1,0 +1,46 @@
+"""The tables of inference. Bodies are limited by the setting `inference_body_bytes_max`, which `asking.body` enforces."""
+
+from pioche.http.limits import Bucket
+from pioche.http.routes import Needs, Protocol, Route
+from pioche.protocols.inference import errors, openai, tasks, tei
+from pioche.repos.access import Action
+
+TASKS = Protocol(
+    "inference",
+    (
+        Route("POST", "/models/{repo:web}", Action.CONTENT, tasks.ask),
+        Route("POST", "/models/{repo:web}/pipeline/{task}", Action.CONTENT, tasks.ask),
+        Route("POST", "/pipeline/{task}/{repo:web}", Action.CONTENT, tasks.ask),
+        Route("POST", "/hf-inference/models/{repo:web}", Action.CONTENT, tasks.ask),
+        Route("POST", "/hf-inference/models/{repo:web}/pipeline/{task}", Action.CONTENT, tasks.ask),
+        Route("GET", "/models/{repo:web}/info", Action.CONTENT, tasks.describe),
+        Route("GET", "/models/{repo:web}/health", Action.CONTENT, tasks.health),
+    ),
+    errors.render_task,
+    Bucket.API,
+)
+OPENAI = Protocol(
+    "openai",
+    (
+        Route("GET", "/v1/models", Needs.ANYONE, openai.models),
+        Route("GET", "/v1/models/{model*}", Needs.ANYONE, openai.model),
+        Route("POST", "/v1/embeddings", Needs.ANYONE, openai.embeddings),
+        Route("POST", "/v1/chat/completions", Needs.ANYONE, openai.chat),
+        Route("POST", "/v1/completions", Needs.ANYONE, openai.completions),
+        Route("GET", "/models/{repo:web}/v1/models", Action.CONTENT, openai.models_of),
+        Route("POST", "/models/{repo:web}/v1/embeddings", Action.CONTENT, openai.embeddings),
+        Route("POST", "/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
+        Route("POST", "/models/{repo:web}/v1/completions", Action.CONTENT, openai.completions),
+    ),
+    errors.render_openai,
+    Bucket.API,
+)
+TEI = Protocol(
+    "embeddings",
+    (
+        Route("POST", "/models/{repo:web}/embed", Action.CONTENT, tei.embed),
+        Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
+    ),
+    errors.render_tei,
+    Bucket.API,
+)

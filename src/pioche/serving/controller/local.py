@@ -1,0 +1,143 @@
+"""Workers in sandboxes on this machine."""
+
+import asyncio
+import http.client
+import os
+import secrets
+import shutil
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from pioche.accounts.callers import Caller
+from pioche.errors import RepoNotFound
+from pioche.repos import revisions
+from pioche.repos.access import Access, Action, Repo
+from pioche.runner import sockets
+from pioche.runner.running import Running
+from pioche.runner.sandbox import Sandbox
+from pioche.runner.spec import Limits
+from pioche.serving import workers
+from pioche.serving.controller.cores import Cores
+from pioche.serving.controller.messages import Wanted
+from pioche.serving.snapshots import Snapshots
+from pioche.serving.worker.batcher import Stats
+
+_LOAD_SECONDS = 120.0
+_STATS_SECONDS = 2.0
+_STARTS = 4
+"""Workers that are started at the same time."""
+
+_stats = msgspec.json.Decoder(Stats)
+
+
+class LocalWorker:
+    """A `fleet.Worker`."""
+
+    def __init__(self, running: Running, folder: Path, held: ExitStack) -> None:
+        self.folder = folder
+        self._running = running
+        self._held = held
+        self._closing = threading.Lock()
+
+    @property
+    def ended(self) -> str | None:
+        ending = self._running.ending
+        return None if ending is None else ending.reason
+
+    def usage(self) -> tuple[int, float]:
+        return self._running.memory(), self._running.cpu_seconds()
+
+    async def stats(self) -> Stats:
+        async with asyncio.timeout(_STATS_SECONDS):
+            return await asyncio.to_thread(self._stats)
+
+    async def end(self, seconds: float) -> None:
+        await asyncio.to_thread(self._end, seconds)
+
+    def _stats(self) -> Stats:
+        asking = http.client.HTTPConnection("worker", timeout=_STATS_SECONDS)
+        try:
+            asking.sock = sockets.connect(self.folder, workers.SOCKET)
+            asking.sock.settimeout(_STATS_SECONDS)
+            asking.request("GET", "/stats")
+            return _stats.decode(asking.getresponse().read())
+        except (http.client.HTTPException, msgspec.DecodeError) as error:
+            raise ConnectionError(str(error)) from None
+        finally:
+            asking.close()
+
+    def _end(self, seconds: float) -> None:
+        self._running.terminate(seconds)
+        with self._closing:
+            try:
+                self._running.wait(seconds + _STATS_SECONDS)
+            except TimeoutError:
+                pass  # closing kills it
+            finally:
+                self._held.close()
+
+
+class Local:
+    """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there."""
+
+    def __init__(self, access: Access, snapshots: Snapshots, sandbox: Sandbox, folder: Path, cores: Cores) -> None:
+        self._access = access
+        self._snapshots = snapshots
+        self._sandbox = sandbox
+        self._cores = cores
+        self._threads = ThreadPoolExecutor(_STARTS, "starting")
+        self._folder = folder / f"{os.getpid()}-{socket.gethostname()}"
+        _sweep(folder)
+        self._folder.mkdir(parents=True)
+
+    async def start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
+        starting = asyncio.get_running_loop().run_in_executor(self._threads, self._start, wanted, memory_bytes)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_dropped)
+            raise
+
+    def _start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
+        spec = wanted.spec
+        with ExitStack() as stack:
+            repo = self._opened(wanted.repo)
+            revision = revisions.resolve_sync(repo, spec.commit)
+            snapshot = stack.enter_context(self._snapshots.lease(repo, revision, spec.files))
+            folder = self._folder / secrets.token_hex(8)
+            folder.mkdir()
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            cpus = stack.enter_context(self._cores.taken(spec.threads))
+            limits = Limits(memory_bytes=memory_bytes, cpus=cpus)
+            running = stack.enter_context(workers.start(self._sandbox, spec, snapshot, folder, limits))
+            workers.ready(running, _LOAD_SECONDS)
+            return LocalWorker(running, folder, stack.pop_all())
+
+    def _opened(self, row: int) -> Repo:
+        """Whoever asked was allowed to. Raises RepoNotFound when it was deleted since."""
+        for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
+            return repo
+        raise RepoNotFound
+
+
+def connect(folder: Path) -> socket.socket:
+    """To the worker whose socket lies there. Raises OSError."""
+    return sockets.connect(folder, workers.SOCKET)
+
+
+def _sweep(folder: Path) -> None:
+    """What controllers of this machine left that were killed."""
+    for left in folder.glob(f"*-{socket.gethostname()}"):
+        if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _dropped(starting: "asyncio.Future[LocalWorker]") -> None:
+    """Nobody waits for it any more."""
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result()._end(0.0)

@@ -1,0 +1,14 @@
+"""Server-sent events, as the streams of OpenAI and TGI have them."""
+
+import msgspec
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(value: object) -> bytes:
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def failure(message: str) -> bytes:
+    """In the middle of a stream, where there is no status to say it with."""
+    return event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})

@@ -1,0 +1,14 @@
+"""A request that llama.cpp can be given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pioche.serving.engines import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaWork:
+    """`run` makes the answer; what streams is told to the listener instead."""
+
+    run: Callable[[Listener], object]
+    streams: bool = False

@@ -1,0 +1,43 @@
+"""What engines need of this machine: packages that not everybody installs, and memory."""
+
+from importlib.util import find_spec
+
+from pioche.errors import NotOffered
+from pioche.serving.engines import EXTRAS
+from pioche.serving.spec import EngineName
+
+_MIB = 2**20
+_PACKAGES: dict[EngineName, tuple[str, ...]] = {
+    EngineName.ONNX: ("onnxruntime", "tokenizers"),
+    EngineName.LLAMA: ("xllamacpp",),
+}
+_WEIGHTS = 1.3
+"""What is computed beside the weights, as a part of them."""
+_BESIDE = 150 * _MIB
+"""The interpreter, and the libraries of an engine."""
+_ROOM = 2
+_ROOM_BYTES = 1024 * _MIB
+
+
+def missing(engine: EngineName) -> list[str]:
+    """Packages that the engine needs and that are not installed."""
+    return [name for name in _PACKAGES.get(engine, ()) if find_spec(name) is None]
+
+
+def check(engine: EngineName) -> None:
+    """Raises NotOffered when a package that the engine needs is not installed."""
+    absent = missing(engine)
+    if absent:
+        raise NotOffered(
+            f"This hub has no {' and no '.join(absent)}, which the engine {engine} needs: install pioche[{EXTRAS[engine]}]"
+        )
+
+
+def memory(files_bytes: int) -> int:
+    """What a worker is expected to take, by the size of its files, before it has been measured."""
+    return int(files_bytes * _WEIGHTS) + _BESIDE
+
+
+def memory_most(expected: int) -> int:
+    """What it may take before it is ended: long inputs take more than what is expected."""
+    return expected * _ROOM + _ROOM_BYTES

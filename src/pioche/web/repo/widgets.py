@@ -1,0 +1,120 @@
+"""A form that asks the model: which one fits its task, filled with an example of the card."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from pioche.errors import HubError
+from pioche.http.messages import Request
+from pioche.i18n.texts import lazy as _
+from pioche.repos import revisions
+from pioche.repos.overviews import Overview
+from pioche.web.repo import weights
+
+_EXAMPLES_MAX = 20
+_CHARACTERS_MAX = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`kind`: line, text, lines (a text each), names (between commas)."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """`task` is `chat` for what generates and has a template for it. `examples` are the values of the fields, by name, as JSON;
+    with a title each."""
+
+    task: str
+    fields: tuple[Field, ...]
+    examples: list[tuple[str, str]]
+    first: dict[str, str]
+    address: str
+
+
+_TEXT = (Field("text", _("Text")),)
+_FIELDS: dict[str, tuple[Field, ...]] = {
+    "text-classification": _TEXT,
+    "token-classification": _TEXT,
+    "feature-extraction": _TEXT,
+    "text-generation": _TEXT,
+    "fill-mask": (Field("text", _("Text with a gap")),),
+    "zero-shot-classification": (
+        Field("text", _("Text")),
+        Field("candidate_labels", _("Labels"), "names", _("Between commas")),
+    ),
+    "question-answering": (Field("text", _("Question"), "line"), Field("context", _("The text it is found in"))),
+    "sentence-similarity": (
+        Field("source_sentence", _("Sentence"), "line"),
+        Field("sentences", _("Sentences to compare it with"), "lines", _("One a line")),
+    ),
+}
+_USUAL: dict[str, dict[str, str]] = {
+    "text-classification": {"text": "I like you. I love you"},
+    "token-classification": {"text": "My name is Sarah and I live in London"},
+    "feature-extraction": {"text": "Today is a sunny day"},
+    "text-generation": {"text": "Once upon a time"},
+    "fill-mask": {"text": "Paris is the [MASK] of France."},
+    "zero-shot-classification": {
+        "text": "My new phone stops working after an hour",
+        "candidate_labels": "urgent, not urgent, phone, computer",
+    },
+    "question-answering": {
+        "text": "Where do I live?",
+        "context": "My name is Wolfgang and I live in Berlin",
+    },
+    "sentence-similarity": {
+        "source_sentence": "That is a happy person",
+        "sentences": "That is a happy dog\nThat is a very happy person\nToday is a sunny day",
+    },
+}
+
+
+def of(request: Request, overview: Overview) -> Widget | None:
+    """None where the model cannot be asked here, or not by whoever looks. For a thread."""
+    task = overview.pipeline_tag or ""
+    fields = _FIELDS.get(task)
+    hub = request.hub
+    if fields is None or not hub.models.is_on:
+        return None
+    if hub.config.inference == "signed-in" and request.caller.is_anonymous:
+        return None
+    try:
+        hub.models.targets.find(request.repo, revisions.resolve_sync(request.repo, "main"))
+    except HubError:
+        return None  # what is missing is said to whoever asks it
+    found = _examples(overview, fields)
+    usual = dict(_USUAL[task])
+    mask = overview.details.get("mask_token")
+    if isinstance(mask, str) and task == "fill-mask":
+        usual["text"] = usual["text"].replace("[MASK]", mask)
+    first = found[0][1] if found else usual
+    encoded = [(title, msgspec.json.encode(values).decode()) for title, values in found]
+    form = "chat" if task == "text-generation" and weights.template(overview) else task
+    return Widget(form, fields, encoded, first, f"/models/{overview.repo_id}")
+
+
+def _examples(overview: Overview, fields: tuple[Field, ...]) -> list[tuple[str, dict[str, str]]]:
+    """Those of the card that have what the form asks for. They were written by strangers: of any shape."""
+    given = overview.details.get("widgetData")
+    found = list[tuple[str, dict[str, str]]]()
+    for example in given[:_EXAMPLES_MAX] if isinstance(given, list) else []:
+        if not isinstance(example, dict):
+            continue
+        values = {field.name: _written(example.get(field.name), field.kind) for field in fields}
+        if values[fields[0].name]:
+            title = example.get("example_title")
+            found.append((title if isinstance(title, str) and title else values[fields[0].name][:60], values))
+    return found
+
+
+def _written(value: object, kind: str) -> str:
+    if isinstance(value, list):
+        joint = ", " if kind == "names" else "\n"
+        value = joint.join(item for item in value if isinstance(item, str))
+    return value[:_CHARACTERS_MAX] if isinstance(value, str) else ""

@@ -1,0 +1,224 @@
+// <model-widget>: asks the model what the form has, and shows the answer as its task gives it. While the model is being
+// started the line below says so.
+const LOOK_MS = 700;
+const NUMBERS_SHOWN = 8;
+const TOKENS_MAX = 256;
+
+class ModelWidget extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.state = this.querySelector(".widget-state");
+    this.answer = this.querySelector(".widget-answer");
+    this.json = this.querySelector(".widget-json");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.ask();
+    });
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
+    });
+    this.stopper = this.querySelector("[data-stop]");
+    this.stopper?.addEventListener("click", () => this.leaving?.abort());
+    this.querySelector("#widget-examples")?.addEventListener("change", (event) => this.fill(JSON.parse(event.target.value)));
+    this.look();
+  }
+
+  fill(values) {
+    for (const [name, value] of Object.entries(values)) if (this.form.elements[name]) this.form.elements[name].value = value;
+  }
+
+  async look() {
+    try {
+      const response = await fetch(`${this.dataset.address}/info`);
+      const found = await response.json();
+      this.say(found.state === "failed" ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "");
+      return found.state;
+    } catch {
+      return ""; // the question itself will say it
+    }
+  }
+
+  say(text) {
+    if (this.state.textContent !== text) this.state.textContent = text;
+  }
+
+  value(name) {
+    const field = this.form.elements[name];
+    const separator = { names: ",", lines: "\n" }[field.dataset.kind];
+    return separator ? field.value.split(separator).map((one) => one.trim()).filter(Boolean) : field.value;
+  }
+
+  question() {
+    const text = this.form.elements.text && this.value("text");
+    switch (this.dataset.task) {
+      case "zero-shot-classification":
+        return { inputs: text, parameters: { candidate_labels: this.value("candidate_labels") } };
+      case "question-answering":
+        return { inputs: { question: text, context: this.value("context") } };
+      case "sentence-similarity":
+        return { inputs: { source_sentence: this.value("source_sentence"), sentences: this.value("sentences") } };
+      case "chat":
+        return { messages: [{ role: "user", content: text }], max_tokens: TOKENS_MAX, stream: true };
+      case "text-generation":
+        return { inputs: text, parameters: { max_new_tokens: TOKENS_MAX }, stream: true };
+      default:
+        return { inputs: text };
+    }
+  }
+
+  async ask() {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    const question = this.question();
+    this.say(this.dataset.asking);
+    const looking = setInterval(() => this.look(), LOOK_MS);
+    const began = performance.now();
+    try {
+      const response = await this.send(question);
+      if (response.ok && question.stream) {
+        clearInterval(looking);
+        await this.read(response, began);
+        return;
+      }
+      const found = await response.json();
+      clearInterval(looking);
+      if (response.ok) this.show(question, found, began);
+      else this.fail(found.error?.message ?? found.error ?? response.statusText);
+    } catch (error) {
+      if (error.name === "AbortError") this.say(this.dataset.stopped);
+      else this.fail(this.dataset.lost);
+    } finally {
+      clearInterval(looking);
+      if (this.stopper) this.stopper.hidden = true;
+      this.isBusy = false;
+    }
+  }
+
+  send(question) {
+    const token = document.querySelector('meta[name="csrf-token"]')?.content;
+    const path = this.dataset.task === "chat" ? "/v1/chat/completions" : "";
+    this.leaving = new AbortController();
+    if (this.stopper) this.stopper.hidden = false;
+    return fetch(this.dataset.address + path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token ? { "X-CSRF-Token": token } : {}) },
+      body: JSON.stringify(question),
+      signal: this.leaving.signal,
+    });
+  }
+
+  // An answer that is written while one reads it: server-sent events of either API.
+  async read(response, began) {
+    const line = element("p", "", { class: "widget-text", translate: "no" });
+    this.answer.replaceChildren(line);
+    this.answer.hidden = false;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      for (const said of lines) {
+        if (!said.startsWith("data:") || said.includes("[DONE]")) continue;
+        const event = JSON.parse(said.slice(5));
+        if (event.error) {
+          this.say(event.error.message ?? event.error);
+          return;
+        }
+        line.append(event.choices?.[0]?.delta?.content ?? (event.token?.special ? "" : event.token?.text) ?? "");
+      }
+    }
+    this.took(began);
+  }
+
+  took(began) {
+    const ms = Math.round(performance.now() - began);
+    this.say(this.dataset.took.replace("{ms}", ms.toLocaleString(document.documentElement.lang)));
+  }
+
+  fail(text) {
+    this.answer.hidden = true;
+    this.json.hidden = true;
+    this.say(text);
+  }
+
+  show(question, found, began) {
+    const render = RENDERERS[this.dataset.task] ?? (() => []);
+    const parts = render(found, question, this.dataset);
+    this.answer.replaceChildren(...(parts.length ? parts : [element("p", this.dataset.nothing)]));
+    this.answer.hidden = false;
+    this.json.hidden = false;
+    this.json.querySelector("code").textContent = JSON.stringify(found, null, 2).slice(0, 20000);
+    this.took(began);
+  }
+}
+
+function element(name, text = "", attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+function percent(score) {
+  return score.toLocaleString(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
+}
+
+// Rows of a name, a bar and a number.
+function bars(rows) {
+  const list = element("ul", "", { class: "widget-bars" });
+  for (const { label, score } of rows) {
+    const row = element("li");
+    row.append(element("span", label, { translate: "no" }), element("span", percent(score), { class: "widget-score" }));
+    row.append(element("meter", "", { min: 0, max: 1, value: Math.max(0, score), "aria-label": label }));
+    list.append(row);
+  }
+  return [list];
+}
+
+// A text with marks from `start` to `end`, which count characters as Python does.
+function marked(text, spans) {
+  const line = element("p", "", { class: "widget-text", translate: "no" });
+  const characters = Array.from(text);
+  let at = 0;
+  for (const { start, end, label } of spans) {
+    if (start < at) continue;
+    line.append(characters.slice(at, start).join(""));
+    const mark = element("mark", characters.slice(start, end).join(""));
+    if (label) mark.append(element("span", label, { class: "widget-label" }));
+    line.append(mark);
+    at = end;
+  }
+  line.append(characters.slice(at).join(""));
+  return [line];
+}
+
+function numbers(found, said) {
+  const isTokens = Array.isArray(found[0]);
+  const rows = isTokens && found.length === 1 ? found[0] : found;
+  if (Array.isArray(rows[0])) return [element("p", said.rows.replace("{count}", rows.length)), ...shown(rows[0], said)];
+  return shown(rows, said);
+}
+
+function shown(row, said) {
+  const few = row.slice(0, NUMBERS_SHOWN).map((number) => Number(number).toFixed(4)).join(", ");
+  return [element("p", said.numbers.replace("{count}", row.length)), element("code", `${few}${row.length > NUMBERS_SHOWN ? ", …" : ""}`)];
+}
+
+const RENDERERS = {
+  "text-classification": (found) => bars(found[0]),
+  "zero-shot-classification": (found) => bars(found),
+  "fill-mask": (found) => bars(found.flat().map((one) => ({ label: one.sequence, score: one.score }))),
+  "token-classification": (found, { inputs }) =>
+    found.length ? marked(inputs, found.map((one) => ({ ...one, label: one.entity_group ?? one.entity }))) : [],
+  "question-answering": (found, { inputs }) => [
+    ...bars([{ label: found.answer, score: found.score }]),
+    ...marked(inputs.context, [found]),
+  ],
+  "sentence-similarity": (found, { inputs }) =>
+    bars(found.map((score, number) => ({ label: inputs.sentences[number], score }))),
+  "feature-extraction": (found, _question, said) => numbers(found, said),
+};
+
+customElements.define("model-widget", ModelWidget);

@@ -1,0 +1,19 @@
+"""What engines need of this machine."""
+
+import pytest
+
+from pioche.errors import NotOffered
+from pioche.serving import needs
+from pioche.serving.spec import EngineName
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs.check(EngineName.ONNX)
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    with pytest.raises(NotOffered, match=r"no onnxruntime, .* install pioche\[inference\]"):
+        needs.check(EngineName.ONNX)
+
+
+def test_what_is_allowed_is_more_than_what_is_expected() -> None:
+    expected = needs.memory(100 * 2**20)
+    assert 100 * 2**20 < expected < needs.memory_most(expected)

@@ -1,0 +1,119 @@
+"""The form that asks a model on its page (ui.md M6)."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import encoders, writers
+from tests.web.town import Town
+from tests.web.visits import Visits
+
+WORDS = {"good": [0, 4], "bad": [4, 0], "film": [0, 0]}
+CLASSIFIER = encoders.classifier(WORDS, ["NEGATIVE", "POSITIVE"])
+TAGGER = encoders.tagger({"Ada": [0, 9], "sleeps": [9, 0]}, ["O", "B-PER"])
+EMBEDDER = encoders.embedder({"cat": [1.0, 0.0], "dog": [0.6, 0.8]})
+GAP_FILLER = encoders.gap_filler({"[MASK]": [0, 0, 0, 0, 0, 9, 1], "cat": [0] * 7, "dog": [0] * 7})
+READER = encoders.reader({"Paris": [9, 9], "where": [0, 0], "in": [0, 0]})
+
+
+def card(task: str, widget: str = "") -> str:
+    return f"---\npipeline_tag: {task}\n{widget}---\n# A model\n"
+
+
+def answer(page: Page) -> str:
+    return page.get_by_role("region", name="What the model says").inner_text()
+
+
+def test_m6_a_model_is_asked_with_the_keyboard_alone(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    widget = "widget:\n- text: a bad film\n  example_title: Blame\n- text: a good film\n  example_title: Praise\n"
+    town.repo("ada/sentiment", {"README.md": card("text-classification", widget), **CLASSIFIER})
+    page = visit("/ada/sentiment")
+    widget_form = page.locator("model-widget")
+    expect(widget_form.get_by_role("status")).to_have_text("Not in memory: the first answer takes a few seconds.")
+    expect(widget_form.get_by_label("Text")).to_have_value("a bad film")
+    widget_form.get_by_label("Examples").select_option(label="Praise")
+    expect(widget_form.get_by_label("Text")).to_have_value("a good film")
+    widget_form.get_by_label("Text").focus()
+    page.keyboard.press("Control+Enter")
+    expect(widget_form.locator(".widget-bars li").first).to_contain_text("POSITIVE", timeout=60_000)
+    expect(widget_form.get_by_role("meter").first).to_have_attribute("value", re.compile(r"0\.9"))
+    expect(widget_form.get_by_role("status")).to_contain_text("Answered in")
+    widget_form.get_by_label("Text").fill("a bad film")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(widget_form.locator(".widget-bars li").first).to_contain_text("NEGATIVE")
+    accessible(page)
+    page = visit("/ada/sentiment", lang="fr", theme="dark", width=360)
+    expect(page.locator("model-widget").get_by_role("status")).to_have_text("En mémoire.")
+    page.get_by_role("button", name="Interroger").click()
+    expect(page.locator(".widget-bars li").first).to_contain_text("NEGATIVE")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    accessible(page)
+
+
+@pytest.mark.parametrize(
+    ("task", "files", "fields", "expected"),
+    [
+        ("token-classification", TAGGER, {"Text": "Ada sleeps"}, "PER"),
+        ("fill-mask", GAP_FILLER, {"Text with a gap": "[MASK] sleeps"}, "cat"),
+        ("question-answering", READER, {"Question": "where", "The text it is found in": "in Paris in"}, "Paris"),
+        ("feature-extraction", EMBEDDER, {"Text": "dog"}, "0.6000, 0.8000"),
+        (
+            "sentence-similarity",
+            EMBEDDER,
+            {"Sentence": "cat", "Sentences to compare it with": "dog\ncat"},
+            "dog\n60%",
+        ),
+    ],
+)
+def test_m6_each_task_has_its_form_and_its_answer(
+    visit: Visits, town: Town, task: str, files: encoders.Files, fields: dict[str, str], expected: str
+) -> None:
+    town.repo(f"ada/{task}", {"README.md": card(task), **files})
+    page = visit(f"/ada/{task}", who=town.ada)
+    form = page.locator("model-widget")
+    for label, text in fields.items():
+        form.get_by_label(label, exact=True).fill(text)
+    form.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("region", name="What the model says")).to_be_visible(timeout=60_000)
+    assert expected in answer(page)
+
+
+@pytest.mark.parametrize("template", [writers.TEMPLATE, None], ids=["chat", "text-generation"])
+def test_m6_an_answer_is_shown_while_it_is_written(visit: Visits, town: Town, template: str | None) -> None:
+    name = "ada/chatter" if template else "ada/storyteller"
+    town.repo(name, {"README.md": card("text-generation"), "model-Q8_0.gguf": writers.writer(template)})
+    page = visit(f"/{name}", session=town.session(town.ada))
+    form = page.locator("model-widget")
+    expect(form).to_have_attribute("data-task", "chat" if template else "text-generation")
+    form.get_by_label("Text", exact=True).fill("stuvw")
+    form.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("region", name="What the model says")).to_have_text("xyz", timeout=60_000)
+    expect(form.get_by_role("status")).to_contain_text("Answered in")
+    expect(form.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_m6_a_session_asks_and_a_refusal_is_said(visit: Visits, town: Town) -> None:
+    broken = {**CLASSIFIER, "onnx/model.onnx": b"not a network"}
+    town.repo("ada/broken", {"README.md": card("text-classification"), **broken}, private=True)
+    page = visit("/ada/broken", session=town.session(town.ada))
+    visit.guard.expected.add(f"{visit.endpoint}/models/ada/broken")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("model-widget").get_by_role("status")).to_contain_text(
+        "weights cannot be loaded", timeout=60_000
+    )
+    page = visit("/ada/broken", session=town.session(town.ada))
+    expect(page.locator("model-widget").get_by_role("status")).to_contain_text("It could not be started")
+
+
+def test_m6_what_cannot_be_asked_has_no_form(visit: Visits, town: Town) -> None:
+    town.repo("ada/bare", {"README.md": card("text-classification")})
+    page = visit("/ada/bare")
+    expect(page.get_by_role("heading", name="A model")).to_be_visible()
+    expect(page.locator("model-widget")).to_have_count(0)
+    plain = visit("/ada/sentiment", scripts=False)
+    expect(plain.locator("model-widget")).to_be_hidden()
