@@ -14,6 +14,7 @@ import pytest
 from huggingface_hub import InferenceClient
 
 from pioche.serving import needs
+from pioche.serving.spec import EngineName
 from tests import encoders, publishing, writers
 from tests.hub import Account, Hub
 
@@ -266,7 +267,7 @@ def test_a_hub_that_serves_no_models_says_so(tmp_path: Path) -> None:
 
 def test_more_models_than_memory_all_answer_and_idle_ones_end(tmp_path: Path) -> None:
     """Memory for one of three; and only who signed in may ask here."""
-    each = needs.memory(sum(len(data) for data in encoders.classifier(WORDS, LABELS).values()))
+    each = needs.memory(EngineName.ONNX, sum(len(data) for data in encoders.classifier(WORDS, LABELS).values()))
     settings = {
         "INFERENCE": "signed-in",
         "INFERENCE_MEMORY_BYTES": str(each * 3 // 2),
