@@ -13,6 +13,8 @@ import openai
 import pytest
 from huggingface_hub import InferenceClient
 
+from pioche.serving import needs
+from pioche.serving.spec import EngineName
 from tests import encoders, publishing, writers
 from tests.hub import Account, Hub
 
@@ -261,6 +263,31 @@ def test_a_hub_that_serves_no_models_says_so(tmp_path: Path) -> None:
         name = publish(hub, hub.user("olga"), "sentiment", "text-classification", encoders.classifier(WORDS, LABELS))
         answer = httpx.post(f"{hub.endpoint}/models/{name}", json={"inputs": "good"})
         assert (answer.status_code, answer.headers["x-error-code"]) == (501, "NotOffered")
+
+
+def test_more_models_than_memory_all_answer_and_idle_ones_end(tmp_path: Path) -> None:
+    """Memory for one of three; and only who signed in may ask here."""
+    each = needs.memory(EngineName.ONNX, sum(len(data) for data in encoders.classifier(WORDS, LABELS).values()))
+    settings = {
+        "INFERENCE": "signed-in",
+        "INFERENCE_MEMORY_BYTES": str(each * 3 // 2),
+        "INFERENCE_IDLE_SECONDS": "1",
+    }
+    with Hub(tmp_path, settings) as hub:
+        olga = hub.user("olga")
+        files = encoders.classifier(WORDS, LABELS)
+        names = [publish(hub, olga, f"model-{number}", "text-classification", files) for number in range(3)]
+        addresses = [f"{hub.endpoint}/models/{name}" for name in names]
+        assert httpx.post(addresses[0], json={"inputs": "good"}).status_code == 401
+
+        def ask(address: str) -> int:
+            return httpx.post(address, json={"inputs": "good"}, headers=olga.bearer, timeout=60).status_code
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(ask, addresses * 2)) == [200] * 6
+        assert "pioche_inference_evictions_total" in httpx.get(f"{hub.endpoint}/metrics").text
+        until(lambda: not any(workers_of(hub, name) for name in names))
+        assert ask(addresses[0]) == 200
 
 
 def workers_of(hub: Hub, name: str) -> list[int]:

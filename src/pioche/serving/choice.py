@@ -22,6 +22,8 @@ _ONNX_FILES = (
     "onnx/model_int8.onnx",
     "onnx/model_uint8.onnx",
 )
+_SAFETENSORS = "model.safetensors"
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors\Z")
 _ENCODER_NEEDS = ("config.json", "tokenizer.json")
 _ENCODER_TAKES = ("tokenizer_config.json", "special_tokens_map.json", "modules.json", "1_Pooling/config.json")
 
@@ -65,13 +67,14 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
         raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
     if task not in _ENCODER_TASKS:
         raise NotServed(f"No engine of this hub serves the task {task}")
-    if weights is None:
-        raise NotServed(f"To be served, a model for {task} needs its weights as {_ONNX_FILES[0]}")
+    engine, files = (EngineName.ONNX, (weights, *_external_data(weights, paths))) if weights else _safetensors(paths)
+    if not files:
+        raise NotServed(f"To be served, a model for {task} needs its weights as {_ONNX_FILES[0]} or {_SAFETENSORS}")
     missing = [path for path in _ENCODER_NEEDS if path not in paths]
     if missing:
         raise NotServed(f"To be served, this model needs {' and '.join(missing)} beside its weights")
     beside = [path for path in (*_ENCODER_NEEDS, *_ENCODER_TAKES) if path in paths]
-    return Choice(EngineName.ONNX, (weights, *_external_data(weights, paths), *beside))
+    return Choice(engine, (*files, *beside))
 
 
 def served(task: str) -> frozenset[str]:
@@ -80,6 +83,15 @@ def served(task: str) -> frozenset[str]:
         if task in related:
             return related
     return frozenset((task,))
+
+
+def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:
+    """No files when there are none."""
+    index = f"{_SAFETENSORS}.index.json"
+    if _SAFETENSORS in paths:
+        return EngineName.TRANSFORMERS, (_SAFETENSORS,)
+    shards = sorted(path for path in paths if _SHARD.match(path)) if index in paths else []
+    return EngineName.TRANSFORMERS, (*shards, index) if shards else ()
 
 
 def _gguf(paths: Collection[str]) -> tuple[str, ...]:

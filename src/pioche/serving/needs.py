@@ -10,10 +10,11 @@ _MIB = 2**20
 _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.ONNX: ("onnxruntime", "tokenizers"),
     EngineName.LLAMA: ("xllamacpp",),
+    EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
 }
 _WEIGHTS = 1.3
 """What is computed beside the weights, as a part of them."""
-_BESIDE = 150 * _MIB
+_BESIDE = {EngineName.ONNX: 150 * _MIB, EngineName.LLAMA: 200 * _MIB, EngineName.TRANSFORMERS: 500 * _MIB}
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2
 _ROOM_BYTES = 1024 * _MIB
@@ -33,9 +34,9 @@ def check(engine: EngineName) -> None:
         )
 
 
-def memory(files_bytes: int) -> int:
+def memory(engine: EngineName, files_bytes: int) -> int:
     """What a worker is expected to take, by the size of its files, before it has been measured."""
-    return int(files_bytes * _WEIGHTS) + _BESIDE
+    return int(files_bytes * _WEIGHTS) + _BESIDE[engine]
 
 
 def memory_most(expected: int) -> int:

@@ -8,6 +8,7 @@ import msgspec
 class EngineName(enum.StrEnum):
     ONNX = "onnx"
     LLAMA = "llama"
+    TRANSFORMERS = "transformers"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

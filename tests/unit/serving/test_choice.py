@@ -24,7 +24,7 @@ def test_a_quantised_file_is_better_than_none() -> None:
     [
         (None, BESIDE, "pipeline_tag"),
         ("text-to-video", BESIDE, "text-to-video"),
-        ("fill-mask", BESIDE, "onnx/model.onnx"),
+        ("fill-mask", ["pytorch_model.bin", *BESIDE[:2]], "onnx/model.onnx or model.safetensors"),
         ("fill-mask", ["onnx/model.onnx", "config.json"], "tokenizer.json"),
         ("text-generation", BESIDE, "GGUF"),
         ("text-generation", ["mmproj-F16.gguf", "x-00001-of-00002.gguf"], "GGUF"),
@@ -63,3 +63,18 @@ def test_embeddings_run_on_onnx_where_they_can() -> None:
     paths = [*BESIDE, "onnx/model.onnx", "m.gguf"]
     assert choice.choose("feature-extraction", paths).engine is EngineName.ONNX
     assert choice.choose("feature-extraction", ["m.gguf"]).engine is EngineName.LLAMA
+
+
+@pytest.mark.parametrize(
+    ("weights", "chosen"),
+    [
+        (["model.safetensors"], ("model.safetensors",)),
+        (
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"],
+            ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"),
+        ),
+    ],
+)
+def test_encoders_in_safetensors_alone_run_on_torch(weights: list[str], chosen: tuple[str, ...]) -> None:
+    found = choice.choose("fill-mask", ["config.json", "tokenizer.json", *weights])
+    assert (found.engine, found.files) == (EngineName.TRANSFORMERS, (*chosen, "config.json", "tokenizer.json"))

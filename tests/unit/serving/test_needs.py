@@ -15,5 +15,5 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_is_allowed_is_more_than_what_is_expected() -> None:
-    expected = needs.memory(100 * 2**20)
+    expected = needs.memory(EngineName.ONNX, 100 * 2**20)
     assert 100 * 2**20 < expected < needs.memory_most(expected)

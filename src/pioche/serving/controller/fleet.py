@@ -168,7 +168,7 @@ class Fleet:
 
     async def _start(self, seat: _Seat, wanted: Wanted) -> None:
         began = time.monotonic()
-        expected = needs.memory(wanted.size)
+        expected = needs.memory(wanted.spec.engine, wanted.size)
         try:
             await self._admit(seat, expected)
             seat.worker = await self._starter.start(wanted, needs.memory_most(expected))

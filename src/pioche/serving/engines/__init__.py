@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from pioche.errors import NotOffered
 from pioche.serving.spec import Ask, EngineName, Spec
 
-EXTRAS = {EngineName.ONNX: "inference", EngineName.LLAMA: "llama"}
+EXTRAS = {EngineName.ONNX: "inference", EngineName.LLAMA: "llama", EngineName.TRANSFORMERS: "transformers"}
 """What to install, for the libraries of each."""
 
 
@@ -105,3 +105,7 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import llama
 
             return llama.load(spec, folder)
+        case EngineName.TRANSFORMERS:
+            from pioche.serving.engines import transformers
+
+            return transformers.load(spec, folder)

@@ -174,12 +174,12 @@ def _sandbox(config: Config) -> Answer:
 def _inference(config: Config) -> Answer:
     if not config.serves_models:
         return good("inference", "Off: models are not asked here")
-    absent = [f"{engine} ({', '.join(missing)})" for engine in EngineName if (missing := needs.missing(engine))]
-    if absent:
-        text = f"Packages are missing for the engine {'; '.join(absent)}"
-        return note("inference", text, "Install pioche[inference] and pioche[llama], or set inference to off")
+    there = [engine.value for engine in EngineName if not needs.missing(engine)]
+    if not there:
+        return note("inference", "No engine is installed", "Install pioche[inference], or set inference to off")
     size = config.inference_memory // 2**20
-    return good("inference", f"Models may take {size} MiB together, and {config.inference_cores} cores each")
+    text = f"Models may take {size} MiB together, and {config.inference_cores} cores each, on {', '.join(there)}"
+    return good("inference", text)
 
 
 def _version(name: str) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
 
 SIZE = 100 * 2**20
-EACH = needs.memory(SIZE)
+EACH = needs.memory(EngineName.ONNX, SIZE)
 
 
 class FakeWorker:

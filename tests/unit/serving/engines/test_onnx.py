@@ -8,14 +8,14 @@ import pytest
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving import choice, engines
-from pioche.serving.engines.onnx import Onnx
+from pioche.serving.engines.encoders import Encoders
 from pioche.serving.spec import Ask, Spec
 from tests import encoders
 
 CLASSIFIER = encoders.classifier({"good": [0, 4], "bad": [4, 0], "film": [0, 0]}, ["NEGATIVE", "POSITIVE"])
 
 
-def load(folder: Path, files: encoders.Files, task: str = "text-classification") -> Onnx:
+def load(folder: Path, files: encoders.Files, task: str = "text-classification") -> Encoders:
     for path, data in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -24,15 +24,15 @@ def load(folder: Path, files: encoders.Files, task: str = "text-classification")
     engine = engines.load(
         Spec(repo="ada/model", commit="0" * 40, engine=chosen.engine, task=task, files=chosen.files), folder
     )
-    assert isinstance(engine, Onnx)
+    assert isinstance(engine, Encoders)
     return engine
 
 
-def ask(engine: Onnx, task: str, inputs: object, **parameters: object) -> Any:
+def ask(engine: Encoders, task: str, inputs: object, **parameters: object) -> Any:
     return engine.infer([engine.prepare(Ask(task, inputs, parameters))])[0]
 
 
-def refused(engine: Onnx, task: str, inputs: object, **parameters: object) -> str:
+def refused(engine: Encoders, task: str, inputs: object, **parameters: object) -> str:
     with pytest.raises(InvalidInput) as refusal:
         engine.prepare(Ask(task, inputs, parameters))
     return refusal.value.field

@@ -1,46 +1,47 @@
-"""Encoders on ONNX Runtime, with `tokenizers`: no torch, loaded in less than a second.
+"""Encoders on ONNX Runtime: no torch, loaded in less than a second."""
 
-`encoder.py` runs texts through the network; each task (`classification.py` and so on) says which texts, and what the numbers mean.
-"""
-
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pioche.errors import InvalidInput
-from pioche.serving.engines.onnx import answers, classification, embeddings, masks, tokens
-from pioche.serving.engines.onnx.encoder import Encoder, EncoderWork
-from pioche.serving.spec import Ask, Spec
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
-_TASKS: dict[str, Callable[[Encoder, Ask], EncoderWork]] = {
-    "text-classification": classification.classify,
-    "zero-shot-classification": classification.classify_zero_shot,
-    "token-classification": tokens.classify,
-    "fill-mask": masks.fill,
-    "question-answering": answers.answer,
-    "feature-extraction": embeddings.extract,
-    "sentence-similarity": embeddings.compare,
-}
+from pioche.errors import EngineFailed
+from pioche.serving.engines.encoders import Encoders
+from pioche.serving.engines.encoders.encoder import Columns, Encoder, Outputs
+from pioche.serving.spec import Spec
+
+_RAISED = (raised.Fail, raised.InvalidArgument, raised.RuntimeException, raised.NotImplemented, raised.InvalidGraph)
+_RAISED_AT_LOAD = (*_RAISED, raised.NoSuchFile, raised.InvalidProtobuf, raised.NoModel, raised.EPFail)
 
 
-def load(spec: Spec, folder: Path) -> "Onnx":
-    return Onnx(Encoder(spec, folder))
+def load(spec: Spec, folder: Path) -> Encoders:
+    return Encoders(Encoder(folder, lambda: _Network(folder / spec.files[0], spec.threads)))
 
 
-class Onnx:
-    """An engine (`pioche.serving.engines.Engine`)."""
+class _Network:
+    def __init__(self, path: Path, threads: int) -> None:
+        self._session = _open(path, threads)
+        self.inputs = {put.name for put in self._session.get_inputs()}
+        self._outputs = [put.name for put in self._session.get_outputs()]
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-
-    def prepare(self, ask: Ask) -> EncoderWork:
-        prepare = _TASKS.get(ask.task)
-        if prepare is None:
-            raise InvalidInput("task", f"{ask.task} is not one of {', '.join(_TASKS)}")
-        return prepare(self._encoder, ask)
-
-    def infer(self, batch: Sequence[EncoderWork]) -> list[object]:
-        outputs = iter(self._encoder.run([sequence for work in batch for sequence in work.sequences]))
-        return [work.finish([next(outputs) for _ in work.sequences]) for work in batch]
+    def run(self, columns: Columns) -> Outputs:
+        try:
+            return dict(zip(self._outputs, self._session.run(self._outputs, columns), strict=True))
+        except _RAISED as error:
+            raise EngineFailed(f"The model failed: {error}") from None
 
     def close(self) -> None:
-        self._encoder.close()
+        del self._session
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Waiting threads that spin take the cores from other workers.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except _RAISED_AT_LOAD as error:
+        raise EngineFailed(f"The weights cannot be loaded: {error}") from None

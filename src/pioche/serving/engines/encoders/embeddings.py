@@ -10,7 +10,7 @@ from tokenizers import Encoding
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import inputs
-from pioche.serving.engines.onnx.encoder import Array, Encoder, EncoderWork, Outputs, read_json
+from pioche.serving.engines.encoders.encoder import Array, Encoder, EncoderWork, Outputs, read_json
 from pioche.serving.spec import Ask
 
 _POOLED = ("sentence_embedding", "text_embeds", "embeddings")

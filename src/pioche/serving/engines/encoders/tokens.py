@@ -7,7 +7,7 @@ from tokenizers import Encoding
 
 from pioche.errors import EngineFailed
 from pioche.serving.engines import inputs
-from pioche.serving.engines.onnx.encoder import Array, Encoder, EncoderWork, Outputs, softmax
+from pioche.serving.engines.encoders.encoder import Array, Encoder, EncoderWork, Outputs, softmax
 from pioche.serving.spec import Ask
 
 Piece = tuple[int, int, Array]

@@ -8,7 +8,7 @@ from tokenizers import Encoding
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import inputs
-from pioche.serving.engines.onnx.encoder import Array, Encoder, EncoderWork, Outputs
+from pioche.serving.engines.encoders.encoder import Array, Encoder, EncoderWork, Outputs
 from pioche.serving.spec import Ask
 
 _STRIDE_MAX = 128

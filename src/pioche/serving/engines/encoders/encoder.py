@@ -1,32 +1,29 @@
 """A network that reads texts, and its tokenizer."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as raised
 from tokenizers import Encoding, Tokenizer
 
 from pioche.errors import EngineFailed
-from pioche.serving.spec import Spec
 
 Array = NDArray[np.float32]
 Outputs = dict[str, Array]
 """What the network says of one text, by the names of its outputs. Texts of a batch are padded: rows may follow its own."""
 Json = dict[str, Any]
+Columns = dict[str, NDArray[np.int64]]
+"""A row for each text: `input_ids`, `attention_mask`, `token_type_ids`."""
 
 _TOKENS_MAX = 512
 _BATCH_TEXTS = 32
 _BATCH_TOKENS = 8192
 _NO_LIMIT = 10**6
 """Tokenizers that know no limit say a number like 10**30."""
-_RAISED = (raised.Fail, raised.InvalidArgument, raised.RuntimeException, raised.NotImplemented, raised.InvalidGraph)
-_RAISED_AT_LOAD = (*_RAISED, raised.NoSuchFile, raised.InvalidProtobuf, raised.NoModel, raised.EPFail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,30 @@ class EncoderWork:
         return len(self.sequences)
 
 
+class Network(Protocol):
+    """What has the weights."""
+
+    @property
+    def inputs(self) -> Collection[str]:
+        """The columns that it takes."""
+        ...
+
+    def run(self, columns: Columns) -> Outputs:
+        """By the names of outputs, with a row for each text. Raises EngineFailed."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Encoder:
     """`config` is the repo's config.json; `folder` its snapshot."""
 
-    def __init__(self, spec: Spec, folder: Path) -> None:
+    def __init__(self, folder: Path, network: Callable[[], Network]) -> None:
         self.folder = folder
         self.config = read_json(folder / "config.json")
         self._tokenizer_config = read_json(folder / "tokenizer_config.json")
         self.tokenizer = self._load_tokenizer()
-        self._session = _open(folder / spec.files[0], spec.threads)
-        self._inputs = {put.name for put in self._session.get_inputs()}
-        self._outputs = [put.name for put in self._session.get_outputs()]
+        self._network = network()
         self._pad_id = int(self.config.get("pad_token_id") or 0)
 
     @property
@@ -87,7 +97,7 @@ class Encoder:
         return found
 
     def close(self) -> None:
-        del self._session
+        self._network.close()
 
     def _load_tokenizer(self) -> Tokenizer:
         try:
@@ -99,13 +109,10 @@ class Encoder:
         return tokenizer
 
     def _run(self, sequences: Sequence[Encoding]) -> list[Outputs]:
-        try:
-            outputs = self._session.run(self._outputs, self._padded(sequences))
-        except _RAISED as error:
-            raise EngineFailed(f"The model failed: {error}") from None
-        return [dict(zip(self._outputs, row, strict=True)) for row in zip(*outputs, strict=True)]
+        outputs = self._network.run(self._padded(sequences))
+        return [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
 
-    def _padded(self, sequences: Sequence[Encoding]) -> dict[str, NDArray[np.int64]]:
+    def _padded(self, sequences: Sequence[Encoding]) -> Columns:
         shape = len(sequences), max(len(sequence) for sequence in sequences)
         columns = {
             "input_ids": np.full(shape, self._pad_id, np.int64),
@@ -117,7 +124,7 @@ class Encoder:
             columns["input_ids"][row, :length] = sequence.ids
             columns["attention_mask"][row, :length] = 1
             columns["token_type_ids"][row, :length] = sequence.type_ids
-        return {name: column for name, column in columns.items() if name in self._inputs}
+        return {name: column for name, column in columns.items() if name in self._network.inputs}
 
 
 def read_json(path: Path) -> Json:
@@ -137,19 +144,6 @@ def softmax(logits: Array) -> Array:
     """Over the last axis."""
     grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=-1, keepdims=True), np.float32)
-
-
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Waiting threads that spin take the cores from other workers.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except _RAISED_AT_LOAD as error:
-        raise EngineFailed(f"The weights cannot be loaded: {error}") from None
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:

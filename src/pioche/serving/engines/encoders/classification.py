@@ -6,7 +6,7 @@ import numpy as np
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import inputs
-from pioche.serving.engines.onnx.encoder import Array, Encoder, EncoderWork, Outputs, softmax
+from pioche.serving.engines.encoders.encoder import Array, Encoder, EncoderWork, Outputs, softmax
 from pioche.serving.spec import Ask
 
 _HYPOTHESIS = "This example is {}."
