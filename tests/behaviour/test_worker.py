@@ -117,7 +117,8 @@ def test_a_model_that_cannot_be_loaded_says_so_in_one_line(tmp_path: Path) -> No
 
 def test_a_worker_loads_nothing_of_the_hub() -> None:
     """It runs beside a stranger's files: no database, no repos, no settings are in its process."""
-    code = "import sys, pioche.serving.worker.__main__, pioche.serving.engines.onnx, pioche.serving.engines.llama; print(*sys.modules)"
+    loaded = "pioche.serving.worker.__main__, pioche.serving.engines.onnx, pioche.serving.engines.llama"
+    code = f"import sys, {loaded}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours = {
         name for name in done.stdout.split() if name.startswith("pioche.") and not name.startswith("pioche.serving")
