@@ -11,10 +11,16 @@ _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.ONNX: ("onnxruntime", "tokenizers"),
     EngineName.LLAMA: ("xllamacpp",),
     EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
+    EngineName.WHISPER: ("faster_whisper", "av"),
 }
 _WEIGHTS = 1.3
 """What is computed beside the weights, as a part of them."""
-_BESIDE = {EngineName.ONNX: 150 * _MIB, EngineName.LLAMA: 200 * _MIB, EngineName.TRANSFORMERS: 500 * _MIB}
+_BESIDE = {
+    EngineName.ONNX: 150 * _MIB,
+    EngineName.LLAMA: 200 * _MIB,
+    EngineName.TRANSFORMERS: 500 * _MIB,
+    EngineName.WHISPER: 400 * _MIB,
+}
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2
 _ROOM_BYTES = 1024 * _MIB

@@ -17,3 +17,9 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_allowed_is_more_than_what_is_expected() -> None:
     expected = needs.memory(EngineName.ONNX, 100 * 2**20)
     assert 100 * 2**20 < expected < needs.memory_most(expected)
+
+
+def test_each_engine_says_what_it_needs() -> None:
+    for engine in EngineName:
+        assert needs.memory(engine, 0) > 0
+        assert isinstance(needs.missing(engine), list)
