@@ -11,6 +11,9 @@ _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 _CLASSIFICATION = frozenset(("text-classification", "zero-shot-classification"))
 _GENERATION = frozenset(("text-generation", "chat", "completion"))
 _RANKING = frozenset(("text-ranking", "rerank"))
+_SPEECH = "automatic-speech-recognition"
+_WHISPER_NEEDS = ("model.bin", "config.json", "tokenizer.json")
+_WHISPER_TAKES = ("vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
 _GGUF_TASKS = _EMBEDDING | {"text-generation", "text-ranking"}
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 
@@ -65,6 +68,8 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
         return Choice(EngineName.LLAMA, files)
     if task in _GGUF_TASKS - _ENCODER_TASKS:
         raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+    if task == _SPEECH:
+        return _whisper(paths)
     if task not in _ENCODER_TASKS:
         raise NotServed(f"No engine of this hub serves the task {task}")
     engine, files = (EngineName.ONNX, (weights, *_external_data(weights, paths))) if weights else _safetensors(paths)
@@ -83,6 +88,14 @@ def served(task: str) -> frozenset[str]:
         if task in related:
             return related
     return frozenset((task,))
+
+
+def _whisper(paths: Collection[str]) -> Choice:
+    """CTranslate2's format: its `model.bin` is no pickle."""
+    missing = [path for path in _WHISPER_NEEDS if path not in paths]
+    if missing:
+        raise NotServed(f"To be served, a model for {_SPEECH} needs {' and '.join(missing)}, as CTranslate2 has them")
+    return Choice(EngineName.WHISPER, (*_WHISPER_NEEDS, *(path for path in _WHISPER_TAKES if path in paths)))
 
 
 def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:

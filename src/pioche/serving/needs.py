@@ -10,12 +10,14 @@ _MIB = 2**20
 _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.ONNX: ("onnxruntime", "tokenizers"),
     EngineName.LLAMA: ("xllamacpp",),
+    EngineName.WHISPER: ("faster_whisper",),
     EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
 }
 _WEIGHTS = 1.3
 """What is computed beside the weights, as a part of them."""
-_BESIDE = {EngineName.ONNX: 150 * _MIB, EngineName.LLAMA: 200 * _MIB, EngineName.TRANSFORMERS: 500 * _MIB}
+_BESIDE = 200 * _MIB
 """The interpreter, and the libraries of an engine."""
+_BESIDE_MORE = {EngineName.TRANSFORMERS: 500 * _MIB}
 _ROOM = 2
 _ROOM_BYTES = 1024 * _MIB
 
@@ -36,7 +38,7 @@ def check(engine: EngineName) -> None:
 
 def memory(engine: EngineName, files_bytes: int) -> int:
     """What a worker is expected to take, by the size of its files, before it has been measured."""
-    return int(files_bytes * _WEIGHTS) + _BESIDE[engine]
+    return int(files_bytes * _WEIGHTS) + _BESIDE_MORE.get(engine, _BESIDE)
 
 
 def memory_most(expected: int) -> int:

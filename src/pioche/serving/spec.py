@@ -9,6 +9,7 @@ class EngineName(enum.StrEnum):
     ONNX = "onnx"
     LLAMA = "llama"
     TRANSFORMERS = "transformers"
+    WHISPER = "whisper"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,7 +13,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from pioche.errors import NotOffered
 from pioche.serving.spec import Ask, EngineName, Spec
 
-EXTRAS = {EngineName.ONNX: "inference", EngineName.LLAMA: "llama", EngineName.TRANSFORMERS: "transformers"}
+EXTRAS = {
+    EngineName.ONNX: "inference",
+    EngineName.LLAMA: "llama",
+    EngineName.TRANSFORMERS: "transformers",
+    EngineName.WHISPER: "speech",
+}
 """What to install, for the libraries of each."""
 
 
@@ -109,3 +114,7 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import transformers
 
             return transformers.load(spec, folder)
+        case EngineName.WHISPER:
+            from pioche.serving.engines import whisper
+
+            return whisper.load(spec, folder)
