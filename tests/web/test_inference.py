@@ -10,6 +10,7 @@ from tests import encoders, writers
 from tests.web.town import Town
 from tests.web.visits import Visits
 
+_READS = 60
 WORDS = {"good": [0, 4], "bad": [4, 0], "film": [0, 0]}
 CLASSIFIER = encoders.classifier(WORDS, ["NEGATIVE", "POSITIVE"])
 TAGGER = encoders.tagger({"Ada": [0, 9], "sleeps": [9, 0]}, ["O", "B-PER"])
@@ -89,6 +90,11 @@ def test_m6_an_answer_is_shown_while_it_is_written(visit: Visits, town: Town, te
     town.repo(name, {"README.md": card("text-generation"), "model-Q8_0.gguf": writers.writer(template)})
     page = visit(f"/{name}", session=town.session(town.ada))
     form = page.locator("model-widget")
+    for _ in range(_READS):  # the template is read from the file in the background
+        if not template or form.get_attribute("data-task") == "chat":
+            break
+        page.wait_for_timeout(500)
+        page.reload()
     expect(form).to_have_attribute("data-task", "chat" if template else "text-generation")
     form.get_by_label("Text", exact=True).fill("stuvw")
     form.get_by_role("button", name="Ask").click()

@@ -88,6 +88,8 @@ class _Part:
     look: Callable[[Scene, str], Iterable[Problem]]
     is_bytes: bool
     """Whether what is damaged is set aside."""
+    is_many: bool = True
+    """Whether there may be millions: then they are looked at one by one at a limited rate, also where each is small."""
 
 
 class Scrubber:
@@ -145,7 +147,7 @@ class Scrubber:
         if size > self._rate * _LONG_SECONDS:  # should the hub end meanwhile, the next one knows
             self._save(msgspec.structs.replace(now, tries=now.tries + 1), known)
         read_before = self._read
-        self._looks += 1
+        self._looks += part.is_many
         self._pace(0)
         found = [self._settle(problem, part) for problem in self._twice(partial(part.look, self._scene, name))]
         done = msgspec.structs.replace(
@@ -252,7 +254,7 @@ def _look_at_git(scene: Scene, uid: str) -> Iterable[Problem]:
 _PARTS: tuple[_Part, ...] = (
     _Part(_row(schema.contents, "sha256", schema.contents.c.kind == "blob"), contents.one, is_bytes=True),
     _Part(_row(schema.xorbs, "hash"), xorbs.one, is_bytes=True),
-    _Part(_shards, _look_at_shards, is_bytes=True),
+    _Part(_shards, _look_at_shards, is_bytes=True, is_many=False),
     _Part(_repo, _look_at_git, is_bytes=False),
-    _Part(_database, lambda scene, _: database.pages(scene), is_bytes=False),
+    _Part(_database, lambda scene, _: database.pages(scene), is_bytes=False, is_many=False),
 )
