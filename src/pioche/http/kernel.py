@@ -35,10 +35,10 @@ from pioche.http import browsers, cookies, credentials, placing
 from pioche.http.answers import Answers, Known
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
-from pioche.http.messages import ClientLeft, Headers, Question, Request, Response, Summary, redirect
+from pioche.http.messages import ClientLeft, Headers, Question, Receive, Request, Response, Summary, redirect
 from pioche.http.router import Match, Router
 from pioche.http.routes import ANY_SCOPE, Needs, Protocol, Route
-from pioche.http.sending import Receive, Send, send_response
+from pioche.http.sending import Send, send_response
 from pioche.observe import log, metrics
 from pioche.repos.access import Action, Moved
 from pioche.repos.downloads import Download

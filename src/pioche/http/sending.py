@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 from pioche.errors import HubError
-from pioche.http.messages import Encoded, Headers, Request, Response
+from pioche.http.messages import Encoded, Headers, Receive, Request, Response, left
 from pioche.http.sources import FileSource, Piece, Source, close_pieces
 from pioche.observe import log
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _STALL_SECONDS = 300.0
 """How long an answer may stand still, the client taking no bytes at all or the source giving none; then it is closed."""
@@ -112,7 +111,7 @@ async def _send_source(request: Request, source: Source, receive: Receive, send:
 
 async def _send_pieces(first: Piece, pieces: AsyncIterator[Piece], receive: Receive, send: Send) -> int:
     """Granian does not raise when a client leaves: it says so to whoever is receiving."""
-    left, loop = asyncio.ensure_future(_left(receive)), asyncio.get_running_loop()
+    leaving, loop = asyncio.ensure_future(left(receive)), asyncio.get_running_loop()
     sent, turn, piece, renewed_at = 0, 0, first, loop.time()
     try:
         async with asyncio.timeout(_STALL_SECONDS) as patience:
@@ -120,10 +119,10 @@ async def _send_pieces(first: Piece, pieces: AsyncIterator[Piece], receive: Rece
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 sent += len(piece)
                 if sent - turn >= _TURN_BYTES:
-                    # Neither `send` nor a read from the page cache gives the loop to others, and `left` is one of them.
+                    # Neither `send` nor a read from the page cache gives the loop to others, and `leaving` is one of them.
                     await asyncio.sleep(0)
                     turn = sent
-                if left.done():
+                if leaving.done():
                     return sent
                 if (now := loop.time()) - renewed_at > _RENEWED_SECONDS:
                     patience.reschedule(now + _STALL_SECONDS)
@@ -133,10 +132,5 @@ async def _send_pieces(first: Piece, pieces: AsyncIterator[Piece], receive: Rece
     except TimeoutError:
         pass  # it takes nothing: as good as gone
     finally:
-        left.cancel()
+        leaving.cancel()
     return sent
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
