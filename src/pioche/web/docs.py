@@ -17,8 +17,10 @@ from pioche.http.routes import Needs, Route
 from pioche.i18n import languages
 from pioche.search.query import fold
 from pioche.web import layout
+from pioche.web.addon import wheel
 
 _HOST: Final = "{{host}}"
+_ADD_ON: Final = "{{add-on}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ async def chapter(request: Request) -> Response:
 
 
 def _chapter(request: Request, shown: Chapter) -> Response:
-    text = shown.text.replace(_HOST, layout.site(request).address)
+    host = layout.site(request).address
+    text = shown.text.replace(_ADD_ON, f"{host}/download/{wheel.NAME}").replace(_HOST, host)
     return layout.page(
         request, "docs/chapter.html", chapters=chapters(languages.spoken()), chapter=shown, content=_rendered(text)
     )

@@ -25,6 +25,7 @@ from pioche.web import (
     people,
     unsubscribing,
 )
+from pioche.web.addon import handing
 from pioche.web.collections import editing as collections
 from pioche.web.community import routes as community
 from pioche.web.files import routes as files
@@ -50,6 +51,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     creating.ROUTES,
     importing.ROUTES,
     docs.ROUTES,
+    handing.ROUTES,
     diagrams.ROUTES,
     crawlers.ROUTES,
     atom.ROUTES,

@@ -31,6 +31,7 @@ OPENAI = Protocol(
         Route("POST", "/models/{repo:web}/v1/embeddings", Action.CONTENT, openai.embeddings),
         Route("POST", "/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
         Route("POST", "/models/{repo:web}/v1/completions", Action.CONTENT, openai.completions),
+        Route("POST", "/hf-inference/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
     ),
     errors.render_openai,
     Bucket.API,

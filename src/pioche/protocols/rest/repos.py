@@ -8,7 +8,7 @@ import msgspec
 from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.names import DEFAULT_REF, RepoId, RepoType
-from pioche.protocols.rest import related, resource_groups, shapes
+from pioche.protocols.rest import providers, related, resource_groups, shapes
 from pioche.repos import catalog, revisions
 from pioche.repos import info as repo_info
 from pioche.repos.access import Action
@@ -178,6 +178,8 @@ async def info(request: Request) -> Response:
         found["securityRepoStatus"] = shapes.repo_security(told.read().get("unsafe", ()))
     if "resourceGroup" in expand:
         found["resourceGroup"] = await resource_groups.expanded(request)
+    if providers.NAMES & set(expand):
+        found |= await providers.told(request, revision, found["tags"])
     others = related.NAMES & set(expand)
     if others:
         found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)
