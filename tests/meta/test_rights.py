@@ -322,6 +322,7 @@ CALLS |= {
         ("POST", "/models/{repo:web}/v1/embeddings"),
         ("POST", "/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/v1/completions"),
+        ("POST", "/hf-inference/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
     )
