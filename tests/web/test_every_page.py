@@ -78,6 +78,7 @@ PAGES = {
 ELSEWHERE = {
     "/static/{digest}/{name*}": "no page", "/favicon.ico": "no page", "/robots.txt": "no page", "/sitemap.xml": "no page",
     "/.well-known/openapi.json": "no page", "/notifications/count": "no page", "/new/name-check": "no page",
+    "/download/{name}": "a file",
     "/embed/diagram": "the frame of a diagram: test_m1_diagrams_are_drawn_in_a_frame_without_origin",
     "/search/suggest": "a part of a page: test_g1_suggestions_come_while_one_types_and_the_keyboard_takes_them",
     "/models.atom": "a feed", "/datasets.atom": "a feed", "/spaces.atom": "a feed", "/login/sso": "leads on",

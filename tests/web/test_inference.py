@@ -103,6 +103,48 @@ def test_m6_an_answer_is_shown_while_it_is_written(visit: Visits, town: Town, te
     expect(form.get_by_role("button", name="Stop")).to_be_hidden()
 
 
+def test_m6_two_revisions_answer_side_by_side(visit: Visits, town: Town) -> None:
+    """Issue 6, item 7: each side writes, says how fast, and remembers its own conversation."""
+    files = {"README.md": card("text-generation"), "model-Q8_0.gguf": writers.writer()}
+    town.repo("ada/pair", files)
+    page = visit("/inference/chat?a=ada/pair&b=ada/pair@main", session=town.session(town.ada))
+    for asked in ("stuvw", "rstuv"):
+        page.get_by_label("Message", exact=True).fill(asked)
+        page.get_by_role("button", name="Send").click()
+        for side in page.locator(".playground-speed").all():
+            expect(side).to_contain_text("tokens/s", timeout=60_000)
+            expect(side).to_contain_text("first token after")
+    for talk in page.get_by_role("log").all():
+        expect(talk.locator(".playground-user")).to_have_text(["stuvw", "rstuv"])
+        expect(talk.locator(".playground-assistant").first).to_have_text("xyz")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".playground-said")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("lang", "theme", "width"), [("en", "light", 1280), ("fr", "dark", 360)])
+def test_m6_the_playground_in_both_languages_and_themes(
+    visit: Visits, town: Town, accessible: Callable[[Page], None], lang: str, theme: str, width: int
+) -> None:
+    town.repo(f"ada/pair-{lang}", {"README.md": card("text-generation"), "model-Q8_0.gguf": writers.writer()})
+    page = visit(f"/inference/chat?a=ada/pair-{lang}&b=ada/pair-{lang}", lang=lang, theme=theme, width=width)
+    page.locator("summary", has_text={"en": "Settings", "fr": "Réglages"}[lang]).click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    accessible(page)
+
+
+def test_m6_what_cannot_be_talked_to_says_why(visit: Visits, town: Town) -> None:
+    town.repo("ada/silent", {"README.md": card("text-classification"), **CLASSIFIER})
+    for name, says in (
+        ("ada/nothing", "There is no such model, or it is private"),
+        ("ada/silent@nowhere", "There is no such model, or it is private"),
+        ("ada/silent", "This model does not chat"),
+    ):
+        page = visit(f"/inference/chat?a={name}", status=404)
+        expect(page.get_by_label("First model")).to_have_accessible_description(says)
+        expect(page.locator("chat-playground")).to_have_count(0)
+
+
 def test_m6_a_session_asks_and_a_refusal_is_said(visit: Visits, town: Town) -> None:
     broken = {**CLASSIFIER, "onnx/model.onnx": b"not a network"}
     town.repo("ada/broken", {"README.md": card("text-classification"), **broken}, private=True)

@@ -171,6 +171,13 @@ class Access:
                     return self._checked(caller, row, action)
         raise RepoNotFound(anonymous=caller.is_anonymous)
 
+    async def open_wherever(self, caller: Caller, repo_id: RepoId, action: Action) -> Repo:
+        """As `open`, by a name that it had before too."""
+        try:
+            return await self.open(caller, repo_id, action)
+        except Moved as moved:
+            return await self.open(caller, moved.target, action)
+
     async def open_uid(self, caller: Caller, uid: str, action: Action) -> Repo:
         """As `open`, by the id that never changes (Xet tokens and signed addresses carry it)."""
         row = await self._stores.database.fetch_one(_BY_UID, {"uid": uid, "user": caller.user_id})

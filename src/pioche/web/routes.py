@@ -23,6 +23,7 @@ from pioche.web import (
     lists,
     notifications,
     people,
+    playground,
     unsubscribing,
 )
 from pioche.web.addon import handing
@@ -52,6 +53,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     importing.ROUTES,
     docs.ROUTES,
     handing.ROUTES,
+    playground.ROUTES,
     diagrams.ROUTES,
     crawlers.ROUTES,
     atom.ROUTES,

@@ -14,7 +14,7 @@ from pioche.http.messages import Request, Response
 from pioche.http.sources import Piece
 from pioche.names import RepoId, RepoType
 from pioche.repos import revisions
-from pioche.repos.access import Action, Moved, Repo
+from pioche.repos.access import Action, Repo
 from pioche.serving.spec import Ask
 from pioche.serving.targets import Target
 from pioche.serving.wire import Answer
@@ -36,11 +36,7 @@ async def opened(request: Request, name: str) -> tuple[Repo, str]:
     if not slash:
         raise RepoNotFound(anonymous=request.caller.is_anonymous)
     repo_id = RepoId(RepoType.MODEL, namespace, rest)
-    try:
-        repo = await request.hub.access.open(request.caller, repo_id, Action.CONTENT)
-    except Moved as moved:
-        repo = await request.hub.access.open(request.caller, moved.target, Action.CONTENT)
-    return repo, revision or "main"
+    return await request.hub.access.open_wherever(request.caller, repo_id, Action.CONTENT), revision or "main"
 
 
 async def target(request: Request, repo: Repo, revision: str = "main") -> Target:

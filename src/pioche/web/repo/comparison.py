@@ -13,7 +13,7 @@ from pioche.i18n import formats
 from pioche.i18n.texts import gettext as _
 from pioche.names import RepoId, RepoType
 from pioche.repos import files, overviews
-from pioche.repos.access import Action, Moved, Repo
+from pioche.repos.access import Action, Repo
 from pioche.repos.overviews import Overview
 from pioche.web import layout
 from pioche.web.repo import labels, results, snippets, tensors, weights
@@ -79,18 +79,11 @@ async def _open(request: Request, name: str) -> tuple[Side | None, str]:
         return None, ""
     try:
         repo_id = RepoId.parse(RepoType.MODEL, name.removeprefix("/"))
-        repo = await _opened(request, repo_id)
+        repo = await request.hub.access.open_wherever(request.caller, repo_id, Action.READ)
     except (NotFound, InvalidName):
         return None, _("There is no such model, or it is private")
     overview = await request.run(overviews.read, repo)
     return Side(repo=repo, overview=overview, may_read_files=await _may_read(request, repo)), ""
-
-
-async def _opened(request: Request, repo_id: RepoId) -> Repo:
-    try:
-        return await request.hub.access.open(request.caller, repo_id, Action.READ)
-    except Moved as moved:
-        return await request.hub.access.open(request.caller, moved.target, Action.READ)
 
 
 async def _may_read(request: Request, repo: Repo) -> bool:

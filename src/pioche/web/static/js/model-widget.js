@@ -1,5 +1,7 @@
 // <model-widget>: asks the model what the form has, and shows the answer as its task gives it. While the model is being
 // started the line below says so.
+import { Refusal, events, piece, post } from "./token-stream.js";
+
 const LOOK_MS = 700;
 const NUMBERS_SHOWN = 8;
 const TOKENS_MAX = 256;
@@ -86,6 +88,7 @@ class ModelWidget extends HTMLElement {
       else this.fail(found.error?.message ?? found.error ?? response.statusText);
     } catch (error) {
       if (error.name === "AbortError") this.say(this.dataset.stopped);
+      else if (error instanceof Refusal) this.say(error.message);
       else this.fail(this.dataset.lost);
     } finally {
       clearInterval(looking);
@@ -95,40 +98,17 @@ class ModelWidget extends HTMLElement {
   }
 
   send(question) {
-    const token = document.querySelector('meta[name="csrf-token"]')?.content;
     const path = this.dataset.task === "chat" ? "/v1/chat/completions" : "";
     this.leaving = new AbortController();
     if (this.stopper) this.stopper.hidden = false;
-    return fetch(this.dataset.address + path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...(token ? { "X-CSRF-Token": token } : {}) },
-      body: JSON.stringify(question),
-      signal: this.leaving.signal,
-    });
+    return post(this.dataset.address + path, question, this.leaving.signal);
   }
 
-  // An answer that is written while one reads it: server-sent events of either API.
   async read(response, began) {
     const line = element("p", "", { class: "widget-text", translate: "no" });
     this.answer.replaceChildren(line);
     this.answer.hidden = false;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      const lines = (rest + value).split("\n");
-      rest = lines.pop();
-      for (const said of lines) {
-        if (!said.startsWith("data:") || said.includes("[DONE]")) continue;
-        const event = JSON.parse(said.slice(5));
-        if (event.error) {
-          this.say(event.error.message ?? event.error);
-          return;
-        }
-        line.append(event.choices?.[0]?.delta?.content ?? (event.token?.special ? "" : event.token?.text) ?? "");
-      }
-    }
+    for await (const event of events(response)) line.append(piece(event));
     this.took(began);
   }
 
