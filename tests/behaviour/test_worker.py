@@ -52,13 +52,19 @@ class Connection(http.client.HTTPConnection):
         return answer.status, json.loads(answer.read())
 
 
+def listens(path: Path) -> bool:
+    """The file is there a moment before anybody answers at it."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        return attempt.connect_ex(str(path)) == 0
+
+
 @contextmanager
 def working(
     folder: Path, files: encoders.Files = FILES, task: str = "text-classification"
 ) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
     process = subprocess.Popen(command(folder, files, task))
     try:
-        while not (folder / "http").exists():
+        while not listens(folder / "http"):
             assert process.poll() is None
             time.sleep(0.02)
         connection = Connection(folder / "http")
