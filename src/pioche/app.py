@@ -72,6 +72,7 @@ from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
 from pioche.serving.gateway import Gateway
 from pioche.serving.snapshots import Snapshots
+from pioche.serving.usage import Usage
 from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -208,7 +209,7 @@ def build_hub(config: Config) -> Hub:
     access = Access(stores)
     last_used, sessions_used = LastUsed(database), LastUsed(database, schema.sessions)
     keys_used = LastUsed(database, schema.ssh_keys)
-    downloads = Downloads(database)
+    downloads, usage = Downloads(database), Usage(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     announcements, avatars = Announcements(database), Avatars(database)
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
@@ -223,6 +224,7 @@ def build_hub(config: Config) -> Hub:
         catalog=Catalog(stores, access),
         search=_search(config, database),
         downloads=downloads,
+        usage=usage,
         blobs=blobs,
         contents=contents,
         quotas=storage_quotas,
@@ -235,6 +237,7 @@ def build_hub(config: Config) -> Hub:
             sessions_used,
             keys_used,
             downloads,
+            usage,
             metrics.TALLY,
             contents.opened,
             announcements,

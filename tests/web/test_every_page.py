@@ -58,7 +58,7 @@ PAGES = {
     **{f"/settings/{name}": f"/settings/{name}" for name in (
         "profile", "profile/picture", "account", "authentication", "tokens", "tokens/new", "webhooks", "webhooks/new",
         "keys", "identities", "publishers", "applications",
-        "notifications", "gated-repos", "organizations", "storage", "deleted-repos", "name", "activity-log", "reports",
+        "notifications", "gated-repos", "organizations", "storage", "inference", "deleted-repos", "name", "activity-log", "reports",
         "blocked",
     )},
     "/settings/applications/{client_id}": "/settings/applications/<application>",
@@ -68,7 +68,7 @@ PAGES = {
     "/settings/webhooks/{uid}": "/settings/webhooks/<webhook>", "/settings/reports/new": "/settings/reports/new?name=bob",
     "/organizations/new": "/organizations/new", "/organizations/{name}/join": "/organizations/choir/join",
     **{f"{_O}/{name}": f"{_OR}/{name}" for name in (
-        "profile", "members", "resource-groups", "security", "tokens", "service-accounts", "storage", "account", "picture",
+        "profile", "members", "resource-groups", "security", "tokens", "service-accounts", "storage", "inference", "account", "picture",
         "audit-log", "blocked", "webhooks", "webhooks/new", "requirements", "sso", "analytics",
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",

@@ -122,6 +122,29 @@ def test_m6_two_revisions_answer_side_by_side(visit: Visits, town: Town) -> None
     expect(page.locator(".playground-said")).to_have_count(0)
 
 
+def test_usage_is_shown_to_who_asked_and_to_the_organisation(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    """Issue 6, item 7. Numbers are written every ten seconds."""
+    town.repo("lab/mood", {"README.md": card("text-classification"), **CLASSIFIER})
+    session = town.session(town.ada)
+    for _ in range(2):
+        page = visit("/lab/mood", session=session)
+        page.get_by_role("button", name="Ask").click()
+        expect(page.locator(".widget-bars li").first).to_be_visible(timeout=60_000)
+    for address in ("/settings/inference", "/organizations/lab/settings/inference"):
+        page = visit(address, session=session)
+        row = page.get_by_role("row", name="lab/mood")
+        for _ in range(_READS):
+            if row.count():
+                break
+            page.wait_for_timeout(500)
+            page.reload()
+        expect(row.get_by_role("cell").nth(1)).to_have_text("2")
+        accessible(page)
+    assert visit("/organizations/lab/settings/inference", session=town.session(town.bob), status=403)
+
+
 @pytest.mark.parametrize(("lang", "theme", "width"), [("en", "light", 1280), ("fr", "dark", 360)])
 def test_m6_the_playground_in_both_languages_and_themes(
     visit: Visits, town: Town, accessible: Callable[[Page], None], lang: str, theme: str, width: int

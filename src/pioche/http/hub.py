@@ -24,6 +24,7 @@ from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
 from pioche.serving.gateway import Gateway
+from pioche.serving.usage import Usage
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -51,6 +52,7 @@ class Hub:
     catalog: Catalog
     search: Search
     downloads: Downloads
+    usage: Usage
     blobs: BlobStore
     contents: Contents
     quotas: Quotas

@@ -222,6 +222,10 @@ SECTIONS: tuple[Section, ...] = (
     _accounts_of(schema.memberships, "user_id", "org_id", "role", "created_at", name="organizations"),
     Section("resource_groups", (schema.resource_group_members.c.group_id,), _groups),
     Section("repos", (_repos.c.id,), _own_repos),
+    _in_repos(
+        schema.user_usage, "user_id", "day", "requests", "failures", "milliseconds", keys=("repo_id", "day"),
+        name="models_asked",
+    ),
     _of(schema.tokens, "user_id", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
     _in_repos(
         schema.publishers, "user_id", "issuer", "claims", "pins", "reads_private", "created_at", "used_at", keys=("id",)

@@ -17,6 +17,7 @@ from pioche.db import instance, schema
 from pioche.db.engine import Database
 from pioche.repos import downloads
 from pioche.repos.downloads import DAY_MS, WINDOW_DAYS
+from pioche.serving import usage
 
 TREND_DAYS = 14
 NEW_DAYS = 28
@@ -76,6 +77,7 @@ class Rank:
         with self._database.write() as connection:
             connection.execute(_readers.delete().where(_readers.c.until <= instance.now_ms()))
             connection.execute(_days.delete().where(_days.c.day < today - KEPT_DAYS))
+            usage.forget(connection)
 
     def _candidates(self, today: int) -> list[int]:
         """The repos whose score is not nought, or may not be."""

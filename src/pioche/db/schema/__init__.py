@@ -58,6 +58,7 @@ from pioche.db.schema.identity import (
 )
 from pioche.db.schema.image import collection_pictures, image_uses, images
 from pioche.db.schema.importing import imports
+from pioche.db.schema.inference import model_usage, user_usage
 from pioche.db.schema.mail import gate_mails, mail_addresses, mail_choices, mail_refusals, mail_waiting
 from pioche.db.schema.moderation import audit_log, blocks, reports
 from pioche.db.schema.notice import account_notices, known_devices
@@ -139,6 +140,7 @@ __all__ = [
     "mail_waiting",
     "memberships",
     "metadata",
+    "model_usage",
     "notification_refusals",
     "notifications",
     "oauth_applications",
@@ -186,6 +188,7 @@ __all__ = [
     "token_approvals",
     "tokens",
     "uploads",
+    "user_usage",
     "watches",
     "webhook_deliveries",
     "webhook_targets",

@@ -2,9 +2,10 @@
 
 import contextlib
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -57,7 +58,38 @@ async def body(request: Request) -> bytes:
 
 async def answer(request: Request, found: Target, ask: Ask) -> Answer:
     """Ends when the client leaves. Raises what `Gateway.ask` raises, and ClientLeft."""
-    return await request.unless_left(request.hub.models.ask(found, ask, seconds=_patience(request)))
+    began, usage = time.perf_counter(), request.hub.usage
+
+    def ended(*, has_failed: bool) -> None:
+        usage.record(found.repo, request.caller.user_id, has_failed=has_failed, seconds=time.perf_counter() - began)
+
+    try:
+        answered = await request.unless_left(request.hub.models.ask(found, ask, seconds=_patience(request)))
+    except BaseException as error:
+        ended(has_failed=isinstance(error, HubError))
+        raise
+    if answered.pieces is None:
+        ended(has_failed=False)
+    else:
+        answered.pieces = _followed(answered.pieces, ended)
+    return answered
+
+
+class _Ended(Protocol):
+    def __call__(self, *, has_failed: bool) -> None: ...
+
+
+async def _followed(pieces: AsyncGenerator[bytes], ended: _Ended) -> AsyncGenerator[bytes]:
+    has_failed = False
+    try:
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+    except HubError:
+        has_failed = True
+        raise
+    finally:
+        ended(has_failed=has_failed)
 
 
 def respond(found: Target, answered: Answer) -> Response:

@@ -8,6 +8,7 @@ from pioche.web.organisations import (
     creating,
     frame,
     groups,
+    inference,
     joining,
     members,
     profile,
@@ -39,6 +40,7 @@ ROUTES = (
     *service_accounts.ROUTES,
     *sso.ROUTES,
     *storage.ROUTES,
+    *inference.ROUTES,
     *analytics.ROUTES,
     *account.ROUTES,
 )
