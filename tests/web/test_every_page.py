@@ -68,7 +68,8 @@ PAGES = {
     "/settings/webhooks/{uid}": "/settings/webhooks/<webhook>", "/settings/reports/new": "/settings/reports/new?name=bob",
     "/organizations/new": "/organizations/new", "/organizations/{name}/join": "/organizations/choir/join",
     **{f"{_O}/{name}": f"{_OR}/{name}" for name in (
-        "profile", "members", "resource-groups", "security", "tokens", "service-accounts", "storage", "inference", "account", "picture",
+        "profile", "members", "resource-groups", "security", "tokens", "service-accounts", "storage", "account", "picture",
+        "inference",
         "audit-log", "blocked", "webhooks", "webhooks/new", "requirements", "sso", "analytics",
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",
