@@ -127,6 +127,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
+    inference.OPEN_INFERENCE,
     rest.PROTOCOL,
 )
 

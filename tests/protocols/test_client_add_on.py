@@ -84,7 +84,7 @@ def test_models_are_asked_by_their_names(
         "auto": "POSITIVE",
         "named": "NEGATIVE",
         "chat": "assistant",
-        "endpoints": f"{serving.endpoint}/v2",
+        "endpoints": f"{serving.endpoint}/api/endpoints/v2",
     }
 
 

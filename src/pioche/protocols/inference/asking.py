@@ -1,16 +1,19 @@
 """What the APIs of inference share: which model is meant, how long to wait for it, and its answer on the way back."""
 
+import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest, EngineFailed, HubError, InvalidInput, RepoNotFound, Unauthenticated
 from pioche.http import threads
+from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.sources import Piece
 from pioche.names import RepoId, RepoType
@@ -28,24 +31,34 @@ _NO = ("false", "0")
 
 
 async def opened(request: Request, name: str) -> tuple[Repo, str]:
-    """The model that a body names, `org/name`, `org/name@revision` or `org/name:provider`, with its revision.
+    """As `open_named`, for a body that names it."""
+    return await open_named(request.hub, request.caller, name)
+
+
+async def open_named(hub: Hub, caller: Caller, name: str) -> tuple[Repo, str]:
+    """The model `org/name`, `org/name@revision` or `org/name:provider`, with its revision.
 
     Raises RepoNotFound, GatedRepo and what else opening may say.
     """
     model, _, revision = name.partition("@")
     namespace, slash, rest = model.partition(":")[0].partition("/")
     if not slash:
-        raise RepoNotFound(anonymous=request.caller.is_anonymous)
+        raise RepoNotFound(anonymous=caller.is_anonymous)
     repo_id = RepoId(RepoType.MODEL, namespace, rest)
-    return await request.hub.access.open_wherever(request.caller, repo_id, Action.CONTENT), revision or "main"
+    return await hub.access.open_wherever(caller, repo_id, Action.CONTENT), revision or "main"
 
 
 async def target(request: Request, repo: Repo, revision: str = "main") -> Target:
+    """As `target_of`, of a request."""
+    return await target_of(request.hub, request.caller, repo, revision)
+
+
+async def target_of(hub: Hub, caller: Caller, repo: Repo, revision: str) -> Target:
     """Raises Unauthenticated where nobody may ask without a name, NotServed, NotOffered, RevisionNotFound."""
-    if request.hub.config.inference == "signed-in" and request.caller.is_anonymous:
+    if hub.config.inference == "signed-in" and caller.is_anonymous:
         raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
     resolved = await revisions.resolve(repo, revision)
-    targets = request.hub.models.targets
+    targets = hub.models.targets
     known = targets.known(repo, resolved)
     return known if known is not None else await threads.run(targets.find, repo, resolved)
 
@@ -58,13 +71,36 @@ async def body(request: Request) -> bytes:
 
 async def answer(request: Request, found: Target, ask: Ask) -> Answer:
     """Ends when the client leaves. Raises what `Gateway.ask` raises, and ClientLeft."""
-    began, usage = time.perf_counter(), request.hub.usage
+    return await request.unless_left(counted(request.hub, request.caller, found, ask, _patience(request)))
+
+
+async def answers(request: Request, found: Target, asks: Sequence[Ask]) -> list[Answer]:
+    """As `answer`, all at once: what an engine runs in batches comes to it together. One that fails ends them all."""
+    work = all_counted(request.hub, request.caller, found, asks, _patience(request))
+    return await request.unless_left(work)
+
+
+async def all_counted(
+    hub: Hub, caller: Caller, found: Target, asks: Sequence[Ask], seconds: float | None
+) -> list[Answer]:
+    tasks = [asyncio.ensure_future(counted(hub, caller, found, ask, seconds)) for ask in asks]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def counted(hub: Hub, caller: Caller, found: Target, ask: Ask, seconds: float | None) -> Answer:
+    """What `Gateway.ask` does, in the numbers of who asks and of the model once it has ended."""
+    began = time.perf_counter()
 
     def ended(*, has_failed: bool) -> None:
-        usage.record(found.repo, request.caller.user_id, has_failed=has_failed, seconds=time.perf_counter() - began)
+        took = time.perf_counter() - began
+        hub.usage.record(found.repo, caller.user_id, has_failed=has_failed, seconds=took)
 
     try:
-        answered = await request.unless_left(request.hub.models.ask(found, ask, seconds=_patience(request)))
+        answered = await hub.models.ask(found, ask, seconds=seconds)
     except BaseException as error:
         ended(has_failed=isinstance(error, HubError))
         raise

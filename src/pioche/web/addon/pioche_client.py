@@ -30,7 +30,7 @@ def _change_constants(constants: Any) -> None:
     if endpoint is None:
         return
     constants.INFERENCE_PROXY_TEMPLATE = endpoint + "/{provider}"
-    constants.INFERENCE_ENDPOINTS_ENDPOINT = endpoint + "/v2"
+    constants.INFERENCE_ENDPOINTS_ENDPOINT = endpoint + "/api/endpoints/v2"
     if "HF_INFERENCE_ENDPOINT" not in os.environ:  # noqa: TID251 - this runs beside the client, not here
         constants.INFERENCE_ENDPOINT = endpoint
 
