@@ -305,7 +305,6 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/api/{repo:bucket}/batch"): [Call(body=b'{"type":"deleteFile","path":"absent"}\n')],
 }
 
-# Routes whose body names the repo: the same rights, asked for by the handler.
 # Nothing here is a model that an engine could take: whoever may read it is told so.
 _UNSERVED = (400,)
 CALLS |= {
@@ -323,11 +322,29 @@ CALLS |= {
         ("POST", "/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/v1/completions"),
         ("POST", "/hf-inference/models/{repo:web}/v1/chat/completions"),
+        ("GET", "/v2/models/{repo:web}"),
+        ("GET", "/v2/models/{repo:web}/versions/{rev}"),
+        ("GET", "/v2/models/{repo:web}/ready"),
+        ("GET", "/v2/models/{repo:web}/versions/{rev}/ready"),
+        ("POST", "/v2/models/{repo:web}/infer"),
+        ("POST", "/v2/models/{repo:web}/versions/{rev}/infer"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
     )
 }
 
+CALLS |= {
+    ("POST", f"/models/{{repo:web}}/v1/audio/{what}"): [
+        Call(
+            body=b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n',
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+            statuses=_UNSERVED,
+        )
+    ]
+    for what in ("transcriptions", "translations")
+}
+
+# Routes whose body names the repo: the same rights, asked for by the handler.
 NAMED_IN_BODY: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/repos/delete"): Call(Action.MANAGE, json={"name": "{id}", "type": "{type}"}, fresh=True),
     ("POST", "/api/repos/move"): Call(

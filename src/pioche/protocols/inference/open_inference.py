@@ -84,7 +84,7 @@ async def infer(request: Request) -> Response:
 
 
 async def _target(request: Request) -> Target:
-    return await asking.target(request, request.repo, request.params.get("version") or "main")
+    return await asking.target(request, request.repo, request.params.get("rev") or "main")
 
 
 def _described(shown: tensors.Described) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.inference import errors, open_inference, openai, tasks, tei
+from pioche.protocols.inference import errors, open_inference, openai, speech, tasks, tei
 from pioche.repos.access import Action
 
 TASKS = Protocol(
@@ -27,10 +27,14 @@ OPENAI = Protocol(
         Route("POST", "/v1/embeddings", Needs.ANYONE, openai.embeddings),
         Route("POST", "/v1/chat/completions", Needs.ANYONE, openai.chat),
         Route("POST", "/v1/completions", Needs.ANYONE, openai.completions),
+        Route("POST", "/v1/audio/transcriptions", Needs.ANYONE, speech.transcribe),
+        Route("POST", "/v1/audio/translations", Needs.ANYONE, speech.translate),
         Route("GET", "/models/{repo:web}/v1/models", Action.CONTENT, openai.models_of),
         Route("POST", "/models/{repo:web}/v1/embeddings", Action.CONTENT, openai.embeddings),
         Route("POST", "/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
         Route("POST", "/models/{repo:web}/v1/completions", Action.CONTENT, openai.completions),
+        Route("POST", "/models/{repo:web}/v1/audio/transcriptions", Action.CONTENT, speech.transcribe),
+        Route("POST", "/models/{repo:web}/v1/audio/translations", Action.CONTENT, speech.translate),
         Route("POST", "/hf-inference/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
     ),
     errors.render_openai,
@@ -52,11 +56,11 @@ OPEN_INFERENCE = Protocol(
         Route("GET", "/v2/health/live", Needs.ANYONE, open_inference.health),
         Route("GET", "/v2/health/ready", Needs.ANYONE, open_inference.health),
         Route("GET", "/v2/models/{repo:web}", Action.CONTENT, open_inference.describe),
-        Route("GET", "/v2/models/{repo:web}/versions/{version}", Action.CONTENT, open_inference.describe),
+        Route("GET", "/v2/models/{repo:web}/versions/{rev}", Action.CONTENT, open_inference.describe),
         Route("GET", "/v2/models/{repo:web}/ready", Action.CONTENT, open_inference.ready),
-        Route("GET", "/v2/models/{repo:web}/versions/{version}/ready", Action.CONTENT, open_inference.ready),
+        Route("GET", "/v2/models/{repo:web}/versions/{rev}/ready", Action.CONTENT, open_inference.ready),
         Route("POST", "/v2/models/{repo:web}/infer", Action.CONTENT, open_inference.infer),
-        Route("POST", "/v2/models/{repo:web}/versions/{version}/infer", Action.CONTENT, open_inference.infer),
+        Route("POST", "/v2/models/{repo:web}/versions/{rev}/infer", Action.CONTENT, open_inference.infer),
     ),
     errors.render_task,
     Bucket.API,

@@ -108,18 +108,25 @@ class _Connection(asyncio.Protocol):
             self._answering = asyncio.get_running_loop().create_task(self._reply(request))
 
     async def _reply(self, request: Request) -> None:
-        reply = await self._answer(request)
-        if isinstance(reply, Stream):
-            await self._send(reply)
-        else:
-            head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
-            head += f"content-type: {reply.content_type}\r\ncontent-length: {len(reply.body)}\r\n\r\n"
-            self._transport.write(head.encode() + reply.body)
+        try:
+            await self._send_reply(await self._answer(request))
+        except BaseException:
+            # A mistake of ours, which asyncio logs: whoever waits is not left waiting.
+            self._transport.abort()
+            raise
         self._answering = None
         if self._is_draining:
             self._transport.close()
         else:
             self._next()
+
+    async def _send_reply(self, reply: Reply | Stream) -> None:
+        if isinstance(reply, Stream):
+            await self._send(reply)
+            return
+        head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+        head += f"content-type: {reply.content_type}\r\ncontent-length: {len(reply.body)}\r\n\r\n"
+        self._transport.write(head.encode() + reply.body)
 
     async def _send(self, stream: Stream) -> None:
         """No faster than the client reads."""

@@ -5,8 +5,10 @@ import io
 import wave
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -71,6 +73,22 @@ def test_a_recording_that_is_too_long_is_not_heard_to_its_end() -> None:
     engine = Whisper(Knows())
     with pytest.raises(InvalidInput, match="1800 seconds"):
         engine.answer(engine.prepare(Ask(TASK, recording(1900, rate=500))), Nobody())
+
+
+class Said(Knows):
+    """Numbers of numpy, as the times of words are."""
+
+    def transcribe(self, _samples: object, **_asked: object) -> tuple[list[Any], None]:
+        words = [SimpleNamespace(word=" fox", start=np.float64(0.123), end=np.float32(0.5))]
+        return [SimpleNamespace(text=" fox", start=0.0, end=0.5, words=words)], None
+
+
+@pytest.mark.parametrize("kind", [True, "word"])
+def test_times_are_numbers_that_can_be_sent(kind: object) -> None:
+    engine = Whisper(Said())
+    answer = engine.answer(engine.prepare(Ask(TASK, recording(), {"return_timestamps": kind})), Nobody())
+    times = {True: b"[0.0,0.5]", "word": b"[0.12,0.5]"}[kind]  # type: ignore[index]
+    assert times in msgspec.json.encode(answer)
 
 
 def loaded(folder: Path) -> Any:

@@ -104,6 +104,18 @@ def test_a_client_that_leaves_cancels_what_was_begun_for_it(tmp_path: Path) -> N
     talk(tmp_path, story, slow)
 
 
+def test_a_mistake_of_ours_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async def wrong(_request: Request) -> Reply:
+        raise TypeError("not JSON")
+
+    async def story(client: Client) -> None:
+        reader, writer = client
+        writer.write(b"POST /x HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
+        assert await reader.read() == b""
+
+    talk(tmp_path, story, wrong)
+
+
 def test_a_stream_is_sent_as_it_comes_and_the_connection_stays(tmp_path: Path) -> None:
     more = asyncio.Event()
 

@@ -148,4 +148,5 @@ def _samples(sound: bytes) -> Samples:
 
 def _chunk(piece: Any) -> dict[str, object]:
     text = getattr(piece, "word", None) or piece.text
-    return {"text": text, "timestamp": [round(piece.start, 2), round(piece.end, 2)]}
+    # The times of words are numpy's numbers.
+    return {"text": text, "timestamp": [round(float(piece.start), 2), round(float(piece.end), 2)]}
