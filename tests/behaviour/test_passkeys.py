@@ -1,6 +1,7 @@
 """Passkeys over both databases (E-AUTHN): for this host only, unlocked only, each answer once, nobody else's."""
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -8,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from webauthn.helpers import bytes_to_base64url
 
-from pioche.accounts import notices
+from pioche.accounts import factor_overview, notices, org_security
 from pioche.accounts.account import Account
+from pioche.accounts.callers import barred_from_afar
 from pioche.accounts.directory import Directory
 from pioche.accounts.members import Role
 from pioche.accounts.noticing import NoteAccounts
@@ -20,6 +22,8 @@ from pioche.db.engine import Database
 from pioche.errors import BadRequest, Conflict, NotFound, Unauthenticated
 from pioche.jobs.outbox import Dispatcher
 from tests.authenticator import Authenticator
+from tests.local import LocalHub
+from tests.visitor import PASSWORD, Visitor
 
 pytestmark = pytest.mark.usefixtures("cheap_passwords")
 
@@ -152,3 +156,70 @@ def test_n1_whose_passkey_is_made_or_removed_is_told(config: Config, directory: 
     told = [(one.kind, one.detail) for one in notices.of(database, ada.id)]
     database.close()
     assert told == [("user.passkey.delete", "telephone"), ("user.passkey.create", "telephone")]
+
+
+# --- as the second factor ---
+
+
+def test_u3_passkeys_that_the_password_needs_satisfy_an_organisation(
+    config: Config, directory: Directory, ada: Account, device: Authenticator
+) -> None:
+    org = directory.create_org("lab", creator_id=ada.id)
+    database = Database(config)
+    wanted = org_security.Security(needs_second_factor=True)
+    with pytest.raises(Conflict):  # the password opens the account still
+        org_security.set_security(database, org, wanted, org_security.Setter(ada.id, ""))
+    assert factor_overview.members_without(database, org.id) == ["ada"]
+    codes = directory.second_factors.turn_on_passkeys(ada)
+    org_security.set_security(database, org, wanted, org_security.Setter(ada.id, ""))
+    assert barred_from_afar(database, ada.id) == ()
+    assert factor_overview.members_without(database, org.id) == []
+    [person] = factor_overview.overview(database, factor_overview.Show.WITH).people
+    assert (person.name, person.passkeys, person.since is not None) == ("ada", 1, True)
+    with pytest.raises(Conflict, match="second factor"):
+        directory.passkeys.remove(ada, directory.passkeys.of(ada.id)[0].id)
+    for code in ("000000", "", codes[0] + "x"):
+        with pytest.raises(Unauthenticated):
+            directory.second_factors.use(ada, code)
+    directory.second_factors.use(ada, codes[0])
+    directory.second_factors.turn_off(ada, actor_id=ada.id)
+    assert [one.org for one in barred_from_afar(database, ada.id)] == ["lab"]
+    directory.passkeys.remove(ada, directory.passkeys.of(ada.id)[0].id)
+    with pytest.raises(Conflict, match="passkey first"):
+        directory.second_factors.turn_on_passkeys(ada)
+    database.close()
+
+
+def test_an_administrators_reset_removes_passkeys(directory: Directory, ada: Account, device: Authenticator) -> None:
+    secret, _ = directory.sessions.start(ada, user_agent="", hours=1, is_remembered=False)
+    assert directory.second_factors.reset(ada, reason="lost telephone")
+    assert directory.passkeys.of(ada.id) == []
+    assert directory.sessions.of(ada.id) == []
+    assert secret
+    assert not directory.second_factors.reset(ada)
+
+
+def test_t2_after_the_password_a_passkey_is_asked_for(config: Config) -> None:
+    local = LocalHub(config)
+    ada = local.hub.directory.create_user("ada", password=PASSWORD)
+    visitor, here = Visitor(local.client), "/settings/authentication"
+    visitor.sign_in("ada")
+    assert "passkeys as the second factor" not in visitor.get(here).text
+    party = Party.of(visitor.origin)
+    local.hub.directory.passkeys.add(ada, party, ASKED, Authenticator(party.origin, party.host).make(ASKED), "key")
+    other = Visitor(local.client)
+    other.sign_in("ada")
+    path = f"{here}/second-factor/passkeys"
+    assert visitor.send(visitor.get(here), path, password="a guess").status == 422
+    made = visitor.send(visitor.get(here), path, password=PASSWORD)
+    [code] = re.findall(r"<code[^>]*>([^\s<]+)", made.text)[:1] or re.findall(r"<pre[^>]*>([^\s<]+)", made.text)[:1]
+    assert other.get(here, follow=False).status in (303, 401)  # it began with less
+    again = Visitor(local.client)
+    page = again.sign_in("ada")
+    assert again.session is None
+    assert "Now your passkey" in page.text
+    assert 'action="/login/passkey"' in page.text
+    assert again.send(page, "/login/code", code="123456").status == 401
+    again.send(page, "/login/code", code=code)
+    assert again.session is not None
+    local.close()

@@ -84,6 +84,7 @@ ELSEWHERE = {
     "/search/suggest": "a part of a page: test_g1_suggestions_come_while_one_types_and_the_keyboard_takes_them",
     "/models.atom": "a feed", "/datasets.atom": "a feed", "/spaces.atom": "a feed", "/login/sso": "leads on",
     "/login/sso/callback": "leads on", "/login/sso/{uid}/callback": "leads on",
+    "/login/sso/{uid}/saml/metadata": "no page", "/login/sso/{uid}/saml/done": "leads on",
     "/login/reset": "test_a1_a_link_sets_another_password_once",
     "/notifications/unsubscribe": "test_n1_one_click_ends_letters_without_signing_in_and_looking_does_not",
     "/login/address": "test_t1_an_address_is_proved_by_its_link_once",

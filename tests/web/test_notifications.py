@@ -99,3 +99,27 @@ def test_n1_the_api_lists_and_marks(local: LocalHub, ada: User) -> None:
     assert local.client.request("DELETE", "/api/notifications?applyToAll=true", token=ada.token).status == 200
     assert local.client.get("/api/notifications", token=ada.token).json()["notifications"] == []
     assert local.client.get("/api/notifications").status == 401
+
+
+def test_n1_the_api_lists_what_happened_to_the_account_and_hides_none_of_it(
+    local: LocalHub, ada: User, browser: Visitor
+) -> None:
+    more = local.token(ada)
+    build_work(local.config).dispatcher.step()
+    found = local.client.get("/api/notifications", token=ada.token).json()
+    assert (found["notifications"], found["count"]) == ([], {"view": 0, "unread": 0, "all": 0})
+    (one,) = found["accountNotices"]
+    assert (one["kind"], one["detail"], one["read"]) == ("token.create", "more", False)
+    assert one["message"] == "An access token was made: more"
+    assert one["url"].endswith("/settings/tokens")
+    for query in ("?p=1", "?mention=mentions", "?repoName=ada/model"):
+        assert local.client.get(f"/api/notifications{query}", token=ada.token).json()["accountNotices"] == []
+    body = {"discussionIds": [one["id"]], "read": True}
+    local.client.post("/api/notifications/mark-as-read", token=more, json=body)
+    local.client.request("DELETE", "/api/notifications?applyToAll=true", token=more)
+    kept = local.client.get("/api/notifications?readStatus=unread", token=ada.token).json()["accountNotices"]
+    assert kept == found["accountNotices"]
+    browser.send(browser.get("/notifications"), "/notifications", all="1", do="read")
+    assert local.client.get("/api/notifications", token=ada.token).json()["accountNotices"][0]["read"] is True
+    bob = local.user("bob")
+    assert local.client.get("/api/notifications", token=bob.token).json()["accountNotices"] == []

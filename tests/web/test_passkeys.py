@@ -83,3 +83,31 @@ def test_t2_without_scripts_nobody_is_offered_what_cannot_work(visit: Visits, to
     page = visit("/login", scripts=False)
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+
+
+def test_t2_a_passkey_is_asked_for_after_the_password(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    name = town.hub.name("ida")
+    town.hub.cli("user", "create", name, "--password", PASSWORD)
+    page = visit("/settings/authentication")
+    plug_in(page)
+    sign_in(page, name)
+    page.get_by_text("Add a passkey").click()
+    page.locator("#field-passkey-password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.locator("#field-name").fill("telephone")
+    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_text("Use your passkeys as the second factor").click()
+    accessible(page)
+    page.locator("#field-by-password").fill(PASSWORD)
+    page.get_by_role("button", name="Ask for a passkey after the password").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
+    page.context.clear_cookies()
+    page.goto("/settings/authentication")
+    sign_in(page, name)
+    expect(page.get_by_text("Now your passkey, or a recovery code")).to_be_visible()
+    accessible(page)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url(re.compile(r"/settings/authentication\Z"))
+    expect(page.get_by_text("your passkeys ·")).to_be_visible()

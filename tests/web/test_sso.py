@@ -1,4 +1,4 @@
-"""Signing in at OpenID providers, in a browser (ui.md A1, T2, U3)."""
+"""Signing in at OpenID and SAML providers, in a browser (ui.md A1, T2, U3)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.hub import Account, Hub
 from tests.openid import CLIENT, SECRET, Provider
+from tests.saml import Site
 from tests.web.test_accounts import PASSWORD, sign_in
 from tests.web.town import Town
 from tests.web.visits import Visits
@@ -102,3 +103,29 @@ def test_u3_sso_an_organisation_demands_it(
     accessible(other)
     other.get_by_role("button", name="Aller vers Navy ID").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Authentification unique")
+
+
+def test_u3_saml_a_form_of_another_site_proves_who_somebody_is(
+    visit: Visits, town: Town, accessible: Callable[[Page], None]
+) -> None:
+    """The session's cookie does not come with that form: the browser is led on."""
+    name, org = town.hub.name("joan"), town.hub.name("army")
+    town.hub.cli("user", "create", name, "--password", PASSWORD)
+    town.hub.cli("org", "create", org)
+    town.hub.cli("org", "add", org, name, "--role", "admin")
+    here = f"/organizations/{org}/settings/sso"
+    with Site() as site:
+        site.sign_in("joan@example.org")
+        page = visit(here)
+        sign_in(page, name)
+        page.wait_for_url(re.compile(re.escape(here) + r"\Z"))
+        page.locator("#field-saml_provider").fill("Army ID")
+        page.locator("#field-metadata").fill(site.metadata())
+        page.get_by_role("button", name="Use this SAML provider").click()
+        expect(page.get_by_text("Army ID, by SAML.")).to_be_visible()
+        accessible(page)
+        page.get_by_role("link", name="Try it").click()
+        page.get_by_role("button", name="Go to Army ID").click()
+        page.wait_for_url(re.compile(re.escape(here) + r"\Z"))
+        expect(page.get_by_role("heading", name="1 member is linked")).to_be_visible()
+        visit.guard.faults[:] = [fault for fault in visit.guard.faults if site.origin not in fault]

@@ -16,12 +16,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pioche.accounts import publishers, tokens
+from pioche.accounts import publishers, taken, tokens
 from pioche.accounts.oidc import SKEW_SECONDS, Oidc
 from pioche.accounts.publishers import Publisher
 from pioche.accounts.scopes import FineGrained, Grant, Kind, Permission
 from pioche.db import schema
-from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, GrantRefused, InvalidName, SignInFailed
@@ -36,7 +35,7 @@ _KEPT_AFTER_MS = 10_000
 _GONE_AFTER_MS = 30 * 86_400_000
 _REFUSED = "No trusted publisher of this resource takes this identity token"
 
-_publishers, _taken, _tokens = schema.publishers, schema.taken_identities, schema.tokens
+_publishers, _tokens = schema.publishers, schema.tokens
 _accounts, _repos = schema.accounts, schema.repos
 
 
@@ -70,7 +69,8 @@ def exchange(database: Database, oidc: Oidc, resource: str, identity: str, *, au
     if publisher is None or until > now_ms() + (_LIFE_SECONDS_MAX + SKEW_SECONDS) * 1000:
         raise GrantRefused("invalid_grant", _REFUSED)
     with database.write() as connection:
-        _take_once(connection, _key(issuer, said, identity), until + _KEPT_AFTER_MS)
+        if not taken.once(connection, _key(issuer, said, identity), until + _KEPT_AFTER_MS):
+            raise GrantRefused("invalid_grant", _REFUSED)
         _note_use(connection, publisher, said)
         return _issue(connection, publisher, of, seconds)
 
@@ -78,7 +78,7 @@ def exchange(database: Database, oidc: Oidc, resource: str, identity: str, *, au
 def sweep(database: Database) -> None:
     """Forgets identity tokens that nobody would take any more, and tokens of jobs that ended a month ago."""
     with database.write() as connection:
-        connection.execute(_taken.delete().where(_taken.c.until < now_ms()))
+        taken.forget(connection)
         ended = _tokens.c.expires_at < now_ms() - _GONE_AFTER_MS
         connection.execute(_tokens.delete().where(_tokens.c.publisher_id.is_not(None), ended))
 
@@ -130,12 +130,6 @@ def _key(issuer: str, said: dict[str, Any], identity: str) -> str:
     signed = identity.rpartition(".")[0]
     text = f"{issuer}\n{f'jti {own}' if isinstance(own, str) and own else f'token {signed}'}"
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def _take_once(connection: sa.Connection, key: str, until: int) -> None:
-    fresh = insert_if_absent(connection, _taken).values(key=key, until=until).returning(_taken.c.key)
-    if connection.execute(fresh).first() is None:
-        raise GrantRefused("invalid_grant", _REFUSED)
 
 
 def _note_use(connection: sa.Connection, publisher: Publisher, said: dict[str, Any]) -> None:

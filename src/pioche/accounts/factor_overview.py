@@ -13,7 +13,7 @@ _PAGE = 100
 _LISTED_MAX = 200
 
 _accounts, _factors = schema.accounts, schema.second_factors
-_members, _service = schema.memberships, schema.service_accounts
+_members, _service, _passkeys = schema.memberships, schema.service_accounts, schema.passkeys
 _JOINED = _accounts.outerjoin(_factors, _factors.c.user_id == _accounts.c.id)
 _HAS_ONE, _HAS_NONE = _factors.c.user_id.is_not(None), _factors.c.user_id.is_(None)
 _IS_PERSON = (_accounts.c.kind == "user") & ~sa.exists().where(_service.c.user_id == _accounts.c.id)
@@ -29,12 +29,14 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`since` is Unix milliseconds, None for who has none."""
+    """`since` is Unix milliseconds, None for who has none. `passkeys`: how many; a passkey alone is none, since the password
+    opens the account as well."""
 
     name: str
     is_admin: bool
     is_suspended: bool
     since: int | None
+    passkeys: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ def overview(database: Database, show: Show, *, begins: str = "", after: str = "
     with database.read() as connection:
         rows = connection.execute(query.order_by(_accounts.c.name_key).limit(_PAGE + 1)).all()
         having, lacking = (_count(connection, is_it) for is_it in (_HAS_ONE, _HAS_NONE))
-    people = [Person(row.name, row.is_admin, row.suspended_at is not None, row.created_at) for row in rows[:_PAGE]]
+    people = [
+        Person(row.name, row.is_admin, row.suspended_at is not None, row.created_at, row.passkeys)
+        for row in rows[:_PAGE]
+    ]
     return Overview(people, people[-1].name if len(rows) > _PAGE else "", having, lacking)
 
 
@@ -70,7 +75,8 @@ def members_without(database: Database, org_id: int) -> list[str]:
 
 
 def _people() -> "sa.Select[Any]":
-    columns = (_accounts.c.name, _accounts.c.is_admin, _accounts.c.suspended_at, _factors.c.created_at)
+    mine = sa.select(sa.func.count()).where(_passkeys.c.user_id == _accounts.c.id).scalar_subquery().label("passkeys")
+    columns = (_accounts.c.name, _accounts.c.is_admin, _accounts.c.suspended_at, _factors.c.created_at, mine)
     return sa.select(*columns).select_from(_JOINED)
 
 

@@ -1,22 +1,27 @@
-"""An organisation's own OpenID provider: who its members are there, and in which sessions they showed it (ui.md U3).
+"""An organisation's own provider, by OpenID Connect or SAML: who its members are there, and in which sessions they showed it
+(ui.md U3).
 
 It is no way in: members sign in to the hub as they do, and then to the organisation. Whether that is demanded, and for how
 long it counts, is `sso_demand`'s.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from pioche.accounts import members, scim_people
+from pioche.accounts import members, scim_people, taken
 from pioche.accounts.account import COLUMNS, Account, from_row
 from pioche.accounts.callers import Caller
 from pioche.accounts.oidc import Claims, Provider, parse_issuer
+from pioche.accounts.saml import answers, providers
+from pioche.accounts.saml.answers import Said
+from pioche.accounts.saml.asking import Ourselves
+from pioche.accounts.saml.providers import IdentityProvider
 from pioche.db import dialect, schema
 from pioche.db.engine import Database
 from pioche.db.instance import now_ms
-from pioche.errors import AccountNotFound, BadRequest, Conflict, Forbidden, NotFound
+from pioche.errors import AccountNotFound, BadRequest, Conflict, Forbidden, NotFound, SignInFailed
 from pioche.events import Event
 from pioche.jobs import outbox
 
@@ -24,11 +29,19 @@ _accounts, _providers, _links = schema.accounts, schema.org_providers, schema.or
 _sign_ins, _sessions = schema.org_sign_ins, schema.sessions
 HOURS_MAX = 24 * 365
 _TEXT_MAX = 300
+_KEPT = (
+    *("name", "kind", "issuer", "client_id", "client_secret", "sign_in_url", "certificates", "email_attribute"),
+    "hours",
+)
+
+
+Kind = Literal["oidc", "saml"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`hours`: for how long a member has then proved who they are."""
+    """`hours`: for how long a member has then proved who they are. `issuer` is the entity id of one that speaks SAML; it has
+    no client id and no secret, and the others have nothing of what stands after `kind`."""
 
     name: str
     issuer: str
@@ -36,10 +49,24 @@ class Settings:
     client_secret: str
     hours: int
     is_required: bool
+    kind: Kind = "oidc"
+    sign_in_url: str = ""
+    certificates: str = ""
+    email_attribute: str = ""
 
     @property
     def provider(self) -> Provider:
+        """Raises NotFound for one that speaks SAML."""
+        if self.kind != "oidc":
+            raise NotFound(f"{self.name} does not speak OpenID Connect")
         return Provider(self.issuer, self.client_id, self.client_secret, self.name)
+
+    @property
+    def saml(self) -> IdentityProvider:
+        """Raises NotFound for one that speaks OpenID Connect."""
+        if self.kind != "saml":
+            raise NotFound(f"{self.name} does not speak SAML")
+        return IdentityProvider(self.name, self.issuer, self.sign_in_url, self.certificates, self.email_attribute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +104,47 @@ def by_uid(database: Database, uid: str) -> Account:
 def parse(name: str, issuer: str, client_id: str, client_secret: str, hours: str) -> Settings:
     """From what was written in a form. Raises BadRequest (ForbiddenAddress)."""
     for text in (name, client_id, client_secret):
-        if not text.strip() or len(text) > _TEXT_MAX or not text.isprintable():
+        if not _is_text(text):
             raise BadRequest(f"A name, a client id and a secret of 1 to {_TEXT_MAX} printable characters are expected")
-    if not (hours.isascii() and hours.isdigit() and len(hours) < 6 and 1 <= int(hours) <= HOURS_MAX):
+    return Settings(
+        name.strip(), parse_issuer(issuer), client_id.strip(), client_secret, _hours(hours), is_required=False
+    )
+
+
+def parse_saml(wanted: IdentityProvider, hours: str, metadata: str) -> Settings:
+    """As `parse`, of one that speaks SAML; what its metadata say comes first, where there are any. Raises BadRequest."""
+    if not _is_text(wanted.name):
+        raise BadRequest(f"A name of 1 to {_TEXT_MAX} printable characters is expected")
+    if metadata.strip():
+        wanted = replace(wanted, **asdict(providers.read_metadata(metadata)))
+    found = providers.check(wanted)
+    return Settings(
+        found.name.strip(), found.entity_id, "", "", _hours(hours), is_required=False, kind="saml",
+        sign_in_url=found.sign_in_url, certificates=found.certificates, email_attribute=found.email_attribute,
+    )  # fmt: skip
+
+
+def _is_text(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= _TEXT_MAX and text.isprintable()
+
+
+def _hours(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= HOURS_MAX):
         raise BadRequest(f"1 to {HOURS_MAX} hours are expected")
-    return Settings(name.strip(), parse_issuer(issuer), client_id.strip(), client_secret, int(hours), is_required=False)
+    return int(text)
 
 
 def save(database: Database, org: Account, wanted: Settings, *, actor_id: int) -> None:
     """With another issuer all links end, and nothing is demanded until an administrator signed in there."""
     with database.write() as connection:
         before = _settings(connection, org.id)
-        keys = ["name", "issuer", "client_id", "client_secret", "hours"]
-        upsert = dialect.upsert(connection, _providers, ["org_id"], keys)
-        row = {key: getattr(wanted, key) for key in keys}
+        upsert = dialect.upsert(connection, _providers, ["org_id"], list(_KEPT))
+        row = {key: getattr(wanted, key) for key in _KEPT}
         connection.execute(upsert.values(org_id=org.id, created_at=now_ms(), **row))
-        if before is not None and (before.issuer, before.client_id) != (wanted.issuer, wanted.client_id):
+        if before is not None and _who(before) != _who(wanted):
             _forget(connection, org.id)
             _demand(connection, org.id, is_required=False)
-        told = {"org": org.name, "issuer": wanted.issuer, "hours": wanted.hours}
+        told = {"org": org.name, "kind": wanted.kind, "issuer": wanted.issuer, "hours": wanted.hours}
         outbox.append(connection, Event("org.settings.sso.update", actor_id=actor_id, payload=told))
 
 
@@ -149,6 +198,15 @@ def signed_in(database: Database, org: Account, user: Account, session_id: int, 
         outbox.append(connection, Event("org.sso_login", actor_id=user.id, payload=payload))
 
 
+def answered(database: Database, org: Account, ourselves: Ourselves, sent: str) -> Said:
+    """What the organisation's SAML provider said, for the first time. Raises SignInFailed, NotFound (there is none)."""
+    said = answers.read(get(database, org).saml, ourselves, sent)
+    with database.write() as connection:
+        if not taken.once(connection, said.key, said.until):
+            raise SignInFailed("This answer was taken already: begin again")
+    return said
+
+
 def links(database: Database, org: Account) -> list[Link]:
     """By name."""
     select: sa.Select[Any] = sa.select(*COLUMNS, _links.c.email.label("told"), _links.c.verified_at.label("seen"))
@@ -180,12 +238,17 @@ def unlink(database: Database, org: Account, user: Account, *, actor_id: int) ->
 
 
 def _settings(connection: sa.Connection, org_id: int) -> Settings | None:
-    columns = [_providers.c[name] for name in ("name", "issuer", "client_id", "client_secret", "hours")]
-    select: sa.Select[Any] = sa.select(*columns, _accounts.c.requires_sso).join(
+    columns = [_providers.c[name] for name in _KEPT]
+    select: sa.Select[Any] = sa.select(*columns, _accounts.c.requires_sso.label("is_required")).join(
         _accounts, _accounts.c.id == _providers.c.org_id
     )
     row = connection.execute(select.where(_providers.c.org_id == org_id)).first()
-    return None if row is None else Settings(*row)
+    return None if row is None else Settings(**row._asdict())
+
+
+def _who(settings: Settings) -> tuple[str, str, str]:
+    """What people are known by there."""
+    return settings.kind, settings.issuer, settings.client_id
 
 
 def _demand(connection: sa.Connection, org_id: int, *, is_required: bool) -> None:

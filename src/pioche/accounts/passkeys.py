@@ -39,7 +39,7 @@ _ANSWER_BYTES_MAX = 32 * 1024
 _MALFORMED = (WebAuthnException, ValueError, KeyError, TypeError, IndexError, RecursionError)
 """What the library raises for bytes that are not what they say."""
 
-_passkeys = schema.passkeys
+_passkeys, _factors = schema.passkeys, schema.second_factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,15 @@ class Passkeys:
             _tell(connection, "user.passkey.create", user, name)
 
     def remove(self, user: Account, id_: int) -> None:
-        """Raises NotFound, also for somebody else's."""
+        """Raises NotFound, also for somebody else's; Conflict for the last one while passkeys are the second factor."""
         mine = (_passkeys.c.id == id_) & (_passkeys.c.user_id == user.id)
         with self._database.write() as connection:
             gone = connection.execute(_passkeys.delete().where(mine).returning(_passkeys.c.name)).first()
             if gone is None:
                 raise NotFound("There is no such passkey")
+            left = connection.execute(sa.select(_passkeys.c.id).where(_passkeys.c.user_id == user.id).limit(1)).first()
+            if left is None and connection.execute(sa.select(_factors.c.user_id).where(_without_app(user))).first():
+                raise Conflict("This is your second factor: turn that off first, or add another passkey")
             _tell(connection, "user.passkey.delete", user, gone.name)
 
     # --- coming with one ---
@@ -202,6 +205,10 @@ def _read(answer: str) -> dict[str, Any]:
         return msgspec.json.decode(answer, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError):
         return {}
+
+
+def _without_app(user: Account) -> sa.ColumnElement[bool]:
+    return (_factors.c.user_id == user.id) & (_factors.c.secret == "")
 
 
 def _tell(connection: sa.Connection, kind: str, user: Account, name: str) -> None:

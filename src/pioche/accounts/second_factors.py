@@ -1,5 +1,6 @@
 """Second factors: codes that an app on one's telephone makes every thirty seconds (TOTP, RFC 6238), asked for after the
-password. It is about signing in: tokens, and git with them, are as they were.
+password; or one's passkeys, without which the password opens nothing then. It is about signing in: tokens, and git with them,
+are as they were.
 
 A code counts once: the step that it is of is kept, and neither it nor an earlier one counts again. The clocks may differ by
 one step. Guesses are counted by who asks (`accounts.failures.of_code`), before a code is looked at.
@@ -32,15 +33,20 @@ _CODE = re.compile(r"[0-9]{6}\Z", re.ASCII)
 _CHARACTERS_MAX = 64
 _BLANKS = re.compile(r"\s+")
 
-_factors = schema.second_factors
+_PASSKEYS = ""
+"""In place of an app's secret: one's passkeys are the second factor."""
+
+_factors, _passkeys = schema.second_factors, schema.passkeys
 
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """One that is on. `created_at` in Unix milliseconds; `codes_left`: recovery codes that were not used."""
+    """One that is on. `created_at` in Unix milliseconds; `codes_left`: recovery codes that were not used. Without an app it is
+    one's passkeys."""
 
     created_at: int
     codes_left: int
+    has_app: bool = True
 
 
 class SecondFactors:
@@ -53,8 +59,11 @@ class SecondFactors:
     def of(self, user_id: int) -> SecondFactor | None:
         """None for who has none: their password is enough."""
         with self._database.read() as connection:
-            created = connection.execute(sa.select(_factors.c.created_at).where(_factors.c.user_id == user_id)).scalar()
-            return None if created is None else SecondFactor(created, recovery_codes.left(connection, user_id))
+            mine = _factors.c.user_id == user_id
+            row = connection.execute(sa.select(_factors.c.created_at, _factors.c.secret).where(mine)).first()
+            if row is None:
+                return None
+            return SecondFactor(row.created_at, recovery_codes.left(connection, user_id), row.secret != _PASSKEYS)
 
     def turn_on(self, user: Account, secret: str, code: str, *, session_id: int | None = None) -> list[str]:
         """With a code that the app made of `secret`. Ends all sessions but this one: they began with less. Returns the
@@ -63,15 +72,19 @@ class SecondFactors:
         if step is None:
             raise BadRequest("This is not the code that the app shows now")
         locked = keys.lock(locking_key(self._database), _purpose(user.id), secret.encode())
-        row = {"user_id": user.id, "secret": locked, "last_step": step, "created_at": now_ms()}
         with self._database.write() as connection:
-            service_accounts.check_is_person(connection, user.id)
-            fresh = insert_if_absent(connection, _factors).values(row).returning(_factors.c.user_id)
-            if connection.execute(fresh).first() is None:
-                raise Conflict("The second factor is on already: turn it off first, to use another app")
-            sessions.end_all(connection, user.id, but=session_id)
-            _tell(connection, "user.2fa.enable", user, user.id)
-            return recovery_codes.renew(connection, user.id)
+            return _turned_on(connection, user, locked, step, session_id)
+
+    def turn_on_passkeys(self, user: Account, *, session_id: int | None = None) -> list[str]:
+        """As `turn_on`, without an app: after the password one of the passkeys is asked for. Raises Conflict where there is
+        none, or a second factor is on."""
+        with self._database.write() as connection:
+            if (
+                connection.execute(sa.select(_passkeys.c.id).where(_passkeys.c.user_id == user.id).limit(1)).first()
+                is None
+            ):
+                raise Conflict("Add a passkey first")
+            return _turned_on(connection, user, _PASSKEYS, 0, session_id)
 
     def use(self, user: Account, code: str) -> None:
         """A code of the app, or a recovery code: neither counts a second time. Raises Unauthenticated."""
@@ -106,10 +119,11 @@ class SecondFactors:
         return bool(gone)
 
     def reset(self, user: Account, *, actor_id: int | None = None, reason: str = "") -> bool:
-        """As `turn_off`, for somebody who lost it, by an administrator or a command. Their sessions end. `reason` is for them
-        and for the log."""
+        """As `turn_off`, for somebody who lost it, by an administrator or a command. Their passkeys go, too: they are on what
+        was lost. Their sessions end. `reason` is for them and for the log."""
         with self._database.write() as connection:
             gone = connection.execute(_factors.delete().where(_factors.c.user_id == user.id)).rowcount
+            gone += connection.execute(_passkeys.delete().where(_passkeys.c.user_id == user.id)).rowcount
             recovery_codes.drop(connection, user.id)
             if gone:
                 sessions.end_all(connection, user.id)
@@ -119,7 +133,7 @@ class SecondFactors:
 
     def _use_step(self, connection: sa.Connection, user_id: int, key: bytes, code: str) -> bool:
         locked = connection.execute(sa.select(_factors.c.secret).where(_factors.c.user_id == user_id)).scalar()
-        if locked is None:
+        if locked is None or locked == _PASSKEYS:
             return False
         step = self._step_of(keys.unlock(key, _purpose(user_id), locked).decode(), code)
         if step is None:
@@ -135,6 +149,17 @@ class SecondFactors:
         steps = range(now - _STEPS_APART, now + _STEPS_APART + 1)
         fitting = [step for step in steps if hmac.compare_digest(codes.generate_otp(step), code)]
         return fitting[-1] if fitting else None
+
+
+def _turned_on(connection: sa.Connection, user: Account, secret: str, step: int, session_id: int | None) -> list[str]:
+    service_accounts.check_is_person(connection, user.id)
+    row = {"user_id": user.id, "secret": secret, "last_step": step, "created_at": now_ms()}
+    fresh = insert_if_absent(connection, _factors).values(row).returning(_factors.c.user_id)
+    if connection.execute(fresh).first() is None:
+        raise Conflict("The second factor is on already: turn it off first, to use another one")
+    sessions.end_all(connection, user.id, but=session_id)
+    _tell(connection, "user.2fa.enable", user, user.id)
+    return recovery_codes.renew(connection, user.id)
 
 
 def new_secret() -> str:

@@ -46,7 +46,7 @@ def reset_password(
 def reset_second_factor(name: str, /, *, reason: str = "", options: Options = DEFAULT) -> None:
     """Turn a user's second factor off, when they lost its app and the recovery codes. Be sure that it is they who ask.
 
-    Their password is enough then, their sessions end, and they are told.
+    Their password is enough then, their passkeys are removed, their sessions end, and they are told.
 
     Parameters
     ----------

@@ -23,9 +23,13 @@ org_providers = Table(
     metadata,
     Column("org_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     Column("name", Text, nullable=False),  # what people know it by
-    Column("issuer", Text, nullable=False),
-    Column("client_id", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="oidc"),  # oidc, saml
+    Column("issuer", Text, nullable=False),  # of SAML: its entity id
+    Column("client_id", Text, nullable=False),  # this and the next: of OpenID, else empty
     Column("client_secret", Text, nullable=False),  # sent to the provider, so kept as it is
+    Column("sign_in_url", Text, nullable=False, server_default=""),  # this and the next two: of SAML, else empty
+    Column("certificates", Text, nullable=False, server_default=""),  # PEM: whose signatures count
+    Column("email_attribute", Text, nullable=False, server_default=""),  # empty: the NameID, where it is an address
     Column("hours", Integer, nullable=False),  # for how long a member has then proved who they are
     Column("created_at", BigInteger, nullable=False),
 )

@@ -22,11 +22,11 @@ publishers = Table(
     sqlite_autoincrement=True,
 )
 
-# Identity tokens that were taken: each counts once (accounts/publishers.py).
+# Identity tokens of jobs and assertions of SAML providers that were taken: each counts once (accounts/taken.py).
 taken_identities = Table(
     "taken_identities",
     metadata,
-    Column("key", Text, primary_key=True),  # sha256 of the issuer and of the token's own id
+    Column("key", Text, primary_key=True),  # sha256 of the issuer and of its own id
     Column("until", BigInteger, nullable=False),  # when nobody would take it anyhow
     Index(None, "until"),
     sqlite_with_rowid=False,

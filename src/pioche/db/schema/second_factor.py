@@ -9,7 +9,7 @@ second_factors = Table(
     "second_factors",
     metadata,
     Column("user_id", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
-    Column("secret", Text, nullable=False),  # encrypted (keys.lock): it makes codes, so a hash would not do
+    Column("secret", Text, nullable=False),  # encrypted (keys.lock): it makes codes; empty: passkeys
     Column("last_step", BigInteger, nullable=False),  # of RFC 6238: codes up to this one were used or are too old
     Column("created_at", BigInteger, nullable=False),
 )

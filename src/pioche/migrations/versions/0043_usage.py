@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0043"
-down_revision = "0039"
+down_revision = "0040"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _COUNTS = ("requests", "failures", "milliseconds")

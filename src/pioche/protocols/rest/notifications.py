@@ -1,11 +1,18 @@
-"""What the caller was told of (operations.tsv: notifications). The ids are those that the list gives."""
+"""What the caller was told of (operations.tsv: notifications). The ids are those that the list gives.
+
+What happened to their own account stands beside the list, under a name that the Hub does not have: clients know what may be in
+`notifications`, and are given nothing else there. It is read here and marked in the pages alone: a token that somebody stole
+does not hide what would give it away.
+"""
 
 from typing import Annotated
 
 import msgspec
 
+from pioche.accounts import notice_wording, notices
+from pioche.accounts.notices import Notice
 from pioche.community import notifications
-from pioche.community.notifications import Notification, Page, Show, Status, Wanted
+from pioche.community.notifications import About, Notification, Page, Show, Status, Wanted
 from pioche.errors import BadRequest
 from pioche.http.messages import Request, Response, cached_json, json_response
 from pioche.http.routes import Needs, Route
@@ -26,7 +33,9 @@ async def listing(request: Request) -> Response:
     page = await request.run(_page, request, wanted, number)
     total = {"view": page.total, "unread": page.unread, "all": await request.run(_all, request)}
     found = [_shape(one) for one in page.notifications]
-    return cached_json(request, {"notifications": found, "count": total, "start": number * _PAGE_SIZE})
+    own = await request.run(_own, request, wanted) if number == 0 else []
+    content = {"notifications": found, "count": total, "start": number * _PAGE_SIZE}
+    return cached_json(request, {**content, "accountNotices": [_own_shape(request, one) for one in own]})
 
 
 def _page(request: Request, wanted: Wanted, number: int) -> Page:
@@ -35,6 +44,27 @@ def _page(request: Request, wanted: Wanted, number: int) -> Page:
 
 def _all(request: Request) -> int:
     return notifications.page(request.hub.database, request.caller, Wanted(), limit=1).total
+
+
+def _own(request: Request, wanted: Wanted) -> list[Notice]:
+    """Of the caller's account, the latest first: they are of no repo, and nobody's doing in a thread."""
+    if wanted.repo is not None or wanted.about is not About.ALL:
+        return []
+    shown = None if wanted.show is Show.ALL else wanted.show.value
+    return notices.of(request.hub.database, request.caller.user_id, shown)
+
+
+def _own_shape(request: Request, one: Notice) -> Json:
+    return {
+        "id": one.key,
+        "kind": one.kind,
+        "detail": one.detail,
+        "message": notice_wording.sentence(one),
+        "url": f"{request.base_url}{notice_wording.page(one)}",
+        "updatedAt": date(one.at),
+        "read": one.status != Status.UNREAD,
+        **({"actor": one.actor} if one.actor else {}),
+    }
 
 
 def _shape(one: Notification) -> Json:

@@ -73,6 +73,7 @@ async def _page(request: Request, form: Form, *, status: int = 200) -> Response:
     factor = await request.run(request.hub.directory.second_factors.of, user.id)
     return frame.page(
         request, "factor_reset.html", "second-factors", status=status, form=form, user=user, factor=factor,
+        passkeys=len(await request.run(request.hub.directory.passkeys.of, user.id)),
         is_own=user.id == request.caller.user_id, asks_password=await request.run(_has_password, request),
     )  # fmt: skip
 

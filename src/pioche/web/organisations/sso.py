@@ -1,11 +1,13 @@
 """/organizations/{name}/settings/sso: the organisation's own provider, and its directory (ui.md U3)."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from pioche.accounts import org_sso, scim_people
 from pioche.accounts.account import Account
 from pioche.accounts.org_sso import Settings
+from pioche.accounts.saml.providers import IdentityProvider
 from pioche.errors import BadRequest, Conflict, SignInFailed
 from pioche.http.messages import Request, Response
 from pioche.http.routes import Needs, Route
@@ -13,9 +15,14 @@ from pioche.i18n.texts import gettext as _
 from pioche.web.forms import Form
 from pioche.web.organisations import frame
 from pioche.web.sso import going
+from pioche.web.sso.saml import ourselves
 
 _PATH: Final = "/organizations/{name}/settings/sso"
 _HOURS: Final = 168
+_METADATA_BYTES_MAX: Final = 512 * 1024
+_SAML_FIELDS: Final = (
+    *("saml_provider", "metadata", "entity_id", "sign_in_url", "certificates", "email_attribute", "saml_hours"),
+)
 
 
 async def show(request: Request) -> Response:
@@ -46,6 +53,22 @@ def _check_secret(form: Form, before: Settings | None, wanted: Settings) -> None
     """A secret that was kept is never sent to another provider than it was given for. Raises BadRequest."""
     if not form["client_secret"] and (before is None or before.issuer != wanted.issuer):
         raise BadRequest(_("Another provider needs its own client secret."))
+
+
+async def save_saml(request: Request) -> Response:
+    """POST .../settings/sso/saml: a provider that speaks SAML, in place of the one that was there."""
+    org = await request.run(frame.administered, request)
+    form = Form.of(await request.form(), *_SAML_FIELDS)
+    given = IdentityProvider(
+        form["saml_provider"], form["entity_id"].strip(), form["sign_in_url"].strip(), form["certificates"],
+        form["email_attribute"].strip(),
+    )  # fmt: skip
+    try:
+        wanted = await request.run(org_sso.parse_saml, given, form["saml_hours"], form["metadata"])
+    except BadRequest as error:
+        return await _page(request, org, Form(), saml=replace(form, error=error.message), status=422)
+    await request.run(partial(org_sso.save, actor_id=request.caller.user_id), request.hub.database, org, wanted)
+    return frame.saved(org, "sso")
 
 
 async def demand(request: Request) -> Response:
@@ -90,27 +113,46 @@ async def end_token(request: Request) -> Response:
     return frame.saved(org, "sso", "ended")
 
 
-async def _page(request: Request, org: Account, form: Form, *, status: int = 200, token: str = "") -> Response:
+async def _page(
+    request: Request, org: Account, form: Form, *, saml: Form | None = None, status: int = 200, token: str = ""
+) -> Response:
     database = request.hub.database
     found = await request.run(org_sso.settings, database, org.id)
     if not form.values:
-        form.values = {
-            "provider": found.name if found else "",
-            "issuer": found.issuer if found else "",
-            "client_id": found.client_id if found else "",
-            "hours": str(found.hours if found else _HOURS),
-        }
+        form.values = _of_openid(found if found is not None and found.kind == "oidc" else None)
     return frame.page(
         request, "sso.html", "sso", org, status=status, form=form, provider=found, token=token,
+        saml=saml or Form(_of_saml(found if found is not None and found.kind == "saml" else None)),
+        ourselves=ourselves(request, org),
         links=await request.run(org_sso.links, database, org),
         token_made_at=await request.run(scim_people.token_made_at, database, org),
         redirect_uri=going.redirect_uri(request, org.uid), scim_url=f"{request.base_url}/api/organizations/{org.name}/scim/v2",
     )  # fmt: skip
 
 
+def _of_openid(found: Settings | None) -> dict[str, str]:
+    if found is None:
+        return {"hours": str(_HOURS)}
+    return {"provider": found.name, "issuer": found.issuer, "client_id": found.client_id, "hours": str(found.hours)}
+
+
+def _of_saml(found: Settings | None) -> dict[str, str]:
+    if found is None:
+        return {"saml_hours": str(_HOURS)}
+    return {
+        "saml_provider": found.name,
+        "entity_id": found.issuer,
+        "sign_in_url": found.sign_in_url,
+        "certificates": found.certificates,
+        "email_attribute": found.email_attribute,
+        "saml_hours": str(found.hours),
+    }
+
+
 ROUTES = (
     Route("GET", _PATH, Needs.SESSION, show),
     Route("POST", _PATH, Needs.SESSION, save, frame.FORM_BYTES_MAX),
+    Route("POST", _PATH + "/saml", Needs.SESSION, save_saml, _METADATA_BYTES_MAX),
     Route("POST", _PATH + "/demand", Needs.SESSION, demand, frame.FORM_BYTES_MAX),
     Route("POST", _PATH + "/remove", Needs.SESSION, remove, frame.FORM_BYTES_MAX),
     Route("POST", _PATH + "/members/{user}/unlink", Needs.SESSION, unlink, frame.FORM_BYTES_MAX),

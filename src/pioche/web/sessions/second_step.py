@@ -1,4 +1,4 @@
-"""The second step of signing in: a code, of whoever has a second factor, after the right password.
+"""The second step of signing in: a code or a passkey, of whoever has a second factor, after the right password.
 
 In between there is no session: a ticket, signed by the hub, says whose password it was, and is good for ten minutes and as
 long as the password stays the same.
@@ -14,7 +14,7 @@ from pioche.http.messages import Headers, Request, Response, redirect
 from pioche.i18n.texts import gettext as _
 from pioche.web import layout
 from pioche.web.forms import Form
-from pioche.web.sessions import entering, passwords, waiting
+from pioche.web.sessions import entering, passkey, passwords, waiting
 
 _PURPOSE = "second-step"
 _SECONDS = 600
@@ -30,7 +30,7 @@ async def after_password(request: Request, user: Account, target: str, *, is_rem
         "next": target,
         "remember": is_remembered,
     }
-    return _page(request, user, request.hub.keyring.seal(_PURPOSE, claims, seconds=_SECONDS), Form())
+    return await _page(request, user, request.hub.keyring.seal(_PURPOSE, claims, seconds=_SECONDS), Form(), claims)
 
 
 async def check(request: Request) -> Response:
@@ -45,10 +45,10 @@ async def check(request: Request) -> Response:
         await request.run(use, request, user, form["code"])
     except TooManyRequests as error:
         form.error = waiting.words(error)
-        return _page(request, user, form["ticket"], form, error)
+        return await _page(request, user, form["ticket"], form, claims, error)
     except Unauthenticated as error:
         form.errors["code"] = wrong_code()
-        return _page(request, user, form["ticket"], form, error)
+        return await _page(request, user, form["ticket"], form, claims, error)
     return await _onward(request, user, claims["next"], is_remembered=claims["remember"])
 
 
@@ -71,7 +71,10 @@ async def _onward(request: Request, user: Account, target: str, *, is_remembered
     return await entering.enter(request, user, target, is_remembered=is_remembered)
 
 
-def _page(request: Request, user: Account, ticket: str, form: Form, error: HubError | None = None) -> Response:
+async def _page(
+    request: Request, user: Account, ticket: str, form: Form, claims: dict[str, Any], error: HubError | None = None
+) -> Response:
+    factor = await request.run(request.hub.directory.second_factors.of, user.id)
     status = error.status if error else 200
     headers: Headers = [*(errors.headers(error) if error else []), ("Cache-Control", "no-store")]
     return layout.page(
@@ -82,4 +85,8 @@ def _page(request: Request, user: Account, ticket: str, form: Form, error: HubEr
         form=form,
         ticket=ticket,
         username=user.name,
+        has_app=factor is None or factor.has_app,
+        question=passkey.question(request),
+        next=claims["next"],
+        remember="yes" if claims["remember"] else "",
     )

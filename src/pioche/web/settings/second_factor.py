@@ -35,6 +35,19 @@ async def begin(request: Request) -> Response:
     return _set_up(request, user, secret, ticket, Form())
 
 
+async def begin_passkeys(request: Request) -> Response:
+    """POST .../second-factor/passkeys: the password; from now on it opens nothing without a passkey."""
+    form = Form.of(await request.form(), "password")
+    user, status = await proof.ask(request, form, "password")
+    if user is None:
+        return await _section(request, form, "passkeys", status)
+    try:
+        codes = await request.run(_turn_on_passkeys, request, user)
+    except Conflict:
+        return _back()
+    return _codes(request, user, codes, is_new=True)
+
+
 async def confirm(request: Request) -> Response:
     """POST .../second-factor/confirm: the first code shows that the app has the secret. Now it counts."""
     form = Form.of(await request.form(), "ticket", "code")
@@ -141,6 +154,10 @@ def _turn_on(request: Request, user: Account, secret: str, code: str) -> list[st
     return request.hub.directory.second_factors.turn_on(user, secret, code, session_id=session_id)
 
 
+def _turn_on_passkeys(request: Request, user: Account) -> list[str]:
+    return request.hub.directory.second_factors.turn_on_passkeys(user, session_id=request.caller.session_id)
+
+
 def _turn_off(request: Request, user: Account) -> None:
     request.hub.directory.second_factors.turn_off(user, actor_id=user.id)
 
@@ -155,6 +172,7 @@ def _back() -> Response:
 
 ROUTES = (
     Route("POST", _PATH, Needs.SESSION, begin, _FORM_BYTES_MAX),
+    Route("POST", f"{_PATH}/passkeys", Needs.SESSION, begin_passkeys, _FORM_BYTES_MAX),
     Route("POST", f"{_PATH}/confirm", Needs.SESSION, confirm, _FORM_BYTES_MAX),
     Route("POST", f"{_PATH}/recovery-codes", Needs.SESSION, renew_codes, _FORM_BYTES_MAX),
     Route("POST", f"{_PATH}/recovery-codes/download", Needs.SESSION, download_codes, _FORM_BYTES_MAX),

@@ -33,7 +33,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
     session: int | None = None
 
 
-class _Note(msgspec.Struct, frozen=True):
+class Note(msgspec.Struct, frozen=True):
     purpose: Purpose
     attempt: Attempt
 
@@ -56,29 +56,48 @@ async def leave(request: Request, provider: Provider, purpose: Purpose) -> Respo
     """By a form, whose answer may not lead to another site (`form-action` of our policy): by a page that leads on. Raises as
     `to`."""
     url, kept = await _begun(request, provider, purpose)
-    return layout.page(request, "sso/leaving.html", headers=[kept], url=url, name=provider.name)
+    return _leading_on(request, url, kept, provider.name)
+
+
+def leave_for(request: Request, url: str, id_: str, name: str, purpose: Purpose) -> Response:
+    """As `leave`, to a provider that was asked already: its answer names `id_` (SAML)."""
+    return _leading_on(request, url, _kept(request, purpose, Attempt(id_, "", "")), name)
+
+
+def _leading_on(request: Request, url: str, kept: tuple[str, str], name: str) -> Response:
+    return layout.page(request, "sso/leaving.html", headers=[kept], url=url, name=name)
 
 
 async def _begun(request: Request, provider: Provider, purpose: Purpose) -> tuple[str, tuple[str, str]]:
     prompt = "login" if purpose.what == "password" else ""
     begin = partial(request.hub.oidc.begin, prompt=prompt)
     url, attempt = await request.run(begin, provider, redirect_uri(request, purpose.realm))
-    claims: dict[str, Any] = msgspec.to_builtins(_Note(purpose, attempt))
+    return url, _kept(request, purpose, attempt)
+
+
+def _kept(request: Request, purpose: Purpose, attempt: Attempt) -> tuple[str, str]:
+    claims: dict[str, Any] = msgspec.to_builtins(Note(purpose, attempt))
     sealed = request.hub.keyring.seal(_SEAL, claims, seconds=_SECONDS)
-    return url, _cookie(request.base_url, sealed, _SECONDS)
+    return _cookie(request.base_url, sealed, _SECONDS)
 
 
 async def returned(request: Request, provider: Provider, realm: str) -> Returned:
     """Raises SignInFailed, BadRequest (ForbiddenAddress)."""
+    note = asked(request, realm)
+    sent = {name: values[-1] for name, values in request.query.lists.items()}
+    finish = request.hub.oidc.finish
+    claims = await request.run(finish, provider, note.attempt, sent, redirect_uri(request, realm))
+    return Returned(claims, note.purpose)
+
+
+def asked(request: Request, realm: str) -> Note:
+    """What this browser went for, to this very provider, in this very session. Raises SignInFailed."""
     note = _note(request)
     if note.purpose.realm != realm:
         raise SignInFailed("Another provider answered than was asked: begin again")
     if note.purpose.session is not None and note.purpose.session != request.caller.session_id:
         raise SignInFailed("Somebody else is signed in here now: begin again")
-    sent = {name: values[-1] for name, values in request.query.lists.items()}
-    finish = request.hub.oidc.finish
-    claims = await request.run(finish, provider, note.attempt, sent, redirect_uri(request, realm))
-    return Returned(claims, note.purpose)
+    return note
 
 
 def over(request: Request, response: Response) -> Response:
@@ -91,12 +110,12 @@ def redirect_uri(request: Request, realm: str) -> str:
     return f"{request.base_url}/login/sso/{realm}/callback" if realm else f"{request.base_url}/login/sso/callback"
 
 
-def _note(request: Request) -> _Note:
+def _note(request: Request) -> Note:
     sealed = cookies.named(request, _name(request.base_url))
     if not sealed:
         raise SignInFailed("This browser did not ask for this, or it took too long: begin again")
     try:
-        return msgspec.convert(request.hub.keyring.unseal(_SEAL, sealed), _Note)
+        return msgspec.convert(request.hub.keyring.unseal(_SEAL, sealed), Note)
     except (SignatureExpired, msgspec.ValidationError):
         raise SignInFailed("This browser did not ask for this, or it took too long: begin again") from None
 

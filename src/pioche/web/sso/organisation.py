@@ -8,8 +8,8 @@ from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.web import layout
 from pioche.web.sessions import targets
-from pioche.web.sso import going
-from pioche.web.sso.going import Purpose, Returned
+from pioche.web.sso import going, saml
+from pioche.web.sso.going import Purpose
 
 _PATH = "/organizations/{name}/sso"
 _FORM_BYTES_MAX = 64 * 1024
@@ -27,6 +27,8 @@ async def begin(request: Request) -> Response:
     org, found = await request.run(_found, request)
     target = targets.safe((await request.form()).get("next"))
     purpose = Purpose(what="organisation", realm=org.uid, next=target, session=request.caller.session_id)
+    if found.kind == "saml":
+        return saml.leave(request, org, found, purpose)
     return await going.leave(request, found.provider, purpose)
 
 
@@ -35,7 +37,7 @@ async def callback(request: Request) -> Response:
     org = await request.run(org_sso.by_uid, request.hub.database, request.params["uid"])
     settings = await request.run(org_sso.get, request.hub.database, org)
     found = await going.returned(request, settings.provider, org.uid)
-    await request.run(_signed_in, request, org, found)
+    await request.run(saml.signed_in, request, org, found.claims)
     answer = redirect(found.purpose.next, status=303, headers=[("Cache-Control", "no-store")])
     return going.over(request, answer)
 
@@ -46,12 +48,6 @@ def _found(request: Request) -> tuple[Account, Settings]:
     if not org_sso.may_sign_in(database, org, request.caller.user_id):
         raise Forbidden(f"This is for members of {org.name}")
     return org, org_sso.get(database, org)
-
-
-def _signed_in(request: Request, org: Account, found: Returned) -> None:
-    caller = request.caller
-    user = request.hub.directory.by_id(caller.user_id)
-    org_sso.signed_in(request.hub.database, org, user, caller.session_id or 0, found.claims)
 
 
 ROUTES = (
