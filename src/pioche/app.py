@@ -127,7 +127,6 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
-    inference.OPEN_INFERENCE,
     rest.PROTOCOL,
 )
 

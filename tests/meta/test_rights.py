@@ -322,12 +322,6 @@ CALLS |= {
         ("POST", "/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/v1/completions"),
         ("POST", "/hf-inference/models/{repo:web}/v1/chat/completions"),
-        ("GET", "/v2/models/{repo:web}"),
-        ("GET", "/v2/models/{repo:web}/versions/{rev}"),
-        ("GET", "/v2/models/{repo:web}/ready"),
-        ("GET", "/v2/models/{repo:web}/versions/{rev}/ready"),
-        ("POST", "/v2/models/{repo:web}/infer"),
-        ("POST", "/v2/models/{repo:web}/versions/{rev}/infer"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
     )

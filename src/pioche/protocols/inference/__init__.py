@@ -4,7 +4,6 @@
     openai.py     /v1/embeddings, /v1/chat/completions, ...: of all models, and below the address of each
     tei.py        embeddings and rerank as text-embeddings-inference has them, below the address of each
     speech.py     OpenAI's /v1/audio: text from sound
-    open_inference.py, tensors.py  the Open Inference Protocol: /v2
     asking.py     what they share: which model, how long to wait, what is sent back
 
 The right to read a model's files is the right to ask it.

@@ -1,10 +1,9 @@
 """What the APIs of inference share: which model is meant, how long to wait for it, and its answer on the way back."""
 
-import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -72,23 +71,6 @@ async def body(request: Request) -> bytes:
 async def answer(request: Request, found: Target, ask: Ask) -> Answer:
     """Ends when the client leaves. Raises what `Gateway.ask` raises, and ClientLeft."""
     return await request.unless_left(counted(request.hub, request.caller, found, ask, _patience(request)))
-
-
-async def answers(request: Request, found: Target, asks: Sequence[Ask]) -> list[Answer]:
-    """As `answer`, all at once: what an engine runs in batches comes to it together. One that fails ends them all."""
-    work = all_counted(request.hub, request.caller, found, asks, _patience(request))
-    return await request.unless_left(work)
-
-
-async def all_counted(
-    hub: Hub, caller: Caller, found: Target, asks: Sequence[Ask], seconds: float | None
-) -> list[Answer]:
-    tasks = [asyncio.ensure_future(counted(hub, caller, found, ask, seconds)) for ask in asks]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def counted(hub: Hub, caller: Caller, found: Target, ask: Ask, seconds: float | None) -> Answer:

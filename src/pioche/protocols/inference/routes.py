@@ -2,7 +2,7 @@
 
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.inference import errors, open_inference, openai, speech, tasks, tei
+from pioche.protocols.inference import errors, openai, speech, tasks, tei
 from pioche.repos.access import Action
 
 TASKS = Protocol(
@@ -47,21 +47,5 @@ TEI = Protocol(
         Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
     ),
     errors.render_tei,
-    Bucket.API,
-)
-OPEN_INFERENCE = Protocol(
-    "open-inference",
-    (
-        Route("GET", "/v2", Needs.ANYONE, open_inference.server),
-        Route("GET", "/v2/health/live", Needs.ANYONE, open_inference.health),
-        Route("GET", "/v2/health/ready", Needs.ANYONE, open_inference.health),
-        Route("GET", "/v2/models/{repo:web}", Action.CONTENT, open_inference.describe),
-        Route("GET", "/v2/models/{repo:web}/versions/{rev}", Action.CONTENT, open_inference.describe),
-        Route("GET", "/v2/models/{repo:web}/ready", Action.CONTENT, open_inference.ready),
-        Route("GET", "/v2/models/{repo:web}/versions/{rev}/ready", Action.CONTENT, open_inference.ready),
-        Route("POST", "/v2/models/{repo:web}/infer", Action.CONTENT, open_inference.infer),
-        Route("POST", "/v2/models/{repo:web}/versions/{rev}/infer", Action.CONTENT, open_inference.infer),
-    ),
-    errors.render_task,
     Bucket.API,
 )
