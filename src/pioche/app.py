@@ -126,6 +126,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
+    inference.OIP,
     rest.PROTOCOL,
 )
 

@@ -324,6 +324,12 @@ CALLS |= {
         ("POST", "/models/{repo:web}/v1/completions"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
+        ("GET", "/v2/models/{repo:web}"),
+        ("GET", "/v2/models/{repo:web}/ready"),
+        ("POST", "/v2/models/{repo:web}/infer"),
+        ("GET", "/v2/models/{repo:web}/versions/{version}"),
+        ("GET", "/v2/models/{repo:web}/versions/{version}/ready"),
+        ("POST", "/v2/models/{repo:web}/versions/{version}/infer"),
     )
 }
 

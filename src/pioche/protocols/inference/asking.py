@@ -8,8 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
+from pioche.accounts.callers import Caller
 from pioche.errors import BadRequest, EngineFailed, HubError, InvalidInput, RepoNotFound, Unauthenticated
 from pioche.http import threads
+from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response
 from pioche.http.sources import Piece
 from pioche.names import RepoId, RepoType
@@ -32,23 +34,31 @@ async def opened(request: Request, name: str) -> tuple[Repo, str]:
     Raises RepoNotFound, GatedRepo and what else opening may say.
     """
     model, _, revision = name.partition("@")
-    namespace, slash, rest = model.partition(":")[0].partition("/")
+    return await open_model(request.hub, request.caller, model.partition(":")[0]), revision or "main"
+
+
+async def open_model(hub: Hub, caller: Caller, name: str) -> Repo:
+    """The model of this name, or what it is called today. Raises as `opened`."""
+    namespace, slash, rest = name.partition("/")
     if not slash:
-        raise RepoNotFound(anonymous=request.caller.is_anonymous)
-    repo_id = RepoId(RepoType.MODEL, namespace, rest)
+        raise RepoNotFound(anonymous=caller.is_anonymous)
     try:
-        repo = await request.hub.access.open(request.caller, repo_id, Action.CONTENT)
+        return await hub.access.open(caller, RepoId(RepoType.MODEL, namespace, rest), Action.CONTENT)
     except Moved as moved:
-        repo = await request.hub.access.open(request.caller, moved.target, Action.CONTENT)
-    return repo, revision or "main"
+        return await hub.access.open(caller, moved.target, Action.CONTENT)
 
 
 async def target(request: Request, repo: Repo, revision: str = "main") -> Target:
     """Raises Unauthenticated where nobody may ask without a name, NotServed, NotOffered, RevisionNotFound."""
-    if request.hub.config.inference == "signed-in" and request.caller.is_anonymous:
+    return await target_for(request.hub, request.caller, repo, revision)
+
+
+async def target_for(hub: Hub, caller: Caller, repo: Repo, revision: str) -> Target:
+    """As `target`."""
+    if hub.config.inference == "signed-in" and caller.is_anonymous:
         raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
     resolved = await revisions.resolve(repo, revision)
-    targets = request.hub.models.targets
+    targets = hub.models.targets
     known = targets.known(repo, resolved)
     return known if known is not None else await threads.run(targets.find, repo, resolved)
 
