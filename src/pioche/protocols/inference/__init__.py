@@ -4,6 +4,7 @@
     openai.py     /v1/embeddings, /v1/chat/completions, ...: of all models, and below the address of each
     tei.py        embeddings and rerank as text-embeddings-inference has them, below the address of each
     oip.py        the Open Inference Protocol, version 2: tensors, below /v2/models
+    grpc/         the same by gRPC, in a process of its own
     signatures.py which tensors each task takes and gives
     tensors.py    tensors as JSON and as bytes
     asking.py     what they share: which model, how long to wait, what is sent back
