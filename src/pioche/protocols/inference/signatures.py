@@ -116,7 +116,7 @@ def told(signature: Signature, answered: Answer) -> list[Tensor]:
         return [Tensor("outputs", BYTES, (1,), [answered.body])]
     try:
         return signature.tell(msgspec.json.decode(answered.body))
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError):
         raise EngineFailed("The model's answer is not what its task gives") from None
 
 
