@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pioche.accounts.avatars import Avatars
@@ -71,6 +72,7 @@ from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
 from pioche.serving.gateway import Gateway
+from pioche.serving.needs import missing_for_grpc
 from pioche.serving.snapshots import Snapshots
 from pioche.serving.usage import Usage
 from pioche.storage import ballast, incoming, quotas
@@ -112,6 +114,9 @@ from pioche.webhooks.matching import Match
 from pioche.webhooks.registry import Webhooks
 from pioche.webhooks.sending import Send
 
+if TYPE_CHECKING:
+    from pioche.protocols.inference.grpc.server import GrpcServer
+
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
     web.PROTOCOL,
@@ -127,6 +132,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
+    inference.OIP,
     rest.PROTOCOL,
 )
 
@@ -176,6 +182,7 @@ def prepare_start(config: Config, *, is_alone: bool = True) -> str | None:
     """
     prepare(config)
     _check_sandbox(config)
+    _check_grpc(config)
     database = Database(config)
     try:
         if is_alone:
@@ -194,6 +201,13 @@ def _check_sandbox(config: Config) -> None:
             sandbox.demand()
         except SandboxTooWeak as error:
             raise ConfigError("sandbox", error.message) from None
+
+
+def _check_grpc(config: Config) -> None:
+    """Whether the packages for gRPC are there, where it is offered. Raises ConfigError. Loads none: gRPC begins threads."""
+    absent = missing_for_grpc() if config.grpc_port else []
+    if absent:
+        raise ConfigError("grpc_port", f"this needs {' and '.join(absent)}: pip install 'pioche[grpc]'")
 
 
 def build_hub(config: Config) -> Hub:
@@ -323,6 +337,13 @@ def build_app(config: Config) -> Kernel:
 def build_ssh(config: Config) -> SshServer:
     """What the process for git over SSH runs."""
     return SshServer(build_hub(config))
+
+
+def build_grpc(config: Config) -> "GrpcServer":
+    """What the process for gRPC runs. Raises ConfigError where the extra for it is not installed."""
+    with _extra_for("grpc_port", "grpc"):
+        from pioche.protocols.inference.grpc.server import GrpcServer
+    return GrpcServer(build_hub(config))
 
 
 def build_controller(config: Config) -> ControllerService:

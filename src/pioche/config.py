@@ -62,6 +62,10 @@ class Config:
         "in public_url.",
     )
     ssh_connections: int = _setting(512, "Most connections over SSH at the same time.")
+    grpc_port: int = _setting(
+        0,
+        "Port for asking models by gRPC, such as 8001; 0: it is not offered. Needs the extra grpc. See docs/guide/inference.md.",
+    )
     workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
     public_url: str = _setting(
         "", "Address that clients use, such as https://hub.example.org; empty means the Host header of each request."
@@ -435,6 +439,7 @@ def _check(config: Config) -> None:
             raise ConfigError(key, f"cannot read {path}")
     _check_addresses(config)
     _check_ssh(config)
+    _check_grpc(config)
     _check_storage(config)
     _check_oidc(config)
     _check_mail(config)
@@ -466,6 +471,14 @@ def _check_addresses(config: Config) -> None:
         if not _HOST.match(host):
             raise ConfigError("allowed_hosts", f"{host!r} is not a host name or address, without scheme and port")
     _check_networks(config)
+
+
+def _check_grpc(config: Config) -> None:
+    taken = {port for port in (config.port, config.ssh_port) if port}
+    if not 0 <= config.grpc_port <= 65535 or config.grpc_port in taken:
+        raise ConfigError("grpc_port", f"{config.grpc_port} is not a port of its own: 1 to 65535, or 0 for none")
+    if config.grpc_port and not config.serves_models:
+        raise ConfigError("grpc_port", "there are no models to ask: the setting inference is off")
 
 
 def _check_ssh(config: Config) -> None:

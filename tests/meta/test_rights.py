@@ -102,7 +102,7 @@ PARAMETERS = {
     "user": "bob", "topic": "x", "any": "x", "file": "ada.svg", "id": "1", "instance": "1", "store": "x-1",
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
-    "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "model": "lab/absent",
+    "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "version": "main", "model": "lab/absent",
     "client_id": "00000000-0000-0000-0000-000000000000",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
@@ -324,6 +324,12 @@ CALLS |= {
         ("POST", "/hf-inference/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
+        ("GET", "/v2/models/{repo:web}"),
+        ("GET", "/v2/models/{repo:web}/ready"),
+        ("POST", "/v2/models/{repo:web}/infer"),
+        ("GET", "/v2/models/{repo:web}/versions/{version}"),
+        ("GET", "/v2/models/{repo:web}/versions/{version}/ready"),
+        ("POST", "/v2/models/{repo:web}/versions/{version}/infer"),
     )
 }
 
@@ -351,6 +357,7 @@ CALLS_ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/api/repos/create"): Call(json={"name": "{new}"}),
     ("POST", "/api/deleted-repos/{uid}/restore"): Call(json={}, of_absent_repo=True),
     ("GET", "/v1/models/{model*}"): Call(of_absent_repo=True),
+    ("GET", "/v2/health/ready"): Call(statuses=(503,)),  # the hub of these tests has no controller of inference
     ("POST", "/api/validate-yaml"): Call(json={"content": "x"}),
     ("PUT", "/api/organizations/{name}/members/{user}/role"): Call(json={"role": "read"}, statuses=()),
     ("POST", "/api/telemetry/{topic*}"): Call(statuses=()),

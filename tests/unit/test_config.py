@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pioche import app
 from pioche.config import Config, load, prepare_data_dir
 from pioche.errors import ConfigError
 
@@ -178,3 +179,24 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
         "postgresql://[::1]/db",
     ):
         assert not load(environ={"PIOCHE_DATABASE_URL": url}).database_is_sqlite
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"grpc_port": 70000},
+        {"grpc_port": 8000},
+        {"grpc_port": 2222, "ssh_port": 2222},
+        {"grpc_port": 8001, "inference": "off"},
+    ],
+)
+def test_the_port_for_grpc_is_one_of_its_own_and_for_models(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(settings, environ={})
+    assert caught.value.key == "grpc_port"
+
+
+def test_grpc_needs_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(app, "missing_for_grpc", lambda: ["grpc_health"])
+    with pytest.raises(ConfigError, match=r"grpc_port: this needs grpc_health: pip install 'pioche\[grpc\]'"):
+        app.prepare_start(load({"data_dir": tmp_path, "grpc_port": 8001}, environ={}))

@@ -77,7 +77,7 @@ _resident = Gauge(
 _worker_seconds = Counter("pioche_inference_worker_cpu_seconds_total", "Processor time of workers.", ("engine",))
 _evictions = Counter("pioche_inference_evictions_total", "Workers that were ended to make room for others.")
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "SSH"))
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "SSH", "GRPC"))
 
 
 class Tally:

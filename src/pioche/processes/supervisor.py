@@ -53,7 +53,7 @@ class Supervisor:
     def __init__(self, config: Config) -> None:
         """Takes the port, and a folder for the processes' figures. Raises ConfigError when the port cannot be had."""
         self._port = listening.reserve(config)
-        self._ssh_port = self._reserved_for_ssh(config)
+        self._other_ports = self._reserved_besides(config)
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         search_socket = config.search_socket or str(self._metrics_dir / "search.sock")
         inference_socket = config.inference_socket or str(self._metrics_dir / "inference.sock")
@@ -102,8 +102,8 @@ class Supervisor:
     def close(self) -> None:
         """Gives the port back."""
         self._port.close()
-        if self._ssh_port is not None:
-            self._ssh_port.close()
+        for port in self._other_ports:
+            port.close()
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
         with contextlib.suppress(OSError):  # another node of this machine has its figures there
             self._metrics_dir.parent.rmdir()
@@ -159,14 +159,18 @@ class Supervisor:
 
     # --- readiness and metrics ---
 
-    def _reserved_for_ssh(self, config: Config) -> socket.socket | None:
-        if not config.ssh_port:
-            return None
+    def _reserved_besides(self, config: Config) -> list[socket.socket]:
+        """Those for SSH and gRPC, where they are offered."""
+        taken = list[socket.socket]()
         try:
-            return listening.reserve(config, "ssh_port")
+            for key in ("ssh_port", "grpc_port"):
+                if getattr(config, key):
+                    taken.append(listening.reserve(config, key))
         except ConfigError:
-            self._port.close()
+            for port in (self._port, *taken):
+                port.close()
             raise
+        return taken
 
     def _answers(self) -> bool:
         address = listening.address_of(self.config.host)
@@ -176,8 +180,9 @@ class Supervisor:
             connection.request("GET", "/readyz")
             if connection.getresponse().status != http.client.OK:
                 return False
-            if self.config.ssh_port:
-                socket.create_connection((address, self.config.ssh_port), timeout=5).close()
+            for port in (self.config.ssh_port, self.config.grpc_port):
+                if port:
+                    socket.create_connection((address, port), timeout=5).close()
             return True
         except (OSError, http.client.HTTPException):
             return False

@@ -49,10 +49,17 @@ def _ssh(config: Config) -> None:
     ssh.run(config)
 
 
+def _grpc(config: Config) -> None:
+    from pioche.processes import grpc
+
+    grpc.run(config)
+
+
 PROCESSES = (
     Process("web", lambda config: config.worker_count, _web),
     Process("jobs", lambda _config: 1, _jobs),
     Process("ssh", lambda config: 1 if config.ssh_port else 0, _ssh),
     Process("search", lambda _config: 1, _search),
     Process("inference", lambda config: 1 if config.serves_models else 0, _inference),
+    Process("grpc", lambda config: 1 if config.grpc_port else 0, _grpc),
 )

@@ -13,6 +13,7 @@ _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
     EngineName.WHISPER: ("faster_whisper", "av"),
 }
+_GRPC = ("grpc", "grpc_health", "grpc_reflection")
 _WEIGHTS = 1.3
 """What is computed beside the weights, as a part of them."""
 _BESIDE = {
@@ -29,6 +30,11 @@ _ROOM_BYTES = 1024 * _MIB
 def missing(engine: EngineName) -> list[str]:
     """Packages that the engine needs and that are not installed."""
     return [name for name in _PACKAGES.get(engine, ()) if find_spec(name) is None]
+
+
+def missing_for_grpc() -> list[str]:
+    """Packages that asking by gRPC needs and that are not installed."""
+    return [name for name in _GRPC if find_spec(name) is None]
 
 
 def check(engine: EngineName) -> None:

@@ -30,30 +30,29 @@ _NO = ("false", "0")
 
 
 async def opened(request: Request, name: str) -> tuple[Repo, str]:
-    """As `open_named`, for a body that names it."""
-    return await open_named(request.hub, request.caller, name)
-
-
-async def open_named(hub: Hub, caller: Caller, name: str) -> tuple[Repo, str]:
-    """The model `org/name`, `org/name@revision` or `org/name:provider`, with its revision.
+    """The model that a body names, `org/name`, `org/name@revision` or `org/name:provider`, with its revision.
 
     Raises RepoNotFound, GatedRepo and what else opening may say.
     """
     model, _, revision = name.partition("@")
-    namespace, slash, rest = model.partition(":")[0].partition("/")
+    return await open_model(request.hub, request.caller, model.partition(":")[0]), revision or "main"
+
+
+async def open_model(hub: Hub, caller: Caller, name: str) -> Repo:
+    """The model of this name, or what it is called today. Raises as `opened`."""
+    namespace, slash, rest = name.partition("/")
     if not slash:
         raise RepoNotFound(anonymous=caller.is_anonymous)
-    repo_id = RepoId(RepoType.MODEL, namespace, rest)
-    return await hub.access.open_wherever(caller, repo_id, Action.CONTENT), revision or "main"
+    return await hub.access.open_wherever(caller, RepoId(RepoType.MODEL, namespace, rest), Action.CONTENT)
 
 
 async def target(request: Request, repo: Repo, revision: str = "main") -> Target:
-    """As `target_of`, of a request."""
-    return await target_of(request.hub, request.caller, repo, revision)
-
-
-async def target_of(hub: Hub, caller: Caller, repo: Repo, revision: str) -> Target:
     """Raises Unauthenticated where nobody may ask without a name, NotServed, NotOffered, RevisionNotFound."""
+    return await target_for(request.hub, request.caller, repo, revision)
+
+
+async def target_for(hub: Hub, caller: Caller, repo: Repo, revision: str) -> Target:
+    """As `target`."""
     if hub.config.inference == "signed-in" and caller.is_anonymous:
         raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
     resolved = await revisions.resolve(repo, revision)

@@ -43,3 +43,8 @@ def render_tei(_request: Request, error: HubError) -> Response:
     return json_response(
         {"error": error.message, "error_type": kind}, status=error.status, headers=errors.headers(error)
     )
+
+
+def render_oip(_request: Request, error: HubError) -> Response:
+    """`{"error"}`, as the Open Inference Protocol."""
+    return json_response({"error": error.message}, status=error.status, headers=errors.headers(error))

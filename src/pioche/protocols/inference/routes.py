@@ -2,7 +2,7 @@
 
 from pioche.http.limits import Bucket
 from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.inference import errors, openai, speech, tasks, tei
+from pioche.protocols.inference import errors, oip, openai, speech, tasks, tei
 from pioche.repos.access import Action
 
 TASKS = Protocol(
@@ -47,5 +47,21 @@ TEI = Protocol(
         Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
     ),
     errors.render_tei,
+    Bucket.API,
+)
+OIP = Protocol(
+    "open-inference",
+    (
+        Route("GET", "/v2", Needs.ANYONE, oip.server),
+        Route("GET", "/v2/health/live", Needs.ANYONE, oip.live),
+        Route("GET", "/v2/health/ready", Needs.ANYONE, oip.ready),
+        Route("GET", "/v2/models/{repo:web}", Action.CONTENT, oip.model),
+        Route("GET", "/v2/models/{repo:web}/ready", Action.CONTENT, oip.model_ready),
+        Route("POST", "/v2/models/{repo:web}/infer", Action.CONTENT, oip.infer),
+        Route("GET", "/v2/models/{repo:web}/versions/{version}", Action.CONTENT, oip.model),
+        Route("GET", "/v2/models/{repo:web}/versions/{version}/ready", Action.CONTENT, oip.model_ready),
+        Route("POST", "/v2/models/{repo:web}/versions/{version}/infer", Action.CONTENT, oip.infer),
+    ),
+    errors.render_oip,
     Bucket.API,
 )

@@ -179,7 +179,14 @@ def _inference(config: Config) -> Answer:
         return note("inference", "No engine is installed", "Install pioche[inference], or set inference to off")
     size = config.inference_memory // 2**20
     text = f"Models may take {size} MiB together, and {config.inference_cores} cores each, on {', '.join(there)}"
-    return good("inference", text)
+    if not config.grpc_port:
+        return good("inference", f"{text}; gRPC is off")
+    absent = needs.missing_for_grpc()
+    if absent:
+        return bad(
+            "inference", f"grpc_port is set, and {' and '.join(absent)} is not installed", "Install pioche[grpc]"
+        )
+    return good("inference", f"{text}; gRPC on port {config.grpc_port}")
 
 
 def _version(name: str) -> tuple[int, int] | None:
