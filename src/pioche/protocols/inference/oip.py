@@ -53,10 +53,9 @@ async def live(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether models can be asked."""
-    if not request.hub.models.is_on:
-        raise Unavailable("This hub serves no models")
-    return json_response({"ready": True})
+    """Whether models can be asked: 503 when not, which is what a probe wants to know and no failure of ours."""
+    is_ready = request.hub.models.is_on
+    return json_response({"ready": is_ready}, status=200 if is_ready else 503)
 
 
 async def model(request: Request) -> Response:
