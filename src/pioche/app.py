@@ -67,13 +67,18 @@ from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
 from pioche.serving.controller.cores import Cores
+from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.fleet import Fleet
 from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
+from pioche.serving.endpoints import finding as endpoints
+from pioche.serving.endpoints.changing import Changing
+from pioche.serving.endpoints.traffic import Traffic
 from pioche.serving.gateway import Gateway
 from pioche.serving.needs import missing_for_grpc
 from pioche.serving.snapshots import Snapshots
+from pioche.serving.targets import Targets
 from pioche.serving.usage import Usage
 from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
@@ -226,6 +231,8 @@ def build_hub(config: Config) -> Hub:
     downloads, usage = Downloads(database), Usage(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     announcements, avatars = Announcements(database), Avatars(database)
+    models = Gateway.of(config)
+    traffic = Traffic(models, access, endpoints.node(config))
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
@@ -257,6 +264,7 @@ def build_hub(config: Config) -> Hub:
             announcements,
             storage_quotas,
             avatars,
+            traffic,
         ),
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
@@ -275,7 +283,9 @@ def build_hub(config: Config) -> Hub:
         store_origin=_origin(redirects_to),
         grants=_grants(config, database, uploads, blobs),
         limits=Limits.of(config, database),
-        models=Gateway.of(config),
+        models=models,
+        traffic=traffic,
+        endpoints=Changing(access, models.targets),
     )
 
 
@@ -353,7 +363,10 @@ def build_controller(config: Config) -> ControllerService:
     snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
     starter = Local(access, snapshots, sandboxes.of(config), folder / "workers", Cores())
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds)
-    return ControllerService(Fleet(starter, limits), Path(config.inference_socket))
+    fleet = Fleet(starter, limits)
+    targets = Targets(config.inference_cores)
+    deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
+    return ControllerService(fleet, deployer, Path(config.inference_socket))
 
 
 def _plain_stores(config: Config) -> Stores:

@@ -38,6 +38,10 @@ class Permission(StrEnum):
     SERVICE_ACCOUNTS_READ = "org.serviceAccounts.read"
     SERVICE_ACCOUNTS_WRITE = "org.serviceAccounts.write"
     GROUPS_WRITE = "resourceGroup.write"
+    ENDPOINTS_WRITE = "inference.endpoints.write"
+    """Making, changing and ending endpoints."""
+    ENDPOINTS_ASK = "inference.endpoints.infer.write"
+    """Asking private ones."""
 
 
 class Kind(StrEnum):

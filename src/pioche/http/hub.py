@@ -23,6 +23,8 @@ from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
 from pioche.search.query import Search
+from pioche.serving.endpoints.changing import Changing
+from pioche.serving.endpoints.traffic import Traffic
 from pioche.serving.gateway import Gateway
 from pioche.serving.usage import Usage
 from pioche.storage.blobs import BlobStore, HasSignedUrls
@@ -71,6 +73,10 @@ class Hub:
     imports: Imports
     models: Gateway
     """Has models answer."""
+    traffic: Traffic
+    """Has endpoints answer."""
+    endpoints: Changing
+    """Makes and changes endpoints."""
     store_origin: str = ""
     """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None

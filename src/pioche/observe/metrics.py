@@ -77,6 +77,30 @@ _resident = Gauge(
 _worker_seconds = Counter("pioche_inference_worker_cpu_seconds_total", "Processor time of workers.", ("engine",))
 _evictions = Counter("pioche_inference_evictions_total", "Workers that were ended to make room for others.")
 
+_deployed = Counter(
+    "pioche_deployment_requests_total",
+    "Requests to deployments of endpoints, by how they ended: ok or failed.",
+    ("endpoint", "deployment", "outcome"),
+)
+_deployed_seconds = Histogram(
+    "pioche_deployment_request_seconds",
+    "Time from a request to a deployment to the last byte of its answer.",
+    ("endpoint", "deployment"),
+    buckets=_LATENCIES,
+)
+_weights = Gauge(
+    "pioche_deployment_traffic_weight",
+    "Percent of the requests of its endpoint.",
+    ("endpoint", "deployment"),
+    multiprocess_mode="mostrecent",
+)
+_ready = Gauge(
+    "pioche_deployment_replicas",
+    "Workers of a deployment that are ready.",
+    ("endpoint", "deployment"),
+    multiprocess_mode="livesum",
+)
+
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "SSH", "GRPC"))
 
 
@@ -170,6 +194,18 @@ def batches(task: str, count: int, requests: int) -> None:
     """Since they were counted last."""
     _batches.labels(task).inc(max(0, count))
     _batched.labels(task).inc(max(0, requests))
+
+
+def deployment(endpoint: str, name: str, seconds: float, *, has_failed: bool) -> None:
+    """A request to one."""
+    _deployed.labels(endpoint, name, "failed" if has_failed else "ok").inc()
+    _deployed_seconds.labels(endpoint, name).observe(seconds)
+
+
+def placed(endpoint: str, name: str, weight: float, count: int) -> None:
+    """How a deployment is, now."""
+    _weights.labels(endpoint, name).set(weight)
+    _ready.labels(endpoint, name).set(count)
 
 
 def replicas(counts: Mapping[str, int]) -> None:

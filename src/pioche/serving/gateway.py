@@ -25,8 +25,18 @@ from pioche.errors import (
     Unavailable,
 )
 from pioche.observe import metrics
-from pioche.serving.controller import messages
-from pioche.serving.controller.messages import Look, Looked, Question, Ready, Reply, State, Wanted
+from pioche.serving import messages
+from pioche.serving.messages import (
+    Look,
+    Looked,
+    Output,
+    Question,
+    Ready,
+    Reply,
+    State,
+    Wanted,
+    Written,
+)
 from pioche.serving.spec import Ask, Refusal, Spec
 from pioche.serving.targets import Target, Targets
 from pioche.serving.wire import Answer, Broken, Wire
@@ -86,6 +96,11 @@ class Gateway:
         except (Unavailable, ModelLoading):
             return Looked(State.ABSENT)
         return reply if isinstance(reply, Looked) else Looked(State.ABSENT)
+
+    async def output(self, deployment: int, replica: int) -> str:
+        """What the process of a deployment wrote on this machine, the last of it. Raises Unavailable, NotOffered."""
+        reply = await self._exchange(Output(deployment, replica), seconds=5.0)
+        return reply.text if isinstance(reply, Written) else ""
 
     def close(self) -> None:
         while self._wires:

@@ -22,6 +22,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     files: tuple[str, ...]
     """Paths in the repo: all that the worker gets to see. The first is the one with the weights."""
     threads: int = 1
+    place: str = ""
+    """Whose worker it is: `DEPLOYMENT/REPLICA`, by the row and from 0; empty for the one that all share."""
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -1,7 +1,9 @@
 """From a repo and what a caller asks of it to the worker that answers."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from pioche.errors import InvalidInput, NotServed
 from pioche.names import RepoType
@@ -21,6 +23,10 @@ class Target:
     spec: Spec
     repo: int
     size: int
+
+    def at(self, deployment: int, replica: int) -> "Target":
+        """The same, by a worker that a deployment has for itself."""
+        return replace(self, spec=structs.replace(self.spec, place=f"{deployment}/{replica}"))
 
     def check_task(self, task: str) -> None:
         """Raises InvalidInput when this model cannot be asked for `task`."""

@@ -23,12 +23,13 @@ class Broken(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """`pieces` is None where the body is there whole."""
+    """`pieces` is None where the body is there whole. `headers` are for whoever asked."""
 
     status: int
     content_type: str
     body: bytes
     pieces: AsyncGenerator[bytes] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Wire:

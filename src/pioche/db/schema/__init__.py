@@ -46,6 +46,13 @@ from pioche.db.schema.content import (
     xorb_uploads,
     xorbs,
 )
+from pioche.db.schema.endpoint import (
+    deployment_minutes,
+    deployment_places,
+    deployments,
+    endpoint_events,
+    endpoints,
+)
 from pioche.db.schema.hub import instance, signing_keys
 from pioche.db.schema.identity import (
     identities,
@@ -114,8 +121,13 @@ __all__ = [
     "comment_texts",
     "contents",
     "dataset_readers",
+    "deployment_minutes",
+    "deployment_places",
+    "deployments",
     "discussions",
     "downloads",
+    "endpoint_events",
+    "endpoints",
     "entries",
     "event_cursors",
     "events",

@@ -18,6 +18,7 @@ from pioche.http.sources import Piece
 from pioche.names import RepoId, RepoType
 from pioche.repos import revisions
 from pioche.repos.access import Action, Repo
+from pioche.serving.endpoints.traffic import Routed
 from pioche.serving.spec import Ask
 from pioche.serving.targets import Target
 from pioche.serving.wire import Answer
@@ -27,6 +28,9 @@ T = TypeVar("T")
 _JSON = "application/json"
 _AT = re.compile(r" - at `\$\.?(.*)`\Z")
 _NO = ("false", "0")
+_SESSION_CHARACTERS_MAX = 200
+_ENDPOINT = "endpoint"
+"""The part of an address that is an endpoint's name; its owner's is `owner`."""
 
 
 async def opened(request: Request, name: str) -> tuple[Repo, str]:
@@ -46,6 +50,32 @@ async def open_model(hub: Hub, caller: Caller, name: str) -> Repo:
     return await hub.access.open_wherever(caller, RepoId(RepoType.MODEL, namespace, rest), Action.CONTENT)
 
 
+async def meant(request: Request, name: str) -> Target:
+    """What the address names, where it names anything, else the model `name` of the body. Raises as `addressed`, and
+    InvalidInput for no name."""
+    if request.repo_or_none is not None or _ENDPOINT in request.params:
+        return await addressed(request)
+    if not name:
+        raise InvalidInput("model", "the name of a model is needed: org/name")
+    repo, revision = await opened(request, name)
+    return await target(request, repo, revision)
+
+
+async def addressed(request: Request) -> Target:
+    """What the address names: a model, at the revision of the query, or an endpoint, whose deployment is chosen for this
+    request.
+
+    Raises as `target`, and of endpoints EndpointNotFound, BadRequest for one that is paused, NoDeployment.
+    """
+    if _ENDPOINT not in request.params:
+        return await target(request, request.repo, request.query.get("revision") or "main")
+    _check_name(request.hub, request.caller)
+    traffic, headers = request.hub.traffic, request.headers
+    endpoint = await traffic.find(request.caller, request.params["owner"], request.params[_ENDPOINT])
+    session, forced = headers.get("x-session", ""), headers.get("x-deployment", "")
+    return await traffic.route(endpoint, session=session[:_SESSION_CHARACTERS_MAX], forced=forced)
+
+
 async def target(request: Request, repo: Repo, revision: str = "main") -> Target:
     """Raises Unauthenticated where nobody may ask without a name, NotServed, NotOffered, RevisionNotFound."""
     return await target_for(request.hub, request.caller, repo, revision)
@@ -53,12 +83,16 @@ async def target(request: Request, repo: Repo, revision: str = "main") -> Target
 
 async def target_for(hub: Hub, caller: Caller, repo: Repo, revision: str) -> Target:
     """As `target`."""
-    if hub.config.inference == "signed-in" and caller.is_anonymous:
-        raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
+    _check_name(hub, caller)
     resolved = await revisions.resolve(repo, revision)
     targets = hub.models.targets
     known = targets.known(repo, resolved)
     return known if known is not None else await threads.run(targets.find, repo, resolved)
+
+
+def _check_name(hub: Hub, caller: Caller) -> None:
+    if hub.config.inference == "signed-in" and caller.is_anonymous:
+        raise Unauthenticated("Models of this hub answer those who are signed in or send a token")
 
 
 async def body(request: Request) -> bytes:
@@ -73,7 +107,7 @@ async def answer(request: Request, found: Target, ask: Ask) -> Answer:
 
 
 async def counted(hub: Hub, caller: Caller, found: Target, ask: Ask, seconds: float | None) -> Answer:
-    """What `Gateway.ask` does, in the numbers of who asks and of the model once it has ended."""
+    """What `Gateway.ask` or `Traffic.ask` does, in the numbers of who asks and of the model once it has ended."""
     began = time.perf_counter()
 
     def ended(*, has_failed: bool) -> None:
@@ -81,7 +115,10 @@ async def counted(hub: Hub, caller: Caller, found: Target, ask: Ask, seconds: fl
         hub.usage.record(found.repo, caller.user_id, has_failed=has_failed, seconds=took)
 
     try:
-        answered = await hub.models.ask(found, ask, seconds=seconds)
+        if isinstance(found, Routed):
+            answered = await hub.traffic.ask(found, ask, seconds=seconds)
+        else:
+            answered = await hub.models.ask(found, ask, seconds=seconds)
     except BaseException as error:
         ended(has_failed=isinstance(error, HubError))
         raise
@@ -111,7 +148,8 @@ async def _followed(pieces: AsyncGenerator[bytes], ended: _Ended) -> AsyncGenera
 
 def respond(found: Target, answered: Answer) -> Response:
     """The answer as the worker gave it."""
-    headers = [("Content-Type", answered.content_type or _JSON), ("X-Repo-Commit", found.spec.commit)]
+    headers = [("Content-Type", answered.content_type or _JSON)]
+    headers += answered.headers or [("X-Repo-Commit", found.spec.commit)]
     if answered.pieces is None:
         return Response(200, headers, answered.body)
     return Response(200, [*headers, ("Cache-Control", "no-store")], Stream(answered.pieces))

@@ -14,7 +14,7 @@ from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.inference import asking, signatures, tensors
 from pioche.protocols.inference.signatures import Given, Meta
 from pioche.protocols.inference.tensors import BYTES, Tensor
-from pioche.serving.controller.messages import State
+from pioche.serving.messages import State
 from pioche.serving.targets import Target
 
 EXTENSIONS = ("binary_tensor_data",)

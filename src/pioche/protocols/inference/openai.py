@@ -12,11 +12,10 @@ from pioche.http import threads
 from pioche.http.messages import Request, Response, json_response
 from pioche.names import RepoType
 from pioche.protocols.inference import asking
-from pioche.repos.access import Action, Repo
+from pioche.repos.access import Action
 from pioche.search.query import Query
 from pioche.serving import choice
 from pioche.serving.spec import Ask
-from pioche.serving.targets import Target
 
 _EMBEDDINGS_MAX = 2048
 _LISTED_MAX = 200
@@ -50,14 +49,14 @@ async def model(request: Request) -> Response:
 
 async def models_of(request: Request) -> Response:
     """The one model of the address, as a list."""
-    await asking.target(request, request.repo)
-    return json_response({"object": "list", "data": [_listed(str(request.repo.repo_id))]})
+    found = await asking.addressed(request)
+    return json_response({"object": "list", "data": [_listed(found.spec.repo)]})
 
 
 async def embeddings(request: Request) -> Response:
     """Rows of numbers for texts."""
     asked = asking.read(await asking.body(request), Embeddings)
-    found = await _target(request, asked.model)
+    found = await asking.meant(request, asked.model)
     found.check_task("feature-extraction")
     texts = _texts(asked.input)
     answered = await asking.answer(request, found, Ask("feature-extraction", texts))
@@ -89,7 +88,7 @@ async def completions(request: Request) -> Response:
 
 async def _generated(request: Request, task: str, needed: str) -> Response:
     body = asking.read(await asking.body(request), dict[str, Any])
-    found = await _target(request, str(body.pop("model", "")))
+    found = await asking.meant(request, str(body.pop("model", "")))
     if task not in choice.served(found.spec.task):
         raise NotServed(f"This model does {found.spec.task}: it has no {task} to give")
     if needed not in body:
@@ -100,18 +99,6 @@ async def _generated(request: Request, task: str, needed: str) -> Response:
         raise InvalidInput(
             error.field.removeprefix("inputs."), error.message.removeprefix(f"{error.field}: ")
         ) from None
-
-
-async def _target(request: Request, name: str) -> Target:
-    """Of the address, where it has a model; else of the body."""
-    repo: Repo
-    if request.repo_or_none is not None:
-        repo, revision = request.repo, "main"
-    elif not name:
-        raise InvalidInput("model", "the name of a model is needed: org/name")
-    else:
-        repo, revision = await asking.opened(request, name)
-    return await asking.target(request, repo, revision)
 
 
 def _texts(given: str | list[object]) -> list[str]:

@@ -5,6 +5,9 @@ from pioche.http.routes import Needs, Protocol, Route
 from pioche.protocols.inference import errors, oip, openai, speech, tasks, tei
 from pioche.repos.access import Action
 
+_ENDPOINT = "/endpoints/{owner}/{endpoint}"
+"""What serves as an endpoint's `url` for clients: they put the same words behind it as behind a model's address."""
+
 TASKS = Protocol(
     "inference",
     (
@@ -15,6 +18,10 @@ TASKS = Protocol(
         Route("POST", "/hf-inference/models/{repo:web}/pipeline/{task}", Action.CONTENT, tasks.ask),
         Route("GET", "/models/{repo:web}/info", Action.CONTENT, tasks.describe),
         Route("GET", "/models/{repo:web}/health", Action.CONTENT, tasks.health),
+        Route("POST", _ENDPOINT, Needs.ANYONE, tasks.ask),
+        Route("POST", f"{_ENDPOINT}/pipeline/{{task}}", Needs.ANYONE, tasks.ask),
+        Route("GET", f"{_ENDPOINT}/info", Needs.ANYONE, tasks.describe),
+        Route("GET", f"{_ENDPOINT}/health", Needs.ANYONE, tasks.health),
     ),
     errors.render_task,
     Bucket.API,
@@ -36,6 +43,12 @@ OPENAI = Protocol(
         Route("POST", "/models/{repo:web}/v1/audio/transcriptions", Action.CONTENT, speech.transcribe),
         Route("POST", "/models/{repo:web}/v1/audio/translations", Action.CONTENT, speech.translate),
         Route("POST", "/hf-inference/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
+        Route("GET", f"{_ENDPOINT}/v1/models", Needs.ANYONE, openai.models_of),
+        Route("POST", f"{_ENDPOINT}/v1/embeddings", Needs.ANYONE, openai.embeddings),
+        Route("POST", f"{_ENDPOINT}/v1/chat/completions", Needs.ANYONE, openai.chat),
+        Route("POST", f"{_ENDPOINT}/v1/completions", Needs.ANYONE, openai.completions),
+        Route("POST", f"{_ENDPOINT}/v1/audio/transcriptions", Needs.ANYONE, speech.transcribe),
+        Route("POST", f"{_ENDPOINT}/v1/audio/translations", Needs.ANYONE, speech.translate),
     ),
     errors.render_openai,
     Bucket.API,
@@ -45,6 +58,8 @@ TEI = Protocol(
     (
         Route("POST", "/models/{repo:web}/embed", Action.CONTENT, tei.embed),
         Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
+        Route("POST", f"{_ENDPOINT}/embed", Needs.ANYONE, tei.embed),
+        Route("POST", f"{_ENDPOINT}/rerank", Needs.ANYONE, tei.rerank),
     ),
     errors.render_tei,
     Bucket.API,

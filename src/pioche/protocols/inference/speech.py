@@ -11,7 +11,6 @@ from pioche.http import multipart
 from pioche.http.messages import Request, Response, json_response, text_response
 from pioche.protocols.inference import asking
 from pioche.serving.spec import Ask
-from pioche.serving.targets import Target
 
 _TASK = "automatic-speech-recognition"
 _FIELDS = frozenset(
@@ -86,7 +85,7 @@ async def translate(request: Request) -> Response:
 
 async def _heard(request: Request, how: str) -> Response:
     form = _Form(request.headers.get("content-type", ""), await asking.body(request))
-    found = await _target(request, form.model)
+    found = await asking.meant(request, form.model)
     found.check_task(_TASK)
     inputs = base64.b64encode(form.sound).decode()
     try:
@@ -99,15 +98,6 @@ async def _heard(request: Request, how: str) -> Response:
     except msgspec.DecodeError:
         raise EngineFailed("The model's answer is not what its task gives") from None
     return _SHAPES[form.shape](heard, form, how)
-
-
-async def _target(request: Request, model: str) -> Target:
-    repo, revision = (request.repo_or_none, "main")
-    if repo is None:
-        if not model:
-            raise InvalidInput("model", "it is needed")
-        repo, revision = await asking.opened(request, model)
-    return await asking.target(request, repo, revision)
 
 
 def _parameters(form: _Form, how: str) -> dict[str, object]:

@@ -23,7 +23,7 @@ _BINARY = ("image", "audio", "speech", "video", "object-detection", "depth", "ma
 async def ask(request: Request) -> Response:
     """Has the model answer, for the task of the address or its own. The body is JSON with `inputs` and `parameters`, or
     the bytes of an image or a sound."""
-    found = await asking.target(request, request.repo, request.query.get("revision") or "main")
+    found = await asking.addressed(request)
     wanted = _read(request, await asking.body(request), found)
     found.check_task(wanted.task)
     return asking.respond(found, await asking.answer(request, found, wanted))
@@ -31,7 +31,7 @@ async def ask(request: Request) -> Response:
 
 async def describe(request: Request) -> Response:
     """The model's task, its commit, and whether it is in memory."""
-    found = await asking.target(request, request.repo, request.query.get("revision") or "main")
+    found = await asking.addressed(request)
     looked = await request.hub.models.look(found)
     content = {
         "model_id": found.spec.repo,
@@ -47,7 +47,7 @@ async def describe(request: Request) -> Response:
 
 async def health(request: Request) -> Response:
     """Whether the model can be asked at all: it is not started."""
-    found = await asking.target(request, request.repo)
+    found = await asking.addressed(request)
     return json_response({"status": "ok", "task": found.spec.task})
 
 

@@ -28,7 +28,7 @@ async def embed(request: Request) -> Response:
     texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
     if not 0 < len(texts) <= _TEXTS_MAX:
         raise InvalidInput("inputs", f"between 1 and {_TEXTS_MAX} texts are needed")
-    found = await asking.target(request, request.repo)
+    found = await asking.addressed(request)
     found.check_task("feature-extraction")
     parameters: dict[str, object] = {
         "normalize": asked.normalize,
@@ -61,7 +61,7 @@ async def rerank(request: Request) -> Response:
     asked = asking.read(await asking.body(request), Rerank)
     if not 0 < len(asked.texts) <= _TEXTS_MAX:
         raise InvalidInput("texts", f"between 1 and {_TEXTS_MAX} texts are needed")
-    found = await asking.target(request, request.repo)
+    found = await asking.addressed(request)
     found.check_task("rerank")
     answered = await asking.answer(request, found, Ask("rerank", {"query": asked.query, "documents": asked.texts}))
     try:

@@ -11,6 +11,7 @@ from pioche.protocols.rest import (
     commits,
     discovery,
     discussions,
+    endpoints,
     errors,
     history,
     images,
@@ -95,6 +96,7 @@ _ROUTES = (
     *discovery.ROUTES,
     *webhooks.ROUTES,
     *notifications.ROUTES,
+    *endpoints.ROUTES,
     *unoffered.ROUTES,
 )
 

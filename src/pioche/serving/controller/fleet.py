@@ -16,7 +16,7 @@ from typing import Protocol
 from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, Unavailable
 from pioche.observe import log, metrics
 from pioche.serving import needs
-from pioche.serving.controller.messages import Looked, Ready, State, Wanted
+from pioche.serving.messages import Looked, Ready, State, Wanted
 from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
 
@@ -46,6 +46,9 @@ class Worker(Protocol):
     async def stats(self) -> Stats:
         """What it has done so far. Raises OSError when it does not say."""
 
+    def output(self) -> str:
+        """What it wrote, the last lines of it."""
+
     async def end(self, seconds: float) -> None:
         """Lets it finish what it does, for so long; returns when nothing is left of it."""
 
@@ -59,6 +62,18 @@ class Starter(Protocol):
 class Limits:
     memory_bytes: int
     idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A worker as it is now. `running` are the requests that it answers, those that wait too; `used_at` is when it was asked
+    last, on the clock `time.monotonic`."""
+
+    state: State
+    reason: str = ""
+    used_at: float = 0.0
+    running: int = 0
+    memory_bytes: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +118,8 @@ class Fleet:
         self._seats: dict[Spec, _Seat] = {}
         self._numbers = itertools.count(1)
         self._admitting = asyncio.Lock()
+        self.kept: frozenset[Spec] = frozenset()
+        """Those that are not ended to make room."""
 
     async def worker(self, wanted: Wanted) -> Ready:
         """Raises ModelLoading when it is not ready in time, and whatever it could not be started for."""
@@ -127,6 +144,24 @@ class Fleet:
         if seat.worker is not None and seat.worker.ended is not None:
             self._broke_down(seat)
         return Looked(seat.state, seat.reason if seat.state is State.FAILED else "")
+
+    def see(self, spec: Spec) -> Seen:
+        """As `look`, with what there is to know of one that is there."""
+        looked, seat = self.look(spec), self._seats.get(spec)
+        if seat is None:
+            return Seen(State.ABSENT)
+        return Seen(looked.state, looked.reason, seat.used_at, seat.stats.running, seat.bytes_measured)
+
+    def output(self, spec: Spec) -> str:
+        """What its process wrote; empty when there is none."""
+        seat = self._seats.get(spec)
+        return seat.worker.output() if seat is not None and seat.worker is not None else ""
+
+    async def end(self, spec: Spec) -> None:
+        """Once it has answered what it was asked."""
+        seat = self._seats.get(spec)
+        if seat is not None:
+            await self._end(seat)
 
     async def keep(self) -> None:
         """Notices who ended, ends who is idle, counts. Until it is cancelled."""
@@ -212,7 +247,7 @@ class Fleet:
         return sum(seat.bytes_taken for seat in self._seats.values())
 
     async def _longest_idle(self) -> _Seat | None:
-        ready = [seat for seat in self._seats.values() if seat.state is State.READY]
+        ready = [seat for seat in self._seats.values() if seat.state is State.READY and seat.spec not in self.kept]
         for seat in sorted(ready, key=lambda seat: seat.used_at):
             await self._look_at(seat)
             if seat.state is State.READY and not seat.stats.running:
@@ -226,7 +261,7 @@ class Fleet:
             if seat.worker is None or seat.ending is not None:
                 continue
             await self._look_at(seat)
-            idle = time.monotonic() - seat.used_at
+            idle = 0.0 if seat.spec.place else time.monotonic() - seat.used_at  # deployments say themselves how long
             if seat.state is State.READY and not seat.stats.running and idle > self._limits.idle_seconds:
                 log.info("idle model ended", repo=seat.spec.repo)
                 await self._end(seat)

@@ -23,7 +23,7 @@ from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Limits
 from pioche.serving import workers
 from pioche.serving.controller.cores import Cores
-from pioche.serving.controller.messages import Wanted
+from pioche.serving.messages import Wanted
 from pioche.serving.snapshots import Snapshots
 from pioche.serving.worker.batcher import Stats
 
@@ -51,6 +51,9 @@ class LocalWorker:
 
     def usage(self) -> tuple[int, float]:
         return self._running.memory(), self._running.cpu_seconds()
+
+    def output(self) -> str:
+        return self._running.log.text
 
     async def stats(self) -> Stats:
         async with asyncio.timeout(_STATS_SECONDS):

@@ -9,25 +9,30 @@ import msgspec
 from pioche import frames
 from pioche.errors import Failure, HubError
 from pioche.observe import log
+from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.fleet import Fleet
-from pioche.serving.controller.messages import (
+from pioche.serving.messages import (
     MESSAGE_BYTES_MAX,
     Look,
+    Output,
     Question,
     Reply,
+    Written,
     framed,
     question_decoder,
     refused,
 )
 
 _BACKLOG = 512
+_OUTPUT_CHARACTERS_MAX = 500_000
 
 
 class Service:
     """`run` serves until it is cancelled, and ends all workers then."""
 
-    def __init__(self, fleet: Fleet, socket: Path) -> None:
+    def __init__(self, fleet: Fleet, deployer: Deployer, socket: Path) -> None:
         self._fleet = fleet
+        self._deployer = deployer
         self._socket = socket
 
     async def run(self) -> None:
@@ -36,9 +41,12 @@ class Service:
         server = await asyncio.start_unix_server(self._serve, self._socket, backlog=_BACKLOG)
         self._socket.chmod(0o600)
         try:
-            await self._fleet.keep()
+            async with asyncio.TaskGroup() as looking_after:
+                looking_after.create_task(self._fleet.keep())
+                looking_after.create_task(self._deployer.keep())
         finally:
             server.close()
+            await self._deployer.close()
             with contextlib.suppress(FileNotFoundError):
                 self._socket.unlink()
             await self._fleet.close()
@@ -56,6 +64,8 @@ class Service:
     async def _answer(self, question: Question) -> Reply:
         if isinstance(question, Look):
             return self._fleet.look(question.spec)
+        if isinstance(question, Output):
+            return Written(self._deployer.output(question.deployment, question.replica)[-_OUTPUT_CHARACTERS_MAX:])
         try:
             return await self._fleet.worker(question)
         except HubError as error:

@@ -9,7 +9,7 @@ from pioche.errors import EngineFailed, ModelLoading, NotOffered, Unavailable
 from pioche.serving import needs
 from pioche.serving.controller import fleet as fleets
 from pioche.serving.controller.fleet import Fleet, Limits
-from pioche.serving.controller.messages import State, Wanted
+from pioche.serving.messages import State, Wanted
 from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
 

@@ -23,7 +23,7 @@ from pioche.protocols.inference.grpc import codes, contents
 from pioche.protocols.inference.grpc.contents import Message
 from pioche.protocols.inference.grpc.messages import CLASSES, METHODS, SERVICE
 from pioche.protocols.inference.tensors import BYTES, Tensor
-from pioche.serving.controller.messages import State
+from pioche.serving.messages import State
 from pioche.serving.spec import Ask
 from pioche.serving.targets import Target
 

@@ -43,6 +43,17 @@ class Look(msgspec.Struct, frozen=True, tag=True):
     spec: Spec
 
 
+class Output(msgspec.Struct, frozen=True, tag=True):
+    """What did the process of a deployment (its row) write?"""
+
+    deployment: int
+    replica: int
+
+
+class Written(msgspec.Struct, frozen=True, tag=True):
+    text: str
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """`folder` has the socket. `number` is this worker's alone."""
 
@@ -74,8 +85,8 @@ class Looked(msgspec.Struct, frozen=True, tag=True):
     reason: str = ""
 
 
-Question = Wanted | Look
-Reply = Ready | Refused | Looked
+Question = Wanted | Look | Output
+Reply = Ready | Refused | Looked | Written
 
 question_decoder: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
 reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
