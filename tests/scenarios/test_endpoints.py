@@ -208,3 +208,16 @@ def test_e_state_a_deployment_ends_when_its_files_are_closed_to_whoever_deployed
     found = api.until(lambda found: found["deployments"][0]["state"] == "closed")
     assert found["status"]["state"] == "failed"
     assert api.ask().status_code == 503
+
+
+def test_the_command_deploys_and_waits_until_the_traffic_has_moved(serving: Hub, owner: Account) -> None:
+    model, fast = publish(serving, owner, "told", "BAD", "GOOD"), ("--min-requests", "0", "--hold", "0.5")
+    arguments = ("deploy", model, f"{owner.name}/told", "--user", owner.name)
+    made = serving.cli(*arguments, "--audience", "private")
+    assert made == {"endpoint": f"{owner.name}/told", "state": "running", "weights": {"v1": 100}}
+    publish(serving, owner, "told", "bad", "good")
+    moved = serving.cli(*arguments, "--steps", "50,100", *fast)
+    assert moved == {"endpoint": f"{owner.name}/told", "state": "running", "weights": {"v1": 0, "v2": 100}}
+    assert Api(serving, owner, "told").ask().json()[0][0]["label"] == "good"
+    refused = serving.command("deploy", model, f"{owner.name}/told", "--user", owner.name, "--steps", "50")
+    assert (refused.returncode, "rise to 100" in refused.stderr) == (1, True)

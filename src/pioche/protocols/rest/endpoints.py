@@ -22,10 +22,10 @@ from pioche.serving.endpoints.endpoint import (
     Audience,
     Deployment,
     Endpoint,
-    Guards,
     Rollout,
     Scaling,
     Wanted,
+    parse_guards,
     parse_steps,
 )
 
@@ -86,7 +86,7 @@ class _Body(msgspec.Struct):
 
 
 class _Rollout(msgspec.Struct, forbid_unknown_fields=True):
-    """`steps` are percent; the others are those of `Guards`."""
+    """`steps` are percent; the others are the fields of `endpoint.Guards`."""
 
     steps: tuple[float, ...] = (1, 10, 50, 100)
     deployment: str = ""
@@ -97,15 +97,7 @@ class _Rollout(msgspec.Struct, forbid_unknown_fields=True):
 
     def plan(self) -> Plan:
         """Raises BadRequest."""
-        try:
-            guards = Guards(
-                min_requests=self.minRequests,
-                hold_seconds=self.holdSeconds,
-                max_error_rate=self.maxErrorRate,
-                max_slowdown=self.maxSlowdown,
-            )
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
+        guards = parse_guards(self.minRequests, self.holdSeconds, self.maxErrorRate, self.maxSlowdown)
         return Plan(steps=parse_steps(self.steps), guards=guards)
 
 
@@ -395,7 +387,7 @@ def _shown(request: Request, found: Endpoint) -> Json:
         },
         "status": {
             "state": found.state,
-            "message": found.outcome or _reason(stable),
+            "message": found.outcome or stable.reason,
             "url": f"{request.base_url}/endpoints/{found.owner}/{found.name}",
             "createdAt": date(found.created_at),
             "updatedAt": date(found.updated_at),
@@ -419,14 +411,10 @@ def _deployment(one: Deployment) -> Json:
         "weight": round(one.weight, 3),
         "mirror": round(one.mirror, 3),
         "state": next((place.state for place in one.places), "absent"),
-        "reason": _reason(one),
+        "reason": one.reason,
         "replicas": one.replicas,
         "createdAt": date(one.created_at),
     }
-
-
-def _reason(one: Deployment) -> str:
-    return next((place.reason for place in one.places if place.reason), "")
 
 
 def _rollout_shown(found: Endpoint, going: Rollout) -> Json:

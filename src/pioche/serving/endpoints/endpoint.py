@@ -48,7 +48,7 @@ class Wanted(StrEnum):
     """The next request starts it."""
 
 
-class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Guards(msgspec.Struct, frozen=True, rename="camel"):
     """When a step of a rollout is passed, and when it is taken back."""
 
     min_requests: int = 20
@@ -58,17 +58,6 @@ class Guards(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     max_error_rate: float = 0.05
     max_slowdown: float = 2.0
     """How many times the others' 95th percentile the new one's may be."""
-
-    def __post_init__(self) -> None:
-        for name, least, most in (
-            ("min_requests", 0, 1_000_000),
-            ("hold_seconds", 0, 7 * 86_400),
-            ("max_error_rate", 0, 1),
-            ("max_slowdown", 1, 1000),
-        ):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and least <= value <= most):
-                raise ValueError(f"{name} has to be between {least} and {most}")
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -160,6 +149,11 @@ class Deployment:
         return next((place for place in self.places if place.node == node), None)
 
     @property
+    def reason(self) -> str:
+        """Why it is not there, where it is not."""
+        return next((place.reason for place in self.places if place.reason), "")
+
+    @property
     def replicas(self) -> int:
         """That are ready, on all nodes."""
         return sum(place.replicas for place in self.places)
@@ -248,3 +242,16 @@ def parse_steps(steps: Sequence[float]) -> tuple[float, ...]:
     if not all(map(math.isfinite, steps)) or not is_rising or steps[-1] != 100:
         raise BadRequest("The steps of a rollout are percent that rise to 100, such as [1, 10, 50, 100]")
     return tuple(float(step) for step in steps)
+
+
+def parse_guards(min_requests: int, hold_seconds: float, max_error_rate: float, max_slowdown: float) -> Guards:
+    """Raises BadRequest."""
+    for what, value, least, most in (
+        ("requests that a step has to see", min_requests, 0, 1_000_000),
+        ("seconds that a step lasts", hold_seconds, 0, 7 * 86_400),
+        ("share of requests that may fail", max_error_rate, 0, 1),
+        ("times that it may be slower", max_slowdown, 1, 1000),
+    ):
+        if not (math.isfinite(value) and least <= value <= most):
+            raise BadRequest(f"The {what} have to be between {least} and {most}, and not {value:g}")
+    return Guards(min_requests, hold_seconds, max_error_rate, max_slowdown)

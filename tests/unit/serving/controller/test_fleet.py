@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pioche.errors import EngineFailed, ModelLoading, NotOffered, Unavailable
 from pioche.serving import needs
@@ -25,6 +26,9 @@ class FakeWorker:
 
     def usage(self) -> tuple[int, float]:
         return EACH // 2, 1.0
+
+    def output(self) -> str:
+        return "loaded"
 
     async def stats(self) -> Stats:
         if self.ended is not None:
@@ -191,5 +195,26 @@ def test_idle_ones_end_and_come_back() -> None:
         keeping.cancel()
         await fleet.close()
         assert starter.started[1].ended is not None
+
+    asyncio.run(story())
+
+
+def test_workers_of_deployments_end_when_they_are_told_to_and_kept_ones_make_no_room() -> None:
+    async def story() -> None:
+        fleet, _starter = await made(room=2.5, idle_seconds=0)
+        placed = structs.replace(spec("a"), place="7/0")
+        asked = Wanted(placed, 1, SIZE, 60)
+        await fleet.worker(asked)
+        await fleet._round()
+        assert fleet.see(placed).state is State.READY
+        assert fleet.output(placed) == "loaded"
+        fleet.kept = frozenset((placed,))
+        await fleet.worker(wanted("b"))
+        await fleet.worker(wanted("c"))
+        assert fleet.look(placed).state is State.READY
+        assert fleet.look(spec("b")).state is State.ABSENT
+        await fleet.end(placed)
+        assert fleet.see(placed).state is State.ABSENT
+        await fleet.close()
 
     asyncio.run(story())
