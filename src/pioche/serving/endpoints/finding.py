@@ -27,6 +27,8 @@ _rollout = msgspec.json.Decoder(Rollout)
 class EndpointNotFound(NotFound):
     """There is none, or the caller may not know of it: the same words."""
 
+    code = "EndpointNotFound"
+
     def __init__(self, *, anonymous: bool = False) -> None:
         super().__init__("This endpoint does not exist, or is not for you to see")
         if anonymous:

@@ -21,7 +21,7 @@ from pioche.db import schema
 from pioche.db.dialect import upsert
 from pioche.db.engine import Database, Lookup
 from pioche.db.instance import now_ms
-from pioche.errors import Failure, HubError, NotOffered, Unauthenticated
+from pioche.errors import Failure, HubError, NotOffered
 from pioche.jobs import holders
 from pioche.observe import log, metrics
 from pioche.repos import revisions
@@ -82,7 +82,7 @@ class Traffic:
         self._writer = holders.new().partition(" ")[0]
 
     async def find(self, caller: Caller, owner: str, name: str) -> Endpoint:
-        """One that the caller may ask. Raises EndpointNotFound, Unauthenticated."""
+        """One that the caller may ask. Raises EndpointNotFound, Forbidden."""
         key = {"owner": owner.lower(), "name": name.lower(), "user": caller.user_id}
         row = await self._database.fetch_one(_FOUND, key)
         if row is None:
@@ -302,11 +302,11 @@ class _Asked:
 
 
 def _check_asks(caller: Caller, owner_id: int, audience: Audience, role: str | None) -> None:
-    """Raises EndpointNotFound, Unauthenticated."""
+    """Raises EndpointNotFound, Forbidden for a token that was not given this."""
     if audience is Audience.PUBLIC:
         return
     if caller.is_anonymous:
-        raise EndpointNotFound(anonymous=True) if audience is Audience.PRIVATE else Unauthenticated
+        raise EndpointNotFound(anonymous=True)
     if audience is Audience.AUTHENTICATED:
         return
     is_inside = caller.is_admin or caller.user_id == owner_id or role in READERS
