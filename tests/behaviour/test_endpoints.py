@@ -1,6 +1,7 @@
 """Endpoints on both databases: who may make, see, change and ask them, and what changes of a rollout count (issue 6 item 5)."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -51,8 +52,15 @@ def people(core: Core, ada: Caller) -> dict[str, Caller]:
 
 def asked(core: Core, caller: Caller, name: str = "mood") -> str:
     """`asked`, or why not."""
+
+    async def find() -> None:
+        try:
+            await core.hub.traffic.find(caller, "lab", name)
+        finally:
+            await core.hub.database.aclose()
+
     try:
-        asyncio.run(core.hub.traffic.find(caller, "lab", name))
+        asyncio.run(find())
     except HubError as error:
         return f"{error.status} {error.code} {error.message}"
     return "asked"
@@ -128,12 +136,13 @@ def test_a_rollout_moves_weights_once_and_gives_them_back(core: Core, ada: Calle
     assert found.state == "updating"
     rollout = found.rollout
     assert rollout is not None
-    for again in (
+    refused: list[Callable[[], object]] = [
         lambda: doing.deploy(ada, "ada", "mood", Model(repo="ada/mood"), STEPS),
         lambda: doing.set_traffic(ada, "ada", "mood", {"v1": 100}, {}),
         lambda: doing.promote(ada, "ada", "mood"),
         lambda: doing.remove(ada, "ada", "mood", "v2"),
-    ):
+    ]
+    for again in refused:
         with pytest.raises(Conflict):
             again()
     stepped = structs.replace(rollout, step=0, since=1)

@@ -74,6 +74,7 @@ class Site:
     announcement: Announcement | None
     """What the administrators say, if it was not dismissed here."""
     may_create_orgs: bool
+    serves_models: bool
     avatars: Avatars
     version: str = pioche.__version__
 
@@ -186,6 +187,7 @@ def site(request: Request) -> Site:
         has_session=request.signed_in is not None,
         announcement=_announcement(request),
         may_create_orgs=request.caller.is_admin or request.hub.config.org_creation == "everyone",
+        serves_models=request.hub.models.is_on,
         avatars=request.hub.avatars,
     )
 

@@ -29,6 +29,7 @@ from pioche.web import (
 from pioche.web.addon import handing
 from pioche.web.collections import editing as collections
 from pioche.web.community import routes as community
+from pioche.web.endpoints import pages as endpoints
 from pioche.web.files import routes as files
 from pioche.web.moderation import routes as moderation
 from pioche.web.oauth import routes as oauth
@@ -54,6 +55,7 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     docs.ROUTES,
     handing.ROUTES,
     playground.ROUTES,
+    endpoints.ROUTES,
     diagrams.ROUTES,
     crawlers.ROUTES,
     atom.ROUTES,
