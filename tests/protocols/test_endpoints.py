@@ -61,7 +61,9 @@ def test_the_client_makes_asks_changes_pauses_and_deletes_an_endpoint(api: HfApi
 
     publish(serving, owner, "sad", "glad")
     tip = api.model_info(model).sha
-    changed = made.update(revision="main", min_replica=0, scale_to_zero_timeout=15)
+    changed = api.update_inference_endpoint(
+        "feelings", revision="main", min_replica=0, scale_to_zero_timeout=15, token=owner.token
+    )
     assert changed.status == "updating"
     changed.wait(timeout=60, refresh_every=1)
     assert changed.revision == tip
@@ -70,14 +72,14 @@ def test_the_client_makes_asks_changes_pauses_and_deletes_an_endpoint(api: HfApi
     assert (scaling["minReplica"], scaling["scaleToZeroTimeout"]) == (0, 15)
     assert changed.raw["tags"] == ["films"]
 
-    assert made.pause().status == "paused"
+    assert api.pause_inference_endpoint("feelings").status == "paused"
     with pytest.raises(HfHubHTTPError, match="paused"):
         made.client.text_classification("good film")
-    assert made.resume().status != "paused"
-    assert made.resume(running_ok=True).name == "feelings"
-    assert made.scale_to_zero().status == "scaledToZero"
+    assert api.resume_inference_endpoint("feelings").status != "paused"
+    assert api.resume_inference_endpoint("feelings", running_ok=True).name == "feelings"
+    assert api.scale_to_zero_inference_endpoint("feelings").status == "scaledToZero"
     assert made.client.text_classification("good film")[0].label == "glad"
-    made.delete()
+    api.delete_inference_endpoint("feelings")
     with pytest.raises(HfHubHTTPError) as absent:
         api.get_inference_endpoint("feelings")
     assert absent.value.response.status_code == 404

@@ -24,6 +24,7 @@ SIGNED_IN = (
     "/new", "/new-space", "/feed", "/notifications", "/collections/new", "/ada/emotions/collect",
     "/ada/emotions/duplicate", "/ada/emotions/report", "/ada/emotions/settings", "/settings/profile",
     "/settings/tokens", "/settings/tokens/new", "/settings/publishers", "/settings/storage", "/settings/inference",
+    "/endpoints", "/endpoints/new",
     "/organizations/new", "/organizations/lab/settings/profile",
 )  # fmt: skip
 

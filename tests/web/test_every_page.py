@@ -73,11 +73,14 @@ PAGES = {
         "audit-log", "blocked", "webhooks", "webhooks/new", "requirements", "sso", "analytics",
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",
+    "/endpoints": "/endpoints", "/endpoints/new": "/endpoints/new?model=ada/talk",
     "/admin/reports": "/admin/reports", "/admin/reports/{id}": "<report>", "/admin/audit-log": "/admin/audit-log",
     "/admin/second-factors": "/admin/second-factors", "/admin/second-factors/{user}": "/admin/second-factors/bob",
 }  # fmt: skip
 ELSEWHERE = {
     "/static/{digest}/{name*}": "no page", "/favicon.ico": "no page", "/robots.txt": "no page", "/sitemap.xml": "no page",
+    "/endpoints/{owner}/{endpoint}": "test_g5_pages_of_endpoints_are_accessible_and_fit",
+    "/endpoints/{owner}/{endpoint}/logs": "test_g5_pages_of_endpoints_are_accessible_and_fit",
     "/.well-known/openapi.json": "no page", "/notifications/count": "no page", "/new/name-check": "no page",
     "/download/{name}": "a file",
     "/embed/diagram": "the frame of a diagram: test_m1_diagrams_are_drawn_in_a_frame_without_origin",

@@ -226,6 +226,9 @@ SECTIONS: tuple[Section, ...] = (
         schema.user_usage, "user_id", "day", "requests", "failures", "milliseconds", keys=("repo_id", "day"),
         name="models_asked",
     ),
+    _of(schema.endpoints, "creator_id", "name", "audience", "wanted", "created_at"),
+    _of(schema.deployments, "creator_id", "name", "repo", "revision", "commit", "created_at"),
+    _of(schema.endpoint_events, "actor_id", "kind", "deployment", "detail", "at"),
     _of(schema.tokens, "user_id", "name", "role", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"),
     _in_repos(
         schema.publishers, "user_id", "issuer", "claims", "pins", "reads_private", "created_at", "used_at", keys=("id",)

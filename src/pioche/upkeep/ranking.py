@@ -18,6 +18,7 @@ from pioche.db.engine import Database
 from pioche.repos import downloads
 from pioche.repos.downloads import DAY_MS, WINDOW_DAYS
 from pioche.serving import usage
+from pioche.serving.endpoints import history as endpoint_history
 
 TREND_DAYS = 14
 NEW_DAYS = 28
@@ -78,6 +79,7 @@ class Rank:
             connection.execute(_readers.delete().where(_readers.c.until <= instance.now_ms()))
             connection.execute(_days.delete().where(_days.c.day < today - KEPT_DAYS))
             usage.forget(connection)
+            endpoint_history.forget(connection)
 
     def _candidates(self, today: int) -> list[int]:
         """The repos whose score is not nought, or may not be."""

@@ -51,7 +51,7 @@ def _endpoints() -> None:
         _reference(name, "owner_id", "accounts"),
         _reference(name, "creator_id", "accounts", "SET NULL"),
         sa.PrimaryKeyConstraint("id", name="pk_endpoints"),
-        sa.UniqueConstraint("owner_id", "name", name="uq_endpoints_owner_id"),
+        sa.UniqueConstraint("owner_id", "name", name="uq_endpoints_owner_id_name"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_endpoints_creator_id", name, ["creator_id"])
@@ -74,7 +74,7 @@ def _deployments() -> None:
         _reference(name, "creator_id", "accounts", "SET NULL"),
         _reference(name, "repo_id", "repos", "SET NULL"),
         sa.PrimaryKeyConstraint("id", name="pk_deployments"),
-        sa.UniqueConstraint("endpoint_id", "name", name="uq_deployments_endpoint_id"),
+        sa.UniqueConstraint("endpoint_id", "name", name="uq_deployments_endpoint_id_name"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_deployments_repo_id", name, ["repo_id"])
@@ -124,5 +124,5 @@ def _events() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_endpoint_events"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_endpoint_events_endpoint_id", name, ["endpoint_id", "id"])
+    op.create_index("ix_endpoint_events_endpoint_id_id", name, ["endpoint_id", "id"])
     op.create_index("ix_endpoint_events_actor_id", name, ["actor_id"])
