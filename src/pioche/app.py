@@ -132,6 +132,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
+    inference.TGI,
     inference.OIP,
     rest.PROTOCOL,
 )

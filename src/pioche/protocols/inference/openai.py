@@ -57,7 +57,7 @@ async def models_of(request: Request) -> Response:
 async def embeddings(request: Request) -> Response:
     """Rows of numbers for texts."""
     asked = asking.read(await asking.body(request), Embeddings)
-    found = await _target(request, asked.model)
+    found = await target(request, asked.model)
     found.check_task("feature-extraction")
     texts = _texts(asked.input)
     answered = await asking.answer(request, found, Ask("feature-extraction", texts))
@@ -89,20 +89,20 @@ async def completions(request: Request) -> Response:
 
 async def _generated(request: Request, task: str, needed: str) -> Response:
     body = asking.read(await asking.body(request), dict[str, Any])
-    found = await _target(request, str(body.pop("model", "")))
+    found = await target(request, str(body.pop("model", "")))
     if task not in choice.served(found.spec.task):
         raise NotServed(f"This model does {found.spec.task}: it has no {task} to give")
     if needed not in body:
         raise InvalidInput(needed, "it is needed")
     try:
-        return asking.respond(found, await asking.answer(request, found, Ask(task, body)))
+        return asking.respond(found, task, await asking.answer(request, found, Ask(task, body)))
     except InvalidInput as error:
         raise InvalidInput(
             error.field.removeprefix("inputs."), error.message.removeprefix(f"{error.field}: ")
         ) from None
 
 
-async def _target(request: Request, name: str) -> Target:
+async def target(request: Request, name: str) -> Target:
     """Of the address, where it has a model; else of the body."""
     repo: Repo
     if request.repo_or_none is not None:
