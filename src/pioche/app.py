@@ -66,6 +66,7 @@ from pioche.runner.spec import Level
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
+from pioche.serving import offers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.fleet import Fleet
 from pioche.serving.controller.fleet import Limits as FleetLimits
@@ -289,7 +290,7 @@ def _origin(store: HasSignedUrls | None) -> str:
 
 
 def _search(config: Config, database: Database) -> Search:
-    by_database = SqlSearch(database)
+    by_database = SqlSearch(database, offers.of(config))
     return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 

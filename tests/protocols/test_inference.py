@@ -3,16 +3,18 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
 import pytest
-from huggingface_hub import InferenceClient
+from huggingface_hub import HfApi, InferenceClient
 from huggingface_hub.errors import ValidationError
 
 from pioche.serving import needs
@@ -182,6 +184,42 @@ def test_openai_s_client_embeds(serving: Hub, embedder: str, owner: Account) -> 
             client.embeddings.create(model="olga/absent", input="cat")
         with pytest.raises(openai.BadRequestError, match="no chat"):
             client.chat.completions.create(model=embedder, messages=[{"role": "user", "content": "hello"}])
+
+
+def test_lists_say_which_models_can_be_asked(serving: Hub, owner: Account, writer: str, classifier: str) -> None:
+    bare = publish(serving, owner, "bare-onnx", "text-classification", {"onnx/model.onnx": b"x"})
+    api = HfApi(serving.endpoint, token=owner.token)
+    every = {model.id for model in api.list_models()}
+    asked: list[dict[str, Any]] = [
+        {"inference": "warm"},
+        {"inference_provider": "hf-inference"},
+        {"inference_provider": "all"},
+    ]
+    for one in asked:
+        found = {model.id for model in api.list_models(**one)}
+        assert {writer, classifier} <= found < every
+        assert bare not in found
+    assert list(api.list_models(inference_provider="together")) == []
+    shown = {
+        model.id: model for model in api.list_models(search="olga/", expand=["inferenceProviderMapping", "inference"])
+    }
+    (mapping,) = shown[classifier].inference_provider_mapping or []
+    assert (mapping.provider, mapping.status, mapping.task) == ("hf-inference", "live", "text-classification")
+    assert (shown[classifier].inference, shown[bare].inference_provider_mapping) == ("warm", [])
+    with openai.OpenAI(base_url=f"{serving.endpoint}/v1", api_key=owner.token, max_retries=0) as client:
+        listed = [model.id for model in client.models.list()]
+        assert classifier in listed
+        assert bare not in listed
+
+
+def test_the_page_of_models_has_those_that_can_be_asked_by_themselves(serving: Hub, classifier: str) -> None:
+    with httpx.Client(base_url=serving.endpoint) as client:
+        for language, words in (("en", "Inference available"), ("fr", "Inférence disponible")):
+            page = client.get("/models", headers={"accept-language": language}).text
+            assert re.search(rf'href="/models\?inference=warm"[^>]*><span>{words}', page)
+            page = client.get("/models?inference=warm", headers={"accept-language": language}).text
+            assert f'href="/{classifier}"' in page
+            assert re.search(rf'class="chip" href="/models"[^>]*>{words}', page)
 
 
 def test_text_embeddings_inference_s_shape(serving: Hub, embedder: str) -> None:

@@ -25,8 +25,10 @@ from pioche.errors import (
     Unavailable,
 )
 from pioche.observe import metrics
+from pioche.serving import offers
 from pioche.serving.controller import messages
 from pioche.serving.controller.messages import Look, Looked, Question, Ready, Reply, State, Wanted
+from pioche.serving.offers import Serves
 from pioche.serving.spec import Ask, Refusal, Spec
 from pioche.serving.targets import Target, Targets
 from pioche.serving.wire import Answer, Broken, Wire
@@ -45,8 +47,12 @@ _encoder = msgspec.json.Encoder()
 class Gateway:
     """`socket` is the controller's; None: this hub serves no models. For one event loop, except `targets`."""
 
-    def __init__(self, socket: Path | None, targets: Targets, wait_seconds: float) -> None:
+    def __init__(
+        self, socket: Path | None, targets: Targets, wait_seconds: float, serves: Serves | None = None
+    ) -> None:
         self.targets = targets
+        self.serves = serves
+        """Of which models it would have an answer, for lists."""
         self._socket = socket
         self._wait_seconds = wait_seconds
         self._wires: OrderedDict[Spec, Wire] = OrderedDict()
@@ -54,7 +60,7 @@ class Gateway:
     @classmethod
     def of(cls, config: Config) -> "Gateway":
         socket = Path(config.inference_socket) if config.inference_socket else None
-        return cls(socket, Targets(config.inference_cores), config.inference_wait_seconds)
+        return cls(socket, Targets(config.inference_cores), config.inference_wait_seconds, offers.of(config))
 
     @property
     def is_on(self) -> bool:

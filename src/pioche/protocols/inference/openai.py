@@ -20,8 +20,6 @@ from pioche.serving.targets import Target
 
 _EMBEDDINGS_MAX = 2048
 _LISTED_MAX = 200
-_LIST_TAGS = (("onnx", "gguf"),)
-"""One of these is among the tags of what an engine can take."""
 
 
 class Embeddings(msgspec.Struct, frozen=True):
@@ -35,8 +33,8 @@ class Embeddings(msgspec.Struct, frozen=True):
 
 
 async def models(request: Request) -> Response:
-    """Models that are here, that the caller may see and an engine can take: by their files, so that one may yet be refused."""
-    query = Query(type=RepoType.MODEL, tags=_LIST_TAGS, limit=_LISTED_MAX)
+    """Models that are here, that the caller may see and an engine of this hub can take."""
+    query = Query(type=RepoType.MODEL, inference="warm", limit=_LISTED_MAX)
     names = await threads.run(_names, request, query)
     return json_response({"object": "list", "data": [_listed(name) for name in names]})
 
