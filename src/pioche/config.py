@@ -66,6 +66,9 @@ class Config:
         0,
         "Port for asking models by gRPC, such as 8001; 0: it is not offered. Needs the extra grpc. See docs/guide/inference.md.",
     )
+    grpc_idle_seconds: int = _setting(
+        300, "Seconds that a call by gRPC may go on without a request: a stream that waits for its next one ends then."
+    )
     workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
     public_url: str = _setting(
         "", "Address that clients use, such as https://hub.example.org; empty means the Host header of each request."

@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
+from pioche.protocols.inference.grpc.guard import Guard
 from pioche.protocols.inference.grpc.messages import POOL, SERVICE
 from pioche.protocols.inference.grpc.service import Service
 
@@ -36,6 +37,7 @@ class GrpcServer:
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.so_reuseport", 1),  # the supervisor keeps the port
             ),
+            interceptors=(Guard(self._hub.addresses, self._hub.config.grpc_idle_seconds),),
             maximum_concurrent_rpcs=_CALLS_MAX,
         )
         self._server.add_generic_rpc_handlers((Service(self._hub).handler(),))

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 import msgspec
@@ -19,7 +18,7 @@ from pioche.http.hub import Hub
 from pioche.http.limits import Bucket
 from pioche.observe import log, metrics
 from pioche.protocols.inference import asking, oip, signatures
-from pioche.protocols.inference.grpc import codes, contents
+from pioche.protocols.inference.grpc import codes, contents, guard
 from pioche.protocols.inference.grpc.contents import Message
 from pioche.protocols.inference.grpc.messages import CLASSES, METHODS, SERVICE
 from pioche.protocols.inference.tensors import BYTES, Tensor
@@ -164,7 +163,7 @@ class Service:
         """Raises InvalidToken, RateLimited, and what else a caller may be refused for."""
         hub = self._hub
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        address = hub.addresses.client({"client": (_peer(context.peer()), 0)}, headers)
+        address = guard.address_of(hub.addresses, context)
         token = credentials.token(headers.get("authorization"))
         caller = Caller.nobody() if token is None else await hub.callers.by_token(token)
         if caller.barred:
@@ -225,8 +224,3 @@ def _text(event: bytes) -> tuple[str, bool]:
     except (msgspec.DecodeError, KeyError, TypeError):
         raise EngineFailed("The model's answer is not what its task gives") from None
     raise EngineFailed(said["message"] if isinstance(said, dict) else str(said))
-
-
-def _peer(text: str) -> str:
-    """The address in `ipv4:127.0.0.1:5000` or `ipv6:[::1]:5000`."""
-    return unquote(text).partition(":")[2].rpartition(":")[0].strip("[]")
