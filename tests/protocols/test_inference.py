@@ -104,13 +104,14 @@ def test_the_stock_client_reads_all_that_a_text_generation_server_tells(serving:
     assert ending == ("length", 2, 4, 7)
     with pytest.raises(ValidationError, match="max_new_tokens"):
         client.text_generation("uvw", max_new_tokens=0)
-    about = client.get_endpoint_info()
+    named = InferenceClient(model=f"{serving.endpoint}/models/{writer}", provider="hf-inference")
+    about = named.get_endpoint_info()
     assert (about["model_id"], about["model_pipeline_tag"], about["max_stop_sequences"]) == (
         writer,
         "text-generation",
         16,
     )
-    assert client.health_check()
+    assert named.health_check()
 
 
 def test_the_routes_of_a_text_generation_server(serving: Hub, writer: str, classifier: str) -> None:
