@@ -40,7 +40,9 @@ from pioche.mail.sending import Send as SendLetter
 from pioche.mail.smtp import Post
 from pioche.moderation.audit import Audit, PruneAudit
 from pioche.observe import metrics
+from pioche.observe.traces import Tracer
 from pioche.outbound.client import Client
+from pioche.outbound.collector import Collector
 from pioche.outbound.streams import Streams
 from pioche.outbound.targets import Guard
 from pioche.protocols.buckets import routes as buckets
@@ -228,6 +230,7 @@ def build_hub(config: Config) -> Hub:
     downloads, usage = Downloads(database), Usage(database)
     room = Room(config.data_dir, config.disk_reserve_bytes)
     announcements, avatars = Announcements(database), Avatars(database)
+    tracer = Tracer(Collector.of(config).send, config.otlp_percent) if config.otlp_endpoint else None
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
@@ -259,7 +262,9 @@ def build_hub(config: Config) -> Hub:
             announcements,
             storage_quotas,
             avatars,
+            *(() if tracer is None else (tracer,)),  # last: who it sends to may be slow
         ),
+        tracer=tracer,
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(

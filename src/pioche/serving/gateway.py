@@ -24,7 +24,7 @@ from pioche.errors import (
     TooManyRequests,
     Unavailable,
 )
-from pioche.observe import metrics
+from pioche.observe import metrics, traces
 from pioche.serving import offers
 from pioche.serving.controller import messages
 from pioche.serving.controller.messages import Look, Looked, Question, Ready, Reply, State, Wanted
@@ -107,7 +107,7 @@ class Gateway:
             if wire is None or wire.number == lost:
                 wire = await self._wire(target, seconds, lost)
             try:
-                answer = await wire.ask("/infer", body)
+                answer = await _traced(wire, target.spec, body)
             except Broken:
                 self._forget(target.spec, wire)
                 lost = wire.number
@@ -118,7 +118,12 @@ class Gateway:
 
     async def _wire(self, target: Target, seconds: float, lost: int) -> Wire:
         began = time.perf_counter()
-        reply = await self._exchange(Wanted(target.spec, target.repo, target.size, seconds, lost), seconds=seconds + 10)
+        span = traces.child("wait for worker", traces.CLIENT, {"engine": target.spec.engine.value})
+        try:
+            wanted = Wanted(target.spec, target.repo, target.size, seconds, lost)
+            reply = await self._exchange(wanted, seconds=seconds + 10)
+        finally:
+            span.end()
         metrics.waited_for_worker(target.spec.task, time.perf_counter() - began)
         if not isinstance(reply, Ready):
             raise Unavailable("Models cannot be asked at this moment: try again")
@@ -157,6 +162,21 @@ class Gateway:
         if isinstance(reply, messages.Refused):
             raise messages.refusal(reply)
         return reply
+
+
+async def _traced(wire: Wire, spec: Spec, body: bytes) -> Answer:
+    """The worker's time is a part of the request's, to the last piece of its answer."""
+    span = traces.child("worker", traces.CLIENT, {"engine": spec.engine.value, "task": spec.task})
+    try:
+        answer = await wire.ask("/infer", body, span.header)
+    except BaseException as error:
+        span.end("the worker ended" if isinstance(error, Broken) else "")
+        raise
+    if answer.pieces is None:
+        span.end("the model failed" if answer.status >= 500 else "")
+    else:
+        answer.pieces = traces.through(span, answer.pieces)
+    return answer
 
 
 class _Counted:

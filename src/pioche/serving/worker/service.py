@@ -6,6 +6,7 @@ GET  /health   200 once the model has answered a first time
 GET  /stats    Stats of the batcher
 """
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
@@ -44,6 +45,8 @@ class Service:
             return answer if isinstance(answer, Stream) else Reply(200, msgspec.json.encode(answer))
         except HubError as error:
             field = error.field if isinstance(error, InvalidInput) else ""
+            if error.status >= 500 and request.trace:
+                print(f"{error.message} (trace {request.trace})", file=sys.stderr)
             return Reply(error.status, msgspec.json.encode(Refusal(error.message, field)))
 
     async def _answer(self, request: Request) -> object:
