@@ -7,13 +7,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from tests import encoders, publishing
-from tests.hub import Hub
+from tests.hub import Hub, free_port
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 class Collector(ThreadingHTTPServer):
@@ -56,7 +59,13 @@ def collector() -> Iterator[Collector]:
 
 def test_the_time_of_a_question_goes_to_the_collector_part_by_part(tmp_path: Path, collector: Collector) -> None:
     """The trace of the client goes on; the hub's own log names it; the collector lies inside, and may."""
-    settings = {"OTLP_ENDPOINT": collector.endpoint, "OTLP_HEADERS": "authorization=Bearer%20abc", "LOG_LEVEL": "debug"}
+    port = free_port()
+    settings = {
+        "GRPC_PORT": str(port),
+        "OTLP_ENDPOINT": collector.endpoint,
+        "OTLP_HEADERS": "authorization=Bearer%20abc",
+        "LOG_LEVEL": "debug",
+    }
     with Hub(tmp_path, settings) as hub:
         olga = hub.user("olga")
         with httpx.Client(base_url=hub.endpoint, headers=olga.bearer, timeout=60) as client:
@@ -67,6 +76,11 @@ def test_the_time_of_a_question_goes_to_the_collector_part_by_part(tmp_path: Pat
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             answer = client.post("/models/olga/sentiment", json={"inputs": "good"}, headers=headers)
             assert answer.status_code == 200
+        question = service_pb2.ModelInferRequest(model_name="olga/sentiment")
+        question.inputs.add(name="inputs", datatype="BYTES", shape=[1]).contents.bytes_contents.append(b"good")
+        with grpc.insecure_channel(f"localhost:{port}") as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            stub.ModelInfer(question, metadata=[("traceparent", f"00-{OTHER}-{PARENT}-01")], timeout=60)
     assert f'"trace":"{TRACE}"' in hub.output()  # what a process has is sent when it ends, too
     path, kind, token, _ = collector.taken[0]
     assert (path, kind, token) == ("/v1/traces", "application/json", "Bearer abc")
@@ -76,4 +90,7 @@ def test_the_time_of_a_question_goes_to_the_collector_part_by_part(tmp_path: Pat
     for name in ("wait for worker", "worker"):
         assert (found[name]["parentSpanId"], found[name]["kind"]) == (whole["spanId"], 3)
     assert {"key": "engine", "value": {"stringValue": "onnx"}} in found["worker"]["attributes"]
+    by_grpc = collector.spans(OTHER)
+    assert by_grpc["inference.GRPCInferenceService/ModelInfer"]["parentSpanId"] == PARENT
+    assert by_grpc["worker"]["parentSpanId"] == by_grpc["inference.GRPCInferenceService/ModelInfer"]["spanId"]
     assert {"key": "http.response.status_code", "value": {"intValue": "200"}} in whole["attributes"]
