@@ -73,6 +73,10 @@ class Config:
     grpc_idle_seconds: int = _setting(
         300, "Seconds that a call by gRPC may go on without a request: a stream that waits for its next one ends then."
     )
+    grpc_calls_each: int = _setting(
+        128,
+        "Most calls by gRPC that one address may have open: more where all clients come from one, such as a balancer's.",
+    )
     workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
     public_url: str = _setting(
         "", "Address that clients use, such as https://hub.example.org; empty means the Host header of each request."
@@ -501,6 +505,9 @@ def _check_grpc(config: Config) -> None:
     taken = {port for port in (config.port, config.ssh_port) if port}
     if not 0 <= config.grpc_port <= 65535 or config.grpc_port in taken:
         raise ConfigError("grpc_port", f"{config.grpc_port} is not a port of its own: 1 to 65535, or 0 for none")
+    for key in ("grpc_idle_seconds", "grpc_calls_each"):
+        if not getattr(config, key):
+            raise ConfigError(key, "at least 1 is needed")
     if config.grpc_port and not config.serves_models:
         raise ConfigError("grpc_port", "there are no models to ask: the setting inference is off")
 

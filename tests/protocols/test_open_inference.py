@@ -32,6 +32,7 @@ ROWS = {"cat": [1.0, 0.0], "dog": [0.6, 0.8], "car": [0.0, 1.0]}
 
 
 BODY_BYTES_MAX = 1_000_000
+CALLS_EACH = 40
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory, grpc_port: int) -> Iterato
     settings = {
         "INFERENCE_WAIT_SECONDS": "60",
         "GRPC_PORT": str(grpc_port),
+        "GRPC_CALLS_EACH": str(CALLS_EACH),
         "INFERENCE_BODY_BYTES_MAX": str(BODY_BYTES_MAX),
     }
     with Hub(tmp_path_factory.mktemp("open"), settings) as hub:
@@ -317,7 +319,7 @@ def test_grpc_an_address_holds_no_more_than_its_share_of_calls(serving: Hub, grp
     with grpc.insecure_channel(f"localhost:{grpc_port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
         asked = health_pb2.HealthCheckRequest()
-        held = [health.Watch(asked) for _ in range(guard.CALLS_EACH_MAX)]
+        held = [health.Watch(asked) for _ in range(CALLS_EACH)]
         assert all(next(one).status == health_pb2.HealthCheckResponse.SERVING for one in held)
         with pytest.raises(grpc.RpcError) as refused:
             health.Check(asked)
@@ -348,7 +350,7 @@ async def _ask_nothing() -> None:
     async def once(request: bytes, _context: object) -> bytes:
         return request
 
-    server = grpc.aio.server(interceptors=(guard.Guard(Addresses(Config()), idle_seconds=0.3),))
+    server = grpc.aio.server(interceptors=(guard.Guard(Addresses(Config()), idle_seconds=0.3, calls_each_max=9),))
     handlers = {"Echo": grpc.stream_stream_rpc_method_handler(echo), "Once": grpc.unary_unary_rpc_method_handler(once)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("x.Y", handlers),))
     port = server.add_insecure_port("localhost:0")

@@ -128,15 +128,16 @@ class Follower:
             self._stream.passed()
             return news.has_more
         try:
-            present = {row.id: row for row in rows.of(self._database, [*news.repos, *news.several], self._serves)}
+            present = {row.id: row for row in rows.of(self._database, news.repos, self._serves)}
+            numbers = {row.id: row for row in rows.of(self._database, news.several)}
         except Failure:
             self._stream.again()
             raise
         for repo_id in news.repos:
             index.replace(repo_id, present.get(repo_id))
         for repo_id in news.several:
-            if repo_id in present:
-                index.renumber(present[repo_id])
+            if repo_id in numbers:
+                index.renumber(numbers[repo_id])
         self._stream.passed()
         return news.has_more
 

@@ -15,7 +15,6 @@ import grpc
 
 from pioche.http.addresses import Addresses
 
-CALLS_EACH_MAX = 128
 Context = Any
 Handler = Any
 """grpc.aio.ServicerContext and grpc.RpcMethodHandler, of which the library says no types."""
@@ -24,7 +23,7 @@ Handler = Any
 class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # the library has no types
     """For one event loop."""
 
-    def __init__(self, addresses: Addresses, idle_seconds: float, calls_each_max: int = CALLS_EACH_MAX) -> None:
+    def __init__(self, addresses: Addresses, idle_seconds: float, calls_each_max: int) -> None:
         self._addresses = addresses
         self._idle_seconds = idle_seconds
         self._calls_each_max = calls_each_max

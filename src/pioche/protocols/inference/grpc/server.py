@@ -30,14 +30,15 @@ class GrpcServer:
 
     async def start(self, address: str, port: int) -> None:
         """Listens. Raises OSError when the port cannot be had."""
+        config = self._hub.config
         # Made here: it belongs to the loop that runs.
         self._server: Any = grpc.aio.server(
             options=(
-                ("grpc.max_receive_message_length", min(MESSAGE_BYTES_MAX, self._hub.config.inference_body_bytes_max)),
+                ("grpc.max_receive_message_length", min(MESSAGE_BYTES_MAX, config.inference_body_bytes_max)),
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.so_reuseport", 1),  # the supervisor keeps the port
             ),
-            interceptors=(Guard(self._hub.addresses, self._hub.config.grpc_idle_seconds),),
+            interceptors=(Guard(self._hub.addresses, config.grpc_idle_seconds, config.grpc_calls_each),),
             maximum_concurrent_rpcs=_CALLS_MAX,
         )
         self._server.add_generic_rpc_handlers((Service(self._hub).handler(),))
