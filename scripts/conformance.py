@@ -102,7 +102,7 @@ def named(hub: Hub, name: str, fullname: str) -> Account:
     return Account(name, hub.token(name))
 
 
-_NO_INFERENCE = "no provider serves a model yet: inference belongs to an issue to come"
+_OTHERS_PROVIDERS = "it expects models that other companies serve: a hub serves its own alone"
 _NO_LEADERBOARD = "evaluation results belong to an issue to come"
 _THEIR_FILES = (
     "it reads files of tens of gigabytes, or commits by their hashes, of repositories that have no look-alike"
@@ -111,9 +111,9 @@ _PRODUCTION = "TestHfApiPublicProduction::"
 EXCEPTIONS = {
     "test_model_info": "it compares the second at which the public repository was created",
     "test_list_dataset_parquet_files": "the client refuses to ask any hub but the public one",
-    "test_inference_provider_mapping_model_info": _NO_INFERENCE,
-    "test_inference_provider_mapping_list_models": _NO_INFERENCE,
-    "test_filter_models_by_inference_provider": _NO_INFERENCE,
+    "test_inference_provider_mapping_model_info": _OTHERS_PROVIDERS,
+    "test_inference_provider_mapping_list_models": _OTHERS_PROVIDERS,
+    "test_filter_models_by_inference_provider": _OTHERS_PROVIDERS,
     "test_get_dataset_leaderboard": _NO_LEADERBOARD,
     "test_get_dataset_leaderboard_base_model_filter": _NO_LEADERBOARD,
     "test_get_dataset_leaderboard_not_found": _NO_LEADERBOARD,

@@ -40,7 +40,9 @@ from pioche.mail.sending import Send as SendLetter
 from pioche.mail.smtp import Post
 from pioche.moderation.audit import Audit, PruneAudit
 from pioche.observe import metrics
+from pioche.observe.traces import Tracer
 from pioche.outbound.client import Client
+from pioche.outbound.collector import Collector
 from pioche.outbound.streams import Streams
 from pioche.outbound.targets import Guard
 from pioche.protocols.buckets import routes as buckets
@@ -66,6 +68,7 @@ from pioche.runner.spec import Level
 from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
+from pioche.serving import offers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.fleet import Fleet
@@ -137,6 +140,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     inference.TASKS,
     inference.OPENAI,
     inference.TEI,
+    inference.TGI,
     inference.OIP,
     rest.PROTOCOL,
 )
@@ -233,6 +237,7 @@ def build_hub(config: Config) -> Hub:
     announcements, avatars = Announcements(database), Avatars(database)
     models = Gateway.of(config)
     traffic = Traffic(models, access, endpoints.node(config))
+    tracer = Tracer(Collector.of(config).send, config.otlp_percent) if config.otlp_endpoint else None
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
         config=config,
@@ -265,7 +270,9 @@ def build_hub(config: Config) -> Hub:
             storage_quotas,
             avatars,
             traffic,
+            *(() if tracer is None else (tracer,)),  # last: who it sends to may be slow
         ),
+        tracer=tracer,
         describe=partial(openapi.document, PROTOCOLS),
         doctor=Doctor(database, config.data_dir, room),
         renderer=Renderer(
@@ -298,7 +305,7 @@ def _origin(store: HasSignedUrls | None) -> str:
 
 
 def _search(config: Config, database: Database) -> Search:
-    by_database = SqlSearch(database)
+    by_database = SqlSearch(database, offers.of(config))
     return IndexSearch(database, Path(config.search_socket), by_database) if config.search_socket else by_database
 
 

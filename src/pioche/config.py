@@ -28,6 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+\Z|[0-9A-Fa-f:.]+\Z")
 _SSH_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?\Z")
 _STORAGE_URL = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9._-]+(?:/[A-Za-z0-9._/-]*)?\Z")
 _ENDPOINT = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?/?\Z")
+_COLLECTOR = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z")
 _MAIL_FROM = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}\Z")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ON_OFF = ("on", "off")
@@ -35,6 +36,9 @@ _RATES = (
     "rate_seconds", "rate_api", "rate_api_anonymous", "rate_resolvers", "rate_resolvers_anonymous", "rate_pages",
     "rate_pages_anonymous",
 )  # fmt: skip
+
+_STANDARD = {"OTEL_EXPORTER_OTLP_ENDPOINT": "otlp_endpoint", "OTEL_EXPORTER_OTLP_HEADERS": "otlp_headers"}
+"""Variables of OpenTelemetry, which count where no setting of ours does."""
 
 PREFIX = "PIOCHE_"
 CONFIG_FILE = "PIOCHE_CONFIG"
@@ -65,6 +69,13 @@ class Config:
     grpc_port: int = _setting(
         0,
         "Port for asking models by gRPC, such as 8001; 0: it is not offered. Needs the extra grpc. See docs/guide/inference.md.",
+    )
+    grpc_idle_seconds: int = _setting(
+        300, "Seconds that a call by gRPC may go on without a request: a stream that waits for its next one ends then."
+    )
+    grpc_calls_each: int = _setting(
+        128,
+        "Most calls by gRPC that one address may have open: more where all clients come from one, such as a balancer's.",
     )
     workers: int = _setting(0, "Number of web processes; 0 means one per core, four at most.")
     public_url: str = _setting(
@@ -310,6 +321,19 @@ class Config:
     body_stall_seconds: int = _setting(
         20, "How long the body of a request may stand still: 16 KiB must arrive in that time."
     )
+    otlp_endpoint: str = _setting(
+        "",
+        "Where to send traces by OpenTelemetry's protocol over HTTP, such as http://collector.lan:4318; empty: nowhere, unless the "
+        "usual variable OTEL_EXPORTER_OTLP_ENDPOINT says where. See docs/guide/operations.md.",
+    )
+    otlp_headers: str = _setting(
+        "",
+        "Headers for it, such as authorization=Bearer%20x,x-team=ml; or OTEL_EXPORTER_OTLP_HEADERS.",
+        is_secret=True,
+    )
+    otlp_percent: int = _setting(
+        100, "How many of 100 requests are traced; one that comes with a traceparent says so itself."
+    )
     drain_seconds: int = _setting(30, "How long requests in flight may take to finish after SIGTERM.")
 
     def __post_init__(self) -> None:
@@ -356,6 +380,9 @@ def load(options: Mapping[str, Any] | None = None, *, environ: Mapping[str, str]
     values: dict[str, Any] = {}
     for key, value in _from_file(environ).items():
         values[key] = _convert(_known(key, key, known), key, value)
+    for variable, key in _STANDARD.items():
+        if environ.get(variable):
+            values.setdefault(key, _convert(known[key], variable, environ[variable]))
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_FILE:
             key = variable.removeprefix(PREFIX).lower()
@@ -443,6 +470,7 @@ def _check(config: Config) -> None:
     _check_storage(config)
     _check_oidc(config)
     _check_mail(config)
+    _check_traces(config)
     if not config.render_workers:
         raise ConfigError("render_workers", "at least 1 process is needed")
     for key in ("session_hours", "session_remembered_days"):
@@ -477,6 +505,9 @@ def _check_grpc(config: Config) -> None:
     taken = {port for port in (config.port, config.ssh_port) if port}
     if not 0 <= config.grpc_port <= 65535 or config.grpc_port in taken:
         raise ConfigError("grpc_port", f"{config.grpc_port} is not a port of its own: 1 to 65535, or 0 for none")
+    for key in ("grpc_idle_seconds", "grpc_calls_each"):
+        if not getattr(config, key):
+            raise ConfigError(key, "at least 1 is needed")
     if config.grpc_port and not config.serves_models:
         raise ConfigError("grpc_port", "there are no models to ask: the setting inference is off")
 
@@ -556,6 +587,13 @@ def _check_mail(config: Config) -> None:
         _check_mail_server(config)
     elif given is not None:
         raise ConfigError("mail_host", f"needed together with {given}")
+
+
+def _check_traces(config: Config) -> None:
+    if config.otlp_endpoint and not _COLLECTOR.match(config.otlp_endpoint):
+        raise ConfigError("otlp_endpoint", f"{config.otlp_endpoint!r} is not of the form http://collector.lan:4318")
+    if config.otlp_percent > 100:
+        raise ConfigError("otlp_percent", "0 to 100 is expected")
 
 
 def _check_mail_server(config: Config) -> None:

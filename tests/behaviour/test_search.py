@@ -1,6 +1,7 @@
 """Queries over the rows of both databases. What each means is `search.plain`; SQL must agree with it on random queries."""
 
 import random
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -90,8 +91,9 @@ def test_sql_answers_as_the_plain_reading_of_the_query_does(core: Core, ada: Cal
     bob = core.user("bob")
     core.org("lab", {bob: "read", ada: "admin"})
     _fill(core, ada, dice)
-    everything = list(rows.load(core.hub.database))
-    search = SqlSearch(core.hub.database)
+    everything = list(rows.load(core.hub.database, _serves))
+    assert any(row.providers for row in everything)
+    search = SqlSearch(core.hub.database, _serves)
     for _ in range(150):
         query, caller = _query(dice), dice.choice([ada, bob, Caller.nobody()])
         scope = rows.scope(core.hub.database, caller)
@@ -101,6 +103,10 @@ def test_sql_answers_as_the_plain_reading_of_the_query_does(core: Core, ada: Cal
         if expected.next_cursor:
             following = replace(query, cursor=expected.next_cursor, offset=0)
             assert search.find(caller, following) == plain.find(everything, scope, following)
+
+
+def _serves(task: str, paths: Collection[str]) -> bool:
+    return task == "text-generation" and "weights/model.gguf" in paths
 
 
 def _fill(core: Core, owner: Caller, dice: random.Random) -> None:
@@ -125,6 +131,9 @@ def _fill(core: Core, owner: Caller, dice: random.Random) -> None:
             if dice.random() < 0.5:
                 task = dice.choice([None, "text-generation"])
                 connection.execute(schema.facts.insert().values(repo_id=repo.id, pipeline_tag=task, **facts))
+            file = {"parent": "weights", "mode": 0o100644, "oid": "0" * 40, "size": 1, "last_commit": "0" * 40}
+            for path in dice.sample(["weights/model.gguf", "weights/a/model.gguf", "weights/é.bin"], 2):
+                connection.execute(schema.entries.insert().values(repo_id=repo.id, path=path, **file))
 
 
 def _query(dice: random.Random) -> Query:
@@ -152,6 +161,7 @@ def _query(dice: random.Random) -> Query:
         return replace(query, models=perhaps(("bert-base",), ()), linked=perhaps(True, False))
     least_and_most = perhaps(Range(dice.choice([None, 10]), dice.choice([None, 10, 7_000])), None)
     task = perhaps(dice.choice(["fill-mask", "text-generation"]), None)
-    query = replace(query, inference=perhaps("warm", None), providers=perhaps(("all",), ()))
+    query = replace(query, inference=perhaps(dice.choice(["warm", "cold"]), None))
+    query = replace(query, providers=perhaps((dice.choice(["all", "hf-inference", "elsewhere"]),), ()))
     rows_wanted = perhaps(Range(dice.choice([None, 10]), dice.choice([None, 10, 7_000])), None)
     return replace(query, parameters=least_and_most, rows=rows_wanted, pipeline_tag=task)

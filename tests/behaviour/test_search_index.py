@@ -68,6 +68,28 @@ def test_what_is_committed_is_found_by_name_and_tag(core: Core, ada: Caller, fol
     assert names(core, index, ada) == []
 
 
+def test_models_that_an_engine_takes_are_found_by_who_answers_for_them(core: Core, ada: Caller) -> None:
+    follower = Follower(core.hub.database, lambda task, paths: task == "fill-mask" and "onnx/model.onnx" in paths)
+    repo = core.repo(ada, "ada/served")
+    model = {"README.md": b"---\npipeline_tag: fill-mask\n---\n", "onnx/model.onnx": b"x"}
+    core.commit(core.repo(ada, "ada/cold"), ada, {"README.md": model["README.md"]})
+    index = follower.build()
+
+    def found() -> list[list[str]]:
+        follower.catch_up(index)
+        asked: list[dict[str, Any]] = [{"inference": "warm"}, {"providers": ("hf-inference",)}, {"providers": ("all",)}]
+        return [names(core, index, ada, **one) for one in asked]
+
+    core.commit(repo, ada, model)
+    assert found() == [["ada/served"]] * 3
+    assert names(core, index, ada, inference="cold") == ["ada/cold"]
+    assert names(core, follower.build(), ada, inference="warm") == ["ada/served"]
+    core.commit(repo, ada, {"README.md": b"---\npipeline_tag: other\n---\n"})
+    assert found() == [[]] * 3
+    core.commit(repo, ada, {"README.md": model["README.md"]}, delete=["onnx/"])
+    assert found() == [[]] * 3
+
+
 def test_nothing_private_is_found_counted_or_suggested(core: Core, ada: Caller, follower: Follower) -> None:
     bob, eve, root = core.user("bob"), core.user("eve"), core.user("root2", is_admin=True)
     core.org("lab", {bob: "read", ada: "admin", eve: "no_access"})

@@ -324,6 +324,11 @@ CALLS |= {
         ("POST", "/hf-inference/models/{repo:web}/v1/chat/completions"),
         ("POST", "/models/{repo:web}/embed"),
         ("POST", "/models/{repo:web}/rerank"),
+        ("POST", "/models/{repo:web}/similarity"),
+        ("POST", "/models/{repo:web}/predict"),
+        ("POST", "/models/{repo:web}/tokenize"),
+        ("POST", "/models/{repo:web}/decode"),
+        ("POST", "/models/{repo:web}/v1/rerank"),
         ("GET", "/v2/models/{repo:web}"),
         ("GET", "/v2/models/{repo:web}/ready"),
         ("POST", "/v2/models/{repo:web}/infer"),
@@ -331,6 +336,11 @@ CALLS |= {
         ("GET", "/v2/models/{repo:web}/versions/{version}/ready"),
         ("POST", "/v2/models/{repo:web}/versions/{version}/infer"),
     )
+}
+
+CALLS |= {
+    ("POST", f"/models/{{repo:web}}/{what}"): [Call(json={"inputs": "x"}, statuses=(422,))]
+    for what in ("generate", "generate_stream")
 }
 
 CALLS |= {

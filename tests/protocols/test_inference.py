@@ -1,17 +1,21 @@
 """Models that are asked over the APIs of inference, by the stock clients, on a live hub with its controller and workers."""
 
 import contextlib
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
 import pytest
-from huggingface_hub import InferenceClient
+from huggingface_hub import HfApi, InferenceClient
+from huggingface_hub.errors import ValidationError
 
 from pioche.serving import needs
 from pioche.serving.spec import EngineName
@@ -86,8 +90,55 @@ def test_the_stock_client_chats_and_generates(serving: Hub, writer: str) -> None
     assert "".join(client.text_generation("stuvw", do_sample=False, stream=True)) == "xyz"
 
 
-def test_a_ranking_in_text_embeddings_inference_s_shape(serving: Hub, owner: Account) -> None:
+def test_the_stock_client_reads_all_that_a_text_generation_server_tells(serving: Hub, writer: str) -> None:
+    client = InferenceClient(model=f"{serving.endpoint}/models/{writer}")
+    whole = client.text_generation("uvw", details=True, stop=["z"], top_n_tokens=2, return_full_text=True)
+    assert (whole.generated_text, whole.details.finish_reason) == ("uvwxy", "stop_sequence")
+    assert [len(tops) for tops in whole.details.top_tokens or []] == [2, 2, 2]
+    told = list(client.text_generation("uvw", stream=True, details=True, max_new_tokens=2, seed=7, temperature=0.1))
+    assert [(one.index, one.token.text, one.token.special) for one in told] == [(1, "x", False), (2, "y", False)]
+    last = told[-1]
+    assert last.generated_text == "xy"
+    assert last.details is not None
+    ending = (last.details.finish_reason, last.details.generated_tokens, last.details.input_length, last.details.seed)
+    assert ending == ("length", 2, 4, 7)
+    with pytest.raises(ValidationError, match="max_new_tokens"):
+        client.text_generation("uvw", max_new_tokens=0)
+    named = InferenceClient(model=f"{serving.endpoint}/models/{writer}", provider="hf-inference")
+    about = named.get_endpoint_info()
+    assert (about["model_id"], about["model_pipeline_tag"], about["max_stop_sequences"]) == (
+        writer,
+        "text-generation",
+        16,
+    )
+    assert named.health_check()
+
+
+def test_the_routes_of_a_text_generation_server(serving: Hub, writer: str, classifier: str) -> None:
+    address = f"{serving.endpoint}/models/{writer}"
+    body = {"inputs": "w", "parameters": {"details": True}}
+    whole = httpx.post(f"{address}/generate", json=body, timeout=60).json()
+    assert (whole["generated_text"], whole["details"]["generated_tokens"]) == ("xyz", 4)
+    told = httpx.post(f"{address}/generate_stream", json=body, timeout=60)
+    assert told.headers["content-type"] == "text/event-stream"
+    events = [json.loads(line.removeprefix("data:")) for line in told.text.splitlines() if line]
+    assert "".join(event["token"]["text"] for event in events) == events[-1]["generated_text"] == "xyz"
+    for where, wrong in (
+        (f"{address}/generate", {"inputs": "w", "parameters": {"top_p": 2}}),
+        (f"{address}/generate_stream", {"inputs": 7}),
+        (f"{serving.endpoint}/models/{classifier}/generate", {"inputs": "w"}),
+    ):
+        refused = httpx.post(where, json=wrong, timeout=60)
+        assert (refused.status_code, refused.json()["error_type"]) == (422, "validation")
+
+
+def test_a_ranking_in_the_shapes_of_text_embeddings_inference_and_of_cohere(serving: Hub, owner: Account) -> None:
     ranker = publish(serving, owner, "ranker", "text-ranking", {"model-Q8_0.gguf": writers.ranker()})
+    asked = {"model": ranker, "query": "q", "documents": ["a", {"text": "z"}], "top_n": 1, "return_documents": True}
+    for address in ("/v1/rerank", f"/models/{ranker}/v1/rerank"):
+        found = httpx.post(serving.endpoint + address, json=asked, timeout=60).json()
+        assert [(one["index"], one["document"]) for one in found["results"]] == [(1, {"text": "z"})]
+    assert httpx.post(f"{serving.endpoint}/v1/rerank", json={**asked, "top_n": 0}).json()["error"]["param"] == "top_n"
     body = {"query": "q", "texts": ["a", "z"], "return_text": True}
     ranked = httpx.post(f"{serving.endpoint}/models/{ranker}/rerank", json=body, timeout=60).json()
     assert [(one["index"], one["text"]) for one in ranked] == [(1, "z"), (0, "a")]
@@ -136,6 +187,42 @@ def test_openai_s_client_embeds(serving: Hub, embedder: str, owner: Account) -> 
             client.chat.completions.create(model=embedder, messages=[{"role": "user", "content": "hello"}])
 
 
+def test_lists_say_which_models_can_be_asked(serving: Hub, owner: Account, writer: str, classifier: str) -> None:
+    bare = publish(serving, owner, "bare-onnx", "text-classification", {"onnx/model.onnx": b"x"})
+    api = HfApi(serving.endpoint, token=owner.token)
+    every = {model.id for model in api.list_models()}
+    asked: list[dict[str, Any]] = [
+        {"inference": "warm"},
+        {"inference_provider": "hf-inference"},
+        {"inference_provider": "all"},
+    ]
+    for one in asked:
+        found = {model.id for model in api.list_models(**one)}
+        assert {writer, classifier} <= found < every
+        assert bare not in found
+    assert list(api.list_models(inference_provider="together")) == []
+    shown = {
+        model.id: model for model in api.list_models(search="olga/", expand=["inferenceProviderMapping", "inference"])
+    }
+    (mapping,) = shown[classifier].inference_provider_mapping or []
+    assert (mapping.provider, mapping.status, mapping.task) == ("hf-inference", "live", "text-classification")
+    assert (shown[classifier].inference, shown[bare].inference_provider_mapping) == ("warm", [])
+    with openai.OpenAI(base_url=f"{serving.endpoint}/v1", api_key=owner.token, max_retries=0) as client:
+        listed = [model.id for model in client.models.list()]
+        assert classifier in listed
+        assert bare not in listed
+
+
+def test_the_page_of_models_has_those_that_can_be_asked_by_themselves(serving: Hub, classifier: str) -> None:
+    with httpx.Client(base_url=serving.endpoint) as client:
+        for language, words in (("en", "Inference available"), ("fr", "Inférence disponible")):
+            page = client.get("/models", headers={"accept-language": language}).text
+            assert re.search(rf'href="/models\?inference=warm"[^>]*><span>{words}', page)
+            page = client.get("/models?inference=warm", headers={"accept-language": language}).text
+            assert f'href="/{classifier}"' in page
+            assert re.search(rf'class="chip" href="/models"[^>]*>{words}', page)
+
+
 def test_text_embeddings_inference_s_shape(serving: Hub, embedder: str) -> None:
     address = f"{serving.endpoint}/models/{embedder}"
     assert httpx.post(f"{address}/embed", json={"inputs": ["cat"]}, timeout=60).json() == [[1.0, 0.0]]
@@ -143,8 +230,26 @@ def test_text_embeddings_inference_s_shape(serving: Hub, embedder: str) -> None:
     assert (refused.status_code, refused.json()["error_type"]) == (400, "Validation")
     refused = httpx.post(f"{address}/rerank", json={"query": "cat", "texts": ["dog"]}, timeout=60)
     assert (refused.status_code, refused.json()["error_type"]) == (400, "Validation")
+    sentences = {"source_sentence": "cat", "sentences": ["dog", "car"]}
+    alike = httpx.post(f"{address}/similarity", json={"inputs": sentences}, timeout=60).json()
+    assert [round(one, 3) for one in alike] == [0.6, 0.0]
+    (tokens,) = httpx.post(f"{address}/tokenize", json={"inputs": "cat car"}, timeout=60).json()
+    words = [one for one in tokens if not one["special"]]
+    assert [(one["text"], one["start"], one["stop"]) for one in words] == [("cat", 0, 3), ("car", 4, 7)]
+    numbers = [one["id"] for one in tokens]
+    for ids, text in ((numbers, ["cat car"]), ([numbers, numbers], ["cat car", "cat car"])):
+        assert httpx.post(f"{address}/decode", json={"ids": ids}, timeout=60).json() == text
     assert httpx.get(f"{address}/info").json()["pipeline_tag"] == "feature-extraction"
     assert httpx.get(f"{address}/health").status_code == 200
+
+
+def test_labels_in_text_embeddings_inference_s_shape(serving: Hub, classifier: str) -> None:
+    address = f"{serving.endpoint}/models/{classifier}/predict"
+    assert httpx.post(address, json={"inputs": "good"}, timeout=60).json()[0]["label"] == "POSITIVE"
+    raw = httpx.post(address, json={"inputs": [["good"], ["bad film"]], "raw_scores": True}, timeout=60).json()
+    assert [row[0] for row in raw] == [{"label": "POSITIVE", "score": 4.0}, {"label": "NEGATIVE", "score": 4.0}]
+    pair = httpx.post(address, json={"inputs": [["good", "bad"]]}, timeout=60)
+    assert (pair.status_code, pair.json()["error_type"]) == (400, "Validation")
 
 
 @pytest.mark.parametrize(

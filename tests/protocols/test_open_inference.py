@@ -1,10 +1,11 @@
 """Models that are asked over the Open Inference Protocol, by Triton's own clients, on a live hub with its workers."""
 
+import asyncio
 import gzip
 import json
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import httpx
@@ -19,7 +20,9 @@ from tritonclient import http as triton
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
-from pioche.protocols.inference.grpc import messages
+from pioche.config import Config
+from pioche.http.addresses import Addresses
+from pioche.protocols.inference.grpc import guard, messages
 from tests import encoders, publishing, writers
 from tests.hub import Account, Hub, free_port
 
@@ -29,6 +32,7 @@ ROWS = {"cat": [1.0, 0.0], "dog": [0.6, 0.8], "car": [0.0, 1.0]}
 
 
 BODY_BYTES_MAX = 1_000_000
+CALLS_EACH = 40
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory, grpc_port: int) -> Iterato
     settings = {
         "INFERENCE_WAIT_SECONDS": "60",
         "GRPC_PORT": str(grpc_port),
+        "GRPC_CALLS_EACH": str(CALLS_EACH),
         "INFERENCE_BODY_BYTES_MAX": str(BODY_BYTES_MAX),
     }
     with Hub(tmp_path_factory.mktemp("open"), settings) as hub:
@@ -307,6 +312,63 @@ def test_grpc_a_call_that_is_cancelled_ends_the_work(serving: Hub, grpc_port: in
             return
         time.sleep(0.2)
     pytest.fail("the work went on")
+
+
+def test_grpc_an_address_holds_no_more_than_its_share_of_calls(serving: Hub, grpc_port: int) -> None:
+    """A stranger could hold all of the calls that the port takes."""
+    with grpc.insecure_channel(f"localhost:{grpc_port}") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        asked = health_pb2.HealthCheckRequest()
+        held = [health.Watch(asked) for _ in range(CALLS_EACH)]
+        assert all(next(one).status == health_pb2.HealthCheckResponse.SERVING for one in held)
+        with pytest.raises(grpc.RpcError) as refused:
+            health.Check(asked)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for one in held:
+            one.cancel()
+        for _ in range(200):
+            try:
+                assert health.Check(asked).status == health_pb2.HealthCheckResponse.SERVING
+            except grpc.RpcError:
+                time.sleep(0.02)
+            else:
+                return
+        raise AssertionError("calls that ended still count")
+
+
+def test_grpc_calls_that_ask_nothing_end() -> None:
+    """Whether they are to have one request or several; what is asked in between begins the time anew."""
+    asyncio.run(_ask_nothing())
+
+
+async def _ask_nothing() -> None:
+
+    async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+        async for request in requests:
+            yield request
+
+    async def once(request: bytes, _context: object) -> bytes:
+        return request
+
+    server = grpc.aio.server(interceptors=(guard.Guard(Addresses(Config()), idle_seconds=0.3, calls_each_max=9),))
+    handlers = {"Echo": grpc.stream_stream_rpc_method_handler(echo), "Once": grpc.unary_unary_rpc_method_handler(once)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("x.Y", handlers),))
+    port = server.add_insecure_port("localhost:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+            assert await channel.unary_unary("/x.Y/Once")(b"a") == b"a"
+            stream = channel.stream_stream("/x.Y/Echo")()
+            for request in (b"a", b"b"):
+                await stream.write(request)
+                assert await stream.read() == request
+            for silent in (stream, channel.stream_stream("/x.Y/Once")()):
+                assert await silent.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            empty = channel.stream_stream("/x.Y/Once")()
+            await empty.done_writing()
+            assert await empty.code() is grpc.StatusCode.INVALID_ARGUMENT
+    finally:
+        await server.stop(None)
 
 
 def test_grpc_health_and_reflection(serving: Hub, grpc_port: int) -> None:

@@ -15,6 +15,18 @@ def toml(folder: Path, text: str) -> dict[str, str]:
     return {"PIOCHE_CONFIG": str(folder / "pioche.toml")}
 
 
+def test_where_traces_go_may_stand_in_the_usual_variables(tmp_path: Path) -> None:
+    usual = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a.lan:4318", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=x"}
+    config = load(environ=usual)
+    assert (config.otlp_endpoint, config.otlp_headers) == ("http://a.lan:4318", "authorization=x")
+    assert "authorization" not in repr(config)
+    assert load(environ={**usual, "PIOCHE_OTLP_ENDPOINT": "https://b.lan/otlp"}).otlp_endpoint == "https://b.lan/otlp"
+    assert load(environ={**usual, **toml(tmp_path, 'otlp_endpoint = "http://c.lan"')}).otlp_endpoint == "http://c.lan"
+    for setting, value in (("OTLP_ENDPOINT", "collector:4317"), ("OTLP_PERCENT", "101")):
+        with pytest.raises(ConfigError, match=setting.lower()):
+            load(environ={f"PIOCHE_{setting}": value})
+
+
 def test_the_later_of_file_environment_and_options_wins(tmp_path: Path) -> None:
     environ = toml(tmp_path, 'port = 1\nworkers = 2\nhost = "0.0.0.0"\nallowed_hosts = ["a.lan", "b.lan"]\n')
     config = load({"workers": 4, "host": None}, environ={**environ, "PIOCHE_PORT": "7", "PIOCHE_WORKERS": "3"})

@@ -18,6 +18,7 @@ from pioche.http.encoded import EncodedRows
 from pioche.http.limits import Limits
 from pioche.imports.registry import Imports
 from pioche.keys import Keyring
+from pioche.observe.traces import Tracer
 from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
@@ -77,6 +78,8 @@ class Hub:
     """Has endpoints answer."""
     endpoints: Changing
     """Makes and changes endpoints."""
+    tracer: Tracer | None = None
+    """None where requests are not traced."""
     store_origin: str = ""
     """Where `signed_downloads` leads to, as `https://host`: what a page's policy has to let pictures come from."""
     signed_downloads: HasSignedUrls | None = None

@@ -40,6 +40,7 @@ from pioche.http.router import Match, Router
 from pioche.http.routes import ANY_SCOPE, Needs, Protocol, Route
 from pioche.http.sending import Send, send_response
 from pioche.observe import log, metrics
+from pioche.observe.traces import Attributes, Span
 from pioche.repos.access import Action, Moved
 from pioche.repos.downloads import Download
 from pioche.storage import disk
@@ -93,6 +94,7 @@ class Kernel:
         started = time.perf_counter()
         request = Request(scope, receive, self.hub, _summary(scope["headers"]))
         log.request_id.set(request.id)
+        span = None if self.hub.tracer is None else self.hub.tracer.begin(request.method, _parent(scope["headers"]))
         match, response = await self._respond(request)
         if request.summary.has_session:
             response = browsers.finished(request, response)
@@ -102,6 +104,8 @@ class Kernel:
         seconds = time.perf_counter() - started
         metrics.request(request.method, match.route.pattern if match else "none", response.status, seconds)
         log.access(request.method, request.raw_path, response.status, sent, seconds)
+        if span is not None:
+            _tell(span, request, match, response.status)
         await request.discard_rest()
 
     async def _respond(self, request: Request) -> tuple[Match | None, Response]:
@@ -271,6 +275,19 @@ class Kernel:
                 await self.hub.database.aclose()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _parent(headers: list[tuple[bytes, bytes]]) -> str:
+    """Of the trace that the client is in."""
+    return next((value.decode("latin-1") for name, value in headers if name == b"traceparent"), "")
+
+
+def _tell(span: Span, request: Request, match: Match | None, status: int) -> None:
+    """By the names that OpenTelemetry has for them. No address of a repo, and nobody's name."""
+    route = match.route.pattern if match else "none"
+    span.name = f"{request.method} {route}"
+    said: Attributes = {"http.request.method": request.method, "http.route": route, "http.response.status_code": status}
+    span.end("the hub failed" if status >= 500 else "", said)
 
 
 async def _recognise(request: Request) -> None:

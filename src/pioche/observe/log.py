@@ -20,6 +20,9 @@ Fields = MutableMapping[str, Any]
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Set by the kernel for each request; worker threads inherit it."""
 
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""Set where requests are traced (`observe.traces`)."""
+
 _log = structlog.get_logger("pioche")
 _access_is_logged = True
 
@@ -84,6 +87,8 @@ def _renderer(form: str) -> Processor:
 def _with_request_id(_logger: Any, _method: str, fields: Fields) -> Fields:
     if identifier := request_id.get():
         fields.setdefault("id", identifier)
+    if trace := trace_id.get():
+        fields.setdefault("trace", trace)
     return fields
 
 

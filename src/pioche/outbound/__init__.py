@@ -2,6 +2,7 @@
 
 targets   what may be called: an address is parsed, its name resolved once, and every answer checked
 client    the call: to exactly the address that was checked, within seconds and bytes, at each redirect anew
+collector the call to an administrator's collector of traces
 streams   the same for what is large: it comes in pieces, and may take as long as it goes on coming
 
 Start at `client.Client.of(config)`. Calls are plain functions for the threads of jobs. What is inside (loopback, private

@@ -15,6 +15,7 @@ from pioche.git.store import GitStore
 from pioche.processes import child
 from pioche.search.reading import Reader
 from pioche.search.service import Service
+from pioche.serving import offers
 
 _SWITCH_SECONDS = 0.0005
 """After so long the thread that reads cards lets the one that answers have its turn; Python's own is ten times longer."""
@@ -31,7 +32,8 @@ def run(config: Config) -> None:
 async def _serve(config: Config) -> None:
     database = Database(config)
     reader = Reader(database, GitStore(config.data_dir / "git"), config.data_dir / "cache")
-    serving = asyncio.create_task(Service(database, Path(config.search_socket), reader).run())
+    service = Service(database, Path(config.search_socket), reader, offers.of(config))
+    serving = asyncio.create_task(service.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)

@@ -17,6 +17,7 @@ from pioche.db.engine import Database
 from pioche.errors import Failure
 from pioche.search import rows
 from pioche.search.index import Index
+from pioche.search.providing import Serves
 
 _events = schema.events
 _AT_ONCE = 500
@@ -99,8 +100,9 @@ def end(database: Database) -> Position:
 class Follower:
     """`build` once, then `catch_up` again and again. For one thread at a time."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, serves: Serves | None = None) -> None:
         self._database = database
+        self._serves = serves
         self._stream = Stream(database, (-1, 0))
 
     def build(self, told: Callable[[int], None] = lambda _count: None) -> Index:
@@ -109,7 +111,7 @@ class Follower:
         with self._database.read() as connection:
             largest = connection.execute(sa.select(sa.func.max(schema.repos.c.id))).scalar() or 0
         index = Index(largest)
-        for count, row in enumerate(rows.load(self._database), start=1):
+        for count, row in enumerate(rows.load(self._database, self._serves), start=1):
             index.put(row)
             if count % _TOLD_EVERY == 0:
                 told(count)
@@ -126,15 +128,16 @@ class Follower:
             self._stream.passed()
             return news.has_more
         try:
-            present = {row.id: row for row in rows.of(self._database, [*news.repos, *news.several])}
+            present = {row.id: row for row in rows.of(self._database, news.repos, self._serves)}
+            numbers = {row.id: row for row in rows.of(self._database, news.several)}
         except Failure:
             self._stream.again()
             raise
         for repo_id in news.repos:
             index.replace(repo_id, present.get(repo_id))
         for repo_id in news.several:
-            if repo_id in present:
-                index.renumber(present[repo_id])
+            if repo_id in numbers:
+                index.renumber(numbers[repo_id])
         self._stream.passed()
         return news.has_more
 

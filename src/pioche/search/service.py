@@ -23,6 +23,7 @@ from pioche.search.following import Follower
 from pioche.search.index import Index
 from pioche.search.messages import MESSAGE_BYTES_MAX, Ask, Reply, ask_decoder, framed
 from pioche.search.plain import Scope
+from pioche.search.providing import Serves
 from pioche.search.query import Found, Sort
 from pioche.search.reading import Reader
 
@@ -62,12 +63,12 @@ class Facets:
 class Service:
     """`run` serves until it is cancelled."""
 
-    def __init__(self, database: Database, socket: Path, reader: Reader) -> None:
+    def __init__(self, database: Database, socket: Path, reader: Reader, serves: Serves | None = None) -> None:
         self._database = database
         self._reader = reader
         self._texts = Texts(reader)
         self._socket = socket
-        self._follower = Follower(database)
+        self._follower = Follower(database, serves)
         self._index: Index | None = None
         self._built = 0
         self._is_asked = False

@@ -18,8 +18,10 @@ from pioche.db import schema
 from pioche.db.engine import Database
 from pioche.names import RepoType
 from pioche.repos import info
+from pioche.search import rows
 from pioche.search.facets import grouped
 from pioche.search.plain import UNKNOWN
+from pioche.search.providing import HERE, Serves
 from pioche.search.query import (
     NUMBER_MAX,
     Facets,
@@ -50,21 +52,22 @@ _KEYS = {
 class SqlSearch:
     """A `query.Search` over one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, serves: Serves | None = None) -> None:
         self._database = database
+        self._serves = serves
 
     def find(self, caller: Caller, query: Query) -> Found:
         """See `query.Search`."""
         key = _key(query)
-        conditions = [*info.visible(caller), *_conditions(query)]
+        conditions = [*info.visible(caller), *self._conditions(query)]
         page = sa.select(_repos.c.id, key.label("key")).select_from(_SOURCE).where(*conditions, *_after(query, key))
         ends = (key, _repos.c.id) if query.ascending else (key.desc(), _repos.c.id.desc())
         page = page.order_by(*ends).offset(query.offset).limit(query.limit + 1)
         with self._database.read() as connection:
-            rows = connection.execute(page).all()
+            answers = connection.execute(page).all()
             total = connection.execute(sa.select(sa.func.count()).select_from(_SOURCE).where(*conditions)).scalar_one()
-        shown = rows[: query.limit]
-        has_more = len(rows) > query.limit
+        shown = answers[: query.limit]
+        has_more = len(answers) > query.limit
         cursor = encode_cursor(query, Position(shown[-1].key, shown[-1].id)) if has_more else None
         return Found([row.id for row in shown], total, cursor)
 
@@ -73,9 +76,21 @@ class SqlSearch:
         select = sa.select(_repos.c.tags, _repos.c.sdk).select_from(_SOURCE)
         counts = Counter[str]()
         with self._database.read() as connection:
-            for tags, sdk in connection.execute(select.where(*info.visible(caller), *_conditions(query))):
+            for tags, sdk in connection.execute(select.where(*info.visible(caller), *self._conditions(query))):
                 counts.update(set(info.tags_of(msgspec.json.decode(tags), sdk)))
         return grouped(query.type, counts, each)
+
+    def _conditions(self, query: Query) -> list[_Condition]:
+        found = _conditions(query)
+        if query.inference is None and not query.providers:
+            return found
+        served = [] if self._serves is None else rows.served(self._database, self._serves)
+        is_served = _repos.c.id.in_(served)
+        if query.inference is not None:
+            found.append(is_served if query.inference == "warm" else sa.not_(is_served))
+        if query.providers:
+            found.append(is_served if {"all", HERE} & set(query.providers) else sa.false())
+        return found
 
 
 def _key(query: Query) -> sa.ColumnElement[int]:
@@ -118,8 +133,6 @@ def _model_conditions(query: Query) -> list[_Condition]:
             found.append(column.between(wanted.least or 0, NUMBER_MAX if wanted.most is None else wanted.most))
     if query.gated is not None:
         found.append(_repos.c.gated != "" if query.gated else _repos.c.gated == "")
-    if query.inference == "warm" or query.providers:
-        found.append(sa.false())  # nothing is served yet
     return found
 
 

@@ -24,8 +24,8 @@ from pioche.errors import (
     TooManyRequests,
     Unavailable,
 )
-from pioche.observe import metrics
-from pioche.serving import messages
+from pioche.observe import metrics, traces
+from pioche.serving import messages, offers
 from pioche.serving.messages import (
     Look,
     Looked,
@@ -37,6 +37,7 @@ from pioche.serving.messages import (
     Wanted,
     Written,
 )
+from pioche.serving.offers import Serves
 from pioche.serving.spec import Ask, Refusal, Spec
 from pioche.serving.targets import Target, Targets
 from pioche.serving.wire import Answer, Broken, Wire
@@ -55,8 +56,12 @@ _encoder = msgspec.json.Encoder()
 class Gateway:
     """`socket` is the controller's; None: this hub serves no models. For one event loop, except `targets`."""
 
-    def __init__(self, socket: Path | None, targets: Targets, wait_seconds: float) -> None:
+    def __init__(
+        self, socket: Path | None, targets: Targets, wait_seconds: float, serves: Serves | None = None
+    ) -> None:
         self.targets = targets
+        self.serves = serves
+        """Of which models it would have an answer, for lists."""
         self._socket = socket
         self._wait_seconds = wait_seconds
         self._wires: OrderedDict[Spec, Wire] = OrderedDict()
@@ -64,7 +69,7 @@ class Gateway:
     @classmethod
     def of(cls, config: Config) -> "Gateway":
         socket = Path(config.inference_socket) if config.inference_socket else None
-        return cls(socket, Targets(config.inference_cores), config.inference_wait_seconds)
+        return cls(socket, Targets(config.inference_cores), config.inference_wait_seconds, offers.of(config))
 
     @property
     def is_on(self) -> bool:
@@ -116,7 +121,7 @@ class Gateway:
             if wire is None or wire.number == lost:
                 wire = await self._wire(target, seconds, lost)
             try:
-                answer = await wire.ask("/infer", body)
+                answer = await _traced(wire, target.spec, body)
             except Broken:
                 self._forget(target.spec, wire)
                 lost = wire.number
@@ -127,7 +132,12 @@ class Gateway:
 
     async def _wire(self, target: Target, seconds: float, lost: int) -> Wire:
         began = time.perf_counter()
-        reply = await self._exchange(Wanted(target.spec, target.repo, target.size, seconds, lost), seconds=seconds + 10)
+        span = traces.child("wait for worker", traces.CLIENT, {"engine": target.spec.engine.value})
+        try:
+            wanted = Wanted(target.spec, target.repo, target.size, seconds, lost)
+            reply = await self._exchange(wanted, seconds=seconds + 10)
+        finally:
+            span.end()
         metrics.waited_for_worker(target.spec.task, time.perf_counter() - began)
         if not isinstance(reply, Ready):
             raise Unavailable("Models cannot be asked at this moment: try again")
@@ -166,6 +176,21 @@ class Gateway:
         if isinstance(reply, messages.Refused):
             raise messages.refusal(reply)
         return reply
+
+
+async def _traced(wire: Wire, spec: Spec, body: bytes) -> Answer:
+    """The worker's time is a part of the request's, to the last piece of its answer."""
+    span = traces.child("worker", traces.CLIENT, {"engine": spec.engine.value, "task": spec.task})
+    try:
+        answer = await wire.ask("/infer", body, span.header)
+    except BaseException as error:
+        span.end("the worker ended" if isinstance(error, Broken) else "")
+        raise
+    if answer.pieces is None:
+        span.end("the model failed" if answer.status >= 500 else "")
+    else:
+        answer.pieces = traces.through(span, answer.pieces)
+    return answer
 
 
 class _Counted:

@@ -40,11 +40,11 @@ class Wire:
         self._folder = folder
         self._idle: list[_Connection] = []
 
-    async def ask(self, path: str, body: bytes) -> Answer:
-        """Cancelled, it closes the connection, which cancels the request. Raises Broken."""
+    async def ask(self, path: str, body: bytes, trace: str = "") -> Answer:
+        """Cancelled, it closes the connection, which cancels the request. `trace` is a `traceparent`. Raises Broken."""
         connection = self._idle.pop() if self._idle else await self._connect()
         try:
-            answer = await connection.ask(path, body)
+            answer = await connection.ask(path, body, trace)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             connection.close()
             raise Broken from None
@@ -96,8 +96,10 @@ class _Connection:
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, path: str, body: bytes) -> Answer:
-        self._writer.write(b"POST %b HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (path.encode(), len(body), body))
+    async def ask(self, path: str, body: bytes, trace: str) -> Answer:
+        traced = b"traceparent: %b\r\n" % trace.encode() if trace else b""
+        head = b"POST %b HTTP/1.1\r\n%bcontent-length: %d\r\n\r\n" % (path.encode(), traced, len(body))
+        self._writer.write(head + body)
         await self._writer.drain()
         first, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus, urlencode
 from pioche.i18n.texts import gettext
 from pioche.i18n.texts import lazy as _
 from pioche.names import RepoType
+from pioche.search.providing import HERE
 from pioche.search.query import Facets
 from pioche.web import sizes, vocabulary
 from pioche.web.sizes import Slider
@@ -206,6 +207,13 @@ class Filters:
         label = _APPS[id_] if facet == "apps" else vocabulary.name_of(facet, id_)
         return Choice(label, self.toggled(parameter, id_), count, self.is_active(parameter, id_))
 
+    def availability(self) -> list[Choice]:
+        """Whether this hub answers for a model."""
+        if self.type is not RepoType.MODEL or self.tab:
+            return []
+        value = ("inference", "warm")
+        return [Choice(gettext(_("Inference available")), self.toggled(*value), None, self.is_active(*value))]
+
     def sizes(self) -> Slider | None:
         """How many parameters a model has, or rows a dataset."""
         scale = sizes.OF.get(self.type)
@@ -267,6 +275,10 @@ class Filters:
                 return gettext(_("%(range)s rows")) % {"range": sizes.range_label(value)}
             case "gated":
                 return gettext(_("Gated")) if value == "true" else gettext(_("Not gated"))
+            case "inference":
+                return gettext(_("Inference available")) if value == "warm" else gettext(_("Without inference"))
+            case "inference_provider":
+                return gettext(_("Inference available")) if value in ("all", HERE) else value
             case "apps":
                 return _APPS.get(value, value)
         return vocabulary.name_of(name, value.removeprefix(name + ":"))

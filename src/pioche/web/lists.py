@@ -64,6 +64,7 @@ async def _list(request: Request, repo_type: RepoType) -> Response:
         filters=filters,
         groups=filters.groups(listing.facets),
         tabs=filters.tabs(listing.facets),
+        answering=filters.availability() if request.hub.models.is_on else [],
         listing=listing,
         page_number=page_number,
         page_count=-(-listing.total // query.limit),

@@ -36,6 +36,25 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def test_a_worker_is_told_of_which_trace_a_request_is(tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            await reader.readexactly(1)
+            writer.write(_PLAIN)
+        writer.close()
+
+    async def story() -> None:
+        async with talking(tmp_path, talk) as wire:
+            await wire.ask("/infer", b"1", "00-ab-cd-01")
+            await wire.ask("/infer", b"2")
+
+    asyncio.run(story())
+    assert [b"traceparent: 00-ab-cd-01\r\n" in head for head in heads] == [True, False]
+
+
 def test_a_connection_is_used_again(tmp_path: Path) -> None:
     connections = list[asyncio.StreamWriter]()
 

@@ -19,6 +19,7 @@ from pioche.names import RepoId, RepoType
 from pioche.repos import revisions
 from pioche.repos.access import Action, Repo
 from pioche.serving.endpoints.traffic import Routed
+from pioche.serving.engines import events
 from pioche.serving.spec import Ask
 from pioche.serving.targets import Target
 from pioche.serving.wire import Answer
@@ -146,19 +147,20 @@ async def _followed(pieces: AsyncGenerator[bytes], ended: _Ended) -> AsyncGenera
         ended(has_failed=has_failed)
 
 
-def respond(found: Target, answered: Answer) -> Response:
-    """The answer as the worker gave it."""
+def respond(found: Target, task: str, answered: Answer) -> Response:
+    """The answer to what was asked of `task`, as the worker gave it."""
     headers = [("Content-Type", answered.content_type or _JSON)]
     headers += answered.headers or [("X-Repo-Commit", found.spec.commit)]
     if answered.pieces is None:
         return Response(200, headers, answered.body)
-    return Response(200, [*headers, ("Cache-Control", "no-store")], Stream(answered.pieces))
+    return Response(200, [*headers, ("Cache-Control", "no-store")], Stream(task, answered.pieces))
 
 
 @dataclass(slots=True)
 class Stream:
     """Server-sent events of a worker. One that breaks off says so in an event: the status is long out."""
 
+    task: str
     events: AsyncGenerator[bytes]
     length: int | None = None
 
@@ -168,8 +170,7 @@ class Stream:
                 async for piece in self.events:
                     yield piece
         except HubError as error:
-            said = {"error": {"message": error.message, "type": "server_error", "param": None, "code": None}}
-            yield b"data: " + msgspec.json.encode(said) + b"\n\n"
+            yield events.failure(self.task, error.message)
 
 
 def _patience(request: Request) -> float | None:

@@ -1,6 +1,6 @@
 """How the APIs of inference say no: each in its own words, with the headers that the Hub's clients know."""
 
-from pioche.errors import HubError, InvalidInput, ModelLoading
+from pioche.errors import BadRequest, EngineFailed, HubError, InvalidInput, ModelLoading
 from pioche.http import errors
 from pioche.http.messages import Request, Response, json_response
 
@@ -13,6 +13,7 @@ _TYPES = {
     422: "invalid_request_error",
     429: "rate_limit_error",
 }
+_TGI_TYPES = {422: "validation", 424: "generation", 429: "overloaded"}
 _TEI_TYPES = {413: "Validation", 422: "Validation", 400: "Validation", 429: "Overloaded", 500: "Inference"}
 
 
@@ -23,6 +24,10 @@ def render_task(_request: Request, error: HubError) -> Response:
         body["estimated_time"] = float(error.seconds)
     if isinstance(error, InvalidInput):
         body["field"] = error.field
+    # By these words the Hub's client tells what went wrong with a text that is written. With others it would miss what our
+    # headers say.
+    if (kind := _TGI_TYPES.get(_tgi_status(error))) is not None:
+        body["error_type"] = kind
     return json_response(body, status=error.status, headers=errors.headers(error))
 
 
@@ -35,6 +40,19 @@ def render_openai(_request: Request, error: HubError) -> Response:
         "code": error.code,
     }
     return json_response({"error": found}, status=error.status, headers=errors.headers(error))
+
+
+def render_tgi(_request: Request, error: HubError) -> Response:
+    """`{"error", "error_type"}` with statuses of its own for what is wrong with a request, and for what went wrong with it."""
+    status = _tgi_status(error)
+    kind = _TGI_TYPES.get(status, "unhealthy" if status >= 500 else "validation")
+    return json_response({"error": error.message, "error_type": kind}, status=status, headers=errors.headers(error))
+
+
+def _tgi_status(error: HubError) -> int:
+    if isinstance(error, EngineFailed):
+        return 424
+    return 422 if isinstance(error, BadRequest) else error.status
 
 
 def render_tei(_request: Request, error: HubError) -> Response:

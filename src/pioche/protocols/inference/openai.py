@@ -19,8 +19,6 @@ from pioche.serving.spec import Ask
 
 _EMBEDDINGS_MAX = 2048
 _LISTED_MAX = 200
-_LIST_TAGS = (("onnx", "gguf"),)
-"""One of these is among the tags of what an engine can take."""
 
 
 class Embeddings(msgspec.Struct, frozen=True):
@@ -34,8 +32,8 @@ class Embeddings(msgspec.Struct, frozen=True):
 
 
 async def models(request: Request) -> Response:
-    """Models that are here, that the caller may see and an engine can take: by their files, so that one may yet be refused."""
-    query = Query(type=RepoType.MODEL, tags=_LIST_TAGS, limit=_LISTED_MAX)
+    """Models that are here, that the caller may see and an engine of this hub can take."""
+    query = Query(type=RepoType.MODEL, inference="warm", limit=_LISTED_MAX)
     names = await threads.run(_names, request, query)
     return json_response({"object": "list", "data": [_listed(name) for name in names]})
 
@@ -94,7 +92,7 @@ async def _generated(request: Request, task: str, needed: str) -> Response:
     if needed not in body:
         raise InvalidInput(needed, "it is needed")
     try:
-        return asking.respond(found, await asking.answer(request, found, Ask(task, body)))
+        return asking.respond(found, task, await asking.answer(request, found, Ask(task, body)))
     except InvalidInput as error:
         raise InvalidInput(
             error.field.removeprefix("inputs."), error.message.removeprefix(f"{error.field}: ")

@@ -1,27 +1,30 @@
 """The tables of inference. Bodies are limited by the setting `inference_body_bytes_max`, which `asking.body` enforces."""
 
 from pioche.http.limits import Bucket
-from pioche.http.routes import Needs, Protocol, Route
-from pioche.protocols.inference import errors, oip, openai, speech, tasks, tei
+from pioche.http.routes import Handler, Needs, Protocol, Route
+from pioche.protocols.inference import errors, oip, openai, rerank, speech, tasks, tei, tgi
 from pioche.repos.access import Action
 
-_ENDPOINT = "/endpoints/{owner}/{endpoint}"
-"""What serves as an endpoint's `url` for clients: they put the same words behind it as behind a model's address."""
+
+def _served(method: str, rest: str, handler: Handler) -> tuple[Route, Route]:
+    """Below the address of a model and below that of an endpoint, which clients take for one. What an endpoint needs, its
+    audience says (`serving.endpoints.traffic`)."""
+    return (
+        Route(method, f"/models/{{repo:web}}{rest}", Action.CONTENT, handler),
+        Route(method, f"/endpoints/{{owner}}/{{endpoint}}{rest}", Needs.ANYONE, handler),
+    )
+
 
 TASKS = Protocol(
     "inference",
     (
-        Route("POST", "/models/{repo:web}", Action.CONTENT, tasks.ask),
-        Route("POST", "/models/{repo:web}/pipeline/{task}", Action.CONTENT, tasks.ask),
+        *_served("POST", "", tasks.ask),
+        *_served("POST", "/pipeline/{task}", tasks.ask),
+        *_served("GET", "/info", tasks.describe),
+        *_served("GET", "/health", tasks.health),
         Route("POST", "/pipeline/{task}/{repo:web}", Action.CONTENT, tasks.ask),
         Route("POST", "/hf-inference/models/{repo:web}", Action.CONTENT, tasks.ask),
         Route("POST", "/hf-inference/models/{repo:web}/pipeline/{task}", Action.CONTENT, tasks.ask),
-        Route("GET", "/models/{repo:web}/info", Action.CONTENT, tasks.describe),
-        Route("GET", "/models/{repo:web}/health", Action.CONTENT, tasks.health),
-        Route("POST", _ENDPOINT, Needs.ANYONE, tasks.ask),
-        Route("POST", f"{_ENDPOINT}/pipeline/{{task}}", Needs.ANYONE, tasks.ask),
-        Route("GET", f"{_ENDPOINT}/info", Needs.ANYONE, tasks.describe),
-        Route("GET", f"{_ENDPOINT}/health", Needs.ANYONE, tasks.health),
     ),
     errors.render_task,
     Bucket.API,
@@ -34,21 +37,17 @@ OPENAI = Protocol(
         Route("POST", "/v1/embeddings", Needs.ANYONE, openai.embeddings),
         Route("POST", "/v1/chat/completions", Needs.ANYONE, openai.chat),
         Route("POST", "/v1/completions", Needs.ANYONE, openai.completions),
+        Route("POST", "/v1/rerank", Needs.ANYONE, rerank.rerank),
         Route("POST", "/v1/audio/transcriptions", Needs.ANYONE, speech.transcribe),
         Route("POST", "/v1/audio/translations", Needs.ANYONE, speech.translate),
-        Route("GET", "/models/{repo:web}/v1/models", Action.CONTENT, openai.models_of),
-        Route("POST", "/models/{repo:web}/v1/embeddings", Action.CONTENT, openai.embeddings),
-        Route("POST", "/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
-        Route("POST", "/models/{repo:web}/v1/completions", Action.CONTENT, openai.completions),
-        Route("POST", "/models/{repo:web}/v1/audio/transcriptions", Action.CONTENT, speech.transcribe),
-        Route("POST", "/models/{repo:web}/v1/audio/translations", Action.CONTENT, speech.translate),
+        *_served("GET", "/v1/models", openai.models_of),
+        *_served("POST", "/v1/embeddings", openai.embeddings),
+        *_served("POST", "/v1/chat/completions", openai.chat),
+        *_served("POST", "/v1/completions", openai.completions),
+        *_served("POST", "/v1/rerank", rerank.rerank),
+        *_served("POST", "/v1/audio/transcriptions", speech.transcribe),
+        *_served("POST", "/v1/audio/translations", speech.translate),
         Route("POST", "/hf-inference/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),
-        Route("GET", f"{_ENDPOINT}/v1/models", Needs.ANYONE, openai.models_of),
-        Route("POST", f"{_ENDPOINT}/v1/embeddings", Needs.ANYONE, openai.embeddings),
-        Route("POST", f"{_ENDPOINT}/v1/chat/completions", Needs.ANYONE, openai.chat),
-        Route("POST", f"{_ENDPOINT}/v1/completions", Needs.ANYONE, openai.completions),
-        Route("POST", f"{_ENDPOINT}/v1/audio/transcriptions", Needs.ANYONE, speech.transcribe),
-        Route("POST", f"{_ENDPOINT}/v1/audio/translations", Needs.ANYONE, speech.translate),
     ),
     errors.render_openai,
     Bucket.API,
@@ -56,12 +55,23 @@ OPENAI = Protocol(
 TEI = Protocol(
     "embeddings",
     (
-        Route("POST", "/models/{repo:web}/embed", Action.CONTENT, tei.embed),
-        Route("POST", "/models/{repo:web}/rerank", Action.CONTENT, tei.rerank),
-        Route("POST", f"{_ENDPOINT}/embed", Needs.ANYONE, tei.embed),
-        Route("POST", f"{_ENDPOINT}/rerank", Needs.ANYONE, tei.rerank),
+        *_served("POST", "/embed", tei.embed),
+        *_served("POST", "/rerank", tei.rerank),
+        *_served("POST", "/predict", tei.predict),
+        *_served("POST", "/similarity", tei.similarity),
+        *_served("POST", "/tokenize", tei.tokenize),
+        *_served("POST", "/decode", tei.decode),
     ),
     errors.render_tei,
+    Bucket.API,
+)
+TGI = Protocol(
+    "text-generation",
+    (
+        *_served("POST", "/generate", tgi.generate),
+        *_served("POST", "/generate_stream", tgi.generate_stream),
+    ),
+    errors.render_tgi,
     Bucket.API,
 )
 OIP = Protocol(

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+import pioche
 from pioche.errors import BadRequest, InvalidInput, NotFound
 from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.inference import asking
@@ -19,6 +20,20 @@ _AT_ROOT = frozenset(
 )
 _BINARY = ("image", "audio", "speech", "video", "object-detection", "depth", "mask-generation")
 
+_SERVER: dict[str, object] = {
+    "router": "pioche",
+    "version": pioche.__version__,
+    "docker_label": None,
+    "model_dtype": None,
+    "model_device_type": "cpu",
+    "max_concurrent_requests": 512,
+    "max_best_of": 1,
+    "max_stop_sequences": 16,
+    "max_input_length": None,
+    "max_total_tokens": None,
+    "max_client_batch_size": 1000,
+}
+
 
 async def ask(request: Request) -> Response:
     """Has the model answer, for the task of the address or its own. The body is JSON with `inputs` and `parameters`, or
@@ -26,11 +41,12 @@ async def ask(request: Request) -> Response:
     found = await asking.addressed(request)
     wanted = _read(request, await asking.body(request), found)
     found.check_task(wanted.task)
-    return asking.respond(found, await asking.answer(request, found, wanted))
+    return asking.respond(found, wanted.task, await asking.answer(request, found, wanted))
 
 
 async def describe(request: Request) -> Response:
-    """The model's task, its commit, and whether it is in memory."""
+    """The model's task, its commit, and whether it is in memory; and by the names of text-generation-inference and
+    text-embeddings-inference what they say of a model. What only its worker knows is null."""
     found = await asking.addressed(request)
     looked = await request.hub.models.look(found)
     content = {
@@ -41,6 +57,9 @@ async def describe(request: Request) -> Response:
         "engine": found.spec.engine,
         "state": looked.state,
         "reason": looked.reason,
+        **_SERVER,
+        "model_sha": found.spec.commit,
+        "model_pipeline_tag": found.spec.task,
     }
     return json_response(content, headers=[("Cache-Control", "no-store")])
 

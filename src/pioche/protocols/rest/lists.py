@@ -14,7 +14,7 @@ from pioche.accounts.members import Role
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached, cached_json, next_page
 from pioche.names import LISTED, RepoType
-from pioche.protocols.rest import related, shapes
+from pioche.protocols.rest import providers, related, shapes
 from pioche.repos import allowances, info
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
@@ -89,11 +89,13 @@ def _rows(request: Request, repos: Sequence[RepoInfo], kept: Set[str], *, has_fi
     database, ids = request.hub.database, [found.id for found in repos]
     told = telling.of_ids(database, ids, with_details=not kept.isdisjoint(shapes.OF_DETAILS))
     files = info.siblings_of(database, ids) if has_files else {}
+    asked = providers.listed(request, ids) if not kept.isdisjoint(providers.NAMES) else {}
     rows = list[shapes.Json]()
     for found in repos:
         row = shapes.repo(request, found, told[found.id], kept=kept)
         if has_files:
             row["siblings"] = [{"rfilename": path} for path in files[found.id]]
+        row |= {name: value for name, value in asked.get(found.id, {}).items() if name in kept}
         rows.append(row)
     if "baseModels" in kept:
         bases = related.bases(request.hub, request.caller, [told[found.id].read() for found in repos])

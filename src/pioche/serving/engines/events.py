@@ -9,6 +9,8 @@ def event(value: object) -> bytes:
     return b"data: " + msgspec.json.encode(value) + b"\n\n"
 
 
-def failure(message: str) -> bytes:
+def failure(task: str, message: str) -> bytes:
     """In the middle of a stream, where there is no status to say it with."""
+    if task == "text-generation":
+        return event({"error": message, "error_type": "generation"})
     return event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})

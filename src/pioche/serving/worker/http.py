@@ -21,6 +21,8 @@ class Request:
     method: str
     path: str
     body: bytes
+    trace: str = ""
+    """The `traceparent` of who asks, where requests are traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +150,14 @@ def _take(received: bytearray) -> Request | None:
             raise _Malformed
         return None
     first, *lines = bytes(received[:end]).split(b"\r\n")
-    length = _length(lines)
+    length, trace = _length(lines), b"".join(_values(lines, b"traceparent"))
     whole = end + 4 + length
     if len(received) < whole:
         return None
     method, path = _asked(first)
     body = bytes(received[end + 4 : whole])
     del received[:whole]
-    return Request(method, path, body)
+    return Request(method, path, body, trace.decode("ascii", "replace"))
 
 
 def _asked(line: bytes) -> tuple[str, str]:
@@ -169,13 +171,14 @@ def _asked(line: bytes) -> tuple[str, str]:
 
 
 def _length(lines: list[bytes]) -> int:
-    lengths = [
-        value.strip()
-        for name, _, value in (line.partition(b":") for line in lines)
-        if name.lower() == b"content-length"
-    ]
+    lengths = _values(lines, b"content-length")
     if not lengths:
         return 0
     if len(lengths) > 1 or not lengths[0].isdigit() or int(lengths[0]) > _BODY_BYTES_MAX:
         raise _Malformed
     return int(lengths[0])
+
+
+def _values(lines: list[bytes], wanted: bytes) -> list[bytes]:
+    found = (line.partition(b":") for line in lines)
+    return [value.strip() for name, _, value in found if name.lower() == wanted]

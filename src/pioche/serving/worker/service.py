@@ -1,11 +1,12 @@
 """What a worker answers.
 
 POST /infer    an Ask; the answer in the shape of the task API, or a Refusal with its status. What was asked to stream comes as
-               server-sent events: a failure after the first is an event {"error": {"message": ...}}
+               server-sent events: a failure after the first is an event {"error": ...}
 GET  /health   200 once the model has answered a first time
 GET  /stats    Stats of the batcher
 """
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
@@ -44,6 +45,8 @@ class Service:
             return answer if isinstance(answer, Stream) else Reply(200, msgspec.json.encode(answer))
         except HubError as error:
             field = error.field if isinstance(error, InvalidInput) else ""
+            if error.status >= 500 and request.trace:
+                print(f"{error.message} (trace {request.trace})", file=sys.stderr)
             return Reply(error.status, msgspec.json.encode(Refusal(error.message, field)))
 
     async def _answer(self, request: Request) -> object:
@@ -68,7 +71,7 @@ class Service:
                 self._running -= 1
         pieces = self._runner.stream(work)
         # What goes wrong before the first piece has a status still.
-        return Stream(_events(await anext(pieces, b""), pieces))
+        return Stream(_events(ask.task, await anext(pieces, b""), pieces))
 
     def _stats(self) -> Stats:
         """A stream runs until it is whole or closed; the runner has it."""
@@ -76,7 +79,7 @@ class Service:
         return msgspec.structs.replace(stats, running=max(stats.running, self._running))
 
 
-async def _events(first: bytes, others: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _events(task: str, first: bytes, others: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(others):
         if first:
             yield first
@@ -84,7 +87,7 @@ async def _events(first: bytes, others: AsyncGenerator[bytes, None]) -> AsyncGen
             async for piece in others:
                 yield piece
         except HubError as error:
-            yield events.failure(error.message)
+            yield events.failure(task, error.message)
 
 
 def _read(body: bytes) -> Ask:

@@ -122,9 +122,37 @@ def test_text_generation_answers_as_the_task_api(writer: Llama) -> None:
 
 def test_text_generation_streams_tokens_and_ends_with_the_whole(writer: Llama) -> None:
     found = streamed(writer, "text-generation", "a", max_new_tokens=3, stream=True)
-    assert [one["token"]["text"] for one in found if not one["token"]["special"]] == ["b", "c", "d"]
-    assert [one["generated_text"] for one in found] == [None, None, None, "bcd"]
-    assert found[-1]["details"] == {"finish_reason": "length", "generated_tokens": 3, "seed": None}
+    assert [(one["index"], one["token"]["text"]) for one in found] == [(1, "b"), (2, "c"), (3, "d")]
+    assert [one["generated_text"] for one in found] == [None, None, "bcd"]
+    ending = {"finish_reason": "length", "generated_tokens": 3, "seed": None, "input_length": 2}
+    assert [one["details"] for one in found] == [None, None, ending]
+
+
+@pytest.mark.parametrize(("stop", "text", "reason"), [((), "xyz", "eos_token"), (("z",), "xy", "stop_sequence")])
+def test_what_ended_a_text_is_told_whole_and_in_pieces(
+    writer: Llama, stop: tuple[str, ...], text: str, reason: str
+) -> None:
+    (whole,) = ask(writer, "text-generation", "w", stop=stop, details=True)
+    last = streamed(writer, "text-generation", "w", stop=stop, stream=True)[-1]
+    for one in (whole, last):
+        assert (one["generated_text"], one["details"]["finish_reason"]) == (text, reason)
+    assert whole["details"]["tokens"][-1] == last["token"]
+    assert (last["token"]["text"], last["token"]["special"]) == ("", not stop)
+
+
+def test_a_text_tells_the_likeliest_tokens_where_they_are_asked_for(writer: Llama) -> None:
+    wanted = {"max_new_tokens": 2, "top_n_tokens": 3}
+    (whole,) = ask(writer, "text-generation", "a", details=True, **wanted)
+    found = whole["details"]["top_tokens"]
+    assert [(len(one), one[0]["text"]) for one in found] == [(3, "b"), (3, "c")]
+    assert [one["top_tokens"] for one in streamed(writer, "text-generation", "a", stream=True, **wanted)] == found
+
+
+def test_a_schema_may_have_a_name(writer: Llama) -> None:
+    grammar = {"type": "json_schema", "value": {"name": "x", "schema": {"enum": ["sure"]}}}
+    assert ask(writer, "text-generation", "a", grammar=grammar) == [{"generated_text": '"sure"'}]
+    with pytest.raises(InvalidInput, match="schema: an object"):
+        writer.prepare(Ask("text-generation", "a", {"grammar": {"type": "json_schema", "value": {}}}))
 
 
 def test_who_leaves_is_written_for_no_longer(writer: Llama) -> None:

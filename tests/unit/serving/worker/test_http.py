@@ -47,6 +47,20 @@ def test_a_connection_serves_one_request_after_another(tmp_path: Path) -> None:
     talk(tmp_path, story)
 
 
+def test_a_request_says_of_which_trace_it_is(tmp_path: Path) -> None:
+    async def traced(request: Request) -> Reply:
+        return Reply(200, request.trace.encode())
+
+    async def story(client: Client) -> None:
+        reader, writer = client
+        writer.write(POST.replace(b"Host: worker", b"traceparent: 00-ab-cd-01"))
+        assert await body(reader) == b"00-ab-cd-01"
+        writer.write(POST)
+        assert await body(reader) == b""
+
+    talk(tmp_path, story, traced)
+
+
 def test_a_request_may_come_in_pieces_and_two_at_once(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         reader, writer = client

@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from pioche.http.buffers import Flusher
 from pioche.http.hub import Hub
+from pioche.protocols.inference.grpc.guard import Guard
 from pioche.protocols.inference.grpc.messages import POOL, SERVICE
 from pioche.protocols.inference.grpc.service import Service
 
@@ -29,13 +30,15 @@ class GrpcServer:
 
     async def start(self, address: str, port: int) -> None:
         """Listens. Raises OSError when the port cannot be had."""
+        config = self._hub.config
         # Made here: it belongs to the loop that runs.
         self._server: Any = grpc.aio.server(
             options=(
-                ("grpc.max_receive_message_length", min(MESSAGE_BYTES_MAX, self._hub.config.inference_body_bytes_max)),
+                ("grpc.max_receive_message_length", min(MESSAGE_BYTES_MAX, config.inference_body_bytes_max)),
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.so_reuseport", 1),  # the supervisor keeps the port
             ),
+            interceptors=(Guard(self._hub.addresses, config.grpc_idle_seconds, config.grpc_calls_each),),
             maximum_concurrent_rpcs=_CALLS_MAX,
         )
         self._server.add_generic_rpc_handlers((Service(self._hub).handler(),))

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 import msgspec
@@ -17,9 +16,10 @@ from pioche.errors import EngineFailed, Failure, HubError, NotOffered
 from pioche.http import credentials
 from pioche.http.hub import Hub
 from pioche.http.limits import Bucket
-from pioche.observe import log, metrics
+from pioche.observe import log, metrics, traces
+from pioche.observe.traces import Span
 from pioche.protocols.inference import asking, oip, signatures
-from pioche.protocols.inference.grpc import codes, contents
+from pioche.protocols.inference.grpc import codes, contents, guard
 from pioche.protocols.inference.grpc.contents import Message
 from pioche.protocols.inference.grpc.messages import CLASSES, METHODS, SERVICE
 from pioche.protocols.inference.tensors import BYTES, Tensor
@@ -65,7 +65,7 @@ class Service:
 
     def _unary(self, name: str, call: Callable[[Context, Message], Awaitable[Message]]) -> Any:
         async def answered(request: Message, context: Context) -> Message:
-            counted = _Counted(name)
+            counted = _Counted(name, self._begin(name, context))
             try:
                 response = await call(context, request)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, one call ends here, with its id
@@ -87,7 +87,7 @@ class Service:
         async def answered(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
             """A request that is refused is answered so, and the stream goes on, as Triton has it."""
             async for request in requests:
-                counted = _Counted(name)
+                counted = _Counted(name, self._begin(name, context))
                 try:
                     async with aclosing(self._parts(context, request)) as parts:
                         async for part in parts:
@@ -104,6 +104,12 @@ class Service:
         return grpc.stream_stream_rpc_method_handler(
             answered, CLASSES[taken].FromString, CLASSES[told].SerializeToString
         )
+
+    def _begin(self, name: str, context: Context) -> Span | None:
+        if self._hub.tracer is None:
+            return None
+        headers = dict(context.invocation_metadata() or ())
+        return self._hub.tracer.begin(f"{SERVICE}/{name}", str(headers.get(traces.PARENT, "")))
 
     # --- calls ---
 
@@ -164,7 +170,7 @@ class Service:
         """Raises InvalidToken, RateLimited, and what else a caller may be refused for."""
         hub = self._hub
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        address = hub.addresses.client({"client": (_peer(context.peer()), 0)}, headers)
+        address = guard.address_of(hub.addresses, context)
         token = credentials.token(headers.get("authorization"))
         caller = Caller.nobody() if token is None else await hub.callers.by_token(token)
         if caller.barred:
@@ -181,7 +187,8 @@ class Service:
 class _Counted:
     """A call, from here to its end; without a status, whoever asked has left."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, span: Span | None) -> None:
+        self._span = span
         self._route, self._began = f"{SERVICE}/{name}", time.perf_counter()
         self.status = _LEFT
         log.request_id.set(secrets.token_hex(10))
@@ -190,6 +197,8 @@ class _Counted:
         seconds = time.perf_counter() - self._began
         metrics.request(_METHOD, self._route, self.status, seconds)
         log.access(_METHOD, self._route, self.status, 0, seconds)
+        if self._span is not None:
+            self._span.end("the hub failed" if self.status >= 500 else "", {"http.response.status_code": self.status})
 
 
 def _refusal(name: str, error: Exception) -> HubError:
@@ -225,8 +234,3 @@ def _text(event: bytes) -> tuple[str, bool]:
     except (msgspec.DecodeError, KeyError, TypeError):
         raise EngineFailed("The model's answer is not what its task gives") from None
     raise EngineFailed(said["message"] if isinstance(said, dict) else str(said))
-
-
-def _peer(text: str) -> str:
-    """The address in `ipv4:127.0.0.1:5000` or `ipv6:[::1]:5000`."""
-    return unquote(text).partition(":")[2].rpartition(":")[0].strip("[]")

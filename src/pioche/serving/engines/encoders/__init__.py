@@ -7,7 +7,7 @@ So an answer does not depend on what ran the network.
 from collections.abc import Callable, Sequence
 
 from pioche.errors import InvalidInput
-from pioche.serving.engines.encoders import answers, classification, embeddings, masks, tokens
+from pioche.serving.engines.encoders import answers, classification, cutting, embeddings, masks, tokens
 from pioche.serving.engines.encoders.encoder import Encoder, EncoderWork
 from pioche.serving.spec import Ask
 
@@ -19,6 +19,8 @@ _TASKS: dict[str, Callable[[Encoder, Ask], EncoderWork]] = {
     "question-answering": answers.answer,
     "feature-extraction": embeddings.extract,
     "sentence-similarity": embeddings.compare,
+    "tokenize": cutting.tokenize,
+    "detokenize": cutting.detokenize,
 }
 
 

@@ -1,5 +1,6 @@
 """A network that reads texts, and its tokenizer."""
 
+import functools
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,13 @@ class Encoder:
         """By class. Empty when the configuration names none."""
         named = self.config.get("id2label") or {}
         return [named[number] for number in sorted(named, key=int)]
+
+    @functools.cached_property
+    def whole_tokenizer(self) -> Tokenizer:
+        """Cuts nothing off."""
+        tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
+        tokenizer.no_truncation()
+        return tokenizer
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         """Cut off where the network ends."""

@@ -1,6 +1,5 @@
 """text-generation: the parameters and the answers of the task API, which are TGI's."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -15,12 +14,23 @@ from pioche.serving.spec import Ask
 
 _TOKENS = 100
 _STOPS_MAX = 16
+_TOP_MAX = 5
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Grammar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    type: Literal["json", "json_object"]
+    """`json_schema` has its schema in `value.schema`, beside a name."""
+
+    type: Literal["json", "json_object", "json_schema"]
     value: dict[str, Any]
+
+    def schema(self) -> Json:
+        if self.type != "json_schema":
+            return self.value
+        found = self.value.get("schema")
+        if not isinstance(found, dict):
+            raise InvalidInput("parameters.grammar.value.schema", "an object is needed")
+        return found
 
 
 class Generate(inputs.Parameters, frozen=True, kw_only=True):
@@ -39,6 +49,7 @@ class Generate(inputs.Parameters, frozen=True, kw_only=True):
     grammar: Grammar | None = None
     return_full_text: bool = False
     details: bool = False
+    top_n_tokens: Annotated[int, msgspec.Meta(ge=0, le=_TOP_MAX)] | None = None
     stream: bool = False
     best_of: One = 1
     watermark: Literal[False] = False
@@ -60,24 +71,69 @@ _PASSED_ON = (
 
 @dataclass(slots=True)
 class _Written:
+    """What has been written. `stop_type` is how llama.cpp says that it ended, where it was asked to say."""
+
+    wanted: Generate
+    prompt: str
     text: str = ""
     tokens: list[Json] = field(default_factory=list)
+    top_tokens: list[list[Json]] = field(default_factory=list)
     reason: str = ""
+    stop_type: str = ""
+    read: int = 0
     count: int = 0
 
-    def add(self, chunk: Json) -> Iterator[Json]:
-        """The tokens that are new."""
-        self.count = chunk.get("usage", {}).get("completion_tokens", self.count)
-        for choice in chunk["choices"]:
+    def add(self, chunk: Json) -> None:
+        """Nothing is in a chunk that only says that the prompt is being read."""
+        usage = chunk.get("usage", {})
+        self.read, self.count = usage.get("prompt_tokens", self.read), usage.get("completion_tokens", self.count)
+        self.stop_type = chunk.get("__verbose", {}).get("stop_type") or self.stop_type
+        for choice in chunk.get("choices", ()):
             self.text += choice["text"]
             self.reason = choice["finish_reason"] or self.reason
             found = (choice.get("logprobs") or {}).get("content", [])
             for place, one in enumerate(found):
                 # A text that might have become a stop sequence was held back, and comes at once.
-                text = choice["text"] if place == len(found) - 1 else ""
-                token = {"id": one["id"], "text": text, "logprob": one["logprob"], "special": False}
-                self.tokens.append(token)
-                yield token
+                self.tokens.append(_token(one, choice["text"] if place == len(found) - 1 else ""))
+                self.top_tokens.append([_token(top, top["token"]) for top in one["top_logprobs"]])
+
+    def event(self, place: int) -> Json:
+        found: Json = {"index": place + 1, "token": self.tokens[place], "generated_text": None, "details": None}
+        if self.wanted.top_n_tokens:
+            found["top_tokens"] = self.top_tokens[place]
+        return found
+
+    @property
+    def settled(self) -> int:
+        """Tokens that others follow. One that ends a text has none of its own, nor has one of a stop sequence."""
+        count = len(self.tokens)
+        is_open = count > 0 and (not self.tokens[-1]["text"] or count == self.wanted.max_new_tokens)
+        return count - is_open
+
+    def finish(self) -> None:
+        """Marks the token by which the model itself says that it is done."""
+        if self.tokens and not self.tokens[-1]["text"] and self._finish_reason == "eos_token":
+            self.tokens[-1]["special"] = True
+
+    def last(self, end_token: int) -> Json:
+        """The event of the end: of the last token, unless that has been told."""
+        if self.settled < len(self.tokens):
+            return self.event(self.settled)
+        end = {"id": end_token, "text": "", "logprob": 0.0, "special": True}
+        return {"index": len(self.tokens) + 1, "token": end, "generated_text": None, "details": None}
+
+    @property
+    def whole(self) -> str:
+        return self.prompt + self.text if self.wanted.return_full_text else self.text
+
+    def ending(self) -> Json:
+        return {"finish_reason": self._finish_reason, "generated_tokens": self.count, "seed": self.wanted.seed}
+
+    @property
+    def _finish_reason(self) -> str:
+        if self.reason == "length":
+            return "length"
+        return "stop_sequence" if self.stop_type == "word" else "eos_token"
 
 
 def generate(server: Server, ask: Ask) -> LlamaWork:
@@ -85,37 +141,42 @@ def generate(server: Server, ask: Ask) -> LlamaWork:
     wanted = inputs.read_parameters(ask.parameters, Generate)
     if not isinstance(ask.inputs, str):
         raise InvalidInput("inputs", "a text is needed")
-    text, body = ask.inputs, _body(ask.inputs, wanted)
+    prompt, body = ask.inputs, _body(ask.inputs, wanted)
+    work = _stream if wanted.stream else _whole
+    return LlamaWork(lambda listener: work(server, body, _Written(wanted, prompt), listener), streams=wanted.stream)
 
-    def stream(listener: Listener) -> None:
-        written = _Written()
 
-        def arrived(chunk: Json) -> bool:
-            for token in written.add(chunk) if chunk else ():
-                listener.tell(events.event(_event(written, token)))
-            return not listener.has_left
+def _stream(server: Server, body: Json, written: _Written, listener: Listener) -> None:
+    """Whether a token is the last is not known when it comes. One that may be waits: the last event has it, as TGI's."""
+    told = 0
 
-        server.complete(body, arrived)
-        # Whether a token was the last is not known when it comes: one without text says how it ended, as that of the end does.
-        last = _event(written, {"id": server.end_token, "text": "", "logprob": 0.0, "special": True})
-        last["generated_text"], last["details"] = _whole(text, written, wanted), _ending(written, wanted)
-        listener.tell(events.event(last))
+    def arrived(chunk: Json) -> bool:
+        nonlocal told
+        written.add(chunk)
+        while told < written.settled:
+            listener.tell(events.event(written.event(told)))
+            told += 1
+        return not listener.has_left
 
-    def whole(listener: Listener) -> object:
-        written = _Written()
+    server.complete(body, arrived)
+    written.finish()
+    details = {**written.ending(), "input_length": written.read}
+    listener.tell(events.event({**written.last(server.end_token), "generated_text": written.whole, "details": details}))
 
-        def arrived(chunk: Json) -> bool:
-            if chunk:
-                list(written.add(chunk))
-            return not listener.has_left
 
-        server.complete(body, arrived)
-        answer: Json = {"generated_text": _whole(text, written, wanted)}
-        if wanted.details:
-            answer["details"] = {**_ending(written, wanted), "prefill": [], "tokens": written.tokens}
-        return [answer]
+def _whole(server: Server, body: Json, written: _Written, listener: Listener) -> object:
+    def arrived(chunk: Json) -> bool:
+        written.add(chunk)
+        return not listener.has_left
 
-    return LlamaWork(stream, streams=True) if wanted.stream else LlamaWork(whole)
+    server.complete(body, arrived)
+    written.finish()
+    answer: Json = {"generated_text": written.whole}
+    if written.wanted.details:
+        answer["details"] = {**written.ending(), "prefill": [], "tokens": written.tokens}
+        if written.wanted.top_n_tokens:
+            answer["details"]["top_tokens"] = written.top_tokens
+    return [answer]
 
 
 def _body(text: str, wanted: Generate) -> Json:
@@ -125,23 +186,14 @@ def _body(text: str, wanted: Generate) -> Json:
         given["temperature"] = 0.0
     body: Json = {"prompt": text, **{_NAMES.get(name, name): value for name, value in given.items()}}
     if wanted.stop:
-        body["stop"] = wanted.stop
+        # What llama.cpp says of itself then has whether a stop sequence ended the text, or the model did.
+        body |= {"stop": wanted.stop, "verbose": True}
     if wanted.grammar is not None:
-        body["json_schema"] = wanted.grammar.value
+        body["json_schema"] = wanted.grammar.schema()
     if wanted.stream or wanted.details:
-        body["logprobs"] = 1
+        body["logprobs"] = max(1, wanted.top_n_tokens or 0)
     return body
 
 
-def _event(written: _Written, token: Json) -> Json:
-    return {"index": len(written.tokens), "token": token, "generated_text": None, "details": None}
-
-
-def _whole(text: str, written: _Written, wanted: Generate) -> str:
-    return text + written.text if wanted.return_full_text else written.text
-
-
-def _ending(written: _Written, wanted: Generate) -> Json:
-    stopped = "stop_sequence" if wanted.stop else "eos_token"
-    reason = "length" if written.reason == "length" else stopped
-    return {"finish_reason": reason, "generated_tokens": written.count, "seed": wanted.seed}
+def _token(one: Json, text: str) -> Json:
+    return {"id": one["id"], "text": text, "logprob": one["logprob"], "special": False}
