@@ -15,6 +15,12 @@ _SPEECH = "automatic-speech-recognition"
 _WHISPER_NEEDS = ("model.bin", "config.json", "tokenizer.json")
 _WHISPER_TAKES = ("vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
 _GGUF_TASKS = _EMBEDDING | {"text-generation", "text-ranking"}
+_PIPELINE_TASKS = frozenset((
+    "image-classification", "zero-shot-image-classification", "object-detection", "zero-shot-object-detection",
+    "image-segmentation", "depth-estimation", "image-feature-extraction", "image-to-text", "visual-question-answering",
+    "document-question-answering", "audio-classification", "zero-shot-audio-classification", "text-to-speech",
+    "text-to-audio", "translation", "summarization", "text2text-generation", "table-question-answering",
+))  # fmt: skip
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 
 # Full precision first: on the processors that we know, int8 is smaller but not faster (serving.md 1.3).
@@ -27,6 +33,8 @@ _ONNX_FILES = (
 )
 _SAFETENSORS = "model.safetensors"
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors\Z")
+_PIPELINE_TAKES = re.compile(r"[^/]+\.(?:json|txt|model|jinja)\Z")
+"""What stands beside the weights at the top of a repo: configurations, vocabularies, templates."""
 _ENCODER_NEEDS = ("config.json", "tokenizer.json")
 _ENCODER_TAKES = ("tokenizer_config.json", "special_tokens_map.json", "modules.json", "1_Pooling/config.json")
 
@@ -68,6 +76,8 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
         return Choice(EngineName.LLAMA, files)
     if task in _GGUF_TASKS - _ENCODER_TASKS:
         raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+    if task in _PIPELINE_TASKS or (task == _SPEECH and _WHISPER_NEEDS[0] not in paths):
+        return _pipeline(task, paths)
     if task == _SPEECH:
         return _whisper(paths)
     if task not in _ENCODER_TASKS:
@@ -96,6 +106,15 @@ def _whisper(paths: Collection[str]) -> Choice:
     if missing:
         raise NotServed(f"To be served, a model for {_SPEECH} needs {' and '.join(missing)}, as CTranslate2 has them")
     return Choice(EngineName.WHISPER, (*_WHISPER_NEEDS, *(path for path in _WHISPER_TAKES if path in paths)))
+
+
+def _pipeline(task: str, paths: Collection[str]) -> Choice:
+    _engine, weights = _safetensors(paths)
+    if not weights or "config.json" not in paths:
+        beside = f", or {' and '.join(_WHISPER_NEEDS)} as CTranslate2 has them" if task == _SPEECH else ""
+        raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}")
+    beside_them = sorted(path for path in paths if _PIPELINE_TAKES.match(path) and path not in weights)
+    return Choice(EngineName.PIPELINES, (*weights, *beside_them))
 
 
 def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:

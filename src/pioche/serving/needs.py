@@ -12,6 +12,7 @@ _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.LLAMA: ("xllamacpp",),
     EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
     EngineName.WHISPER: ("faster_whisper", "av"),
+    EngineName.PIPELINES: ("torch", "transformers", "PIL", "av"),
 }
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 _WEIGHTS = 1.3
@@ -21,6 +22,7 @@ _BESIDE = {
     EngineName.LLAMA: 200 * _MIB,
     EngineName.TRANSFORMERS: 500 * _MIB,
     EngineName.WHISPER: 400 * _MIB,
+    EngineName.PIPELINES: 600 * _MIB,
 }
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2

@@ -10,6 +10,7 @@ class EngineName(enum.StrEnum):
     LLAMA = "llama"
     TRANSFORMERS = "transformers"
     WHISPER = "whisper"
+    PIPELINES = "pipelines"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,7 +27,8 @@ def test_a_quantised_file_is_better_than_none() -> None:
         ("fill-mask", ["pytorch_model.bin", *BESIDE[:2]], "onnx/model.onnx or model.safetensors"),
         ("fill-mask", ["onnx/model.onnx", "config.json"], "tokenizer.json"),
         ("text-generation", BESIDE, "GGUF"),
-        ("automatic-speech-recognition", BESIDE, "model.bin"),
+        ("automatic-speech-recognition", BESIDE[:3], "model.bin"),
+        ("image-classification", BESIDE[:3], "model.safetensors and config.json"),
         ("text-generation", ["mmproj-F16.gguf", "x-00001-of-00002.gguf"], "GGUF"),
     ],
 )

@@ -18,6 +18,7 @@ EXTRAS = {
     EngineName.LLAMA: "llama",
     EngineName.TRANSFORMERS: "transformers",
     EngineName.WHISPER: "speech",
+    EngineName.PIPELINES: "transformers",
 }
 """What to install, for the libraries of each."""
 
@@ -118,3 +119,7 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import whisper
 
             return whisper.load(spec, folder)
+        case EngineName.PIPELINES:
+            from pioche.serving.engines import pipelines
+
+            return pipelines.load(spec, folder)

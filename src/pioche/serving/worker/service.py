@@ -15,6 +15,7 @@ import msgspec
 
 from pioche.errors import HubError, InvalidInput, MethodNotAllowed, NotFound
 from pioche.serving.engines import AnyEngine, ParallelEngine, events
+from pioche.serving.engines.media import Media
 from pioche.serving.spec import Ask, Refusal, Spec
 from pioche.serving.worker.batcher import Batcher, Stats
 from pioche.serving.worker.http import Reply, Request, Stream
@@ -42,6 +43,8 @@ class Service:
     async def answer(self, request: Request) -> Reply | Stream:
         try:
             answer = await self._answer(request)
+            if isinstance(answer, Media):
+                return Reply(200, answer.content, answer.content_type)
             return answer if isinstance(answer, Stream) else Reply(200, msgspec.json.encode(answer))
         except HubError as error:
             field = error.field if isinstance(error, InvalidInput) else ""

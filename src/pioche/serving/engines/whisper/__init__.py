@@ -1,29 +1,20 @@
 """Speech in weights of CTranslate2, by faster-whisper: no torch. One recording at a time."""
 
-import base64
-import binascii
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import av
 import faster_whisper
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from pioche.errors import EngineFailed, InvalidInput
-from pioche.serving.engines import Listener, inputs
+from pioche.serving.engines import Listener, inputs, media, sound
+from pioche.serving.engines.sound import Samples
 from pioche.serving.spec import Ask, Spec
 
 TASK = "automatic-speech-recognition"
-_RATE = 16_000
-_SECONDS_MAX = 1800
 _BEAMS_MAX = 10
 _RAISED = (RuntimeError, ValueError, KeyError, TypeError, OSError)
-
-Samples = NDArray[np.float32]
 
 
 class Generation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,11 +61,11 @@ class Whisper:
         generation = wanted.generation_parameters or wanted.generate_kwargs or Generation()
         if generation.language is not None and generation.language not in self._model.supported_languages:
             raise InvalidInput("parameters.generation_parameters.language", "the model knows no such language")
-        return Recording(_decoded(ask.inputs), wanted, generation)
+        return Recording(media.decoded(ask.inputs), wanted, generation)
 
     def answer(self, work: Recording, listener: Listener) -> object:
         """The sound is parsed here and not in `prepare`: it takes its time."""
-        samples = _samples(work.sound)
+        samples = sound.samples(work.sound)
         try:
             found = self._segments(samples, work, listener)
         except _RAISED as error:
@@ -115,35 +106,6 @@ def _open(folder: Path, threads: int) -> Any:
         )
     except _RAISED as error:
         raise EngineFailed(f"The weights cannot be loaded: {error}") from None
-
-
-def _decoded(given: object) -> bytes:
-    if not isinstance(given, str) or not given:
-        raise InvalidInput("inputs", "a recording is needed, in base64")
-    try:
-        return base64.b64decode(given, validate=True)
-    except binascii.Error:
-        raise InvalidInput("inputs", "this is not base64") from None
-
-
-def _samples(sound: bytes) -> Samples:
-    """Decoded piece by piece: what is small in a file can be long to hear. Raises InvalidInput."""
-    pieces: list[Samples] = []
-    count = 0
-    try:
-        with av.open(io.BytesIO(sound), mode="r", metadata_errors="ignore") as container:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE)
-            for frame in container.decode(audio=0):
-                for even in resampler.resample(frame):
-                    pieces.append(even.to_ndarray().reshape(-1).astype(np.float32, copy=False))
-                    count += pieces[-1].size
-                if count > _SECONDS_MAX * _RATE:
-                    raise InvalidInput("inputs", f"longer than {_SECONDS_MAX} seconds")
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise InvalidInput("inputs", f"this is no recording that can be read: {error}") from None
-    if not count:
-        raise InvalidInput("inputs", "there is no sound in it")
-    return np.concatenate(pieces)
 
 
 def _chunk(piece: Any) -> dict[str, object]:

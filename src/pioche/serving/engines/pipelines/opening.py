@@ -1,0 +1,60 @@
+"""Weights and what stands beside them, out of the folder of a model: locally, from safetensors, with the library's own code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+import transformers
+
+from pioche.errors import EngineFailed
+
+RAISED = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
+"""What libraries say of a configuration, weights and inputs that do not fit is one of these."""
+_HEADS = ("pooler.", "position_ids", "masked_spec_embed")
+"""What a checkpoint may lack: nothing that is computed here needs it."""
+
+
+def model(folder: Path, fallback: str) -> Any:
+    """By the class that its configuration names, else by the library's `fallback`. What the weights lack would be made up at
+    random, and answer all the same: it is refused. Raises EngineFailed."""
+    try:
+        named = json.loads((folder / "config.json").read_bytes()).get("architectures") or [fallback]
+        kind = getattr(transformers, str(named[0]), None) or getattr(transformers, fallback)
+        found, report = kind.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except (OSError, safetensors.SafetensorError, *RAISED) as error:
+        raise EngineFailed(f"The weights cannot be loaded: {_in_one_line(error)}") from None
+    if lacking := sorted(name for name in report["missing_keys"] if not any(head in name for head in _HEADS)):
+        raise EngineFailed(f"The weights lack {', '.join(lacking[:3])}: is the task of the model the right one?")
+    return found.eval()
+
+
+def beside(kind: str, folder: Path) -> Any:
+    """Such as `AutoTokenizer`. Raises EngineFailed."""
+    try:
+        return getattr(transformers, kind).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ImportError, *RAISED) as error:
+        raise EngineFailed(f"What stands beside the weights cannot be loaded: {_in_one_line(error)}") from None
+
+
+def pipeline(task: str, folder: Path, fallback: str, **kinds: str) -> Any:
+    """One of the library's own. `kinds` are the parts that it needs beside the weights: `tokenizer="AutoTokenizer"`."""
+    opened = model(folder, fallback)
+    parts = {name: beside(kind, folder) for name, kind in kinds.items()}
+    make: Any = transformers.pipeline
+    try:
+        return make(task, model=opened, device="cpu", **parts)
+    except (OSError, ImportError, *RAISED) as error:
+        raise EngineFailed(f"The model cannot be used for {task}: {_in_one_line(error)}") from None
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]
