@@ -1,7 +1,9 @@
 """The form that asks a model on its page (ui.md M6)."""
 
+import base64
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -188,3 +190,35 @@ def test_m6_what_cannot_be_asked_has_no_form(visit: Visits, town: Town) -> None:
     expect(page.locator("model-widget")).to_have_count(0)
     plain = visit("/ada/sentiment", scripts=False)
     expect(plain.locator("model-widget")).to_be_hidden()
+
+
+def test_m6_pictures_and_sound_are_asked_about(
+    visit: Visits, town: Town, accessible: Callable[[Page], None], tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests import checkpoints
+
+    for task, make in (
+        ("object-detection", checkpoints.detector),
+        ("audio-classification", checkpoints.sound_classifier),
+    ):
+        (tmp_path / task).mkdir()
+        make(tmp_path / task)
+        files: dict[str, str | bytes] = {path.name: path.read_bytes() for path in (tmp_path / task).iterdir()}
+        town.repo(f"ada/{task}", {**files, "README.md": card(task)})
+    (tmp_path / "red.png").write_bytes(base64.b64decode(checkpoints.picture()))
+    (tmp_path / "tone.wav").write_bytes(base64.b64decode(checkpoints.tone()))
+    page = visit("/ada/audio-classification", who=town.ada)
+    page.get_by_label("Recording").set_input_files(tmp_path / "tone.wav")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".widget-bars li")).to_have_count(2, timeout=90_000)
+    accessible(page)
+    page = visit("/ada/object-detection", who=town.ada, lang="fr", theme="dark", width=360)
+    page.get_by_label("Image", exact=True).set_input_files(tmp_path / "red.png")
+    page.get_by_role("button", name="Interroger").click()
+    expect(page.get_by_text("Rien n’a été trouvé").or_(page.locator(".widget-boxes rect").first)).to_be_visible(
+        timeout=90_000
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    accessible(page)

@@ -17,7 +17,7 @@ _CHARACTERS_MAX = 5000
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`kind`: line, text, lines (a text each), names (between commas)."""
+    """`kind`: line, text, lines (a text each), names (between commas), table (commas between cells), image, sound (a file)."""
 
     name: str
     label: str
@@ -38,6 +38,10 @@ class Widget:
 
 
 _TEXT = (Field("text", _("Text")),)
+_IMAGE = (Field("image", _("Picture"), "image"),)
+_SOUND = (Field("sound", _("Recording"), "sound"),)
+_LABELS = Field("candidate_labels", _("Labels"), "names", _("Between commas"))
+_QUESTION = Field("question", _("Question"), "line")
 _FIELDS: dict[str, tuple[Field, ...]] = {
     "text-classification": _TEXT,
     "token-classification": _TEXT,
@@ -46,13 +50,29 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     "fill-mask": (Field("text", _("Text with a gap")),),
     "zero-shot-classification": (
         Field("text", _("Text")),
-        Field("candidate_labels", _("Labels"), "names", _("Between commas")),
+        _LABELS,
     ),
     "question-answering": (Field("text", _("Question"), "line"), Field("context", _("The text it is found in"))),
     "sentence-similarity": (
         Field("source_sentence", _("Sentence"), "line"),
         Field("sentences", _("Sentences to compare it with"), "lines", _("One a line")),
     ),
+    "translation": _TEXT,
+    "summarization": _TEXT,
+    "text2text-generation": _TEXT,
+    "text-to-speech": _TEXT,
+    "text-to-audio": _TEXT,
+    "table-question-answering": (
+        Field("text", _("Question"), "line"),
+        Field("table", _("Table"), "table", _("One row a line, commas between cells; the first has the names")),
+    ),
+    **dict.fromkeys(
+        ("image-classification", "object-detection", "image-segmentation", "depth-estimation", "image-to-text"), _IMAGE
+    ),
+    **dict.fromkeys(("zero-shot-image-classification", "zero-shot-object-detection"), (*_IMAGE, _LABELS)),
+    **dict.fromkeys(("visual-question-answering", "document-question-answering"), (*_IMAGE, _QUESTION)),
+    **dict.fromkeys(("audio-classification", "automatic-speech-recognition"), _SOUND),
+    "zero-shot-audio-classification": (*_SOUND, _LABELS),
 }
 _USUAL: dict[str, dict[str, str]] = {
     "text-classification": {"text": "I like you. I love you"},
@@ -72,6 +92,20 @@ _USUAL: dict[str, dict[str, str]] = {
         "source_sentence": "That is a happy person",
         "sentences": "That is a happy dog\nThat is a very happy person\nToday is a sunny day",
     },
+    "translation": {"text": "My name is Wolfgang and I live in Berlin"},
+    "summarization": {"text": "The tower is 324 metres tall, about the same height as an 81-storey building."},
+    "text2text-generation": {"text": "Translate to German: How old are you?"},
+    "text-to-speech": {"text": "Today is a sunny day"},
+    "text-to-audio": {"text": "Rain on a roof"},
+    "table-question-answering": {
+        "text": "How many stars does transformers have?",
+        "table": "Repository, Stars\nTransformers, 36542\nDatasets, 4512",
+    },
+    "zero-shot-image-classification": {"candidate_labels": "cat, dog"},
+    "zero-shot-object-detection": {"candidate_labels": "cat, dog"},
+    "zero-shot-audio-classification": {"candidate_labels": "music, speech"},
+    "visual-question-answering": {"question": "What is on the picture?"},
+    "document-question-answering": {"question": "What is the invoice number?"},
 }
 
 
@@ -89,7 +123,7 @@ def of(request: Request, overview: Overview) -> Widget | None:
     except HubError:
         return None  # what is missing is said to whoever asks it
     found = _examples(overview, fields)
-    usual = dict(_USUAL[task])
+    usual = dict(_USUAL.get(task, {}))
     mask = overview.details.get("mask_token")
     if isinstance(mask, str) and task == "fill-mask":
         usual["text"] = usual["text"].replace("[MASK]", mask)

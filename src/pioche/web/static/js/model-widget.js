@@ -1,5 +1,7 @@
 // <model-widget>: asks the model what the form has, and shows the answer as its task gives it. While the model is being
 // started the line below says so.
+import { bars, element } from "./answer-parts.js";
+import { MEDIA, given, preview } from "./media-answers.js";
 import { Refusal, events, piece, post } from "./token-stream.js";
 
 const LOOK_MS = 700;
@@ -21,6 +23,9 @@ class ModelWidget extends HTMLElement {
     });
     this.stopper = this.querySelector("[data-stop]");
     this.stopper?.addEventListener("click", () => this.leaving?.abort());
+    for (const input of this.form.querySelectorAll("input[type=file]")) {
+      input.addEventListener("change", () => preview(input, this.form.querySelector(`[data-of="${input.name}"]`)));
+    }
     this.querySelector("#widget-examples")?.addEventListener("change", (event) => this.fill(JSON.parse(event.target.value)));
     this.look();
   }
@@ -46,11 +51,16 @@ class ModelWidget extends HTMLElement {
 
   value(name) {
     const field = this.form.elements[name];
+    if (field.type === "file") return given(field.files[0]);
     const separator = { names: ",", lines: "\n" }[field.dataset.kind];
     return separator ? field.value.split(separator).map((one) => one.trim()).filter(Boolean) : field.value;
   }
 
-  question() {
+  async question() {
+    const media = MEDIA[this.dataset.task];
+    if (media) return media.question(Object.fromEntries(await Promise.all(
+      [...this.form.elements].filter((field) => field.name).map(async (field) => [field.name, await this.value(field.name)]),
+    )));
     const text = this.form.elements.text && this.value("text");
     switch (this.dataset.task) {
       case "zero-shot-classification":
@@ -71,8 +81,8 @@ class ModelWidget extends HTMLElement {
   async ask() {
     if (this.isBusy) return;
     this.isBusy = true;
-    const question = this.question();
     this.say(this.dataset.asking);
+    const question = await this.question();
     const looking = setInterval(() => this.look(), LOOK_MS);
     const began = performance.now();
     try {
@@ -82,7 +92,8 @@ class ModelWidget extends HTMLElement {
         await this.read(response, began);
         return;
       }
-      const found = await response.json();
+      const isFile = response.ok && !response.headers.get("content-type").includes("json");
+      const found = await (isFile ? response.blob() : response.json());
       clearInterval(looking);
       if (response.ok) this.show(question, found, began);
       else this.fail(found.error?.message ?? found.error ?? response.statusText);
@@ -124,37 +135,14 @@ class ModelWidget extends HTMLElement {
   }
 
   show(question, found, began) {
-    const render = RENDERERS[this.dataset.task] ?? (() => []);
+    const render = MEDIA[this.dataset.task]?.show ?? RENDERERS[this.dataset.task] ?? (() => []);
     const parts = render(found, question, this.dataset);
     this.answer.replaceChildren(...(parts.length ? parts : [element("p", this.dataset.nothing)]));
     this.answer.hidden = false;
-    this.json.hidden = false;
+    this.json.hidden = found instanceof Blob;
     this.json.querySelector("code").textContent = JSON.stringify(found, null, 2).slice(0, 20000);
     this.took(began);
   }
-}
-
-function element(name, text = "", attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
-
-function percent(score) {
-  return score.toLocaleString(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
-}
-
-// Rows of a name, a bar and a number.
-function bars(rows) {
-  const list = element("ul", "", { class: "widget-bars" });
-  for (const { label, score } of rows) {
-    const row = element("li");
-    row.append(element("span", label, { translate: "no" }), element("span", percent(score), { class: "widget-score" }));
-    row.append(element("meter", "", { min: 0, max: 1, value: Math.max(0, score), "aria-label": label }));
-    list.append(row);
-  }
-  return [list];
 }
 
 // A text with marks from `start` to `end`, which count characters as Python does.

@@ -1,0 +1,196 @@
+"""Checkpoints of transformers of one layer, with weights at random, made at test time; and a picture and a tone to ask about.
+
+checkpoints.image_classifier(folder)    # writes model.safetensors, config.json and what stands beside them
+
+torch and transformers have to be there: `pytest.importorskip` them before this is imported.
+"""
+
+import base64
+import io
+import json
+import math
+import struct
+import wave
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from PIL import Image
+
+from tests import encoders
+
+WORDS = {word: [0.0] for word in ("a", "cat", "dog", "photo", "of", "sound", "good", "film", "how", "many", "1", "2")}
+LABELS = {"id2label": {0: "cat", 1: "dog"}, "label2id": {"cat": 0, "dog": 1}}
+SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+SEEN = {"image_size": 32, "patch_size": 16}
+HEARD = {
+    **SMALL, "conv_dim": [8, 8], "conv_stride": [5, 4], "conv_kernel": [10, 4], "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 8, "num_feat_extract_layers": 2,
+}  # fmt: skip
+VOCABULARY = len(encoders.SPECIAL) + len(WORDS)
+
+
+def saved(folder: Path, kind: str, config: Any) -> Path:
+    torch.manual_seed(7)
+    getattr(transformers, kind)(config).save_pretrained(folder)
+    return folder
+
+
+def processor(folder: Path, **content: object) -> None:
+    (folder / "preprocessor_config.json").write_text(json.dumps(content))
+
+
+def tokenizer(folder: Path) -> None:
+    files = encoders.embedder(WORDS)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes(files[name])
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    told |= {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    told |= {"cls_token": "[CLS]", "sep_token": "[SEP]", "eos_token": "[SEP]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+
+
+def picture(width: int = 50, height: int = 40) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "red").save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def tone(seconds: float = 0.5, rate: int = 16_000) -> str:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(rate)
+        values = (int(9000 * math.sin(n / 8)) for n in range(int(seconds * rate)))
+        written.writeframes(b"".join(struct.pack("<h", value) for value in values))
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def image_classifier(folder: Path) -> None:
+    saved(folder, "ViTForImageClassification", transformers.ViTConfig(**SMALL, **SEEN, **LABELS))
+    processor(folder, image_processor_type="ViTImageProcessor", size={"height": 32, "width": 32})
+
+
+def detector(folder: Path) -> None:
+    sizes = {**SMALL, "image_size": [32, 32], "patch_size": 16, "num_detection_tokens": 3}
+    saved(folder, "YolosForObjectDetection", transformers.YolosConfig(**sizes, **LABELS))
+    processor(folder, image_processor_type="YolosImageProcessor", size={"height": 32, "width": 32})
+
+
+def segmenter(folder: Path) -> None:
+    config = transformers.SegformerConfig(
+        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[1, 1], hidden_sizes=[8, 8], patch_sizes=[7, 3], strides=[4, 2],
+        num_attention_heads=[1, 1], mlp_ratios=[1, 1], decoder_hidden_size=8, **LABELS,
+    )  # fmt: skip
+    saved(folder, "SegformerForSemanticSegmentation", config)
+    processor(folder, image_processor_type="SegformerImageProcessor", size={"height": 32, "width": 32})
+
+
+def depth(folder: Path) -> None:
+    config = transformers.GLPNConfig(
+        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[1, 1], hidden_sizes=[8, 8], patch_sizes=[7, 3], strides=[4, 2],
+        num_attention_heads=[1, 1], mlp_ratios=[1, 1], decoder_hidden_size=8,
+    )  # fmt: skip
+    saved(folder, "GLPNForDepthEstimation", config)
+    processor(folder, image_processor_type="GLPNImageProcessor", size_divisor=32)
+
+
+def seen(folder: Path) -> None:
+    saved(folder, "ViTModel", transformers.ViTConfig(**SMALL, **SEEN))
+    processor(folder, image_processor_type="ViTImageProcessor", size={"height": 32, "width": 32})
+
+
+def clip(folder: Path) -> None:
+    text = {**SMALL, "vocab_size": VOCABULARY, "max_position_embeddings": 64, "eos_token_id": 3}
+    config = transformers.CLIPConfig(text_config=text, vision_config={**SMALL, **SEEN}, projection_dim=8)
+    saved(folder, "CLIPModel", config)
+    size = {"height": 32, "width": 32}
+    processor(folder, image_processor_type="CLIPImageProcessor", size=size, crop_size=size)
+    tokenizer(folder)
+
+
+def describer(folder: Path) -> None:
+    vision = transformers.ViTConfig(**SMALL, **SEEN)
+    text = transformers.BertConfig(
+        **SMALL, vocab_size=VOCABULARY, max_position_embeddings=64, is_decoder=True, add_cross_attention=True
+    )
+    config = transformers.VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 2, 0, 3
+    saved(folder, "VisionEncoderDecoderModel", config)
+    processor(folder, image_processor_type="ViTImageProcessor", size={"height": 32, "width": 32})
+    tokenizer(folder)
+
+
+def sound_classifier(folder: Path) -> None:
+    saved(folder, "Wav2Vec2ForSequenceClassification", transformers.Wav2Vec2Config(**HEARD, **LABELS))
+    processor(folder, feature_extractor_type="Wav2Vec2FeatureExtractor", sampling_rate=16_000)
+
+
+def listener(folder: Path) -> None:
+    saved(folder, "Wav2Vec2ForCTC", transformers.Wav2Vec2Config(**HEARD, vocab_size=8, pad_token_id=0))
+    processor(folder, feature_extractor_type="Wav2Vec2FeatureExtractor", sampling_rate=16_000)
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", "A", "B", "C"]
+    (folder / "vocab.json").write_text(json.dumps({letter: number for number, letter in enumerate(letters)}))
+    told = {"tokenizer_class": "Wav2Vec2CTCTokenizer", "pad_token": "<pad>", "word_delimiter_token": "|"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+
+
+def speaker(folder: Path) -> None:
+    config = transformers.VitsConfig(
+        vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=16, flow_size=16,
+        spectrogram_bins=9, prior_encoder_num_flows=1, prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1, upsample_initial_channel=16, upsample_rates=[4, 4],
+        upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3, 5]],
+        depth_separable_num_layers=1, duration_predictor_num_flows=1, duration_predictor_flow_bins=4,
+        wavenet_kernel_size=3, sampling_rate=16_000,
+    )  # fmt: skip
+    saved(folder, "VitsModel", config)
+    letters = ["_", "a", "c", "t", "d", "o", "g", " "]
+    (folder / "vocab.json").write_text(json.dumps({letter: number for number, letter in enumerate(letters)}))
+    told = {"tokenizer_class": "VitsTokenizer", "pad_token": "_", "unk_token": "_", "phonemize": False}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+
+
+def writer(folder: Path) -> None:
+    config = transformers.BartConfig(
+        vocab_size=VOCABULARY, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=64, pad_token_id=0,
+        bos_token_id=2, eos_token_id=3, decoder_start_token_id=2, forced_eos_token_id=3,
+    )  # fmt: skip
+    saved(folder, "BartForConditionalGeneration", config)
+    tokenizer(folder)
+
+
+def answerer(folder: Path) -> None:
+    config = transformers.ViltConfig(
+        **SMALL, **SEEN, vocab_size=VOCABULARY, max_position_embeddings=64, max_image_length=4, **LABELS
+    )
+    saved(folder, "ViltForQuestionAnswering", config)
+    size = {"shortest_edge": 32}
+    processor(folder, image_processor_type="ViltImageProcessor", processor_class="ViltProcessor", size=size)
+    tokenizer(folder)
+
+
+def table_reader(folder: Path) -> None:
+    config = transformers.TapasConfig(
+        **SMALL, vocab_size=VOCABULARY, max_position_embeddings=64, type_vocab_sizes=[3, 8, 8, 2, 8, 8, 2]
+    )
+    saved(folder, "TapasForQuestionAnswering", config)
+    (folder / "vocab.txt").write_text("\n".join([*encoders.SPECIAL, *WORDS]))
+    told = {"tokenizer_class": "TapasTokenizer", "model_max_length": 64, "empty_token": "[UNK]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+
+
+def sound_matcher(folder: Path) -> None:
+    text = {**SMALL, "vocab_size": VOCABULARY, "max_position_embeddings": 66, "pad_token_id": 0}
+    sound = {
+        "spec_size": 64, "patch_size": 4, "patch_stride": [4, 4], "num_mel_bins": 64, "hidden_size": 16,
+        "patch_embeds_hidden_size": 8, "depths": [1, 1], "num_attention_heads": [2, 2], "num_hidden_layers": 2,
+        "window_size": 4, "projection_dim": 8, "num_classes": 2,
+    }  # fmt: skip
+    config = transformers.ClapConfig(text_config=text, audio_config=sound, projection_dim=8)
+    saved(folder, "ClapModel", config)
+    processor(folder, feature_extractor_type="ClapFeatureExtractor", sampling_rate=16_000, max_length_s=1)
+    tokenizer(folder)

@@ -1,0 +1,56 @@
+"""Pictures and sound by the stock client, on a live hub with its workers in their sandbox (issue 6 items 3 and 4)."""
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub import InferenceClient
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from tests import checkpoints, publishing  # after what may be absent
+from tests.hub import Account, Hub
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with Hub(tmp_path_factory.mktemp("pipelines"), {"INFERENCE_WAIT_SECONDS": "120"}) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def owner(serving: Hub) -> Account:
+    return serving.user("olga")
+
+
+def client(hub: Hub, owner: Account, folder: Path, task: str, make: Callable[[Path], None]) -> InferenceClient:
+    """Of a model that was made and published for this."""
+    made = folder / task
+    made.mkdir()
+    make(made)
+    full = f"{owner.name}/{task}"
+    with httpx.Client(base_url=hub.endpoint, headers=owner.bearer, timeout=60) as http:
+        publishing.create(http, full)
+        files: dict[str, str | bytes] = {path.name: path.read_bytes() for path in made.iterdir()}
+        publishing.commit(http, full, {**files, "README.md": f"---\npipeline_tag: {task}\n---\n"})
+    return InferenceClient(f"{hub.endpoint}/models/{full}", token=owner.token, timeout=120)
+
+
+def test_the_stock_client_asks_about_pictures_and_sound(serving: Hub, owner: Account, tmp_path: Path) -> None:
+    picture, tone = (base64.b64decode(one) for one in (checkpoints.picture(), checkpoints.tone()))
+    asking = client(serving, owner, tmp_path, "image-classification", checkpoints.image_classifier)
+    assert {one.label for one in asking.image_classification(picture)} == {"cat", "dog"}
+    refused = httpx.post(f"{serving.endpoint}/models/{owner.name}/image-classification", content=b"\x00not a picture")
+    assert (refused.status_code, refused.json()["field"]) == (400, "inputs")
+    asking = client(serving, owner, tmp_path, "zero-shot-image-classification", checkpoints.clip)
+    found = asking.zero_shot_image_classification(picture, ["cat", "dog"])
+    assert {one.label for one in found} == {"cat", "dog"}
+    asking = client(serving, owner, tmp_path, "automatic-speech-recognition", checkpoints.listener)
+    assert isinstance(asking.automatic_speech_recognition(tone).text, str)
+    asking = client(serving, owner, tmp_path, "text-to-speech", checkpoints.speaker)
+    assert asking.text_to_speech("a cat")[:4] == b"RIFF"
+    asking = client(serving, owner, tmp_path, "translation", checkpoints.writer)
+    assert isinstance(asking.translation("a cat").translation_text, str)
