@@ -192,5 +192,5 @@ def sound_matcher(folder: Path) -> None:
     }  # fmt: skip
     config = transformers.ClapConfig(text_config=text, audio_config=sound, projection_dim=8)
     saved(folder, "ClapModel", config)
-    processor(folder, feature_extractor_type="ClapFeatureExtractor", sampling_rate=16_000, max_length_s=1)
+    processor(folder, feature_extractor_type="ClapFeatureExtractor", max_length_s=1, truncation="rand_trunc")
     tokenizer(folder)

@@ -182,6 +182,7 @@ def test_a_question_about_a_table(tmp_path: Path) -> None:
         ask(engine, "table-question-answering", {**asked, "table": {"a": ["cat"], "b": []}})
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filter")  # it is as small as can be
 def test_sound_is_matched_with_words(tmp_path: Path) -> None:
     checkpoints.sound_matcher(tmp_path)
     engine = opened(tmp_path, "zero-shot-audio-classification")

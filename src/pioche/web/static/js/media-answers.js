@@ -25,7 +25,8 @@ function shownFile(file, kind) {
 // The picture that was asked about, with a box for each thing on it.
 function boxed(found) {
   const picture = document.querySelector("model-widget .widget-given img");
-  if (!picture || !found.length) return bars(found);
+  if (!found.length) return [];
+  if (!picture) return bars(found);
   const figure = element("figure", "", { class: "widget-boxes" });
   const copy = element("img", "", { src: picture.src, alt: "" });
   const drawing = document.createElementNS(SVG, "svg");
