@@ -21,10 +21,10 @@ from PIL import Image
 from tests import encoders
 
 WORDS = {word: [0.0] for word in ("a", "cat", "dog", "photo", "of", "sound", "good", "film", "how", "many", "1", "2")}
-LABELS = {"id2label": {0: "cat", 1: "dog"}, "label2id": {"cat": 0, "dog": 1}}
-SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-SEEN = {"image_size": 32, "patch_size": 16}
-HEARD = {
+LABELS: dict[str, Any] = {"id2label": {0: "cat", 1: "dog"}, "label2id": {"cat": 0, "dog": 1}}
+SMALL: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+SEEN: dict[str, Any] = {"image_size": 32, "patch_size": 16}
+HEARD: dict[str, Any] = {
     **SMALL, "conv_dim": [8, 8], "conv_stride": [5, 4], "conv_kernel": [10, 4], "num_conv_pos_embeddings": 4,
     "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 8, "num_feat_extract_layers": 2,
 }  # fmt: skip
@@ -192,5 +192,7 @@ def sound_matcher(folder: Path) -> None:
     }  # fmt: skip
     config = transformers.ClapConfig(text_config=text, audio_config=sound, projection_dim=8)
     saved(folder, "ClapModel", config)
-    processor(folder, feature_extractor_type="ClapFeatureExtractor", max_length_s=1, truncation="rand_trunc")
+    processor(
+        folder, feature_extractor_type="ClapFeatureExtractor", max_length_s=1, hop_length=960, truncation="rand_trunc"
+    )
     tokenizer(folder)
