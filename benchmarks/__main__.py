@@ -16,7 +16,7 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, discussions, disks, git, inference, page, pages, reads, search, writes
+from benchmarks import dedup, deployments, discussions, disks, git, inference, page, pages, reads, search, writes
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -35,6 +35,7 @@ SECTIONS: dict[str, Section] = {
     "pages": pages.pages,
     "discussions": discussions.discussions,
     "inference": inference.inference,
+    "deployments": deployments.deployments,
     "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""

@@ -37,6 +37,8 @@ _ROUND_SECONDS = 1.0
 _RIGHTS_SECONDS = 5.0
 _GAUGES_SECONDS = 10.0
 _START_SECONDS = 300.0
+_STARTS_MAX = 4
+"""At once: whoever asks a model that is not there waits behind no more."""
 _HERE = (WorkerState.READY, WorkerState.STARTING)
 
 _places, _minutes, _endpoints = schema.deployment_places, schema.deployment_minutes, schema.endpoints
@@ -79,6 +81,8 @@ class Deployer:
         self._idle_seconds = idle_seconds
         self._known: dict[int, _Known] = {}
         self._asleep: dict[int, _Sleep] = {}
+        self._tried: set[int] = set()
+        """Endpoints that were there once, or could not be."""
         self._starts: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._endings: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._written: dict[int, Place] = {}
@@ -147,6 +151,8 @@ class Deployer:
             return False
         seen = [self._see(one, replica) for one in endpoint.needed for replica in self._numbers(one)]
         last = max((one.used_at for one in seen if one.state in _HERE), default=0.0)
+        if any(one.state in (WorkerState.READY, WorkerState.FAILED) for one in seen):
+            self._tried.add(endpoint.id)
         if endpoint.wanted is Wanted.SLEEPING:
             sleep = self._asleep.setdefault(endpoint.id, _Sleep(time.monotonic()))
             if last <= sleep.since:
@@ -157,7 +163,8 @@ class Deployer:
             )
             return True
         self._asleep.pop(endpoint.id, None)
-        if endpoint.scaling.min_replicas or endpoint.rollout is not None or endpoint.is_new:
+        is_untried = endpoint.is_new and endpoint.id not in self._tried
+        if endpoint.scaling.min_replicas or endpoint.rollout is not None or is_untried:
             return True
         minutes = endpoint.scaling.idle_minutes
         idle = self._idle_seconds if minutes is None else minutes * 60.0
@@ -180,6 +187,8 @@ class Deployer:
         if known.target is None:
             return
         for replica in range(known.replicas):
+            if len(self._starts) >= _STARTS_MAX:
+                break
             if self._see(one, replica).state is WorkerState.ABSENT and (one.id, replica) not in self._starts:
                 self._start(one, replica, known.target)
         is_named = known.replicas == 0 and endpoint.wanted is Wanted.RUNNING and not known.is_closed
@@ -260,6 +269,7 @@ class Deployer:
 
     async def _forget(self, endpoints: Sequence[Endpoint]) -> None:
         """Ends what is deployed no more."""
+        self._tried &= {endpoint.id for endpoint in endpoints}
         there = {one.id for endpoint in endpoints for one in endpoint.deployments}
         for row in [row for row in self._known if row not in there]:
             known = self._known.pop(row)
