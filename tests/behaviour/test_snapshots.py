@@ -65,6 +65,25 @@ def test_many_at_once_get_one_folder(published: Repo, folder: Path) -> None:
     assert len(os.listdir(folder)) == 1
 
 
+def test_many_at_once_in_a_folder_too_small_for_them_all(core: Core, published: Repo, ada: Caller, folder: Path) -> None:
+    """They make, count and remove beside one another; what one of them uses is never taken from it."""
+    snapshots, commits = Snapshots(folder, 2500), [main(published)]
+    for letter in b"xyz":
+        weights = core.upload(published, ada, bytes([letter]) * 1000)
+        core.commit(published, ada, {"onnx/model.onnx": weights})
+        commits.append(main(published))
+
+    def lease(number: int) -> object:
+        sizes = set()
+        for step in range(8):
+            with snapshots.lease(published, commits[(number + step) % 4], PATHS) as place:
+                sizes.add(tuple(len(content) for _, content in sorted(contents(place).items())))
+        return sizes
+
+    assert at_once(8, lease) == [{(2, 1000)}] * 8
+    assert [name for name in os.listdir(folder) if name.endswith(".part")] == []
+
+
 def test_what_was_used_last_longest_ago_goes_first_and_what_is_in_use_stays(
     core: Core, published: Repo, ada: Caller, folder: Path
 ) -> None:

@@ -84,11 +84,11 @@ class Snapshots:
             )
         if not self._folder.is_dir():
             return
-        kept = [(path, path.stat().st_mtime) for path in self._folder.iterdir()]
-        for path, used_at in kept:
+        kept = [(used_at, path) for path in self._folder.iterdir() if (used_at := _used_at(path)) is not None]
+        for used_at, path in kept:
             if path.suffix == _PART and used_at < time.time() - _LEFT_OVER_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
-        oldest_first = sorted((used_at, path) for path, used_at in kept if path.suffix != _PART)
+        oldest_first = sorted((used_at, path) for used_at, path in kept if path.suffix != _PART)
         sizes = {path: _size(path) for _, path in oldest_first}
         total = sum(sizes.values()) + size
         for _, path in oldest_first:
@@ -175,7 +175,7 @@ def _hold(place: Path) -> int | None:
     except FileNotFoundError:
         return None
     fcntl.flock(descriptor, fcntl.LOCK_SH)
-    if os.fstat(descriptor).st_nlink and place.exists():
+    if _is_at(descriptor, place):
         return descriptor
     os.close(descriptor)
     return None
@@ -189,9 +189,10 @@ def _remove(place: Path) -> bool:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Renamed first: who opened it before finds it gone once it has the lock, never half of it.
-        place.rename(place.with_suffix(_PART))
-        shutil.rmtree(place.with_suffix(_PART), ignore_errors=True)
+        if _is_at(descriptor, place):
+            # Renamed first: who opened it before finds it gone once it has the lock, never half of it.
+            part = place.rename(tempfile.mkdtemp(_PART, dir=place.parent))
+            shutil.rmtree(part, ignore_errors=True)
     except BlockingIOError:
         return False
     finally:
@@ -199,5 +200,27 @@ def _remove(place: Path) -> bool:
     return True
 
 
+def _is_at(descriptor: int, place: Path) -> bool:
+    """Whether the folder that was opened still has this name: it may have been removed since, and another made."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), place.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _used_at(place: Path) -> float | None:
+    """None when another process, or another thread, has removed it."""
+    try:
+        return place.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def _size(place: Path) -> int:
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    """In bytes, of what is left of it: others may be removing it."""
+    total = 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(folder) / name).stat().st_size
+    return total
