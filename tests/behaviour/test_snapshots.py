@@ -65,7 +65,9 @@ def test_many_at_once_get_one_folder(published: Repo, folder: Path) -> None:
     assert len(os.listdir(folder)) == 1
 
 
-def test_many_at_once_in_a_folder_too_small_for_them_all(core: Core, published: Repo, ada: Caller, folder: Path) -> None:
+def test_many_at_once_in_a_folder_too_small_for_them_all(
+    core: Core, published: Repo, ada: Caller, folder: Path
+) -> None:
     """They make, count and remove beside one another; what one of them uses is never taken from it."""
     snapshots, commits = Snapshots(folder, 2500), [main(published)]
     for letter in b"xyz":
