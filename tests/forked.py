@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -110,12 +111,14 @@ def _story(zygote: Any, snapshots: list[Path]) -> dict[str, Any]:
     from pioche.runner.spec import Fork, Limits
 
     def fork(snapshot: Path) -> Any:
+        sockets = Path(tempfile.mkdtemp(dir=snapshot.parents[1]))
         limits = Limits(memory_bytes=2**26)
         return zygote.fork(
             Fork(
                 function="forked:worker",
                 arguments=(str(snapshot),),
                 snapshot=snapshot,
+                socket=sockets / "own",
                 environment={"OWN": "1"},
                 limits=limits,
             )

@@ -75,6 +75,7 @@ from pioche.serving.controller.fleet import Fleet
 from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
+from pioche.serving.controller.warm import Warm
 from pioche.serving.endpoints import finding as endpoints
 from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
@@ -368,7 +369,8 @@ def build_controller(config: Config) -> ControllerService:
     access = Access(_plain_stores(config))
     folder = config.data_dir / "cache" / "inference"
     snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
-    starter = Local(access, snapshots, sandboxes.of(config), folder / "workers", Cores())
+    warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
+    starter = Local(access, snapshots, warm, folder / "workers", Cores())
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds)
     fleet = Fleet(starter, limits)
     targets = Targets(config.inference_cores)

@@ -76,12 +76,15 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class Fork:
-    """What a fork does: `function` ("module:name") is called with the listening socket that it serves on, and `arguments`."""
+    """What a fork does: `function` ("module:name") is called with the listening socket that it serves on, and `arguments`. It
+    returns an exit code, or nothing."""
 
     function: str
     arguments: tuple[str, ...] = ()
     snapshot: Path
     """All that it may read beside libraries; the same path inside."""
+    socket: Path
+    """Where it is reached: made for it in a folder of ours, outside of the sandbox."""
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 

@@ -91,14 +91,13 @@ class _Fork(Keeper):
         self._run(orders.command)
 
     def _run(self, command: tuple[str, ...]) -> NoReturn:
-        """Calls the function that is named first."""
+        """Calls the function that is named first; what it returns is the exit code, as with `sys.exit`."""
         code = 1
         try:
             module, _, name = command[0].partition(":")
-            getattr(importlib.import_module(module), name)(self._listener, list(command[1:]))
-            code = 0
+            code = getattr(importlib.import_module(module), name)(self._listener, list(command[1:])) or 0
         finally:
-            if code:
+            if sys.exc_info()[1] is not None:
                 traceback.print_exc()
             sys.stdout.flush()
             sys.stderr.flush()

@@ -68,10 +68,10 @@ class Zygote:
         with ExitStack() as ours:
             control, theirs = socket.socketpair()
             ours.enter_context(theirs)
-            listener = ours.enter_context(sockets.listening(self._folder, name))
+            listener = ours.enter_context(sockets.listening(fork.socket.parent, fork.socket.name))
             output, write_end = os.pipe()
             ours.callback(os.close, write_end)
-            forked = Forked(self, name, control, output)
+            forked = Forked(self.running, fork.socket, control, output)
             message = json.dumps(asdict(plans.fork(fork, scratch))).encode()
             try:
                 with self._lock:
@@ -88,11 +88,6 @@ class Zygote:
             raise
         return forked
 
-    @property
-    def folder(self) -> Path:
-        """Where the sockets of its forks are: outside of the sandbox."""
-        return self._folder
-
     def close(self) -> None:
         self._undone.close()
 
@@ -108,9 +103,11 @@ class Zygote:
 class Forked(Watched):
     """A fork of a zygote: what `Running` is for a process of its own."""
 
-    def __init__(self, zygote: Zygote, name: str, control: socket.socket, output: int) -> None:
-        super().__init__(zygote.running.level, control, output)
-        self._zygote, self._name = zygote, name
+    def __init__(self, parent: Running, place: Path, control: socket.socket, output: int) -> None:
+        super().__init__(parent.level, control, output)
+        self.parent = parent
+        """What it was forked from."""
+        self._place = place
         self._keeper = 0
 
     @property
@@ -120,16 +117,16 @@ class Forked(Watched):
     def begin(self) -> None:
         """Waits until it runs. Raises StartFailed."""
         started = self._started()
-        within = {trees.number_inside(process): process for process in trees.below(self._zygote.running.keeper)}
+        within = {trees.number_inside(process): process for process in trees.below(self.parent.keeper)}
         self._keeper, self.pid = within.get(started["keeper"], 0), within.get(started["started"], 0)
         self._watch()
 
     def connect(self, name: str = "") -> socket.socket:
-        """A connection to the socket that it serves on, whatever name is given. Raises OSError."""
-        return sockets.connect(self._zygote.folder, self._name)
+        """A connection to the one socket that it serves on, whatever name is given. Raises OSError."""
+        return sockets.connect(self._place.parent, self._place.name)
 
     def _tidy(self) -> None:
-        (self._zygote.folder / self._name).unlink(missing_ok=True)
+        self._place.unlink(missing_ok=True)
 
 
 def _ready(running: Running) -> socket.socket:

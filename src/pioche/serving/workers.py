@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from pioche.errors import EngineFailed
-from pioche.runner.running import Running
+from pioche.runner.running import Running, Watched
 from pioche.runner.sandbox import Sandbox
-from pioche.runner.spec import SOCKETS, Limits
+from pioche.runner.spec import SOCKETS, Fork, Limits
 from pioche.runner.spec import Spec as Command
+from pioche.runner.zygotes import Forked, Zygote
 from pioche.serving.spec import Spec
 
 _MODEL = Path("/model")
@@ -38,7 +39,20 @@ def start(sandbox: Sandbox, spec: Spec, snapshot: Path, sockets: Path, limits: L
     )
 
 
-def ready(worker: Running, seconds: float) -> None:
+def fork(parent: Zygote, spec: Spec, snapshot: Path, sockets: Path, limits: Limits) -> Forked:
+    """As `start`, of a process that has loaded what the engine needs. Raises StartFailed."""
+    return parent.fork(
+        Fork(
+            function="pioche.serving.worker.process:fork",
+            arguments=(str(snapshot), msgspec.json.encode(spec).decode()),
+            snapshot=snapshot,
+            socket=sockets / SOCKET,
+            limits=limits,
+        )
+    )
+
+
+def ready(worker: Watched, seconds: float) -> None:
     """Returns when the model is loaded. Raises EngineFailed, with the reason, when it ended before, or takes longer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -50,12 +64,12 @@ def ready(worker: Running, seconds: float) -> None:
     raise EngineFailed(f"The model was not loaded within {seconds:.0f} seconds")
 
 
-def connect(worker: Running) -> socket.socket:
+def connect(worker: Watched) -> socket.socket:
     """A connection to speak HTTP over. Raises OSError."""
     return worker.connect(SOCKET)
 
 
-def _is_healthy(worker: Running) -> bool:
+def _is_healthy(worker: Watched) -> bool:
     asking = http.client.HTTPConnection("worker", timeout=_HEALTH_SECONDS)
     try:
         asking.sock = connect(worker)
@@ -68,7 +82,7 @@ def _is_healthy(worker: Running) -> bool:
         asking.close()
 
 
-def _last_words(worker: Running) -> str:
+def _last_words(worker: Watched) -> str:
     """What it said last, or how it ended where it said nothing. Its output may come a moment after its end."""
     ending = worker.ending
     ended = "" if ending is None else ending.reason

@@ -57,6 +57,9 @@ class Starter(Protocol):
     async def start(self, wanted: Wanted, memory_bytes: int) -> Worker:
         """Ready to be asked. Raises HubError, with the reason."""
 
+    def close(self) -> None:
+        """Gives back what it keeps beside workers, of which none is left. Blocks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -177,6 +180,7 @@ class Fleet:
         started = [seat.starting for seat in self._seats.values() if seat.starting is not None]
         await asyncio.gather(*started, return_exceptions=True)
         await asyncio.gather(*(self._end(seat) for seat in self._seats.values()))
+        await asyncio.to_thread(self._starter.close)
 
     def _seat(self, spec: Spec) -> _Seat:
         seat = self._seats.get(spec)

@@ -18,11 +18,11 @@ from pioche.errors import RepoNotFound
 from pioche.repos import revisions
 from pioche.repos.access import Access, Action, Repo
 from pioche.runner import sockets
-from pioche.runner.running import Running
-from pioche.runner.sandbox import Sandbox
+from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
 from pioche.serving import workers
 from pioche.serving.controller.cores import Cores
+from pioche.serving.controller.warm import Warm
 from pioche.serving.messages import Wanted
 from pioche.serving.snapshots import Snapshots
 from pioche.serving.worker.batcher import Stats
@@ -38,7 +38,7 @@ _stats = msgspec.json.Decoder(Stats)
 class LocalWorker:
     """A `fleet.Worker`."""
 
-    def __init__(self, running: Running, folder: Path, held: ExitStack) -> None:
+    def __init__(self, running: Watched, folder: Path, held: ExitStack) -> None:
         self.folder = folder
         self._running = running
         self._held = held
@@ -88,10 +88,10 @@ class LocalWorker:
 class Local:
     """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there."""
 
-    def __init__(self, access: Access, snapshots: Snapshots, sandbox: Sandbox, folder: Path, cores: Cores) -> None:
+    def __init__(self, access: Access, snapshots: Snapshots, warm: Warm, folder: Path, cores: Cores) -> None:
         self._access = access
         self._snapshots = snapshots
-        self._sandbox = sandbox
+        self._warm = warm
         self._cores = cores
         self._threads = ThreadPoolExecutor(_STARTS, "starting")
         self._folder = folder / f"{os.getpid()}-{socket.gethostname()}"
@@ -106,6 +106,9 @@ class Local:
             starting.add_done_callback(_dropped)
             raise
 
+    def close(self) -> None:
+        self._warm.close()
+
     def _start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
         spec = wanted.spec
         with ExitStack() as stack:
@@ -117,7 +120,7 @@ class Local:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             cpus = stack.enter_context(self._cores.taken(spec.threads))
             limits = Limits(memory_bytes=memory_bytes, cpus=cpus)
-            running = stack.enter_context(workers.start(self._sandbox, spec, snapshot, folder, limits))
+            running = stack.enter_context(self._warm.started(spec, snapshot, folder, limits))
             workers.ready(running, _LOAD_SECONDS)
             return LocalWorker(running, folder, stack.pop_all())
 

@@ -5,6 +5,7 @@ does not understand ends the connection. A client that leaves cancels what was b
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -43,11 +44,13 @@ Answer = Callable[[Request], Awaitable[Reply | Stream]]
 
 
 @asynccontextmanager
-async def listening(socket: str, answer: Answer) -> AsyncIterator[None]:
-    """Serves inside of the block. When it is left, what has come is answered, for some seconds, and nothing more is taken."""
+async def listening(place: str | socket.socket, answer: Answer) -> AsyncIterator[None]:
+    """Serves inside of the block, on a new socket at a path or on one that listens. When it is
+    left, what has come is answered, for some seconds, and nothing more is taken."""
     loop = asyncio.get_running_loop()
     connections = set[_Connection]()
-    server = await loop.create_unix_server(lambda: _Connection(answer, connections), socket)
+    path, own = (place, None) if isinstance(place, str) else (None, place)
+    server = await loop.create_unix_server(lambda: _Connection(answer, connections), path, sock=own)
     try:
         yield
     finally:

@@ -59,6 +59,9 @@ class FakeStarter:
         self.started.append(FakeWorker(len(self.started) + 1))
         return self.started[-1]
 
+    def close(self) -> None:
+        """It keeps nothing."""
+
 
 def spec(name: str) -> Spec:
     return Spec(repo=f"ada/{name}", commit="0" * 40, engine=EngineName.ONNX, task="fill-mask", files=("model.onnx",))
