@@ -86,9 +86,9 @@ bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARG
 	@scripts/need git nginx wrk chromium
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-inference: $(ENV) ## Print what asking a model costs: the way through the hub, batches and streams beside their ideal, cold starts, endpoints
+bench-inference: $(ENV) ## Print what asking a model costs: the way through the hub, batches and streams beside their ideal, cold starts, endpoints, other servers
 	@scripts/need git wrk
-	$(BIN)/python -m benchmarks inference streams starts deployments $(ARGS)
+	$(BIN)/python -m benchmarks inference streams starts deployments rivals $(ARGS)
 
 conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIENT_GIT=a git directory of huggingface_hub)
 	$(BIN)/python -m scripts.conformance --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)

@@ -26,6 +26,7 @@ from benchmarks import (
     page,
     pages,
     reads,
+    rivals,
     search,
     starts,
     streams,
@@ -52,6 +53,7 @@ SECTIONS: dict[str, Section] = {
     "streams": streams.streams,
     "starts": starts.starts,
     "deployments": deployments.deployments,
+    "rivals": rivals.rivals,
     "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""
