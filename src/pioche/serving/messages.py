@@ -79,7 +79,7 @@ class State(enum.StrEnum):
 
 
 class Looked(msgspec.Struct, frozen=True, tag=True):
-    """`reason` is why it failed, in words."""
+    """`reason` is why it failed the last time, in words; none once it could be started."""
 
     state: State
     reason: str = ""

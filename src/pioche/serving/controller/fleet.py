@@ -146,7 +146,7 @@ class Fleet:
             return Looked(State.ABSENT)
         if seat.worker is not None and seat.worker.ended is not None:
             self._broke_down(seat)
-        return Looked(seat.state, seat.reason if seat.state is State.FAILED else "")
+        return Looked(seat.state, seat.reason if seat.state in (State.FAILED, State.ABSENT) else "")
 
     def see(self, spec: Spec) -> Seen:
         """As `look`, with what there is to know of one that is there."""

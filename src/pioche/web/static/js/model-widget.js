@@ -38,7 +38,7 @@ class ModelWidget extends HTMLElement {
     try {
       const response = await fetch(`${this.dataset.address}/info`);
       const found = await response.json();
-      this.say(found.state === "failed" ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "");
+      this.say(found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "");
       return found.state;
     } catch {
       return ""; // the question itself will say it
