@@ -15,7 +15,7 @@ from pioche.serving.spec import EngineName
 from tests.hub import Account, Hub
 
 _SENTENCE = {"inputs": "The fox runs into the forest"}
-_WORDS = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+_WORDS: dict[str, object] = {"prompt": "Hello", "max_tokens": 1}
 _SECONDS = 120
 
 
@@ -41,7 +41,7 @@ def _onnx(bench: Bench, hub: Hub, owner: Account, model: Path) -> Row:
 
 def _gguf(bench: Bench, hub: Hub, owner: Account, model: Path) -> Row:
     real_models.publish(hub, owner.token, "bench/gguf", model)
-    path = "/models/bench/gguf/v1/chat/completions"
+    path = "/models/bench/gguf/v1/completions"
     return _row("GGUF (Gemma 270M)", _waits(bench, hub, owner, "bench/gguf", path, _WORDS), 2)
 
 
