@@ -196,3 +196,32 @@ def sound_matcher(folder: Path) -> None:
         folder, feature_extractor_type="ClapFeatureExtractor", max_length_s=1, hop_length=960, truncation="rand_trunc"
     )
     tokenizer(folder)
+
+
+def painter(folder: Path) -> None:
+    """Stable Diffusion of a few thousand numbers, for pictures of 16 by 16."""
+    import diffusers
+
+    parts: Any = diffusers
+
+    torch.manual_seed(7)
+    text = {**SMALL, "vocab_size": VOCABULARY, "max_position_embeddings": 16, "eos_token_id": 3, "projection_dim": 16}
+    unet = parts.UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 8), layers_per_block=1, cross_attention_dim=16, attention_head_dim=4,
+        norm_num_groups=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    vae = parts.AutoencoderKL(
+        block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, sample_size=16,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    tokenizer(folder)
+    words = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=16)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    pipe = parts.StableDiffusionPipeline(
+        vae=vae, unet=unet, text_encoder=transformers.CLIPTextModel(transformers.CLIPTextConfig(**text)), tokenizer=words,
+        scheduler=parts.DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.save_pretrained(folder)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pioche.errors import NotServed
+from pioche.serving import layouts
 from pioche.serving.spec import EngineName
 
 _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
@@ -74,8 +75,10 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
     weights = next((path for path in _ONNX_FILES if path in paths), None) if task in _ENCODER_TASKS else None
     if weights is None and task in _GGUF_TASKS and (files := _gguf(paths)):
         return Choice(EngineName.LLAMA, files)
+    if task in layouts.TASKS:
+        return _pictures(task, paths)
     if task in _GGUF_TASKS - _ENCODER_TASKS:
-        raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+        return _language(task, paths)
     if task in _PIPELINE_TASKS or (task == _SPEECH and _WHISPER_NEEDS[0] not in paths):
         return _pipeline(task, paths)
     if task == _SPEECH:
@@ -108,13 +111,30 @@ def _whisper(paths: Collection[str]) -> Choice:
     return Choice(EngineName.WHISPER, (*_WHISPER_NEEDS, *(path for path in _WHISPER_TAKES if path in paths)))
 
 
-def _pipeline(task: str, paths: Collection[str]) -> Choice:
+def _language(task: str, paths: Collection[str]) -> Choice:
+    if task != "text-generation":
+        raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+    return _pipeline(task, paths, EngineName.TRANSFORMERS, ", or a GGUF file")
+
+
+def _pipeline(
+    task: str, paths: Collection[str], engine: EngineName = EngineName.PIPELINES, otherwise: str = ""
+) -> Choice:
     _engine, weights = _safetensors(paths)
     if not weights or "config.json" not in paths:
         beside = f", or {' and '.join(_WHISPER_NEEDS)} as CTranslate2 has them" if task == _SPEECH else ""
-        raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}")
+        raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}{otherwise}")
     beside_them = sorted(path for path in paths if _PIPELINE_TAKES.match(path) and path not in weights)
-    return Choice(EngineName.PIPELINES, (*weights, *beside_them))
+    return Choice(engine, (*weights, *beside_them))
+
+
+def _pictures(task: str, paths: Collection[str]) -> Choice:
+    files = layouts.diffusers(paths)
+    if not files:
+        raise NotServed(
+            f"To be served, a model for {task} needs {layouts.INDEX} and safetensors, as diffusers has them"
+        )
+    return Choice(EngineName.DIFFUSERS, files)
 
 
 def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:

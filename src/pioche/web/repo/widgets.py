@@ -62,6 +62,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     "text2text-generation": _TEXT,
     "text-to-speech": _TEXT,
     "text-to-audio": _TEXT,
+    "text-to-image": _TEXT,
+    "image-to-image": (*_IMAGE, Field("text", _("What it is to become"))),
     "table-question-answering": (
         Field("text", _("Question"), "line"),
         Field("table", _("Table"), "table", _("One row a line, commas between cells; the first has the names")),
@@ -97,6 +99,8 @@ _USUAL: dict[str, dict[str, str]] = {
     "text2text-generation": {"text": "Translate to German: How old are you?"},
     "text-to-speech": {"text": "Today is a sunny day"},
     "text-to-audio": {"text": "Rain on a roof"},
+    "text-to-image": {"text": "A red lighthouse on a cliff, in the evening"},
+    "image-to-image": {"text": "The same in winter"},
     "table-question-answering": {
         "text": "How many stars does transformers have?",
         "table": "Repository, Stars\nTransformers, 36542\nDatasets, 4512",

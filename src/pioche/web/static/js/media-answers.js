@@ -70,6 +70,9 @@ const labelled = ({ image, sound, candidate_labels: labels }) => ({ inputs: imag
 const askedAbout = ({ image, question }) => ({ inputs: { image, question } });
 const answered = (found) => bars(found.map(({ answer, score }) => ({ label: answer, score })));
 const spoken = (found) => [element("audio", "", { src: URL.createObjectURL(found), controls: "" })];
+// A picture is described by what it was asked to be.
+const drawn = (found, { inputs, parameters }) =>
+  [element("img", "", { src: URL.createObjectURL(found), alt: parameters?.prompt ?? inputs, class: "widget-mask" })];
 
 export const MEDIA = {
   "image-classification": { question: ofImage, show: bars },
@@ -86,6 +89,8 @@ export const MEDIA = {
   "automatic-speech-recognition": { question: ofSound, show: ({ text }) => (text ? [element("p", text, { class: "widget-text" })] : []) },
   "text-to-speech": { question: words, show: spoken },
   "text-to-audio": { question: words, show: spoken },
+  "text-to-image": { question: words, show: drawn },
+  "image-to-image": { question: ({ image, text }) => ({ inputs: image, parameters: { prompt: text } }), show: drawn },
   translation: { question: words, show: written },
   summarization: { question: words, show: written },
   "text2text-generation": { question: words, show: written },
