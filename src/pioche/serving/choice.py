@@ -12,6 +12,7 @@ _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 _CLASSIFICATION = frozenset(("text-classification", "zero-shot-classification"))
 _GENERATION = frozenset(("text-generation", "chat", "completion"))
 _RANKING = frozenset(("text-ranking", "rerank"))
+_LOOKING = frozenset(("image-text-to-text", "chat"))
 _SPEECH = "automatic-speech-recognition"
 _WHISPER_NEEDS = ("model.bin", "config.json", "tokenizer.json")
 _WHISPER_TAKES = ("vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
@@ -20,7 +21,7 @@ _PIPELINE_TASKS = frozenset((
     "image-classification", "zero-shot-image-classification", "object-detection", "zero-shot-object-detection",
     "image-segmentation", "depth-estimation", "image-feature-extraction", "image-to-text", "visual-question-answering",
     "document-question-answering", "audio-classification", "zero-shot-audio-classification", "text-to-speech",
-    "text-to-audio", "translation", "summarization", "text2text-generation", "table-question-answering",
+    "text-to-audio", "video-classification", "translation", "summarization", "text2text-generation", "table-question-answering",
 ))  # fmt: skip
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 
@@ -77,7 +78,7 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
         return Choice(EngineName.LLAMA, files)
     if task in layouts.TASKS:
         return _pictures(task, paths)
-    if task in _GGUF_TASKS - _ENCODER_TASKS:
+    if task in (_GGUF_TASKS | _LOOKING) - _ENCODER_TASKS:
         return _language(task, paths)
     if task in _PIPELINE_TASKS or (task == _SPEECH and _WHISPER_NEEDS[0] not in paths):
         return _pipeline(task, paths)
@@ -97,7 +98,7 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
 
 def served(task: str) -> frozenset[str]:
     """The tasks that may be asked of a model whose own is `task`."""
-    for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING):
+    for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING, _LOOKING):
         if task in related:
             return related
     return frozenset((task,))
@@ -112,9 +113,9 @@ def _whisper(paths: Collection[str]) -> Choice:
 
 
 def _language(task: str, paths: Collection[str]) -> Choice:
-    if task != "text-generation":
+    if task in _RANKING:
         raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
-    return _pipeline(task, paths, EngineName.TRANSFORMERS, ", or a GGUF file")
+    return _pipeline(task, paths, EngineName.TRANSFORMERS, ", or a GGUF file" if task in _GGUF_TASKS else "")
 
 
 def _pipeline(

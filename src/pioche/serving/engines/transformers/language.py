@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pioche.serving.engines.language import Language, talks, texts
+from pioche.serving.engines.language import Language, looking, talks, texts
 from pioche.serving.engines.language.work import LanguageWork
-from pioche.serving.engines.transformers.writer import TorchWriter
+from pioche.serving.engines.transformers.writer import SEEING, TorchWriter
 from pioche.serving.spec import Ask, Spec
 
 _TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {
@@ -13,6 +13,7 @@ _TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {
     "completion": talks.complete,
     "text-generation": texts.generate,
 }
+_SEEING_TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {"chat": talks.chat, SEEING: looking.look}
 
 
 class Torch(Language[TorchWriter]):
@@ -20,4 +21,4 @@ class Torch(Language[TorchWriter]):
 
 
 def load(spec: Spec, folder: Path) -> Torch:
-    return Torch(TorchWriter(spec, folder), _TASKS)
+    return Torch(TorchWriter(spec, folder), _SEEING_TASKS if spec.task == SEEING else _TASKS)

@@ -19,7 +19,8 @@ export function preview(input, place) {
 
 function shownFile(file, kind) {
   const source = URL.createObjectURL(file);
-  return kind === "image" ? element("img", "", { src: source, alt: file.name }) : element("audio", "", { src: source, controls: "" });
+  if (kind === "image") return element("img", "", { src: source, alt: file.name });
+  return element(kind === "video" ? "video" : "audio", "", { src: source, controls: "" });
 }
 
 // The picture that was asked about, with a box for each thing on it.
@@ -84,6 +85,8 @@ export const MEDIA = {
   "zero-shot-object-detection": { question: labelled, show: boxed },
   "visual-question-answering": { question: askedAbout, show: answered },
   "document-question-answering": { question: askedAbout, show: answered },
+  "image-text-to-text": { question: ({ image, question }) => ({ inputs: { image, text: question } }), show: written },
+  "video-classification": { question: ({ video }) => ({ inputs: video }), show: bars },
   "audio-classification": { question: ofSound, show: bars },
   "zero-shot-audio-classification": { question: labelled, show: bars },
   "automatic-speech-recognition": { question: ofSound, show: ({ text }) => (text ? [element("p", text, { class: "widget-text" })] : []) },
