@@ -91,3 +91,23 @@ def test_openai_s_client_and_the_stock_client_have_pictures_drawn(serving: Hub, 
             with pytest.raises(openai.BadRequestError) as refused:
                 drawing.images.generate(model=model, prompt="a cat", extra_body=wrong)
             assert refused.value.param == field
+
+
+def test_a_picture_is_talked_about_by_both_clients(serving: Hub, owner: Account, tmp_path: Path) -> None:
+    asking = client(serving, owner, tmp_path, "image-text-to-text", checkpoints.looker)
+    address = f"data:image/png;base64,{checkpoints.picture()}"
+    parts = [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "a cat"}]
+    said = asking.chat_completion([{"role": "user", "content": parts}], max_tokens=3, stream=True, seed=7)
+    assert [chunk.choices[0].finish_reason for chunk in said if chunk.choices][-1]
+    with openai.OpenAI(base_url=f"{serving.endpoint}/v1", api_key=owner.token, max_retries=0, timeout=120) as chatting:
+        asked: dict[str, Any] = {"model": f"{owner.name}/image-text-to-text", "max_tokens": 3}
+        whole = chatting.chat.completions.create(messages=[cast("Any", {"role": "user", "content": parts})], **asked)
+        assert whole.usage is not None
+        assert whole.usage.prompt_tokens > len("a cat".split())
+        parts[0] = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
+        with pytest.raises(openai.BadRequestError) as refused:
+            chatting.chat.completions.create(messages=[cast("Any", {"role": "user", "content": parts})], **asked)
+        assert refused.value.param == "messages[0].content[0].image_url.url"
+    watching = client(serving, owner, tmp_path, "video-classification", checkpoints.watcher)
+    found = httpx.post(str(watching.model), content=base64.b64decode(checkpoints.video()), timeout=120)
+    assert {one["label"] for one in found.json()} == {"cat", "dog"}
