@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ENV := .venv/installed
+ENGINES := .venv-engines
 ARGS ?=
 # One more than there are cores: tests wait for servers and browsers for four tenths of their time.
 JOBS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
@@ -16,11 +17,11 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench bench-inference docs clients faults torture conformance format clean
+.PHONY: help run test check assets screenshots bench bench-inference docs clients test-engines faults torture conformance format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
-		|| grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST)
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
 
 # The environment is made once, and again when pyproject.toml changes.
 $(ENV): pyproject.toml
@@ -74,6 +75,17 @@ clients: $(ENV) ## Run the long tests: every client version, large uploads, the 
 	@scripts/need git git-lfs
 	$(BIN)/python -m pytest -m long $(ARGS)
 
+# torch is a gigabyte, and a new one may answer otherwise: it is pinned, and has an environment of its own.
+$(ENGINES)/installed: pyproject.toml tests/engines.txt
+	@echo "Preparing an environment with torch, transformers and diffusers in $(ENGINES) (some minutes, once) ..."
+	@$(PYTHON) -m venv $(ENGINES)
+	@$(ENGINES)/bin/python -m pip install -qq --constraint tests/engines.txt --editable '.[dev,inference,diffusers]'
+	@touch $@
+
+test-engines: $(ENGINES)/installed ## Run the tests of models that need torch, transformers and diffusers, which CI has not (ten minutes)
+	@scripts/need git
+	@$(ENGINES)/bin/python -m pytest -m 'not long' tests/unit/serving tests/protocols/test_pipelines.py tests/protocols/test_inference.py $(ARGS)
+
 faults: $(ENV) ## Run the fault suites in full: every kind of damage on both storages, kills at every step (an hour; ARGS='-k j6')
 	@scripts/need git git-lfs
 	$(BIN)/python -m pytest -m long tests/scenarios tests/torture $(ARGS)
@@ -94,4 +106,4 @@ conformance: $(ENV) ## Run the client's own test suite against a fresh hub (CLIE
 	$(BIN)/python -m scripts.conformance --suite '$(CONFORMANCE)' --git '$(CLIENT_GIT)' $(ARGS)
 
 clean: ## Remove the environment and everything built (never data/)
-	rm -rf .venv .venv-clients build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-clients .venv-engines build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

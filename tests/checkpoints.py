@@ -196,3 +196,92 @@ def sound_matcher(folder: Path) -> None:
         folder, feature_extractor_type="ClapFeatureExtractor", max_length_s=1, hop_length=960, truncation="rand_trunc"
     )
     tokenizer(folder)
+
+
+def painter(folder: Path) -> None:
+    """Stable Diffusion of a few thousand numbers, for pictures of 16 by 16."""
+    import diffusers
+
+    parts: Any = diffusers
+
+    torch.manual_seed(7)
+    text = {**SMALL, "vocab_size": VOCABULARY, "max_position_embeddings": 16, "eos_token_id": 3, "projection_dim": 16}
+    unet = parts.UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 8), layers_per_block=1, cross_attention_dim=16, attention_head_dim=4,
+        norm_num_groups=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    vae = parts.AutoencoderKL(
+        block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, sample_size=16,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    tokenizer(folder)
+    words = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=16)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    pipe = parts.StableDiffusionPipeline(
+        vae=vae, unet=unet, text_encoder=transformers.CLIPTextModel(transformers.CLIPTextConfig(**text)), tokenizer=words,
+        scheduler=parts.DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.save_pretrained(folder)
+
+
+def open_detector(folder: Path) -> None:
+    text = {**SMALL, "vocab_size": VOCABULARY, "max_position_embeddings": 16}
+    config = transformers.OwlViTConfig(text_config=text, vision_config={**SMALL, **SEEN}, projection_dim=16)
+    saved(folder, "OwlViTForObjectDetection", config)
+    processor(folder, image_processor_type="OwlViTImageProcessor", size={"height": 32, "width": 32})
+    tokenizer(folder)
+
+
+def document_reader(folder: Path) -> None:
+    config = transformers.LayoutLMConfig(**SMALL, vocab_size=VOCABULARY, max_position_embeddings=64)
+    saved(folder, "LayoutLMForQuestionAnswering", config)
+    tokenizer(folder)
+
+
+def watcher(folder: Path) -> None:
+    sizes = {**SMALL, **SEEN, "num_frames": 4, "tubelet_size": 2}
+    saved(folder, "VideoMAEForVideoClassification", transformers.VideoMAEConfig(**sizes, **LABELS))
+    size = {"height": 32, "width": 32}
+    processor(folder, image_processor_type="VideoMAEImageProcessor", size={"shortest_edge": 32}, crop_size=size)
+
+
+def video(frames: int = 6, width: int = 48, height: int = 32) -> str:
+    import av
+
+    frame: Any = av.VideoFrame
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(frames):
+            picture = Image.new("RGB", (width, height), (40 * number % 256, 80, 160))
+            container.mux(stream.encode(frame.from_image(picture)))
+        container.mux(stream.encode())
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def looker(folder: Path) -> None:
+    """A model that talks about pictures."""
+    tokenizer(folder)
+    words: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    words.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    size = {"height": 32, "width": 32}
+    seeing = transformers.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+    template = (
+        "{% for message in messages %}{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }} {% endif %}{% endfor %}{% endfor %}"
+    )
+    make: Any = transformers.LlavaProcessor
+    make(
+        image_processor=seeing, tokenizer=words, patch_size=16, vision_feature_select_strategy="default",
+        image_token="<image>", num_additional_image_tokens=1, chat_template=template,
+    ).save_pretrained(folder)  # fmt: skip
+    config = transformers.LlavaConfig(
+        vision_config=transformers.CLIPVisionConfig(**SMALL, **SEEN),
+        text_config=transformers.LlamaConfig(**SMALL, vocab_size=len(words), max_position_embeddings=64, eos_token_id=3),
+        image_token_index=words.convert_tokens_to_ids("<image>"), image_seq_length=4, vision_feature_layer=-1,
+    )  # fmt: skip
+    saved(folder, "LlavaForConditionalGeneration", config)

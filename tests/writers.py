@@ -1,10 +1,14 @@
-"""Language models as GGUF files that write what one can foretell: after each byte comes the next one, and after `z` the end.
+"""Language models, as GGUF files and as safetensors, that write what one can foretell: after each byte comes the next one, and
+after `z` the end.
 
 data = writers.writer()                    # the bytes of a file; chats where it has a template
+writers.checkpoint(folder)                 # the same model for transformers: safetensors, config.json, tokenizer.json
 data = writers.embedder()                  # a text's row is the mean of its bytes' rows: each is an axis of its own
 """
 
+import json
 import struct
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,41 @@ Rows = NDArray[np.float32]
 
 def writer(template: str | None = TEMPLATE, context: int = CONTEXT) -> bytes:
     return _file(_model(template, context))
+
+
+def checkpoint(folder: Path, template: str | None = "{{ bos_token }}" + TEMPLATE, context: int = CONTEXT) -> None:
+    """Needs safetensors, and no torch."""
+    from safetensors.numpy import save_file
+
+    save_file(_saved(), folder / "model.safetensors", {"format": "pt"})
+    config = {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": len(_WORDS), "hidden_size": _WIDTH,
+        "intermediate_size": _INNER, "num_hidden_layers": 1, "num_attention_heads": 1, "max_position_embeddings": context,
+        "bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": False, "dtype": "float32",
+    }  # fmt: skip
+    special = [
+        {"id": number, "content": word, "special": True}
+        | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+        for number, word in enumerate(_SPECIAL)
+    ]  # fmt: skip
+    begins = {"SpecialToken": {"id": "<s>", "type_id": 0}}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": special,
+        "model": {"type": "BPE", "vocab": {word: number for number, word in enumerate(_WORDS)}, "merges": [],
+                  "unk_token": "<unk>", "byte_fallback": True, "fuse_unk": False},
+        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [begins, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [begins, {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+        },
+    }  # fmt: skip
+    told = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    told |= {"chat_template": template} if template is not None else {}
+    for name, content in (("config.json", config), ("tokenizer.json", tokenizer), ("tokenizer_config.json", told)):
+        (folder / name).write_text(json.dumps(content))
 
 
 def embedder(context: int = CONTEXT, pooling: int | None = _MEAN) -> bytes:
@@ -92,3 +131,15 @@ def _tensors() -> dict[str, Rows]:
     norms = {f"blk.0.{name}.weight": np.ones(_WIDTH, np.float32) for name in ("attn_norm", "ffn_norm")}
     ending = {"output.weight": output, "output_norm.weight": np.ones(_WIDTH, np.float32)}
     return {"token_embd.weight": embedding, **ending, **layer, **norms}
+
+
+def _saved() -> dict[str, Rows]:
+    """By the names that transformers has for them."""
+    parts = {f"attn_{part}": f"self_attn.{part}_proj" for part in "qkv"} | {
+        "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+        "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+    }  # fmt: skip
+    names = {f"blk.0.{name}.weight": f"model.layers.0.{theirs}.weight" for name, theirs in parts.items()}
+    names |= {"token_embd.weight": "model.embed_tokens.weight", "output.weight": "lm_head.weight"}
+    names["output_norm.weight"] = "model.norm.weight"
+    return {names[name]: rows for name, rows in _tensors().items()}

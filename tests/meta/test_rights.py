@@ -354,6 +354,8 @@ CALLS |= {
     for what in ("transcriptions", "translations")
 }
 
+CALLS["POST", "/models/{repo:web}/v1/images/generations"] = [Call(json={"prompt": "x"}, statuses=_UNSERVED)]
+
 # Routes whose body names the repo: the same rights, asked for by the handler.
 NAMED_IN_BODY: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/repos/delete"): Call(Action.MANAGE, json={"name": "{id}", "type": "{type}"}, fresh=True),

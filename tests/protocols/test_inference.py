@@ -63,9 +63,18 @@ def embedder(serving: Hub, owner: Account) -> str:
     return publish(serving, owner, "embeddings", "feature-extraction", encoders.embedder(table))
 
 
-@pytest.fixture(scope="module")
-def writer(serving: Hub, owner: Account) -> str:
-    return publish(serving, owner, "writer", "text-generation", {"model-Q8_0.gguf": writers.writer()})
+@pytest.fixture(scope="module", params=["llama", "transformers"])
+def writer(
+    request: pytest.FixtureRequest, serving: Hub, owner: Account, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    if needs.missing(EngineName(request.param)):
+        pytest.skip(f"{request.param} is not installed")
+    if request.param == "llama":
+        return publish(serving, owner, "writer", "text-generation", {"model-Q8_0.gguf": writers.writer()})
+    folder = tmp_path_factory.mktemp("checkpoint")
+    writers.checkpoint(folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return publish(serving, owner, "torch-writer", "text-generation", files)
 
 
 def test_openai_s_client_chats_whole_and_as_a_stream(serving: Hub, writer: str, owner: Account) -> None:
@@ -188,7 +197,9 @@ def test_openai_s_client_embeds(serving: Hub, embedder: str, owner: Account) -> 
 
 
 def test_lists_say_which_models_can_be_asked(serving: Hub, owner: Account, writer: str, classifier: str) -> None:
-    bare = publish(serving, owner, "bare-onnx", "text-classification", {"onnx/model.onnx": b"x"})
+    bare = publish(
+        serving, owner, f"bare-{writer.rpartition('/')[2]}", "text-classification", {"onnx/model.onnx": b"x"}
+    )
     api = HfApi(serving.endpoint, token=owner.token)
     every = {model.id for model in api.list_models()}
     asked: list[dict[str, Any]] = [

@@ -5,12 +5,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pioche.errors import NotServed
+from pioche.serving import layouts
 from pioche.serving.spec import EngineName
 
 _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 _CLASSIFICATION = frozenset(("text-classification", "zero-shot-classification"))
 _GENERATION = frozenset(("text-generation", "chat", "completion"))
 _RANKING = frozenset(("text-ranking", "rerank"))
+_LOOKING = frozenset(("image-text-to-text", "chat"))
 _SPEECH = "automatic-speech-recognition"
 _WHISPER_NEEDS = ("model.bin", "config.json", "tokenizer.json")
 _WHISPER_TAKES = ("vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
@@ -19,7 +21,7 @@ _PIPELINE_TASKS = frozenset((
     "image-classification", "zero-shot-image-classification", "object-detection", "zero-shot-object-detection",
     "image-segmentation", "depth-estimation", "image-feature-extraction", "image-to-text", "visual-question-answering",
     "document-question-answering", "audio-classification", "zero-shot-audio-classification", "text-to-speech",
-    "text-to-audio", "translation", "summarization", "text2text-generation", "table-question-answering",
+    "text-to-audio", "video-classification", "translation", "summarization", "text2text-generation", "table-question-answering",
 ))  # fmt: skip
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 
@@ -74,8 +76,10 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
     weights = next((path for path in _ONNX_FILES if path in paths), None) if task in _ENCODER_TASKS else None
     if weights is None and task in _GGUF_TASKS and (files := _gguf(paths)):
         return Choice(EngineName.LLAMA, files)
-    if task in _GGUF_TASKS - _ENCODER_TASKS:
-        raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+    if task in layouts.TASKS:
+        return _pictures(task, paths)
+    if task in (_GGUF_TASKS | _LOOKING) - _ENCODER_TASKS:
+        return _language(task, paths)
     if task in _PIPELINE_TASKS or (task == _SPEECH and _WHISPER_NEEDS[0] not in paths):
         return _pipeline(task, paths)
     if task == _SPEECH:
@@ -94,7 +98,7 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
 
 def served(task: str) -> frozenset[str]:
     """The tasks that may be asked of a model whose own is `task`."""
-    for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING):
+    for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING, _LOOKING):
         if task in related:
             return related
     return frozenset((task,))
@@ -108,13 +112,30 @@ def _whisper(paths: Collection[str]) -> Choice:
     return Choice(EngineName.WHISPER, (*_WHISPER_NEEDS, *(path for path in _WHISPER_TAKES if path in paths)))
 
 
-def _pipeline(task: str, paths: Collection[str]) -> Choice:
+def _language(task: str, paths: Collection[str]) -> Choice:
+    if task in _RANKING:
+        raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
+    return _pipeline(task, paths, EngineName.TRANSFORMERS, ", or a GGUF file" if task in _GGUF_TASKS else "")
+
+
+def _pipeline(
+    task: str, paths: Collection[str], engine: EngineName = EngineName.PIPELINES, otherwise: str = ""
+) -> Choice:
     _engine, weights = _safetensors(paths)
     if not weights or "config.json" not in paths:
         beside = f", or {' and '.join(_WHISPER_NEEDS)} as CTranslate2 has them" if task == _SPEECH else ""
-        raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}")
+        raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}{otherwise}")
     beside_them = sorted(path for path in paths if _PIPELINE_TAKES.match(path) and path not in weights)
-    return Choice(EngineName.PIPELINES, (*weights, *beside_them))
+    return Choice(engine, (*weights, *beside_them))
+
+
+def _pictures(task: str, paths: Collection[str]) -> Choice:
+    files = layouts.diffusers(paths)
+    if not files:
+        raise NotServed(
+            f"To be served, a model for {task} needs {layouts.INDEX} and safetensors, as diffusers has them"
+        )
+    return Choice(EngineName.DIFFUSERS, files)
 
 
 def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:

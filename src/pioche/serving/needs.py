@@ -13,6 +13,7 @@ _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     EngineName.TRANSFORMERS: ("torch", "transformers", "tokenizers"),
     EngineName.WHISPER: ("faster_whisper", "av"),
     EngineName.PIPELINES: ("torch", "transformers", "PIL", "av"),
+    EngineName.DIFFUSERS: ("torch", "transformers", "diffusers", "PIL", "av"),
 }
 _GRPC = ("grpc", "grpc_health", "grpc_reflection")
 _WEIGHTS = 1.3
@@ -23,6 +24,7 @@ _BESIDE = {
     EngineName.TRANSFORMERS: 500 * _MIB,
     EngineName.WHISPER: 400 * _MIB,
     EngineName.PIPELINES: 600 * _MIB,
+    EngineName.DIFFUSERS: 1200 * _MIB,
 }
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2

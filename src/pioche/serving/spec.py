@@ -11,6 +11,7 @@ class EngineName(enum.StrEnum):
     TRANSFORMERS = "transformers"
     WHISPER = "whisper"
     PIPELINES = "pipelines"
+    DIFFUSERS = "diffusers"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

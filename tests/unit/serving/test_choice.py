@@ -26,7 +26,7 @@ def test_a_quantised_file_is_better_than_none() -> None:
         ("text-to-video", BESIDE, "text-to-video"),
         ("fill-mask", ["pytorch_model.bin", *BESIDE[:2]], "onnx/model.onnx or model.safetensors"),
         ("fill-mask", ["onnx/model.onnx", "config.json"], "tokenizer.json"),
-        ("text-generation", BESIDE, "GGUF"),
+        ("text-generation", BESIDE[:3], "model.safetensors and config.json, or a GGUF file"),
         ("automatic-speech-recognition", BESIDE[:3], "model.bin"),
         ("image-classification", BESIDE[:3], "model.safetensors and config.json"),
         ("text-generation", ["mmproj-F16.gguf", "x-00001-of-00002.gguf"], "GGUF"),
@@ -35,6 +35,13 @@ def test_a_quantised_file_is_better_than_none() -> None:
 def test_what_is_missing_is_said(task: str | None, paths: list[str], named: str) -> None:
     with pytest.raises(NotServed, match=named):
         choice.choose(task, paths)
+
+
+def test_a_language_model_runs_from_gguf_and_else_from_safetensors() -> None:
+    assert choice.choose("text-generation", [*BESIDE, "model-Q8_0.gguf"]).engine is EngineName.LLAMA
+    chosen = choice.choose("text-generation", [*BESIDE, "chat_template.jinja"])
+    assert chosen.engine is EngineName.TRANSFORMERS
+    assert chosen.files == ("model.safetensors", "chat_template.jinja", "config.json", "tokenizer.json")
 
 
 def test_embeddings_serve_both_of_their_tasks() -> None:

@@ -2,7 +2,7 @@
 
 from pioche.http.limits import Bucket
 from pioche.http.routes import Handler, Needs, Protocol, Route
-from pioche.protocols.inference import errors, oip, openai, rerank, speech, tasks, tei, tgi
+from pioche.protocols.inference import errors, images, oip, openai, rerank, speech, tasks, tei, tgi
 from pioche.repos.access import Action
 
 
@@ -38,6 +38,7 @@ OPENAI = Protocol(
         Route("POST", "/v1/chat/completions", Needs.ANYONE, openai.chat),
         Route("POST", "/v1/completions", Needs.ANYONE, openai.completions),
         Route("POST", "/v1/rerank", Needs.ANYONE, rerank.rerank),
+        Route("POST", "/v1/images/generations", Needs.ANYONE, images.generate),
         Route("POST", "/v1/audio/transcriptions", Needs.ANYONE, speech.transcribe),
         Route("POST", "/v1/audio/translations", Needs.ANYONE, speech.translate),
         *_served("GET", "/v1/models", openai.models_of),
@@ -45,6 +46,7 @@ OPENAI = Protocol(
         *_served("POST", "/v1/chat/completions", openai.chat),
         *_served("POST", "/v1/completions", openai.completions),
         *_served("POST", "/v1/rerank", rerank.rerank),
+        *_served("POST", "/v1/images/generations", images.generate),
         *_served("POST", "/v1/audio/transcriptions", speech.transcribe),
         *_served("POST", "/v1/audio/translations", speech.translate),
         Route("POST", "/hf-inference/models/{repo:web}/v1/chat/completions", Action.CONTENT, openai.chat),

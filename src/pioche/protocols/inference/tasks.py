@@ -79,7 +79,7 @@ def _read(request: Request, body: bytes, found: Target) -> Ask:
         inputs, parameters = _envelope(body)
         return Ask(task or _meant(found, inputs, parameters), inputs, parameters)
     task = task or found.spec.task
-    if any(part in task for part in _BINARY):
+    if any(part in task for part in _BINARY) and not task.startswith("text-to-"):
         return Ask(task, base64.b64encode(body).decode())
     try:
         return Ask(task, body.decode())

@@ -17,7 +17,7 @@ _CHARACTERS_MAX = 5000
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`kind`: line, text, lines (a text each), names (between commas), table (commas between cells), image, sound (a file)."""
+    """`kind`: line, text, lines (a text each), names (between commas), table (commas between cells); image, sound, video: files."""
 
     name: str
     label: str
@@ -40,6 +40,7 @@ class Widget:
 _TEXT = (Field("text", _("Text")),)
 _IMAGE = (Field("image", _("Picture"), "image"),)
 _SOUND = (Field("sound", _("Recording"), "sound"),)
+_VIDEO = (Field("video", _("Video"), "video"),)
 _LABELS = Field("candidate_labels", _("Labels"), "names", _("Between commas"))
 _QUESTION = Field("question", _("Question"), "line")
 _FIELDS: dict[str, tuple[Field, ...]] = {
@@ -62,6 +63,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     "text2text-generation": _TEXT,
     "text-to-speech": _TEXT,
     "text-to-audio": _TEXT,
+    "text-to-image": _TEXT,
+    "image-to-image": (*_IMAGE, Field("text", _("What it is to become"))),
     "table-question-answering": (
         Field("text", _("Question"), "line"),
         Field("table", _("Table"), "table", _("One row a line, commas between cells; the first has the names")),
@@ -73,6 +76,8 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
     **dict.fromkeys(("visual-question-answering", "document-question-answering"), (*_IMAGE, _QUESTION)),
     **dict.fromkeys(("audio-classification", "automatic-speech-recognition"), _SOUND),
     "zero-shot-audio-classification": (*_SOUND, _LABELS),
+    "video-classification": _VIDEO,
+    "image-text-to-text": (*_IMAGE, _QUESTION),
 }
 _USUAL: dict[str, dict[str, str]] = {
     "text-classification": {"text": "I like you. I love you"},
@@ -97,6 +102,8 @@ _USUAL: dict[str, dict[str, str]] = {
     "text2text-generation": {"text": "Translate to German: How old are you?"},
     "text-to-speech": {"text": "Today is a sunny day"},
     "text-to-audio": {"text": "Rain on a roof"},
+    "text-to-image": {"text": "A red lighthouse on a cliff, in the evening"},
+    "image-to-image": {"text": "The same in winter"},
     "table-question-answering": {
         "text": "How many stars does transformers have?",
         "table": "Repository, Stars\nTransformers, 36542\nDatasets, 4512",
@@ -105,6 +112,7 @@ _USUAL: dict[str, dict[str, str]] = {
     "zero-shot-object-detection": {"candidate_labels": "cat, dog"},
     "zero-shot-audio-classification": {"candidate_labels": "music, speech"},
     "visual-question-answering": {"question": "What is on the picture?"},
+    "image-text-to-text": {"question": "What is on the picture?"},
     "document-question-answering": {"question": "What is the invoice number?"},
 }
 

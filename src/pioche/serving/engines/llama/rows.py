@@ -7,8 +7,8 @@ import numpy as np
 
 from pioche.errors import InvalidInput
 from pioche.serving.engines import inputs
+from pioche.serving.engines.language.work import LanguageWork
 from pioche.serving.engines.llama.server import Server
-from pioche.serving.engines.llama.work import LlamaWork
 from pioche.serving.spec import Ask
 
 _TEXTS_MAX = 1000
@@ -31,7 +31,7 @@ class Rerank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top_n: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
-def extract(server: Server, ask: Ask) -> LlamaWork:
+def extract(server: Server, ask: Ask) -> LanguageWork:
     """A row for a text. Longer ones than the model reads are refused: this engine cuts none off."""
     wanted = inputs.read_parameters(ask.parameters, Extract)
     texts = inputs.texts(ask.inputs)
@@ -41,10 +41,10 @@ def extract(server: Server, ask: Ask) -> LlamaWork:
         rows = _rows(server, texts, _UNIT if wanted.normalize else _AS_IS)
         return rows[0] if isinstance(ask.inputs, str) else rows
 
-    return LlamaWork(run)
+    return LanguageWork(run)
 
 
-def compare(server: Server, ask: Ask) -> LlamaWork:
+def compare(server: Server, ask: Ask) -> LanguageWork:
     """The cosine of each sentence's row with the source's."""
     inputs.read_parameters(ask.parameters, inputs.Parameters)
     asked = inputs.read(ask.inputs, Sentences, "inputs")
@@ -56,10 +56,10 @@ def compare(server: Server, ask: Ask) -> LlamaWork:
         rows = np.array(_rows(server, [asked.source_sentence, *asked.sentences], _UNIT))
         return (rows[1:] @ rows[0]).tolist()
 
-    return LlamaWork(run)
+    return LanguageWork(run)
 
 
-def rank(server: Server, ask: Ask) -> LlamaWork:
+def rank(server: Server, ask: Ask) -> LanguageWork:
     """The best first."""
     inputs.read_parameters(ask.parameters, inputs.Parameters)
     asked = inputs.read(ask.inputs, Rerank, "inputs")
@@ -69,7 +69,7 @@ def rank(server: Server, ask: Ask) -> LlamaWork:
         ranked = sorted(found["results"], key=lambda one: -one["relevance_score"])
         return {**found, "results": ranked[: asked.top_n]}
 
-    return LlamaWork(run)
+    return LanguageWork(run)
 
 
 def _rows(server: Server, texts: list[str], normalize: int) -> list[list[float]]:

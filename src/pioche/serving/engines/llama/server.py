@@ -9,25 +9,19 @@ from typing import Any
 import xllamacpp
 
 from pioche.errors import EngineFailed, InvalidInput
+from pioche.serving.engines.language import Event, Json, room
 from pioche.serving.engines.llama.gguf import Gguf
 from pioche.serving.engines.llama.gguf import read as read_gguf
 from pioche.serving.spec import Spec
 
-Json = dict[str, Any]
-Event = Callable[[Json], bool]
-"""Is given what comes, and says whether somebody still waits for more."""
 Call = Callable[[Json, Callable[[Json], bool]], Any]
 
 RERANK = "text-ranking"
 EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 
-_LANES_MAX = 4
-_LANE_TOKENS_MAX = 8192
 _LANE_TOKENS = 4096
-_TOKENS_MIN = 512
 _EMBEDDED_TOKENS_MAX = 2048
 _PROMPT_STEP = 512
-_KEPT_BYTES_MIN = 256 * 2**20
 _HALF = 2
 """Bytes of a number in the memory of what was read."""
 _RANKS = frozenset(("cls.weight", "cls.output.weight"))
@@ -36,7 +30,9 @@ _TOO_LARGE = "is too large to process"
 
 
 class Server:
-    """Its methods may be called by as many threads at once as there are lanes."""
+    """Its methods may be called by as many threads at once as there are lanes. A `Writer`."""
+
+    sees = False
 
     def __init__(self, spec: Spec, folder: Path) -> None:
         path = folder / spec.files[0]
@@ -119,17 +115,12 @@ def _must_embed(file: Gguf, task: str) -> None:
 
 
 def _sizes(file: Gguf, size: int, *, embedding: bool) -> tuple[int, int]:
-    """How many requests at a time, and how many tokens each may have.
-
-    What was read of each is kept in memory; all of it may take a quarter of the size of the weights, and 256 MiB in any case.
-    """
+    """How many requests at a time, and how many tokens each may have."""
     trained = file.number("context_length") or _LANE_TOKENS
     if embedding:
         # Texts side by side that begin alike get wrong rows: https://github.com/ggml-org/llama.cpp/issues/26282
         return 1, min(trained, _EMBEDDED_TOKENS_MAX)
-    total = max(_KEPT_BYTES_MIN, size // 4) // _bytes_of_token(file)
-    lanes = max(1, min(_LANES_MAX, total // min(trained, _LANE_TOKENS)))
-    return lanes, min(trained, max(_TOKENS_MIN, min(total // lanes, _LANE_TOKENS_MAX)))
+    return room.sizes(size, _bytes_of_token(file), trained)
 
 
 def _bytes_of_token(file: Gguf) -> int:

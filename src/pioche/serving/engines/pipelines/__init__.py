@@ -1,7 +1,7 @@
-"""Everything that transformers does beside encoders of texts: pictures, sound, texts out of texts, tables.
+"""Everything that transformers does beside encoders of texts: pictures, videos, sound, texts out of texts, tables.
 
-One request at a time. What a task takes and gives stands in `seeing`, `hearing`, `writing` and `tables`; how weights are opened in
-`opening`. Nothing of the repo runs: no code of it, no pickle.
+One request at a time. What a task takes and gives stands in `seeing`, `watching`, `hearing`, `writing` and `tables`; how weights
+are opened in `opening`. Nothing of the repo runs: no code of it, no pickle.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ import transformers
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import Listener
-from pioche.serving.engines.pipelines import hearing, seeing, tables, writing
+from pioche.serving.engines.pipelines import hearing, seeing, tables, watching, writing
 from pioche.serving.engines.pipelines.opening import RAISED
 from pioche.serving.spec import Ask, Spec
 
@@ -25,6 +25,7 @@ Task = Callable[[Ask], Job]
 _OPENED: Mapping[str, Callable[[str, Path], Mapping[str, Task]]] = {
     **dict.fromkeys(seeing.TASKS, seeing.open_tasks),
     **dict.fromkeys(hearing.TASKS, hearing.open_tasks),
+    **dict.fromkeys(watching.TASKS, watching.open_tasks),
     **dict.fromkeys(writing.TASKS, writing.open_tasks),
     **dict.fromkeys(tables.TASKS, tables.open_tasks),
 }

@@ -16,7 +16,7 @@ _HEADS = ("pooler.", "position_ids", "masked_spec_embed")
 """What a checkpoint may lack: nothing that is computed here needs it."""
 
 
-def model(folder: Path, fallback: str) -> Any:
+def model(folder: Path, fallback: str, *, dtype: Any = torch.float32) -> Any:
     """By the class that its configuration names, else by the library's `fallback`. What the weights lack would be made up at
     random, and answer all the same: it is refused. Raises EngineFailed."""
     try:
@@ -27,7 +27,7 @@ def model(folder: Path, fallback: str) -> Any:
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
-            dtype=torch.float32,
+            dtype=dtype,
             output_loading_info=True,
         )
     except (OSError, safetensors.SafetensorError, *RAISED) as error:

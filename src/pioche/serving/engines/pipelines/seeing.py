@@ -61,6 +61,19 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     question: str
 
 
+_Place = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+
+
+class _AskedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`word_boxes` are words with their places, in thousandths of the page."""
+
+    question: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    image: str = ""
+    word_boxes: (
+        Annotated[list[tuple[str, tuple[_Place, _Place, _Place, _Place]]], msgspec.Meta(max_length=5000)] | None
+    ) = None
+
+
 def _classify(pipe: Any, ask: Ask) -> Job:
     wanted = inputs.read_parameters(ask.parameters, _Classify)
     picture = pictures.decoded(ask.inputs)
@@ -113,12 +126,17 @@ def _features(pipe: Any, ask: Ask) -> Job:
 
 
 def _answer_document(pipe: Any, ask: Ask) -> Job:
+    """Who knows the words of a page sends them. To read them off the picture, models of one kind need Tesseract."""
     wanted = inputs.read_parameters(ask.parameters, _Answer)
-    asked = inputs.read(ask.inputs, _Asked, "inputs")
-    picture = pictures.decoded(asked.image, "inputs.image")
+    asked = inputs.read(ask.inputs, _AskedDocument, "inputs")
+    given: dict[str, Any] = {"question": asked.question}
+    if asked.word_boxes is not None:
+        given["word_boxes"] = asked.word_boxes
+    if pipe.image_processor is not None or asked.word_boxes is None:
+        given["image"] = pictures.decoded(asked.image, "inputs.image")
 
     def run(_listener: Listener) -> object:
-        found = pipe(image=picture, question=asked.question, top_k=wanted.top_k)
+        found = pipe(given, top_k=wanted.top_k)
         return [{"score": 1.0, **one} for one in (found if isinstance(found, list) else [found])]
 
     return run
@@ -147,6 +165,7 @@ _PIPELINES: Mapping[str, tuple[str, Callable[[Any, Ask], Job], tuple[str, ...]]]
 }  # fmt: skip
 """The library's class for a repo that names none, what understands a request, and the parts beside the weights."""
 _PARTS = {"image_processor": "AutoImageProcessor", "tokenizer": "AutoTokenizer"}
+_DOCUMENT = "document-question-answering"
 _DESCRIBE, _ANSWER = "image-to-text", "visual-question-answering"
 TASKS = (*_PIPELINES, _DESCRIBE, _ANSWER)
 
@@ -158,6 +177,8 @@ def open_tasks(task: str, folder: Path) -> Mapping[str, Callable[[Ask], Job]]:
     if task == _ANSWER:
         return {task: _Answering(folder).understand}
     fallback, understand, parts = _PIPELINES[task]
+    if not (folder / "preprocessor_config.json").exists() and task == _DOCUMENT:
+        parts = ("tokenizer",)  # one that reads words and where they stand, and no picture
     pipe = opening.pipeline(task, folder, fallback, **{part: _PARTS[part] for part in parts})
     return {task: lambda ask: understand(pipe, ask)}
 

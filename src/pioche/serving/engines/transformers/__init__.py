@@ -1,4 +1,5 @@
-"""Encoders in safetensors, on torch: for repos that have no ONNX file. Slower to start and to answer, and the same answers.
+"""Safetensors on torch: encoders of repos that have no ONNX file, and language models (`writer.py`) of those that have no GGUF
+file. Slower to start and to answer, and the same answers.
 
 Nothing of the repo runs: no code of it, no pickle.
 """
@@ -12,6 +13,7 @@ import torch
 import transformers
 
 from pioche.errors import EngineFailed
+from pioche.serving.engines import AnyEngine
 from pioche.serving.engines.encoders import Encoders
 from pioche.serving.engines.encoders.encoder import Columns, Encoder, Outputs
 from pioche.serving.spec import Spec
@@ -32,10 +34,14 @@ _RAISED = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeE
 """What libraries say of a configuration and weights that do not fit is one of these."""
 
 
-def load(spec: Spec, folder: Path) -> Encoders:
+def load(spec: Spec, folder: Path) -> AnyEngine:
     torch.set_num_threads(spec.threads)
     saying: Any = transformers.utils.logging
     saying.disable_progress_bar()
+    if spec.task not in _KINDS:
+        from pioche.serving.engines.transformers import language
+
+        return language.load(spec, folder)
     return Encoders(Encoder(folder, lambda: _Network(_KINDS[spec.task], folder)))
 
 

@@ -19,7 +19,8 @@ export function preview(input, place) {
 
 function shownFile(file, kind) {
   const source = URL.createObjectURL(file);
-  return kind === "image" ? element("img", "", { src: source, alt: file.name }) : element("audio", "", { src: source, controls: "" });
+  if (kind === "image") return element("img", "", { src: source, alt: file.name });
+  return element(kind === "video" ? "video" : "audio", "", { src: source, controls: "" });
 }
 
 // The picture that was asked about, with a box for each thing on it.
@@ -70,6 +71,9 @@ const labelled = ({ image, sound, candidate_labels: labels }) => ({ inputs: imag
 const askedAbout = ({ image, question }) => ({ inputs: { image, question } });
 const answered = (found) => bars(found.map(({ answer, score }) => ({ label: answer, score })));
 const spoken = (found) => [element("audio", "", { src: URL.createObjectURL(found), controls: "" })];
+// A picture is described by what it was asked to be.
+const drawn = (found, { inputs, parameters }) =>
+  [element("img", "", { src: URL.createObjectURL(found), alt: parameters?.prompt ?? inputs, class: "widget-mask" })];
 
 export const MEDIA = {
   "image-classification": { question: ofImage, show: bars },
@@ -81,11 +85,15 @@ export const MEDIA = {
   "zero-shot-object-detection": { question: labelled, show: boxed },
   "visual-question-answering": { question: askedAbout, show: answered },
   "document-question-answering": { question: askedAbout, show: answered },
+  "image-text-to-text": { question: ({ image, question }) => ({ inputs: { image, text: question } }), show: written },
+  "video-classification": { question: ({ video }) => ({ inputs: video }), show: bars },
   "audio-classification": { question: ofSound, show: bars },
   "zero-shot-audio-classification": { question: labelled, show: bars },
   "automatic-speech-recognition": { question: ofSound, show: ({ text }) => (text ? [element("p", text, { class: "widget-text" })] : []) },
   "text-to-speech": { question: words, show: spoken },
   "text-to-audio": { question: words, show: spoken },
+  "text-to-image": { question: words, show: drawn },
+  "image-to-image": { question: ({ image, text }) => ({ inputs: image, parameters: { prompt: text } }), show: drawn },
   translation: { question: words, show: written },
   summarization: { question: words, show: written },
   "text2text-generation": { question: words, show: written },

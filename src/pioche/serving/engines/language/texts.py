@@ -7,9 +7,9 @@ import msgspec
 
 from pioche.errors import InvalidInput
 from pioche.serving.engines import Listener, events, inputs
-from pioche.serving.engines.llama.server import Json, Server
-from pioche.serving.engines.llama.talks import Count, One, Penalty, Share
-from pioche.serving.engines.llama.work import LlamaWork
+from pioche.serving.engines.language import Json, Writer
+from pioche.serving.engines.language.talks import Count, One, Penalty, Share
+from pioche.serving.engines.language.work import LanguageWork
 from pioche.serving.spec import Ask
 
 _TOKENS = 100
@@ -136,17 +136,17 @@ class _Written:
         return "stop_sequence" if self.stop_type == "word" else "eos_token"
 
 
-def generate(server: Server, ask: Ask) -> LlamaWork:
+def generate(writer: Writer, ask: Ask) -> LanguageWork:
     """Greedy unless the request says how to choose, as the servers are that people come from."""
     wanted = inputs.read_parameters(ask.parameters, Generate)
     if not isinstance(ask.inputs, str):
         raise InvalidInput("inputs", "a text is needed")
     prompt, body = ask.inputs, _body(ask.inputs, wanted)
     work = _stream if wanted.stream else _whole
-    return LlamaWork(lambda listener: work(server, body, _Written(wanted, prompt), listener), streams=wanted.stream)
+    return LanguageWork(lambda listener: work(writer, body, _Written(wanted, prompt), listener), streams=wanted.stream)
 
 
-def _stream(server: Server, body: Json, written: _Written, listener: Listener) -> None:
+def _stream(writer: Writer, body: Json, written: _Written, listener: Listener) -> None:
     """Whether a token is the last is not known when it comes. One that may be waits: the last event has it, as TGI's."""
     told = 0
 
@@ -158,18 +158,18 @@ def _stream(server: Server, body: Json, written: _Written, listener: Listener) -
             told += 1
         return not listener.has_left
 
-    server.complete(body, arrived)
+    writer.complete(body, arrived)
     written.finish()
     details = {**written.ending(), "input_length": written.read}
-    listener.tell(events.event({**written.last(server.end_token), "generated_text": written.whole, "details": details}))
+    listener.tell(events.event({**written.last(writer.end_token), "generated_text": written.whole, "details": details}))
 
 
-def _whole(server: Server, body: Json, written: _Written, listener: Listener) -> object:
+def _whole(writer: Writer, body: Json, written: _Written, listener: Listener) -> object:
     def arrived(chunk: Json) -> bool:
         written.add(chunk)
         return not listener.has_left
 
-    server.complete(body, arrived)
+    writer.complete(body, arrived)
     written.finish()
     answer: Json = {"generated_text": written.whole}
     if written.wanted.details:

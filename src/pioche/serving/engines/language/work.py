@@ -1,4 +1,4 @@
-"""A request that llama.cpp can be given."""
+"""A request that a language model has been asked, understood."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pioche.serving.engines import Listener
 
 
 @dataclass(frozen=True, slots=True)
-class LlamaWork:
+class LanguageWork:
     """`run` makes the answer; what streams is told to the listener instead."""
 
     run: Callable[[Listener], object]

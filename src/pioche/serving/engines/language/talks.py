@@ -7,9 +7,9 @@ import msgspec
 
 from pioche.errors import InvalidInput
 from pioche.serving.engines import Listener, events, inputs
-from pioche.serving.engines.llama.chunks import Whole
-from pioche.serving.engines.llama.server import Event, Json, Server
-from pioche.serving.engines.llama.work import LlamaWork
+from pioche.serving.engines.language import Event, Json, Writer
+from pioche.serving.engines.language.chunks import Whole
+from pioche.serving.engines.language.work import LanguageWork
 from pioche.serving.spec import Ask
 
 _PROMPTS_MAX = 32
@@ -26,9 +26,20 @@ class Part(msgspec.Struct, frozen=True, tag_field="type", tag="text", forbid_unk
     text: str
 
 
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`url` is a picture itself, as `data:` has it: nothing is fetched for a model."""
+
+    url: Annotated[str, msgspec.Meta(pattern="^data:image/")]
+    detail: str | None = None
+
+
+class Picture(msgspec.Struct, frozen=True, tag_field="type", tag="image_url", forbid_unknown_fields=True):
+    image_url: Address
+
+
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: str | list[Part | Picture] | None = None
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
@@ -88,27 +99,28 @@ Body = TypeVar("Body", bound=Sampling)
 _NOT_PASSED_ON = ("user", "metadata", "store", "reasoning_effort", "best_of", "n", "stream", "max_completion_tokens")
 
 
-def chat(server: Server, ask: Ask) -> LlamaWork:
-    if not server.has_chat_template:
+def chat(writer: Writer, ask: Ask) -> LanguageWork:
+    if not writer.has_chat_template:
         raise InvalidInput("task", "this model's file has no chat template: it completes texts, and does not chat")
     wanted = _read(ask, Chat)
     if wanted.tool_choice not in (None, "none") and not wanted.tools:
         raise InvalidInput("inputs.tool_choice", "there are no tools to choose from")
     _check_format(wanted.response_format)
+    _check_pictures(wanted.messages, writer)
     body = _body(ask.inputs, wanted.max_completion_tokens or wanted.max_tokens)
     for message in body["messages"]:
         if message["role"] == "developer":  # templates do not know it
             message["role"] = "system"
-    return _work(server.chat, body, wanted, "chat.completion")
+    return _work(writer.chat, body, wanted, "chat.completion")
 
 
-def complete(server: Server, ask: Ask) -> LlamaWork:
+def complete(writer: Writer, ask: Ask) -> LanguageWork:
     wanted = _read(ask, Completion)
     if isinstance(wanted.prompt, list) and not wanted.prompt:
         raise InvalidInput("inputs.prompt", "at least one is needed")
     if isinstance(wanted.prompt, list) and sum(isinstance(one, str) for one in wanted.prompt) > _PROMPTS_MAX:
         raise InvalidInput("inputs.prompt", f"{_PROMPTS_MAX} are allowed at most")
-    return _work(server.complete, _body(ask.inputs, wanted.max_tokens), wanted, "text_completion")
+    return _work(writer.complete, _body(ask.inputs, wanted.max_tokens), wanted, "text_completion")
 
 
 def _read(ask: Ask, wanted: type[Body]) -> Body:
@@ -129,6 +141,17 @@ def _check_format(wanted: Json | None) -> None:
         raise InvalidInput("inputs.response_format.json_schema.schema", "an object is needed")
 
 
+def _check_pictures(messages: list[Message], writer: Writer) -> None:
+    for number, message in enumerate(messages):
+        parts = message.content if isinstance(message.content, list) else []
+        for place, part in enumerate(parts):
+            if isinstance(part, Picture) and not (writer.sees and message.role == "user"):
+                field = f"inputs.messages[{number}].content[{place}]"
+                raise InvalidInput(
+                    field, "this model sees no pictures" if not writer.sees else "pictures are for users"
+                )
+
+
 def _body(given: Any, tokens_max: int | None) -> Json:
     """As it came, without what was null and what is nobody's business."""
     body: Json = msgspec.json.decode(msgspec.json.encode(given))  # ours to change
@@ -136,7 +159,7 @@ def _body(given: Any, tokens_max: int | None) -> Json:
     return body if tokens_max is None else {**body, "max_tokens": tokens_max}
 
 
-def _work(call: Callable[[Json, Event], None], body: Json, wanted: Sampling, kind: str) -> LlamaWork:
+def _work(call: Callable[[Json, Event], None], body: Json, wanted: Sampling, kind: str) -> LanguageWork:
     def stream(listener: Listener) -> None:
         def arrived(chunk: Json) -> bool:
             if chunk:
@@ -157,4 +180,4 @@ def _work(call: Callable[[Json, Event], None], body: Json, wanted: Sampling, kin
         call({**body, "stream_options": {"include_usage": True}}, arrived)
         return answer.answer()
 
-    return LlamaWork(stream, streams=True) if wanted.stream else LlamaWork(whole)
+    return LanguageWork(stream, streams=True) if wanted.stream else LanguageWork(whole)
