@@ -55,20 +55,25 @@ _QUANTISATIONS = (
     "F16",
     "F32",
 )
+_HANDLER = "handler.py"
 _NOT_MODELS = ("mmproj", "imatrix", "lora")
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`files` as in `Spec`."""
+    """`files`, `code` and `whole` as in `Spec`."""
 
     engine: EngineName
     files: tuple[str, ...]
+    code: bool = False
+    whole: bool = False
 
 
-def choose(task: str | None, paths: Collection[str]) -> Choice:
-    """Raises NotServed, with what would have to be there."""
+def choose(task: str | None, paths: Collection[str], *, code: bool = False) -> Choice:
+    """`code`: what came with the model may run. Raises NotServed, with what would have to be there."""
+    if code and _HANDLER in paths:
+        return Choice(EngineName.HANDLER, (_HANDLER,), code=True, whole=True)
     if task is None:
         raise NotServed("This model says no task: its card needs a pipeline_tag")
     weights = next((path for path in _ONNX_FILES if path in paths), None) if task in _ENCODER_TASKS else None
@@ -90,6 +95,11 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
         raise NotServed(f"To be served, this model needs {' and '.join(missing)} beside its weights")
     beside = [path for path in (*_ENCODER_NEEDS, *_ENCODER_TAKES) if path in paths]
     return Choice(engine, (*files, *beside))
+
+
+def code_in(paths: Collection[str]) -> str:
+    """The file of a model that would run as code where that is allowed; empty where there is none."""
+    return _HANDLER if _HANDLER in paths else ""
 
 
 def served(task: str) -> frozenset[str]:

@@ -23,6 +23,7 @@ _BESIDE = {
     EngineName.TRANSFORMERS: 500 * _MIB,
     EngineName.WHISPER: 400 * _MIB,
     EngineName.PIPELINES: 600 * _MIB,
+    EngineName.HANDLER: 600 * _MIB,  # it may load torch
 }
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2

@@ -19,6 +19,7 @@ EXTRAS = {
     EngineName.TRANSFORMERS: "transformers",
     EngineName.WHISPER: "speech",
     EngineName.PIPELINES: "transformers",
+    EngineName.HANDLER: "transformers",
 }
 """What to install, for the libraries of each."""
 
@@ -123,3 +124,7 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import pipelines
 
             return pipelines.load(spec, folder)
+        case EngineName.HANDLER:
+            from pioche.serving.engines import handler
+
+            return handler.load(spec, folder)
