@@ -247,8 +247,8 @@ class Config:
     )
     inference_code: str = _setting(
         "off",
-        "Whether code that came with a model runs: its handler.py, where an owner of the repo allowed it, and only in a sandbox of "
-        "level namespaces or better. See docs/guide/inference.md.",
+        "Whether code that came with a model runs: its handler.py, remote code, pickled weights; where an owner of the repo "
+        "allowed it, and only in a sandbox of level namespaces or better. See docs/guide/inference.md.",
         choices=_ON_OFF,
     )
     inference_code_seconds: int = _setting(

@@ -56,9 +56,9 @@ def test_h_run_3_only_an_owner_lets_code_run_and_the_log_says_who(
 
 
 def test_h_run_3_without_the_operator_and_the_owner_nothing_runs(core: Core, model: Repo, ada: Caller) -> None:
-    with pytest.raises(NotServed, match=r"handler.py does not run: .*inference_code is off"):
+    with pytest.raises(NotServed, match=r"handler.py is not used: .*inference_code is off"):
         find(model, offered=False)
-    with pytest.raises(NotServed, match=r"handler.py does not run: no owner of the repo has allowed it"):
+    with pytest.raises(NotServed, match=r"handler.py is not used: no owner of the repo has allowed it"):
         find(model)
     core.hub.catalog.change(ada, model, ON)
     with pytest.raises(NotServed, match="inference_code is off"):
@@ -116,5 +116,7 @@ def test_h_run_3_another_owner_is_asked_anew(core: Core, model: Repo, ada: Calle
     assert switches.read(model).code_allowed
     core.hub.catalog.move(ada, core.open(ada, "lab/renamed", Action.MANAGE), "ada", "own")
     assert not switches.read(model).code_allowed
-    copy = core.hub.catalog.duplicate(ada, core.open(ada, "ada/own", Action.CONTENT), "lab", "copy")
+    source = core.open(ada, "ada/own", Action.MANAGE)
+    core.hub.catalog.change(ada, source, ON)
+    copy = core.hub.catalog.duplicate(ada, source, "lab", "copy", private=None)
     assert not switches.read(copy).code_allowed

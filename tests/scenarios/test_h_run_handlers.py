@@ -4,8 +4,8 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +18,8 @@ from tests.hub import Account, Hub
 
 ATTACK = """
 import json, os, socket, subprocess
+
+MARKS = [os.environ["HOME"] + "/mark", "/tmp/mark", "/dev/shm/mark"]
 
 def attempt(work):
     try:
@@ -43,14 +45,15 @@ class EndpointHandler:
             "calls the world": attempt(lambda: connect(socket.AF_INET, ("192.0.2.1", 80))),
             "calls a neighbour": attempt(lambda: connect(socket.AF_UNIX, given["socket"])),
             "reads the database": attempt(lambda: open(given["data"] + "/pioche.db").read(1)),
-            "lists the hub's files": attempt(lambda: os.listdir(given["data"])),
+            "lists the hub's files": attempt(lambda: os.listdir(given["data"])[0]),
             "writes its model": attempt(lambda: open(self.path + "/handler.py", "a")),
             "writes beside it": attempt(lambda: open("/payload", "w")),
             "reads another process": attempt(lambda: open(f"/proc/{given['hub']}/environ").read()),
             "own files": sorted(os.listdir(self.path)),
             "environment": sorted(os.environ),
-            "scratch": os.listdir(os.environ["HOME"]) + [open(os.environ["HOME"] + "/mark", "w").write("x")],
-            "temporary": os.listdir("/tmp"),
+            "scratch": os.listdir(os.environ["HOME"]),
+            "left by others": [place for place in MARKS if os.path.exists(place)],
+            "marks": [open(place, "w").write("x") for place in MARKS],
             "seen": self.seen,
         }
 """
@@ -65,7 +68,7 @@ class EndpointHandler:
         if data["inputs"] == "grow":
             kept = []
             while True:
-                kept.append(bytearray(b"x") * 2**26)
+                kept.append(b"x" * 2**29)
         if data["inputs"] == "raise":
             raise RuntimeError("no film of this name in " + __file__)
         if data["inputs"] == "wrong":
@@ -84,7 +87,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         Sandbox(folder / "runs").demand(remote_code=True)
     except SandboxTooWeak as error:
         pytest.skip(error.message)
-    settings = {"INFERENCE_CODE": "on", "INFERENCE_CODE_SECONDS": "2", "INFERENCE_WAIT_SECONDS": "60"}
+    settings = {"INFERENCE_CODE": "on", "INFERENCE_CODE_SECONDS": "5", "INFERENCE_WAIT_SECONDS": "60"}
     with Hub(folder, settings | {"INFERENCE_MEMORY_BYTES": str(5 * 2**30)}) as hub:
         yield hub
 
@@ -113,6 +116,15 @@ def ask(hub: Hub, name: str, inputs: object, **more: object) -> httpx.Response:
     return httpx.post(f"{hub.endpoint}/models/{name}", json={"inputs": inputs, **more}, timeout=60)
 
 
+def reason(hub: Hub, name: str) -> str:
+    """Why it failed, once the hub has seen it."""
+    deadline = time.monotonic() + 20
+    while not (told := httpx.get(f"{hub.endpoint}/models/{name}/info").json()["reason"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return str(told)
+
+
 @pytest.fixture(scope="module")
 def echo(hub: Hub, olga: Account) -> str:
     return publish(hub, olga, "echo", {"handler.py": ECHO})
@@ -122,7 +134,7 @@ def test_h_run_3_a_handler_answers_once_its_owner_lets_it(hub: Hub, olga: Accoun
     name = publish(hub, olga, "asked", {"handler.py": ECHO}, allow=False)
     refused = ask(hub, name, "x")
     assert refused.status_code == 400
-    assert "handler.py does not run: no owner of the repo has allowed it" in refused.json()["error"]
+    assert "handler.py is not used: no owner of the repo has allowed it" in refused.json()["error"]
     settings = f"{hub.endpoint}/api/models/{name}/settings"
     httpx.put(settings, json={"codeAllowed": True}, headers=olga.bearer).raise_for_status()
     assert ask(hub, name, "x", date="today").json() == [{"said": "str", "date": "today", "parameters": {}}]
@@ -186,7 +198,7 @@ def test_h_run_5_two_owners_code_shares_no_file_memory_or_scratch(attacked: dict
         found = attacked[owner]
         assert f"{owner}.txt" in found["own files"]
         assert f"{other}.txt" not in found["own files"]
-        assert (found["scratch"], found["temporary"]) == ([1], [])
+        assert (found["scratch"], found["left by others"], found["marks"]) == ([], [], [1, 1, 1])
         assert found["seen"] == [f"the secret of {owner}"]
     assert "the secret of" not in hub.output()  # what is asked is not logged
 
@@ -206,22 +218,13 @@ def test_h_run_3_code_that_hangs_is_ended_and_says_so(hub: Hub, olga: Account, e
     assert ask(hub, echo, "x").status_code == 200  # the other ones answer meanwhile
     asking.join(50)
     assert [answer.status_code for answer in answers] == [500]
-    assert answers[0].json()["error"] == "The model's code gave no answer within 2 seconds"
+    assert answers[0].json()["error"] == "The model's code gave no answer within 5 seconds"
     told = httpx.get(f"{hub.endpoint}/models/{name}/info").json()
     assert (told["state"], told["reason"]) == ("failed", answers[0].json()["error"])
 
 
 def test_h_run_3_code_that_grows_is_ended_and_says_so(hub: Hub, olga: Account, echo: str) -> None:
     name = publish(hub, olga, "grows", {"handler.py": ECHO})
-    answer = ask(hub, name, "grow")
-    assert answer.status_code == 500
-    assert "MiB of memory" in answer.json()["error"] or "MemoryError" in answer.json()["error"]
+    assert ask(hub, name, "grow").status_code == 500
+    assert "MiB of memory" in reason(hub, name)
     assert ask(hub, echo, "x").status_code == 200
-
-
-def test_h_run_3_where_the_hub_offers_none_no_code_runs(tmp_path: Path) -> None:
-    with Hub(tmp_path) as hub:
-        name = publish(hub, hub.user("olga"), "own", {"handler.py": ECHO})
-        answer = ask(hub, name, "x")
-        assert answer.status_code == 400
-        assert "the setting inference_code is off" in answer.json()["error"]

@@ -94,6 +94,6 @@ class Targets:
             chosen = choice.choose(task, paths, code=bool(code) and not refused)
         except NotServed as error:
             if refused:
-                raise NotServed(f"{error.message}. Its {code} does not run: {refused}") from None
+                raise NotServed(f"{error.message}. Its {code} is not used: {refused}") from None
             raise
         return chosen, not (code and self._runs_code)
