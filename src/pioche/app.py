@@ -370,10 +370,10 @@ def build_controller(config: Config) -> ControllerService:
     folder = config.data_dir / "cache" / "inference"
     snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
     warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
-    starter = Local(access, snapshots, warm, folder / "workers", Cores())
-    limits = FleetLimits(config.inference_memory, config.inference_idle_seconds)
+    starter = Local(access, snapshots, warm, folder / "workers", Cores(), runs_code=config.runs_code)
+    limits = FleetLimits(config.inference_memory, config.inference_idle_seconds, config.inference_code_seconds)
     fleet = Fleet(starter, limits)
-    targets = Targets(config.inference_cores)
+    targets = Targets(config.inference_cores, runs_code=config.runs_code)
     deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
     return ControllerService(fleet, deployer, Path(config.inference_socket))
 

@@ -245,6 +245,15 @@ class Config:
         "(signed-in), or nobody (off). See docs/guide/inference.md.",
         choices=("on", "signed-in", "off"),
     )
+    inference_code: str = _setting(
+        "off",
+        "Whether code that came with a model runs: its handler.py, remote code, pickled weights; where an owner of the repo "
+        "allowed it, and only in a sandbox of level namespaces or better. See docs/guide/inference.md.",
+        choices=_ON_OFF,
+    )
+    inference_code_seconds: int = _setting(
+        300, "How long such code may take for one answer before its process is ended."
+    )
     inference_memory_bytes: int = _setting(
         0, "Most memory that models may take together on this machine; 0 is half of what it has."
     )
@@ -350,6 +359,10 @@ class Config:
     @property
     def serves_models(self) -> bool:
         return self.inference != "off"
+
+    @property
+    def runs_code(self) -> bool:
+        return self.inference_code == "on"
 
     @property
     def inference_cores(self) -> int:

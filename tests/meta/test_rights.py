@@ -245,6 +245,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/name"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/visibility"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/features"): [_form(fresh=True, statuses=(303,))],
+    ("POST", "/{repo:web}/settings/code"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/delete"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/group"): [_form(fields=b"group=" + b"0" * 24, statuses=(404,))],
     ("POST", "/{repo:web}/settings/publishers"): [_form(statuses=(422,))],

@@ -46,7 +46,7 @@ _KEYS = frozenset(
     """autoJoin auto_join branch by count discussions_off domains duplication_off expires_at fine_grained from gated
     gates_members group groups hides_members host id invitation isPullRequest kind name names number org private
     private_by_default ranges reason ref role scope slug status storage_max takes_requests to token type user users uses
-    verified wants_fine_grained approves_tokens what""".split()
+    verified wants_fine_grained approves_tokens what code_allowed""".split()
 )
 _TEXT_CHARACTERS_MAX = 500
 _ITEMS_MAX = 50

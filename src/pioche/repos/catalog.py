@@ -20,7 +20,7 @@ from pioche.errors import (
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import DEFAULT_REF, VERSIONED, RepoId, RepoType, parse_account_name, parse_repo_name
-from pioche.repos import activity, duplication, grouping, placing, tip
+from pioche.repos import activity, duplication, grouping, placing, protection, tip
 from pioche.repos.access import Access, Action, Repo, Stores
 from pioche.repos.genesis import Genesis
 from pioche.storage import collection
@@ -56,6 +56,8 @@ class Settings:
     """No discussions and no pull requests, neither to read nor to write; what there is, is kept."""
     duplication_off: bool | None = None
     """Nobody makes a repo from this one by asking the hub; whoever may read the files can still upload them elsewhere."""
+    code_allowed: bool | None = None
+    """What came with the model may run, where the hub does that; an owner alone can say so (`protection`)."""
 
 
 class Catalog:
@@ -262,6 +264,7 @@ class Catalog:
                 values = placing.names(namespace, target)
                 if leaves:
                     values |= placing.leave_group(connection, caller, repo)
+                    values["code_allowed"] = False  # whoever owns it now has not said so
                 connection.execute(repos.update().where(repos.c.id == repo.id).values(updated_at=now_ms(), **values))
                 moved = {"from": str(repo.repo_id), "to": str(target)}
                 outbox.append(connection, Event("repo.move", repo.id, caller.user_id, moved))
@@ -279,12 +282,16 @@ class Catalog:
         self._stores.quotas.admit_repo(connection, caller.user_id, namespace, size)
 
     def change(self, caller: Caller, repo: Repo, settings: Settings) -> None:
-        """Visibility, gating, discussions, duplication. A card says what its gate asks, never whether there is one."""
+        """Visibility, gating, discussions, duplication, code. A card says what its gate asks, never whether there is one.
+
+        Raises Forbidden for code that somebody allows who is no owner."""
         given = asdict(settings)
         values = {column: value for column, value in given.items() if value is not None}
         if not values:
             return
         with self._stores.database.write() as connection:
+            if settings.code_allowed:
+                protection.check_owner(connection, repo, caller, "let its code run")
             alive = (schema.repos.c.id == repo.id) & schema.repos.c.deleted_at.is_(None)
             changed = schema.repos.update().where(alive).values(updated_at=now_ms(), **values)
             _check_there(connection.execute(changed))

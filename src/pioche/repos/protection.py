@@ -41,7 +41,7 @@ def protect(repo: Repo, caller: Caller, branch: str) -> None:
     """Done already is done. Raises Forbidden for whoever is no owner, RevisionNotFound where there is no such branch."""
     ref = _ref(branch)
     with repo.database.write() as connection:
-        _check_owner(connection, repo, caller, "protect a branch")
+        check_owner(connection, repo, caller, "protect a branch")
         here = (schema.refs.c.repo_id == repo.id) & (schema.refs.c.name == ref)
         if connection.execute(sa.select(schema.refs.c.name).where(here)).first() is None:
             raise RevisionNotFound(branch)
@@ -54,7 +54,7 @@ def unprotect(repo: Repo, caller: Caller, branch: str) -> None:
     """Idempotent. Raises Forbidden for whoever is no owner."""
     ref = _ref(branch)
     with repo.database.write() as connection:
-        _check_owner(connection, repo, caller, "take the protection off a branch")
+        check_owner(connection, repo, caller, "take the protection off a branch")
         connection.execute(_table.delete().where(_table.c.repo_id == repo.id, _table.c.ref == ref))
         _tell(connection, "repo.unprotect_ref", repo, caller, ref)
 
@@ -109,7 +109,8 @@ def _ref(branch: str) -> str:
     return f"refs/heads/{branch}"
 
 
-def _check_owner(connection: sa.Connection, repo: Repo, caller: Caller, what: str) -> None:
+def check_owner(connection: sa.Connection, repo: Repo, caller: Caller, what: str) -> None:
+    """In a transaction. Raises Forbidden, which says who may do `what`."""
     if not _owns(connection, repo, caller):
         raise Forbidden(f"Only {_owners(repo)} may {what}")
 

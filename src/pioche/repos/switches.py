@@ -8,7 +8,7 @@ from pioche.db import schema
 from pioche.errors import RepoNotFound
 from pioche.repos.access import Repo
 
-_NAMES = ("private", "discussions_off", "duplication_off")
+_NAMES = ("private", "discussions_off", "duplication_off", "code_allowed")
 _COLUMNS = tuple(schema.repos.c[name] for name in _NAMES)
 _SPACE = (schema.accounts.c.kind, schema.accounts.c.private_by_default)
 
@@ -20,6 +20,7 @@ class Switches:
     private: bool
     discussions_off: bool
     duplication_off: bool
+    code_allowed: bool
     is_of_organisation: bool
     private_by_default: bool
 
@@ -37,6 +38,7 @@ def read(repo: Repo) -> Switches:
         private=bool(row.private),
         discussions_off=bool(row.discussions_off),
         duplication_off=bool(row.duplication_off),
+        code_allowed=bool(row.code_allowed),
         is_of_organisation=row.kind == "org",
         private_by_default=bool(row.private_by_default),
     )

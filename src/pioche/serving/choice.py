@@ -57,20 +57,28 @@ _QUANTISATIONS = (
     "F16",
     "F32",
 )
+_HANDLER = "handler.py"
+_PYTHON = ".py"
+_PICKLE = "pytorch_model.bin"
+_PICKLED_SHARD = re.compile(r"pytorch_model-\d{5}-of-\d{5}\.bin\Z")
 _NOT_MODELS = ("mmproj", "imatrix", "lora")
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`files` as in `Spec`."""
+    """`files`, `code` and `whole` as in `Spec`."""
 
     engine: EngineName
     files: tuple[str, ...]
+    code: bool = False
+    whole: bool = False
 
 
-def choose(task: str | None, paths: Collection[str]) -> Choice:
-    """Raises NotServed, with what would have to be there."""
+def choose(task: str | None, paths: Collection[str], *, code: bool = False) -> Choice:
+    """`code`: what came with the model may run. Raises NotServed, with what would have to be there."""
+    if code and _HANDLER in paths:
+        return Choice(EngineName.HANDLER, (_HANDLER,), code=True, whole=True)
     if task is None:
         raise NotServed("This model says no task: its card needs a pipeline_tag")
     weights = next((path for path in _ONNX_FILES if path in paths), None) if task in _ENCODER_TASKS else None
@@ -79,21 +87,23 @@ def choose(task: str | None, paths: Collection[str]) -> Choice:
     if task in layouts.TASKS:
         return _pictures(task, paths)
     if task in (_GGUF_TASKS | _LOOKING) - _ENCODER_TASKS:
-        return _language(task, paths)
+        return _language(task, paths, code=code)
     if task in _PIPELINE_TASKS or (task == _SPEECH and _WHISPER_NEEDS[0] not in paths):
-        return _pipeline(task, paths)
+        return _pipeline(task, paths, code=code)
     if task == _SPEECH:
         return _whisper(paths)
     if task not in _ENCODER_TASKS:
         raise NotServed(f"No engine of this hub serves the task {task}")
-    engine, files = (EngineName.ONNX, (weights, *_external_data(weights, paths))) if weights else _safetensors(paths)
-    if not files:
-        raise NotServed(f"To be served, a model for {task} needs its weights as {_ONNX_FILES[0]} or {_SAFETENSORS}")
-    missing = [path for path in _ENCODER_NEEDS if path not in paths]
-    if missing:
-        raise NotServed(f"To be served, this model needs {' and '.join(missing)} beside its weights")
-    beside = [path for path in (*_ENCODER_NEEDS, *_ENCODER_TAKES) if path in paths]
-    return Choice(engine, (*files, *beside))
+    return _encoder(task, weights, paths, code=code)
+
+
+def code_in(paths: Collection[str]) -> str:
+    """The file of a model that would run as code where that is allowed; empty where there is none."""
+    if _HANDLER in paths:
+        return _HANDLER
+    python = min((path for path in paths if path.endswith(_PYTHON)), default="")
+    has_data = any(path.endswith((".safetensors", ".onnx", ".gguf")) for path in paths)
+    return python or ("" if has_data else next((path for path in sorted(paths) if _is_pickle(path)), ""))
 
 
 def served(task: str) -> frozenset[str]:
@@ -104,6 +114,22 @@ def served(task: str) -> frozenset[str]:
     return frozenset((task,))
 
 
+def _encoder(task: str, weights: str | None, paths: Collection[str], *, code: bool) -> Choice:
+    """`weights` in ONNX, if there are any."""
+    if weights:
+        engine, files = EngineName.ONNX, (weights, *_external_data(weights, paths))
+    else:
+        engine, files = EngineName.TRANSFORMERS, _weights(paths, code=code)
+    if not files:
+        raise NotServed(f"To be served, a model for {task} needs its weights as {_ONNX_FILES[0]} or {_SAFETENSORS}")
+    missing = [path for path in _ENCODER_NEEDS if path not in paths]
+    if missing:
+        raise NotServed(f"To be served, this model needs {' and '.join(missing)} beside its weights")
+    beside = [path for path in (*_ENCODER_NEEDS, *_ENCODER_TAKES) if path in paths]
+    own = _own_code(paths, files) if code and engine is EngineName.TRANSFORMERS else None
+    return Choice(engine, (*files, *beside, *(own or ())), code=own is not None)
+
+
 def _whisper(paths: Collection[str]) -> Choice:
     """CTranslate2's format: its `model.bin` is no pickle."""
     missing = [path for path in _WHISPER_NEEDS if path not in paths]
@@ -112,21 +138,28 @@ def _whisper(paths: Collection[str]) -> Choice:
     return Choice(EngineName.WHISPER, (*_WHISPER_NEEDS, *(path for path in _WHISPER_TAKES if path in paths)))
 
 
-def _language(task: str, paths: Collection[str]) -> Choice:
+def _language(task: str, paths: Collection[str], *, code: bool) -> Choice:
     if task in _RANKING:
         raise NotServed(f"To be served, a model for {task} needs its weights as a GGUF file")
-    return _pipeline(task, paths, EngineName.TRANSFORMERS, ", or a GGUF file" if task in _GGUF_TASKS else "")
+    otherwise = ", or a GGUF file" if task in _GGUF_TASKS else ""
+    return _pipeline(task, paths, EngineName.TRANSFORMERS, otherwise, code=code)
 
 
 def _pipeline(
-    task: str, paths: Collection[str], engine: EngineName = EngineName.PIPELINES, otherwise: str = ""
+    task: str,
+    paths: Collection[str],
+    engine: EngineName = EngineName.PIPELINES,
+    otherwise: str = "",
+    *,
+    code: bool,
 ) -> Choice:
-    _engine, weights = _safetensors(paths)
+    weights = _weights(paths, code=code)
     if not weights or "config.json" not in paths:
         beside = f", or {' and '.join(_WHISPER_NEEDS)} as CTranslate2 has them" if task == _SPEECH else ""
         raise NotServed(f"To be served, a model for {task} needs {_SAFETENSORS} and config.json{beside}{otherwise}")
     beside_them = sorted(path for path in paths if _PIPELINE_TAKES.match(path) and path not in weights)
-    return Choice(engine, (*weights, *beside_them))
+    own = _own_code(paths, weights) if code else None
+    return Choice(engine, (*weights, *beside_them, *(own or ())), code=own is not None)
 
 
 def _pictures(task: str, paths: Collection[str]) -> Choice:
@@ -138,13 +171,29 @@ def _pictures(task: str, paths: Collection[str]) -> Choice:
     return Choice(EngineName.DIFFUSERS, files)
 
 
-def _safetensors(paths: Collection[str]) -> tuple[EngineName, tuple[str, ...]]:
-    """No files when there are none."""
-    index = f"{_SAFETENSORS}.index.json"
-    if _SAFETENSORS in paths:
-        return EngineName.TRANSFORMERS, (_SAFETENSORS,)
-    shards = sorted(path for path in paths if _SHARD.match(path)) if index in paths else []
-    return EngineName.TRANSFORMERS, (*shards, index) if shards else ()
+def _weights(paths: Collection[str], *, code: bool) -> tuple[str, ...]:
+    """In safetensors; where there are none and code may run, in a pickle. Empty when there are none."""
+    return _whole_or_in_shards(paths, _SAFETENSORS, _SHARD) or (
+        _whole_or_in_shards(paths, _PICKLE, _PICKLED_SHARD) if code else ()
+    )
+
+
+def _whole_or_in_shards(paths: Collection[str], whole: str, shard: re.Pattern[str]) -> tuple[str, ...]:
+    index = f"{whole}.index.json"
+    if whole in paths:
+        return (whole,)
+    shards = sorted(path for path in paths if shard.match(path)) if index in paths else []
+    return (*shards, index) if shards else ()
+
+
+def _own_code(paths: Collection[str], weights: Collection[str]) -> tuple[str, ...] | None:
+    """The files of Python beside the weights. None where loading these runs nothing of the repo's."""
+    found = tuple(sorted(path for path in paths if path.endswith(_PYTHON)))
+    return found if found or any(_is_pickle(path) for path in weights) else None
+
+
+def _is_pickle(path: str) -> bool:
+    return path == _PICKLE or _PICKLED_SHARD.match(path) is not None
 
 
 def _gguf(paths: Collection[str]) -> tuple[str, ...]:

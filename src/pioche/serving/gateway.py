@@ -69,7 +69,12 @@ class Gateway:
     @classmethod
     def of(cls, config: Config) -> "Gateway":
         socket = Path(config.inference_socket) if config.inference_socket else None
-        return cls(socket, Targets(config.inference_cores), config.inference_wait_seconds, offers.of(config))
+        return cls(
+            socket,
+            Targets(config.inference_cores, runs_code=config.runs_code),
+            config.inference_wait_seconds,
+            offers.of(config),
+        )
 
     @property
     def is_on(self) -> bool:

@@ -14,6 +14,7 @@ from pioche.errors import (
     HubError,
     ModelLoading,
     NotOffered,
+    NotServed,
     OutOfSpace,
     SandboxTooWeak,
     StartFailed,
@@ -93,7 +94,17 @@ reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 _KINDS: dict[str, type[HubError]] = {
     kind.__name__: kind
-    for kind in (Corrupt, EngineFailed, EntryNotFound, NotOffered, OutOfSpace, SandboxTooWeak, StartFailed, Unavailable)
+    for kind in (
+        Corrupt,
+        EngineFailed,
+        EntryNotFound,
+        NotOffered,
+        NotServed,
+        OutOfSpace,
+        SandboxTooWeak,
+        StartFailed,
+        Unavailable,
+    )
 }
 
 

@@ -25,6 +25,7 @@ _BESIDE = {
     EngineName.WHISPER: 400 * _MIB,
     EngineName.PIPELINES: 600 * _MIB,
     EngineName.DIFFUSERS: 1200 * _MIB,
+    EngineName.HANDLER: 600 * _MIB,  # it may load torch
 }
 """The interpreter, and the libraries of an engine."""
 _ROOM = 2

@@ -12,6 +12,7 @@ class EngineName(enum.StrEnum):
     WHISPER = "whisper"
     PIPELINES = "pipelines"
     DIFFUSERS = "diffusers"
+    HANDLER = "handler"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +25,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     files: tuple[str, ...]
     """Paths in the repo: all that the worker gets to see. The first is the one with the weights."""
     threads: int = 1
+    code: bool = False
+    """Strangers' code runs in it, as an owner of the repo allowed (`serving.consent`): always a process of its own, in a sandbox
+    that is good enough for that."""
+    whole: bool = False
+    """It gets to see all files of the commit, not `files` alone."""
     place: str = ""
     """Whose worker it is: `DEPLOYMENT/REPLICA`, by the row and from 0; empty for the one that all share."""
 
@@ -34,6 +40,10 @@ class Ask(msgspec.Struct, frozen=True):
     task: str
     inputs: object
     parameters: dict[str, object] = {}
+    beside: dict[str, object] = {}
+    """What else there was in the body: for handlers, which are given it whole."""
+    media: str = ""
+    """The content type of a body that was no JSON; `inputs` are its bytes in base64. For handlers alone."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

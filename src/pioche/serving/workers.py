@@ -18,6 +18,8 @@ from pioche.serving.spec import Spec
 
 _MODEL = Path("/model")
 SOCKET = "http"
+_OFFLINE = {"HF_HUB_OFFLINE": "1"}
+"""There is no network: libraries that strangers' code calls need not wait for it."""
 _POLL_SECONDS = 0.02
 _HEALTH_SECONDS = 5.0
 _OUTPUT_SECONDS = 1.0
@@ -34,6 +36,8 @@ def start(sandbox: Sandbox, spec: Spec, snapshot: Path, sockets: Path, limits: L
             command=(sys.executable, "-m", "pioche.serving.worker", *words),
             read_only={snapshot: _MODEL},
             socket_dir=sockets,
+            environment=_OFFLINE if spec.code else {},
+            remote_code=spec.code,
             limits=limits,
         )
     )

@@ -87,3 +87,31 @@ def test_embeddings_run_on_onnx_where_they_can() -> None:
 def test_encoders_in_safetensors_alone_run_on_torch(weights: list[str], chosen: tuple[str, ...]) -> None:
     found = choice.choose("fill-mask", ["config.json", "tokenizer.json", *weights])
     assert (found.engine, found.files) == (EngineName.TRANSFORMERS, (*chosen, "config.json", "tokenizer.json"))
+
+
+def test_h_run_3_code_is_used_only_where_it_is_allowed_and_there() -> None:
+    paths = [*BESIDE, "handler.py", "train.py"]
+    assert choice.code_in(paths) == "handler.py"
+    assert choice.choose("fill-mask", paths).code is False
+    handler = choice.choose(None, paths, code=True)
+    assert (handler.engine, handler.files, handler.code, handler.whole) == (
+        EngineName.HANDLER,
+        ("handler.py",),
+        True,
+        True,
+    )
+    assert choice.choose("fill-mask", BESIDE, code=True).code is False
+
+
+def test_h_run_3_pickles_and_python_beside_weights_are_code() -> None:
+    pickle = ["pytorch_model.bin", *BESIDE[:2]]
+    assert choice.code_in(pickle) == "pytorch_model.bin"
+    assert choice.code_in([*pickle, "model.safetensors"]) == ""
+    for task, engine in (("fill-mask", EngineName.TRANSFORMERS), ("image-classification", EngineName.PIPELINES)):
+        chosen = choice.choose(task, pickle, code=True)
+        assert (chosen.engine, chosen.files[0], chosen.code) == (engine, "pytorch_model.bin", True)
+        own = choice.choose(task, [*BESIDE, "modeling_own.py", "layers/one.py"], code=True)
+        assert own.code
+        assert {"model.safetensors", "modeling_own.py", "layers/one.py"} <= set(own.files)
+    shards = ["pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json", *BESIDE[:2]]
+    assert choice.choose("fill-mask", shards, code=True).files[0] == shards[0]

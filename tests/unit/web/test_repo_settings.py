@@ -62,7 +62,7 @@ def town(local: LocalHub) -> Town:
 
 
 PAGES = ("", "/storage", "/webhooks", "/gate")
-FORMS = ("/name", "/visibility", "/features", "/delete", "/storage/files", "/storage/squash")
+FORMS = ("/name", "/visibility", "/features", "/code", "/delete", "/storage/files", "/storage/squash")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,27 @@ def test_s1_discussions_and_duplication_are_switched_off(town: Town) -> None:
     )
     answer = town.local.client.request("POST", "/api/models/lab/tools/duplicate", token=token, json=copy)
     assert answer.status == 200
+
+
+def test_s1_an_owner_lets_the_code_of_a_model_run(town: Town) -> None:
+    owner, writer = town.enter("ada"), town.enter("will")
+    assert 'id="field-code"' not in writer.get("/lab/tools/settings").text
+    action = "/lab/tools/settings/code"
+    assert writer.post(action, {"csrf": writer.csrf, "code": "yes"}).status == 403
+    page = owner.get("/lab/tools/settings")
+    assert "This hub runs no code of models" in page.text
+    page = owner.send(page, action, code="yes")
+    assert 'role="status"' in page.text
+    assert 'name="code" type="checkbox" value="yes" checked' in page.text
+    assert ("repo.update_settings", {"id": "lab/tools", "code_allowed": True}) in town.events()
+    page = writer.get("/lab/tools/settings")
+    assert "Do not run it any more" in page.text
+    writer.post(action, {"csrf": writer.csrf})
+    assert ("repo.update_settings", {"id": "lab/tools", "code_allowed": False}) in town.events()
+    token = town.token()
+    answer = town.local.client.request("PUT", "/api/models/lab/tools/settings", token=token, json={"codeAllowed": True})
+    assert answer.status == 200
+    assert "checked" in owner.get("/lab/tools/settings").text.partition('id="field-code"')[2][:80]
 
 
 def test_s1_it_is_renamed_and_transferred_by_its_typed_name(town: Town) -> None:

@@ -36,6 +36,8 @@ repos = Table(
     Column("disabled_by_law", Boolean, nullable=False, default=False, server_default=false()),
     Column("discussions_off", Boolean, nullable=False, default=False, server_default=false()),
     Column("duplication_off", Boolean, nullable=False, default=False, server_default=false()),
+    # An owner allows what came with the model to run: its handler.py, remote code, pickles (docs/decisions/0048).
+    Column("code_allowed", Boolean, nullable=False, default=False, server_default=false()),
     Column("group_id", Id),  # resource_groups.id; without a constraint, which SQLite adds to no table that is there
     Column("storage_max", BigInteger),  # bytes; null: what the settings say
     Column("deleted_at", BigInteger),  # kept for a grace period, under a `full_key` that nobody can ask for

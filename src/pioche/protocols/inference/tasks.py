@@ -10,7 +10,7 @@ from pioche.errors import BadRequest, InvalidInput, NotFound
 from pioche.http.messages import Request, Response, json_response
 from pioche.protocols.inference import asking
 from pioche.serving import choice
-from pioche.serving.spec import Ask
+from pioche.serving.spec import Ask, EngineName
 from pioche.serving.targets import Target
 
 _ENVELOPE = ("inputs", "parameters", "options")
@@ -75,6 +75,8 @@ def _read(request: Request, body: bytes, found: Target) -> Ask:
     if task is not None and task not in choice.served(found.spec.task):
         raise NotFound(f"This model does {' and '.join(sorted(choice.served(found.spec.task)))}, not {task}")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if found.spec.engine is EngineName.HANDLER:
+        return _for_handler(found.spec.task, kind, body)
     if _is_json(kind, body):
         inputs, parameters = _envelope(body)
         return Ask(task or _meant(found, inputs, parameters), inputs, parameters)
@@ -92,8 +94,31 @@ def _is_json(kind: str, body: bytes) -> bool:
     return kind.endswith("json") or (kind in ("", "application/x-www-form-urlencoded") and body.lstrip()[:1] == b"{")
 
 
+def _for_handler(task: str, kind: str, body: bytes) -> Ask:
+    """All that the body has, as the public Hub gives it to a `handler.py`: its JSON, or a picture, a sound, a text as inputs."""
+    if _is_json(kind, body):
+        content, parameters = _object(body)
+        beside = {name: value for name, value in content.items() if name not in ("inputs", "parameters")}
+        return Ask(task, content["inputs"], parameters, beside)
+    if kind.startswith("text/"):
+        return Ask(task, body.decode(errors="replace"))
+    unsaid = "image/unknown" if "image" in task else "application/octet-stream"
+    return Ask(task, base64.b64encode(body).decode(), media=kind if kind.startswith(("image/", "audio/")) else unsaid)
+
+
 def _envelope(body: bytes) -> tuple[object, dict[str, object]]:
     """`inputs` and `parameters`. Raises BadRequest, InvalidInput for a field that is neither."""
+    content, parameters = _object(body)
+    for name, value in content.items():
+        if name in _AT_ROOT:
+            parameters[name] = value
+        elif name not in _ENVELOPE:
+            raise InvalidInput(name, "there is no such field: parameters go into `parameters`")
+    return content["inputs"], parameters
+
+
+def _object(body: bytes) -> tuple[dict[str, Any], dict[str, object]]:
+    """With its parameters. Raises BadRequest, InvalidInput."""
     try:
         content: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -103,12 +128,7 @@ def _envelope(body: bytes) -> tuple[object, dict[str, object]]:
     parameters = content.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput("parameters", "an object is expected")
-    for name, value in content.items():
-        if name in _AT_ROOT:
-            parameters[name] = value
-        elif name not in _ENVELOPE:
-            raise InvalidInput(name, "there is no such field: parameters go into `parameters`")
-    return content["inputs"], parameters
+    return content, parameters
 
 
 def _meant(found: Target, inputs: object, parameters: dict[str, object]) -> str:

@@ -142,6 +142,8 @@ class _Settings(msgspec.Struct):
     discussionsDisabled: bool | None = None
     duplicationDisabled: bool | None = None
     """A field of our own: the public Hub has none."""
+    codeAllowed: bool | None = None
+    """As this one: whether the model's own code may run."""
 
 
 async def settings(request: Request) -> Response:
@@ -155,6 +157,7 @@ async def settings(request: Request) -> Response:
         gates_members=body.orgMembersGated,
         discussions_off=body.discussionsDisabled,
         duplication_off=body.duplicationDisabled,
+        code_allowed=body.codeAllowed,
     )
     await request.run(request.hub.catalog.change, request.caller, request.repo, changes)
     return json_response({"private": request.repo.private if changes.private is None else changes.private})

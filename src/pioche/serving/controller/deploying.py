@@ -261,7 +261,8 @@ class Deployer:
         if repo is None:
             return None, f"The files of {one.repo} are not open to whoever deployed it any more", True
         if known is not None:
-            return known, "", False
+            refused = self._targets.refused(repo, known.spec)
+            return known, refused, bool(refused)
         try:
             return self._targets.find(repo, revisions.resolve_sync(repo, one.commit)), "", False
         except HubError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, Unavailable
+from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, NotServed, Unavailable
 from pioche.observe import log, metrics
 from pioche.serving import needs
 from pioche.serving.messages import Looked, Ready, State, Wanted
@@ -28,6 +28,8 @@ _BACK_OFF_SECONDS_MAX = 300.0
 _DRAIN_SECONDS = 10.0
 _ESTIMATED_SECONDS = 10
 _REMEMBERED_MAX = 1000
+_SILENT_SECONDS = 180.0
+"""How long a worker may say nothing of itself: preparing long inputs takes it some seconds."""
 
 
 class Worker(Protocol):
@@ -65,6 +67,8 @@ class Starter(Protocol):
 class Limits:
     memory_bytes: int
     idle_seconds: float
+    code_seconds: float = 300.0
+    """How long strangers' code may take for one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class _Seat:
     started_at: float = 0.0
     used_at: float = 0.0
     stats: Stats = field(default_factory=Stats)
+    answered_at: float = 0.0
+    """When it said last what it does; where strangers' code runs, when it was seen last to have answered, or to be idle."""
     failures: int = 0
     failed_until: float = 0.0
     reason: str = ""
@@ -213,7 +219,7 @@ class Fleet:
             seat.worker = await self._starter.start(wanted, needs.memory_most(expected))
         except HubError as error:
             seat.bytes_taken = 0
-            if not isinstance(error, Unavailable | NotOffered):
+            if not isinstance(error, Unavailable | NotOffered | NotServed):
                 self._failed(seat, error.message)
             raise
         except asyncio.CancelledError:
@@ -222,7 +228,7 @@ class Fleet:
         finally:
             seat.starting = None
         seat.number, seat.reason, seat.stats = next(self._numbers), "", Stats()
-        seat.started_at = seat.used_at = time.monotonic()
+        seat.started_at = seat.used_at = seat.answered_at = time.monotonic()
         metrics.cold_start(wanted.spec.engine, seat.started_at - began)
         log.info("model started", repo=wanted.spec.repo, seconds=round(seat.started_at - began, 2))
 
@@ -265,6 +271,7 @@ class Fleet:
             if seat.worker is None or seat.ending is not None:
                 continue
             await self._look_at(seat)
+            await self._end_if_it_hangs(seat)
             idle = 0.0 if seat.spec.place else time.monotonic() - seat.used_at  # deployments say themselves how long
             if seat.state is State.READY and not seat.stats.running and idle > self._limits.idle_seconds:
                 log.info("idle model ended", repo=seat.spec.repo)
@@ -286,6 +293,8 @@ class Fleet:
             found = await worker.stats()
             if found.requests != seat.stats.requests or found.running:
                 seat.used_at = time.monotonic()
+            if not (seat.spec.code and found.running) or found.batches != seat.stats.batches:
+                seat.answered_at = time.monotonic()
             metrics.batches(seat.spec.task, found.batches - seat.stats.batches, found.batched - seat.stats.batched)
             seat.stats = found
         taken, seconds = await asyncio.to_thread(worker.usage)
@@ -306,6 +315,18 @@ class Fleet:
             await asyncio.sleep(_POLL_SECONDS)
         if worker.ended is None:
             await self._end(seat)
+
+    async def _end_if_it_hangs(self, seat: _Seat) -> None:
+        """What neither answers nor ends: strangers' code, a tokenizer whose patterns never end. Whoever waits is told why."""
+        most = self._limits.code_seconds if seat.spec.code else _SILENT_SECONDS
+        worker = seat.worker
+        if worker is None or time.monotonic() - seat.answered_at <= most:
+            return
+        self._clear(seat)
+        self._failed(
+            seat, f"The model's {'code' if seat.spec.code else 'process'} gave no answer within {most:.0f} seconds"
+        )
+        await worker.end(0.0)
 
     def _broke_down(self, seat: _Seat) -> None:
         """It ended by itself. The first time it is started again at once, when it is asked for."""

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,16 +16,18 @@ import msgspec
 
 from pioche.accounts.callers import Caller
 from pioche.errors import RepoNotFound
-from pioche.repos import revisions
+from pioche.repos import listing, revisions
 from pioche.repos.access import Access, Action, Repo
+from pioche.repos.revisions import Revision
 from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
-from pioche.serving import workers
+from pioche.serving import consent, workers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.warm import Warm
 from pioche.serving.messages import Wanted
 from pioche.serving.snapshots import Snapshots
+from pioche.serving.spec import Spec
 from pioche.serving.worker.batcher import Stats
 
 _LOAD_SECONDS = 120.0
@@ -86,13 +89,23 @@ class LocalWorker:
 
 
 class Local:
-    """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there."""
+    """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there. `runs_code` as of `Targets`."""
 
-    def __init__(self, access: Access, snapshots: Snapshots, warm: Warm, folder: Path, cores: Cores) -> None:
+    def __init__(
+        self,
+        access: Access,
+        snapshots: Snapshots,
+        warm: Warm,
+        folder: Path,
+        cores: Cores,
+        *,
+        runs_code: bool = False,
+    ) -> None:
         self._access = access
         self._snapshots = snapshots
         self._warm = warm
         self._cores = cores
+        self._runs_code = runs_code
         self._threads = ThreadPoolExecutor(_STARTS, "starting")
         self._folder = folder / f"{os.getpid()}-{socket.gethostname()}"
         _sweep(folder)
@@ -114,7 +127,9 @@ class Local:
         with ExitStack() as stack:
             repo = self._opened(wanted.repo)
             revision = revisions.resolve_sync(repo, spec.commit)
-            snapshot = stack.enter_context(self._snapshots.lease(repo, revision, spec.files))
+            if spec.code:
+                consent.check(repo, revision.commit, is_offered=self._runs_code)
+            snapshot = stack.enter_context(self._snapshots.lease(repo, revision, _paths(spec, repo, revision)))
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -129,6 +144,13 @@ class Local:
         for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
             return repo
         raise RepoNotFound
+
+
+def _paths(spec: Spec, repo: Repo, revision: Revision) -> Sequence[str]:
+    """What the worker gets to see."""
+    if not spec.whole:
+        return spec.files
+    return sorted(entry.path for entry in listing.everything(repo, revision).entries if entry.is_file)
 
 
 def connect(folder: Path) -> socket.socket:

@@ -21,7 +21,7 @@ from pioche.serving.spec import EngineName, Spec
 MODULES = (
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
-    "pioche.serving.engines.transformers",
+    "pioche.serving.engines.transformers.language",
     "pioche.serving.engines.pipelines",
     "pioche.serving.worker.process",
 )
@@ -63,7 +63,7 @@ class Warm:
     @contextmanager
     def started(self, spec: Spec, snapshot: Path, sockets: Path, limits: Limits) -> Iterator[Watched]:
         """A worker, as a fork where it can be one. Raises as `workers.start`."""
-        if spec.engine not in self._engines or (parent := self._taken()) is None:
+        if spec.code or spec.engine not in self._engines or (parent := self._taken()) is None:
             with workers.start(self._sandbox, spec, snapshot, sockets, limits) as running:
                 yield running
             return

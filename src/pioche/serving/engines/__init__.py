@@ -20,6 +20,7 @@ EXTRAS = {
     EngineName.WHISPER: "speech",
     EngineName.PIPELINES: "transformers",
     EngineName.DIFFUSERS: "diffusers",
+    EngineName.HANDLER: "transformers",
 }
 """What to install, for the libraries of each."""
 
@@ -128,3 +129,7 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import diffusers
 
             return diffusers.load(spec, folder)
+        case EngineName.HANDLER:
+            from pioche.serving.engines import handler
+
+            return handler.load(spec, folder)

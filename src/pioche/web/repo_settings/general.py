@@ -5,7 +5,7 @@ from pioche.errors import AccountNotFound, AlreadyExists, Forbidden, HubError, I
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Route
 from pioche.i18n.texts import gettext as _
-from pioche.repos import switches
+from pioche.repos import protection, switches
 from pioche.repos.access import Action
 from pioche.repos.catalog import Settings
 from pioche.web import owners
@@ -64,6 +64,12 @@ async def allow(request: Request) -> Response:
     return await _change(request, settings, "features")
 
 
+async def run_code(request: Request) -> Response:
+    """POST /{repo}/settings/code: `code` is ticked where the model's own code may run; an owner alone can tick it."""
+    form = Form.of(await request.form(), "code")
+    return await _change(request, Settings(code_allowed=bool(form["code"])), "code")
+
+
 async def delete(request: Request) -> Response:
     """POST /{repo}/settings/delete: `delete_confirm` is its whole name."""
     repo, form = request.repo, Form.of(await request.form(), "delete_confirm")
@@ -87,7 +93,8 @@ async def _show(request: Request, form: Form, *, status: int = 200) -> Response:
     groups, group_now = await request.run(group.choices, request)
     return await frame.page(
         request, "general", form, status=status, now=now, groups=groups, group_now=group_now,
-        undo_hours=request.hub.config.undo_repo_hours,
+        is_owner=await request.run(protection.is_owner, request.repo, request.caller),
+        runs_code=request.hub.config.runs_code, undo_hours=request.hub.config.undo_repo_hours,
         owners=list(dict.fromkeys([owner.name, *names])),
     )  # fmt: skip
 
@@ -97,6 +104,7 @@ ROUTES = (
     Route("POST", "/{repo:web}/settings/name", Action.MANAGE, rename, frame.FORM_BYTES_MAX),
     Route("POST", "/{repo:web}/settings/visibility", Action.MANAGE, show_to, frame.FORM_BYTES_MAX),
     Route("POST", "/{repo:web}/settings/features", Action.MANAGE, allow, frame.FORM_BYTES_MAX),
+    Route("POST", "/{repo:web}/settings/code", Action.MANAGE, run_code, frame.FORM_BYTES_MAX),
     *group.ROUTES,
     Route("POST", "/{repo:web}/settings/delete", Action.MANAGE, delete, frame.FORM_BYTES_MAX),
 )

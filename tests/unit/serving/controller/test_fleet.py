@@ -221,3 +221,44 @@ def test_workers_of_deployments_end_when_they_are_told_to_and_kept_ones_make_no_
         await fleet.close()
 
     asyncio.run(story())
+
+
+def test_h_run_3_code_that_does_not_answer_is_ended_and_waits_for_its_next_start() -> None:
+    async def story() -> None:
+        starter = FakeStarter()
+        fleet = Fleet(starter, Limits(EACH * 20, 3600, code_seconds=0.02))
+        asked = Wanted(structs.replace(spec("own"), code=True), 1, SIZE, 60)
+        await fleet.worker(asked)
+        await fleet.worker(wanted("other"))
+        for worker in starter.started:
+            worker.running = 1
+        deadline = asyncio.get_running_loop().time() + 20
+        while fleet.look(asked.spec).state is State.READY:
+            assert asyncio.get_running_loop().time() < deadline
+            await fleet._round()
+            await asyncio.sleep(0.005)
+        assert fleet.look(asked.spec).reason == "The model's code gave no answer within 0 seconds"
+        with pytest.raises(EngineFailed, match="gave no answer"):
+            await fleet.worker(asked)
+        assert starter.started[0].ended is not None
+        assert fleet.look(spec("other")).state is State.READY  # answers may take as long as they take
+
+    asyncio.run(story())
+
+
+def test_h_run_4_a_process_that_says_nothing_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(worker: FakeWorker) -> Stats:
+        raise TimeoutError
+
+    async def story() -> None:
+        fleet, starter = await made()
+        await fleet.worker(wanted("silent"))
+        monkeypatch.setattr(FakeWorker, "stats", silent)
+        await fleet._round()
+        assert fleet.look(spec("silent")).state is State.READY
+        monkeypatch.setattr(fleets, "_SILENT_SECONDS", -1.0)
+        await fleet._round()
+        assert "gave no answer" in fleet.look(spec("silent")).reason
+        assert starter.started[0].ended is not None
+
+    asyncio.run(story())

@@ -1,7 +1,7 @@
 """Everything that transformers does beside encoders of texts: pictures, videos, sound, texts out of texts, tables.
 
 One request at a time. What a task takes and gives stands in `seeing`, `watching`, `hearing`, `writing` and `tables`; how weights
-are opened in `opening`. Nothing of the repo runs: no code of it, no pickle.
+are opened in `opening`. Nothing of the repo runs, no code of it and no pickle, unless an owner allowed it (`own_code`).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from pioche.errors import EngineFailed, InvalidInput
-from pioche.serving.engines import Listener
+from pioche.serving.engines import Listener, own_code
 from pioche.serving.engines.pipelines import hearing, seeing, tables, watching, writing
 from pioche.serving.engines.pipelines.opening import RAISED
 from pioche.serving.spec import Ask, Spec
@@ -41,6 +41,7 @@ class Work:
 
 def load(spec: Spec, folder: Path) -> "Pipelines":
     torch.set_num_threads(spec.threads)
+    own_code.allow_for(spec)
     saying: Any = transformers.utils.logging
     saying.disable_progress_bar()
     return Pipelines(_OPENED[spec.task](spec.task, folder))

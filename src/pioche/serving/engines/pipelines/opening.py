@@ -1,4 +1,5 @@
-"""Weights and what stands beside them, out of the folder of a model: locally, from safetensors, with the library's own code."""
+"""Weights and what stands beside them, out of the folder of a model: locally, from safetensors, with the library's own code;
+where an owner allowed it (`own_code`), with the repo's as well, and from a pickle."""
 
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 import transformers
 
 from pioche.errors import EngineFailed
+from pioche.serving.engines import own_code
 
 RAISED = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
 """What libraries say of a configuration, weights and inputs that do not fit is one of these."""
@@ -25,13 +27,12 @@ def model(folder: Path, fallback: str, *, dtype: Any = torch.float32) -> Any:
         found, report = kind.from_pretrained(
             folder,
             local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
+            **own_code.of_weights(),
             dtype=dtype,
             output_loading_info=True,
         )
-    except (OSError, safetensors.SafetensorError, *RAISED) as error:
-        raise EngineFailed(f"The weights cannot be loaded: {_in_one_line(error)}") from None
+    except (OSError, safetensors.SafetensorError, *own_code.RAISED, *RAISED) as error:
+        raise EngineFailed(f"The weights cannot be loaded: {own_code.reason(error)}") from None
     if lacking := sorted(name for name in report["missing_keys"] if not any(head in name for head in _HEADS)):
         raise EngineFailed(f"The weights lack {', '.join(lacking[:3])}: is the task of the model the right one?")
     return found.eval()
@@ -40,9 +41,11 @@ def model(folder: Path, fallback: str, *, dtype: Any = torch.float32) -> Any:
 def beside(kind: str, folder: Path) -> Any:
     """Such as `AutoTokenizer`. Raises EngineFailed."""
     try:
-        return getattr(transformers, kind).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ImportError, *RAISED) as error:
-        raise EngineFailed(f"What stands beside the weights cannot be loaded: {_in_one_line(error)}") from None
+        return getattr(transformers, kind).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=own_code.trusted()
+        )
+    except (OSError, *own_code.RAISED, *RAISED) as error:
+        raise EngineFailed(f"What stands beside the weights cannot be loaded: {own_code.reason(error)}") from None
 
 
 def pipeline(task: str, folder: Path, fallback: str, **kinds: str) -> Any:
@@ -52,9 +55,5 @@ def pipeline(task: str, folder: Path, fallback: str, **kinds: str) -> Any:
     make: Any = transformers.pipeline
     try:
         return make(task, model=opened, device="cpu", **parts)
-    except (OSError, ImportError, *RAISED) as error:
-        raise EngineFailed(f"The model cannot be used for {task}: {_in_one_line(error)}") from None
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    except (OSError, *own_code.RAISED, *RAISED) as error:
+        raise EngineFailed(f"The model cannot be used for {task}: {own_code.reason(error)}") from None

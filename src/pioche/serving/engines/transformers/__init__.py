@@ -1,7 +1,7 @@
 """Safetensors on torch: encoders of repos that have no ONNX file, and language models (`writer.py`) of those that have no GGUF
 file. Slower to start and to answer, and the same answers.
 
-Nothing of the repo runs: no code of it, no pickle.
+Nothing of the repo runs, no code of it and no pickle, unless an owner allowed it (`own_code`).
 """
 
 import inspect
@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from pioche.errors import EngineFailed
-from pioche.serving.engines import AnyEngine
+from pioche.serving.engines import AnyEngine, own_code
 from pioche.serving.engines.encoders import Encoders
 from pioche.serving.engines.encoders.encoder import Columns, Encoder, Outputs
 from pioche.serving.spec import Spec
@@ -36,6 +36,7 @@ _RAISED = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeE
 
 def load(spec: Spec, folder: Path) -> AnyEngine:
     torch.set_num_threads(spec.threads)
+    own_code.allow_for(spec)
     saying: Any = transformers.utils.logging
     saying.disable_progress_bar()
     if spec.task not in _KINDS:
@@ -68,17 +69,12 @@ def _open(kind: Any, folder: Path) -> Any:
         model, report = kind.from_pretrained(
             folder,
             local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
+            **own_code.of_weights(),
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, safetensors.SafetensorError, *_RAISED) as error:
-        raise EngineFailed(f"The weights cannot be loaded: {_in_one_line(error)}") from None
+    except (OSError, safetensors.SafetensorError, *own_code.RAISED, *_RAISED) as error:
+        raise EngineFailed(f"The weights cannot be loaded: {own_code.reason(error)}") from None
     if lacking := sorted(name for name in report["missing_keys"] if _UNUSED not in name):
         raise EngineFailed(f"The weights lack {', '.join(lacking[:3])}: is the task of the model the right one?")
     return model.eval()
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
