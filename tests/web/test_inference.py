@@ -222,3 +222,42 @@ def test_m6_pictures_and_sound_are_asked_about(
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     accessible(page)
+
+
+def test_m6_pictures_are_drawn_and_videos_and_pictures_talked_about(
+    visit: Visits, town: Town, accessible: Callable[[Page], None], tmp_path: Path
+) -> None:
+    for package in ("torch", "transformers", "diffusers"):
+        pytest.importorskip(package)
+    from tests import checkpoints
+
+    for task, make in (
+        ("text-to-image", checkpoints.painter),
+        ("video-classification", checkpoints.watcher),
+        ("image-text-to-text", checkpoints.looker),
+    ):
+        folder = tmp_path / task
+        folder.mkdir()
+        make(folder)
+        found = (path for path in folder.rglob("*") if path.is_file())
+        files: dict[str, str | bytes] = {str(path.relative_to(folder)): path.read_bytes() for path in found}
+        town.repo(f"ada/{task}", {**files, "README.md": card(task)})
+    (tmp_path / "red.png").write_bytes(base64.b64decode(checkpoints.picture()))
+    (tmp_path / "film.mp4").write_bytes(base64.b64decode(checkpoints.video()))
+    page = visit("/ada/text-to-image", who=town.ada)
+    page.get_by_label("Text", exact=True).fill("a good cat")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_alt_text("a good cat")).to_be_visible(timeout=90_000)
+    accessible(page)
+    page = visit("/ada/video-classification", who=town.ada, lang="fr", theme="dark", width=360)
+    page.get_by_label("Vidéo", exact=True).set_input_files(tmp_path / "film.mp4")
+    page.get_by_role("button", name="Interroger").click()
+    expect(page.locator(".widget-bars li")).to_have_count(2, timeout=90_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    accessible(page)
+    page = visit("/ada/image-text-to-text", who=town.ada)
+    page.get_by_label("Picture", exact=True).set_input_files(tmp_path / "red.png")
+    page.get_by_label("Question").fill("a cat")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".widget-state")).to_contain_text("Answered in", timeout=90_000)
+    accessible(page)

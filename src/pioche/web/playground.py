@@ -14,7 +14,7 @@ from pioche.web import layout
 
 _NAME_MAX = 300
 _OFFERED_MAX = 100
-_TAGS = (("gguf",), ("conversational",))
+_TAGS = (("conversational",),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _page(request: Request, sides: list[Side]) -> Response:
 
 def _offered(request: Request) -> list[str]:
     """Of what chats, those that most people take; the field takes others too."""
-    query = Query(type=RepoType.MODEL, tags=_TAGS, limit=_OFFERED_MAX)
+    query = Query(type=RepoType.MODEL, tags=_TAGS, inference="warm", limit=_OFFERED_MAX)
     found = request.hub.search.find(request.caller, query)
     opened = request.hub.access.open_all_sync(request.caller, found.ids, Action.READ)
     return [str(repo.repo_id) for repo in opened]

@@ -28,7 +28,7 @@ def _told(name: str, task: str | None, tags: Collection[str]) -> dict[str, Any]:
     """A list, as `InferenceClient` and @huggingface/inference read it; models that chat are `conversational` there."""
     if task is None:
         return {"inferenceProviderMapping": []}
-    chats = task == "text-generation" and "conversational" in tags
+    chats = task in ("text-generation", "image-text-to-text") and "conversational" in tags
     mapping = {
         "provider": HERE,
         "providerId": name,

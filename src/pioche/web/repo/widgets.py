@@ -137,7 +137,8 @@ def of(request: Request, overview: Overview) -> Widget | None:
         usual["text"] = usual["text"].replace("[MASK]", mask)
     first = found[0][1] if found else usual
     encoded = [(title, msgspec.json.encode(values).decode()) for title, values in found]
-    form = "chat" if task == "text-generation" and weights.template(overview) else task
+    chats = "conversational" in overview.tags or weights.template(overview)
+    form = "chat" if task == "text-generation" and chats else task
     return Widget(form, fields, encoded, first, f"/models/{overview.repo_id}")
 
 

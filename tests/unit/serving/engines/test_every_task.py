@@ -139,6 +139,9 @@ def test_a_picture_is_talked_about_in_a_chat(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         ask(engine, "chat", body, {})
     assert refused.value.field == "inputs.messages"
+    parts[0] = {"type": "image_url", "image_url": {"url": address}}
+    with pytest.raises(InvalidInput, match="at most 16 pictures"):
+        ask(engine, "chat", {**body, "messages": [{"role": "user", "content": parts[:1] * 17}]}, {})
     with pytest.raises(InvalidInput) as refused:
         engine.prepare(Ask("image-text-to-text", {**TALK, "image": "https://example.org/cat.png"}))
     assert refused.value.field == "inputs.image"

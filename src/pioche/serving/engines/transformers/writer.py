@@ -28,6 +28,7 @@ _CONTEXT = 4096
 _KEPT = 2
 """Keys and values."""
 _PICTURES_MAX = 16
+_SIDE_MAX = 2048
 _TEMPLATE_NAMES = frozenset(
     ("conversation", "messages", "tools", "documents", "chat_template", "add_generation_prompt")
 )
@@ -127,8 +128,6 @@ class TorchWriter:
             raise InvalidInput(f"inputs.chat_template_kwargs.{own[0]}", "this is not for a request to say")
         images: list[Any] = []
         messages = [self._message(message, images) for message in body["messages"]]
-        if len(images) > _PICTURES_MAX:
-            raise InvalidInput("inputs.messages", f"at most {_PICTURES_MAX} pictures")
         try:
             text = self._reader.apply_chat_template(
                 messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **options
@@ -146,8 +145,10 @@ class TorchWriter:
             return {**message, "content": "".join(part["text"] for part in content)}
         parts: list[Json] = []
         for part in content:
+            if part["type"] == "image_url" and len(images) == _PICTURES_MAX:
+                raise InvalidInput("inputs.messages", f"at most {_PICTURES_MAX} pictures")
             if part["type"] == "image_url":
-                images.append(pictures.decoded(part["image_url"]["url"], "inputs.messages"))
+                images.append(_small(pictures.decoded(part["image_url"]["url"], "inputs.messages")))
                 parts.append({"type": "image"})
             else:
                 parts.append(part)
@@ -214,6 +215,12 @@ class TorchWriter:
         width = getattr(config, "head_dim", None) or config.hidden_size // heads
         kept = getattr(config, "num_key_value_heads", None) or heads
         return int(config.num_hidden_layers * kept * width * _KEPT * self._model.dtype.itemsize)
+
+
+def _small(picture: Any) -> Any:
+    """Models look at a few hundred points a side; many large pictures would fill the memory that this one has."""
+    picture.thumbnail((_SIDE_MAX, _SIDE_MAX))
+    return picture
 
 
 def _refuse(body: Json, *names: str) -> None:
