@@ -4,7 +4,6 @@ documentation shows, and `transformers serve` as it is.
 They have an environment of their own, `build/rivals`, that is made the first time.
 """
 
-import contextlib
 import http.client
 import json
 import os
@@ -13,13 +12,13 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import loads, real_models
 from benchmarks.bench import Bench
 from benchmarks.measure import Sample
+from benchmarks.rivals import language
+from benchmarks.rivals.running import running
 from benchmarks.rows import Goal, Row, ratio
 from tests.hub import Hub, free_port
 
@@ -39,7 +38,11 @@ _ENOUGH_MS = 1.0
 
 
 def rivals(bench: Bench) -> list[Row]:
-    """Embeddings of MiniLM, 32 clients."""
+    """Embeddings of MiniLM, 32 clients; chats, four."""
+    return [*_embeddings(bench), *language.chats(bench)]
+
+
+def _embeddings(bench: Bench) -> list[Row]:
     model, python = real_models.minilm(bench), _environment()
     if model is None or python is None:
         return []
@@ -81,7 +84,7 @@ def _hub(folder: Path, model: Path) -> Sample:
 def _rival(python: Path, name: str, model: Path) -> Sample:
     port = free_port()
     environment = {**os.environ, "RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-    with _running([str(python), str(_HERE / f"{name}.py"), str(model), str(port)], environment) as process:
+    with running([str(python), str(_HERE / f"{name}.py"), str(model), str(port)], environment) as process:
         url = f"http://127.0.0.1:{port}/predict"
         _wait(url, process)
         return _load(url, {"text": _TEXT}, process.pid)
@@ -92,21 +95,6 @@ def _load(url: str, body: dict[str, str], pid: int) -> Sample:
     script = _SCRIPT.format(body=json.dumps(body))
     loads.wrk(url, None, pid, script)
     return loads.wrk(url, None, pid, script)
-
-
-@contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:

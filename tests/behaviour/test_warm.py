@@ -6,6 +6,8 @@ The libraries are those of ONNX here, which every environment of the tests has; 
 import http.client
 import json
 import shutil
+import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +84,16 @@ def test_a_fork_answers_and_ends_when_it_is_asked_to(folder: Path) -> None:
                 assert label(worker) == "POSITIVE"
                 worker.terminate()
                 assert worker.wait(60).reason in ("ended with code 0", "ended: the hub asked for it")
+
+
+def test_whoever_leaves_without_an_answer_ends_nothing(folder: Path) -> None:
+    with warmed(folder) as warm, started(warm, folder) as worker:
+        for _ in range(20):
+            with workers.connect(worker) as wire:
+                wire.sendall(b"GET /stats HTTP/1.1\r\ncontent-length: 0\r\n\r\n" * 3)
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert label(worker) == "POSITIVE"
+        assert worker.ending is None
 
 
 def test_a_model_that_cannot_be_loaded_says_why(folder: Path) -> None:

@@ -83,6 +83,7 @@ class _Fork(Keeper):
             os.makedirs(self.job.scratch, mode=0o700, exist_ok=True)
         os.chdir(orders.folder)
         self._hub.close()
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it from its start: who left is an error, no end
         lockdown.lock(orders)
         os.environ.clear()  # noqa: TID251  (a fork's own)
         os.environ.update(orders.environment)  # noqa: TID251
