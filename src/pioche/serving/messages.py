@@ -80,10 +80,11 @@ class State(enum.StrEnum):
 
 
 class Looked(msgspec.Struct, frozen=True, tag=True):
-    """`reason` is why it failed, in words."""
+    """`reason` is why it failed, in words. `export` says how far it is from torch to ONNX: nothing where that is not to be."""
 
     state: State
     reason: str = ""
+    export: str = ""
 
 
 Question = Wanted | Look | Output
