@@ -71,6 +71,7 @@ from pioche.search.sql import SqlSearch
 from pioche.serving import offers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
+from pioche.serving.controller.exports import Exports
 from pioche.serving.controller.fleet import Fleet
 from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
@@ -369,13 +370,15 @@ def build_controller(config: Config) -> ControllerService:
     access = Access(_plain_stores(config))
     folder = config.data_dir / "cache" / "inference"
     snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
-    warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
-    starter = Local(access, snapshots, warm, folder / "workers", Cores(), runs_code=config.runs_code)
+    sandbox = sandboxes.of(config)
+    exports = Exports(access, snapshots, sandbox, folder / "exports", is_on=config.inference_export == "on")
+    warm = Warm(sandbox, folder / "files", config.inference_memory, config.inference_idle_seconds)
+    starter = Local(access, snapshots, warm, folder / "workers", Cores(), runs_code=config.runs_code, exports=exports)
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds, config.inference_code_seconds)
     fleet = Fleet(starter, limits)
     targets = Targets(config.inference_cores, runs_code=config.runs_code)
     deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
-    return ControllerService(fleet, deployer, Path(config.inference_socket))
+    return ControllerService(fleet, deployer, exports, Path(config.inference_socket))
 
 
 def _plain_stores(config: Config) -> Stores:

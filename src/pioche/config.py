@@ -254,6 +254,12 @@ class Config:
     inference_code_seconds: int = _setting(
         300, "How long such code may take for one answer before its process is ended."
     )
+    inference_export: str = _setting(
+        "on",
+        "Whether encoders that have safetensors alone are exported to ONNX after their first request, in the background. Needs the "
+        "extra export. See docs/guide/inference.md.",
+        choices=_ON_OFF,
+    )
     inference_memory_bytes: int = _setting(
         0, "Most memory that models may take together on this machine; 0 is half of what it has."
     )

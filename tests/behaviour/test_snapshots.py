@@ -125,3 +125,32 @@ def test_a_damaged_file_is_never_served(published: Repo, config: Config, folder:
     with pytest.raises(Corrupt), Snapshots(folder, 10_000).lease(published, main(published), PATHS):
         raise AssertionError
     assert os.listdir(folder) == []
+
+
+def test_what_was_made_of_a_commit_is_kept_whole_or_not_at_all(published: Repo, folder: Path) -> None:
+    snapshots, commit = Snapshots(folder, 2_000), main(published).commit
+
+    def make(text: bytes) -> None:
+        with snapshots.keep(published, commit, "onnx-fill-mask", 500) as part:
+            (part / "model.onnx").write_bytes(text)
+            if not text:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        make(b"")
+    with snapshots.derived(published, commit, "onnx-fill-mask") as place:
+        assert place is None
+    assert list(folder.iterdir()) == []
+    make(b"1" * 500)
+    make(b"2" * 500)  # another process was as fast: the first one stays
+    with snapshots.derived(published, commit, "onnx-fill-mask") as place:
+        assert place is not None
+        assert contents(place) == {"model.onnx": b"1" * 500}
+        with snapshots.lease(published, main(published), PATHS):
+            assert place.exists()
+        with pytest.raises(OutOfSpace), snapshots.keep(published, commit, "other", 3_000):
+            raise AssertionError
+        with snapshots.keep(published, commit, "other", 1_900):
+            assert place.exists()  # it is in use
+    with snapshots.keep(published, commit, "third", 1_900):
+        assert not place.exists()

@@ -1,11 +1,11 @@
-"""H-RUN-3, H-RUN-5: the code of models on a live hub: what it reaches, what it costs, and who let it run (issue 6 "Bad input")."""
+"""H-RUN-3 to 5: the code of models on a live hub: what it reaches, what it costs, and who let it run (issue 6 "Bad input")."""
 
 import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ import pytest
 
 from pioche.errors import SandboxTooWeak
 from pioche.runner.sandbox import Sandbox
-from tests import publishing
+from tests import publishing, writers
 from tests.hub import Account, Hub
 
 ATTACK = """
@@ -102,7 +102,7 @@ def sven(hub: Hub) -> Account:
     return hub.user("sven")
 
 
-def publish(hub: Hub, owner: Account, name: str, files: dict[str, str], *, allow: bool = True) -> str:
+def publish(hub: Hub, owner: Account, name: str, files: Mapping[str, str | bytes], *, allow: bool = True) -> str:
     full = f"{owner.name}/{name}"
     with httpx.Client(base_url=hub.endpoint, headers=owner.bearer, timeout=60) as client:
         publishing.create(client, full)
@@ -226,5 +226,18 @@ def test_h_run_3_code_that_hangs_is_ended_and_says_so(hub: Hub, olga: Account, e
 def test_h_run_3_code_that_grows_is_ended_and_says_so(hub: Hub, olga: Account, echo: str) -> None:
     name = publish(hub, olga, "grows", {"handler.py": ECHO})
     assert ask(hub, name, "grow").status_code == 500
-    assert "MiB of memory" in reason(hub, name)
+    said = reason(hub, name)
+    assert "MiB of memory" in said or "gave no answer" in said  # a slow machine fills it in more than five seconds
+    assert ask(hub, echo, "x").status_code == 200
+
+
+def test_h_run_4_a_language_model_whose_template_does_not_end_says_so(hub: Hub, olga: Account, echo: str) -> None:
+    pytest.importorskip("xllamacpp")
+    bomb = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
+    files = {"README.md": "---\npipeline_tag: text-generation\n---\n", "model.gguf": writers.writer(bomb)}
+    name = publish(hub, olga, "bomb", files, allow=False)
+    body = {"messages": [{"role": "user", "content": "a"}]}
+    answer = httpx.post(f"{hub.endpoint}/models/{name}/v1/chat/completions", json=body, timeout=60)
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"] == "The chat template does not end within 2 seconds"
     assert ask(hub, echo, "x").status_code == 200

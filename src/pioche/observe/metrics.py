@@ -75,6 +75,11 @@ _resident = Gauge(
     "pioche_inference_worker_rss_bytes", "Memory of all workers.", ("engine",), multiprocess_mode="livesum"
 )
 _worker_seconds = Counter("pioche_inference_worker_cpu_seconds_total", "Processor time of workers.", ("engine",))
+_exports = Counter(
+    "pioche_inference_exports_total",
+    "Encoders that were to become ONNX, by what became of it: done or failed.",
+    ("outcome",),
+)
 _evictions = Counter("pioche_inference_evictions_total", "Workers that were ended to make room for others.")
 
 _deployed = Counter(
@@ -184,6 +189,11 @@ def first_token(task: str, seconds: float) -> None:
 
 def waited_for_worker(task: str, seconds: float) -> None:
     _waited.labels(task).observe(seconds)
+
+
+def exported(outcome: str) -> None:
+    """`outcome` is done or failed."""
+    _exports.labels(outcome).inc()
 
 
 def inference_error(kind: str) -> None:

@@ -106,6 +106,11 @@ def code_in(paths: Collection[str]) -> str:
     return python or ("" if has_data else next((path for path in sorted(paths) if _is_pickle(path)), ""))
 
 
+def reads(task: str) -> bool:
+    """Whether it is for encoders: a text goes through the network once."""
+    return task in _ENCODER_TASKS
+
+
 def served(task: str) -> frozenset[str]:
     """The tasks that may be asked of a model whose own is `task`."""
     for related in (_EMBEDDING, _CLASSIFICATION, _GENERATION, _RANKING, _LOOKING):

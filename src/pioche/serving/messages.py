@@ -80,10 +80,12 @@ class State(enum.StrEnum):
 
 
 class Looked(msgspec.Struct, frozen=True, tag=True):
-    """`reason` is why it failed the last time, in words; none once it could be started."""
+    """`reason` is why it failed the last time, in words; none once it could be started. `export` says how far it is from torch to
+    ONNX: nothing where that is not to be."""
 
     state: State
     reason: str = ""
+    export: str = ""
 
 
 Question = Wanted | Look | Output

@@ -62,6 +62,38 @@ class Snapshots:
         finally:
             os.close(lock)
 
+    @contextmanager
+    def derived(self, repo: Repo, commit: Oid, kind: str) -> Iterator[Path | None]:
+        """The folder that was made out of a commit (`keep`), held as by `lease`; None when there is none."""
+        place = self._folder / f"{repo.uid}-{commit}-{kind}"
+        lock = _hold(place)
+        try:
+            if lock is not None:
+                with translated():
+                    os.utime(place)
+            yield place if lock is not None else None
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    @contextmanager
+    def keep(self, repo: Repo, commit: Oid, kind: str, size: int) -> Iterator[Path]:
+        """A folder to fill with files of about `size` bytes; `derived` finds it once the block has ended well.
+
+        Raises OutOfSpace."""
+        self._make_room(size)
+        with translated():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(_PART, dir=self._folder))
+        try:
+            yield part
+            with translated():
+                part.chmod(0o755)
+                with suppress(FileExistsError):
+                    _rename(part, self._folder / f"{repo.uid}-{commit}-{kind}")
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
     def _make(self, repo: Repo, entries: Iterable[Entry], place: Path) -> None:
         with translated():
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,8 @@ from pioche.serving.spec import Spec
 
 _MODEL = Path("/model")
 SOCKET = "http"
+ASKED_TO_END = "ended: the hub asked for it"
+"""How the keeper tells of who was ended and did nothing wrong."""
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
 """There is no network: libraries that strangers' code calls need not wait for it."""
 _POLL_SECONDS = 0.02
@@ -61,7 +63,7 @@ def ready(worker: Watched, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if worker.ending is not None:
-            raise EngineFailed(_last_words(worker))
+            raise EngineFailed(last_words(worker))
         if _is_healthy(worker):
             return
         time.sleep(_POLL_SECONDS)
@@ -86,7 +88,7 @@ def _is_healthy(worker: Watched) -> bool:
         asking.close()
 
 
-def _last_words(worker: Watched) -> str:
+def last_words(worker: Watched) -> str:
     """What it said last, or how it ended where it said nothing. Its output may come a moment after its end."""
     ending = worker.ending
     ended = "" if ending is None else ending.reason

@@ -57,6 +57,7 @@ async def describe(request: Request) -> Response:
         "engine": found.spec.engine,
         "state": looked.state,
         "reason": looked.reason,
+        "export": looked.export or None,
         **_SERVER,
         "model_sha": found.spec.commit,
         "model_pipeline_tag": found.spec.task,

@@ -9,9 +9,12 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import structs
 
 from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, NotServed, Unavailable
 from pioche.observe import log, metrics
@@ -127,6 +130,8 @@ class Fleet:
         self._seats: dict[Spec, _Seat] = {}
         self._numbers = itertools.count(1)
         self._admitting = asyncio.Lock()
+        self._lent = 0
+        self._give_back: Callable[[], None] = _nothing
         self.kept: frozenset[Spec] = frozenset()
         """Those that are not ended to make room."""
 
@@ -145,6 +150,22 @@ class Fleet:
         if seat.worker is None:  # it was ended for another in this very moment
             raise Unavailable("Too many models are asked for at once: try again in a moment")
         return Ready(str(seat.worker.folder), seat.number)
+
+    @contextlib.contextmanager
+    def lending(self, count: int, give_back: Callable[[], None]) -> Iterator[None]:
+        """Memory for something that can wait; `give_back` is called when a model needs it. Raises Unavailable."""
+        if self._taken() + count > self._limits.memory_bytes:
+            raise Unavailable("Models take all of the memory")
+        self._lent, self._give_back = count, give_back
+        try:
+            yield
+        finally:
+            self._lent, self._give_back = 0, _nothing
+
+    async def renew(self, spec: Spec) -> None:
+        """Ends all workers of the same model, one after the other: the next ones are made of other files."""
+        for seat in [seat for seat in self._seats.values() if structs.replace(seat.spec, place="") == spec]:
+            await self._end(seat)
 
     def look(self, spec: Spec) -> Looked:
         seat = self._seats.get(spec)
@@ -242,6 +263,10 @@ class Fleet:
         patience = time.monotonic() + _DRAIN_SECONDS
         async with self._admitting:
             while self._taken() + expected > self._limits.memory_bytes:
+                if self._lent and time.monotonic() < patience:
+                    self._give_back()
+                    await asyncio.sleep(_POLL_SECONDS)
+                    continue
                 idle = await self._longest_idle()
                 if idle is not None:
                     metrics.evicted()
@@ -254,7 +279,7 @@ class Fleet:
             seat.bytes_taken = expected
 
     def _taken(self) -> int:
-        return sum(seat.bytes_taken for seat in self._seats.values())
+        return self._lent + sum(seat.bytes_taken for seat in self._seats.values())
 
     async def _longest_idle(self) -> _Seat | None:
         ready = [seat for seat in self._seats.values() if seat.state is State.READY and seat.spec not in self.kept]
@@ -367,6 +392,10 @@ class Fleet:
 
     def _clear(self, seat: _Seat) -> None:
         seat.worker, seat.bytes_taken, seat.bytes_measured, seat.cpu_seconds = None, 0, 0, 0.0
+
+
+def _nothing() -> None:
+    """There is nothing to give back."""
 
 
 def _mib(count: int) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import os
 import secrets
 import shutil
 import socket
@@ -23,11 +22,14 @@ from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
 from pioche.serving import consent, workers
+from pioche.serving.controller import exports as exporting
+from pioche.serving.controller import own
 from pioche.serving.controller.cores import Cores
+from pioche.serving.controller.exports import Exports
 from pioche.serving.controller.warm import Warm
 from pioche.serving.messages import Wanted
 from pioche.serving.snapshots import Snapshots
-from pioche.serving.spec import Spec
+from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
 
 _LOAD_SECONDS = 120.0
@@ -41,8 +43,9 @@ _stats = msgspec.json.Decoder(Stats)
 class LocalWorker:
     """A `fleet.Worker`."""
 
-    def __init__(self, running: Watched, folder: Path, held: ExitStack) -> None:
+    def __init__(self, running: Watched, folder: Path, engine: EngineName, held: ExitStack) -> None:
         self.folder = folder
+        self.engine = engine
         self._running = running
         self._held = held
         self._closing = threading.Lock()
@@ -100,24 +103,27 @@ class Local:
         cores: Cores,
         *,
         runs_code: bool = False,
+        exports: Exports | None = None,
     ) -> None:
         self._access = access
         self._snapshots = snapshots
         self._warm = warm
         self._cores = cores
         self._runs_code = runs_code
+        self._exports = exports
         self._threads = ThreadPoolExecutor(_STARTS, "starting")
-        self._folder = folder / f"{os.getpid()}-{socket.gethostname()}"
-        _sweep(folder)
-        self._folder.mkdir(parents=True)
+        self._folder = own.made(folder)
 
     async def start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
         starting = asyncio.get_running_loop().run_in_executor(self._threads, self._start, wanted, memory_bytes)
         try:
-            return await asyncio.shield(starting)
+            started = await asyncio.shield(starting)
         except asyncio.CancelledError:
             starting.add_done_callback(_dropped)
             raise
+        if self._exports is not None:
+            self._exports.started(wanted, started.engine)
+        return started
 
     def close(self) -> None:
         self._warm.close()
@@ -129,7 +135,7 @@ class Local:
             revision = revisions.resolve_sync(repo, spec.commit)
             if spec.code:
                 consent.check(repo, revision.commit, is_offered=self._runs_code)
-            snapshot = stack.enter_context(self._snapshots.lease(repo, revision, _paths(spec, repo, revision)))
+            spec, snapshot = self._files(stack, repo, revision, spec)
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -137,7 +143,15 @@ class Local:
             limits = Limits(memory_bytes=memory_bytes, cpus=cpus)
             running = stack.enter_context(self._warm.started(spec, snapshot, folder, limits))
             workers.ready(running, _LOAD_SECONDS)
-            return LocalWorker(running, folder, stack.pop_all())
+            return LocalWorker(running, folder, spec.engine, stack.pop_all())
+
+    def _files(self, stack: ExitStack, repo: Repo, revision: Revision, spec: Spec) -> tuple[Spec, Path]:
+        """What the worker runs, and of which folder: of the model exported, where it is."""
+        if exporting.can_be(spec):
+            folder = stack.enter_context(self._snapshots.derived(repo, revision.commit, exporting.kind(spec)))
+            if folder is not None:
+                return exporting.exported(spec), folder
+        return spec, stack.enter_context(self._snapshots.lease(repo, revision, _paths(spec, repo, revision)))
 
     def _opened(self, row: int) -> Repo:
         """Whoever asked was allowed to. Raises RepoNotFound when it was deleted since."""
@@ -156,13 +170,6 @@ def _paths(spec: Spec, repo: Repo, revision: Revision) -> Sequence[str]:
 def connect(folder: Path) -> socket.socket:
     """To the worker whose socket lies there. Raises OSError."""
     return sockets.connect(folder, workers.SOCKET)
-
-
-def _sweep(folder: Path) -> None:
-    """What controllers of this machine left that were killed."""
-    for left in folder.glob(f"*-{socket.gethostname()}"):
-        if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _dropped(starting: "asyncio.Future[LocalWorker]") -> None:

@@ -5,11 +5,13 @@ import contextlib
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from pioche import frames
 from pioche.errors import Failure, HubError
 from pioche.observe import log
 from pioche.serving.controller.deploying import Deployer
+from pioche.serving.controller.exports import Exports
 from pioche.serving.controller.fleet import Fleet
 from pioche.serving.messages import (
     MESSAGE_BYTES_MAX,
@@ -30,8 +32,9 @@ _OUTPUT_CHARACTERS_MAX = 500_000
 class Service:
     """`run` serves until it is cancelled, and ends all workers then."""
 
-    def __init__(self, fleet: Fleet, deployer: Deployer, socket: Path) -> None:
+    def __init__(self, fleet: Fleet, deployer: Deployer, exports: Exports, socket: Path) -> None:
         self._fleet = fleet
+        self._exports = exports
         self._deployer = deployer
         self._socket = socket
 
@@ -44,6 +47,7 @@ class Service:
             async with asyncio.TaskGroup() as looking_after:
                 looking_after.create_task(self._fleet.keep())
                 looking_after.create_task(self._deployer.keep())
+                looking_after.create_task(self._exports.keep(self._fleet))
         finally:
             server.close()
             await self._deployer.close()
@@ -63,7 +67,7 @@ class Service:
 
     async def _answer(self, question: Question) -> Reply:
         if isinstance(question, Look):
-            return self._fleet.look(question.spec)
+            return structs.replace(self._fleet.look(question.spec), export=self._exports.state(question.spec))
         if isinstance(question, Output):
             return Written(self._deployer.output(question.deployment, question.replica)[-_OUTPUT_CHARACTERS_MAX:])
         try:

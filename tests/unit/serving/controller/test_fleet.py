@@ -262,3 +262,36 @@ def test_h_run_4_a_process_that_says_nothing_any_more_is_ended(monkeypatch: pyte
         assert starter.started[0].ended is not None
 
     asyncio.run(story())
+
+
+def test_memory_is_lent_while_no_model_needs_it() -> None:
+    async def story() -> None:
+        fleet, _ = await made(room=2.5)
+        await fleet.worker(wanted("a"))
+        given_back = asyncio.Event()
+        with pytest.raises(Unavailable), fleet.lending(EACH * 2, given_back.set):
+            raise AssertionError("there is not so much")
+
+        async def borrow() -> None:
+            with fleet.lending(EACH, given_back.set):
+                await given_back.wait()
+
+        borrowing = asyncio.create_task(borrow())
+        await asyncio.sleep(0)
+        await fleet.worker(wanted("b"))  # which there is room for once it is given back
+        await borrowing
+        assert [fleet.look(spec(name)).state for name in "ab"] == [State.READY, State.READY]
+
+    asyncio.run(story())
+
+
+def test_all_workers_of_a_model_are_made_anew() -> None:
+    async def story() -> None:
+        fleet, starter = await made(room=5)
+        deployed = Wanted(structs.replace(spec("a"), place="1/0"), 1, SIZE, 60)
+        for one in (wanted("a"), deployed, wanted("b")):
+            await fleet.worker(one)
+        await fleet.renew(spec("a"))
+        assert [worker.ended is None for worker in starter.started] == [False, False, True]
+
+    asyncio.run(story())

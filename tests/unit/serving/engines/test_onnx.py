@@ -1,5 +1,6 @@
 """Encoders on ONNX Runtime: every task, answers that one can foretell, and what is refused with the name of the field."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,14 @@ def test_a_network_for_another_task_says_so(tmp_path: Path) -> None:
     engine = load(tmp_path, TAGGER)
     with pytest.raises(EngineFailed, match="is its task the right one"):
         ask(engine, "text-classification", "Ada")
+
+
+def test_h_run_3_a_pattern_of_a_tokenizer_that_finds_no_end_costs_its_own_request(tmp_path: Path) -> None:
+    tokenizer = json.loads(CLASSIFIER["tokenizer.json"])
+    tokenizer["pre_tokenizer"] = {
+        "type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False
+    }  # fmt: skip
+    engine = load(tmp_path, {**CLASSIFIER, "tokenizer.json": json.dumps(tokenizer).encode()})
+    with pytest.raises(EngineFailed, match=r"The tokenizer failed: .*retry-limit"):
+        engine.prepare(Ask("text-classification", "a" * 40 + "b"))
+    assert ask(engine, "text-classification", "good")

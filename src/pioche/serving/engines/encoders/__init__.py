@@ -6,7 +6,7 @@ So an answer does not depend on what ran the network.
 
 from collections.abc import Callable, Sequence
 
-from pioche.errors import InvalidInput
+from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines.encoders import answers, classification, cutting, embeddings, masks, tokens
 from pioche.serving.engines.encoders.encoder import Encoder, EncoderWork
 from pioche.serving.spec import Ask
@@ -24,6 +24,10 @@ _TASKS: dict[str, Callable[[Encoder, Ask], EncoderWork]] = {
 }
 
 
+_PANIC = "PanicException"
+"""What the tokenizer's Rust code raises, beside bare Exceptions: of a pattern, say, that finds no end in a text (H-RUN-3)."""
+
+
 class Encoders:
     """An engine (`pioche.serving.engines.Engine`)."""
 
@@ -34,7 +38,12 @@ class Encoders:
         prepare = _TASKS.get(ask.task)
         if prepare is None:
             raise InvalidInput("task", f"{ask.task} is not one of {', '.join(_TASKS)}")
-        return prepare(self._encoder, ask)
+        try:
+            return prepare(self._encoder, ask)
+        except BaseException as error:
+            if type(error) is not Exception and type(error).__name__ != _PANIC:
+                raise
+            raise EngineFailed(f"The tokenizer failed: {' '.join(str(error).split())[:300]}") from None
 
     def infer(self, batch: Sequence[EncoderWork]) -> list[object]:
         outputs = iter(self._encoder.run([sequence for work in batch for sequence in work.sequences]))

@@ -10,6 +10,7 @@ import xllamacpp
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines.language import Event, Json, room
+from pioche.serving.engines.llama import templates
 from pioche.serving.engines.llama.gguf import Gguf
 from pioche.serving.engines.llama.gguf import read as read_gguf
 from pioche.serving.spec import Spec
@@ -42,6 +43,8 @@ class Server:
         if embedding:
             _must_embed(self.file, spec.task)
         self.lanes, self.tokens_max = _sizes(self.file, path.stat().st_size, embedding=embedding)
+        if isinstance(template := self.file.metadata.get("tokenizer.chat_template"), str):
+            templates.check(template)
         self._server = _open(_parameters(spec, path, self.lanes, self.tokens_max, embedding=embedding))
 
     @property

@@ -15,10 +15,15 @@ _RAISED_AT_LOAD = (*_RAISED, raised.NoSuchFile, raised.InvalidProtobuf, raised.N
 
 
 def load(spec: Spec, folder: Path) -> Encoders:
-    return Encoders(Encoder(folder, lambda: _Network(folder / spec.files[0], spec.threads)))
+    return Encoders(Encoder(folder, lambda: open_network(folder / spec.files[0], spec.threads)))
 
 
-class _Network:
+def open_network(path: Path, threads: int) -> "Network":
+    """Raises EngineFailed."""
+    return Network(path, threads)
+
+
+class Network:
     def __init__(self, path: Path, threads: int) -> None:
         self._session = _open(path, threads)
         self.inputs = {put.name for put in self._session.get_inputs()}

@@ -43,24 +43,29 @@ def load(spec: Spec, folder: Path) -> AnyEngine:
         from pioche.serving.engines.transformers import language
 
         return language.load(spec, folder)
-    return Encoders(Encoder(folder, lambda: _Network(_KINDS[spec.task], folder)))
+    return Encoders(Encoder(folder, lambda: open_network(spec, folder)))
 
 
-class _Network:
+def open_network(spec: Spec, folder: Path) -> "Network":
+    """For its task. Raises EngineFailed."""
+    return Network(_KINDS[spec.task], folder)
+
+
+class Network:
     def __init__(self, kind: Any, folder: Path) -> None:
-        self._model = _open(kind, folder)
-        self.inputs = frozenset(inspect.signature(self._model.forward).parameters)
+        self.model = _open(kind, folder)
+        self.inputs = frozenset(inspect.signature(self.model.forward).parameters)
 
     def run(self, columns: Columns) -> Outputs:
         try:
             with torch.inference_mode():
-                found = self._model(**{name: torch.from_numpy(column) for name, column in columns.items()})
+                found = self.model(**{name: torch.from_numpy(column) for name, column in columns.items()})
         except _RAISED as error:
             raise EngineFailed(f"The model failed: {error}") from None
         return {name: found[name].float().numpy() for name in _OUTPUTS if name in found}
 
     def close(self) -> None:
-        del self._model
+        del self.model
 
 
 def _open(kind: Any, folder: Path) -> Any:
