@@ -71,7 +71,7 @@ from pioche.search.sql import SqlSearch
 from pioche.serving import offers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
-from pioche.serving.controller.fleet import Fleet
+from pioche.serving.controller.fleet import Fleet, Starter
 from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
@@ -367,15 +367,19 @@ def build_grpc(config: Config) -> "GrpcServer":
 def build_controller(config: Config) -> ControllerService:
     """What the process for inference runs."""
     access = Access(_plain_stores(config))
-    folder = config.data_dir / "cache" / "inference"
-    snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
-    warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
-    starter = Local(access, snapshots, warm, folder / "workers", Cores())
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds)
-    fleet = Fleet(starter, limits)
+    fleet = Fleet(build_starter(config, access), limits)
     targets = Targets(config.inference_cores)
     deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
     return ControllerService(fleet, deployer, Path(config.inference_socket))
+
+
+def build_starter(config: Config, access: Access) -> Starter:
+    """What places workers of models: the only choice of a backend that there is."""
+    folder = config.data_dir / "cache" / "inference"
+    snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
+    warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
+    return Local(access, snapshots, warm, folder / "workers", Cores())
 
 
 def _plain_stores(config: Config) -> Stores:

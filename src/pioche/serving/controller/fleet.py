@@ -10,12 +10,12 @@ import contextlib
 import itertools
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, Unavailable
 from pioche.observe import log, metrics
 from pioche.serving import needs
+from pioche.serving.address import Address
 from pioche.serving.messages import Looked, Ready, State, Wanted
 from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
@@ -33,8 +33,7 @@ _REMEMBERED_MAX = 1000
 class Worker(Protocol):
     """One that is ready, or was."""
 
-    folder: Path
-    """Where its socket lies."""
+    address: Address
 
     @property
     def ended(self) -> str | None:
@@ -138,7 +137,7 @@ class Fleet:
         seat.used_at = time.monotonic()
         if seat.worker is None:  # it was ended for another in this very moment
             raise Unavailable("Too many models are asked for at once: try again in a moment")
-        return Ready(str(seat.worker.folder), seat.number)
+        return Ready(seat.worker.address, seat.number)
 
     def look(self, spec: Spec) -> Looked:
         seat = self._seats.get(spec)

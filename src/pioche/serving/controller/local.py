@@ -21,6 +21,7 @@ from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
 from pioche.serving import workers
+from pioche.serving.address import Address
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.warm import Warm
 from pioche.serving.messages import Wanted
@@ -39,7 +40,8 @@ class LocalWorker:
     """A `fleet.Worker`."""
 
     def __init__(self, running: Watched, folder: Path, held: ExitStack) -> None:
-        self.folder = folder
+        self.address = Address(folder=str(folder))
+        self._folder = folder
         self._running = running
         self._held = held
         self._closing = threading.Lock()
@@ -65,7 +67,7 @@ class LocalWorker:
     def _stats(self) -> Stats:
         asking = http.client.HTTPConnection("worker", timeout=_STATS_SECONDS)
         try:
-            asking.sock = sockets.connect(self.folder, workers.SOCKET)
+            asking.sock = sockets.connect(self._folder, workers.SOCKET)
             asking.sock.settimeout(_STATS_SECONDS)
             asking.request("GET", "/stats")
             return _stats.decode(asking.getresponse().read())
@@ -129,11 +131,6 @@ class Local:
         for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
             return repo
         raise RepoNotFound
-
-
-def connect(folder: Path) -> socket.socket:
-    """To the worker whose socket lies there. Raises OSError."""
-    return sockets.connect(folder, workers.SOCKET)
 
 
 def _sweep(folder: Path) -> None:
