@@ -72,7 +72,7 @@ from pioche.serving import offers
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.exports import Exports
-from pioche.serving.controller.fleet import Fleet
+from pioche.serving.controller.fleet import Fleet, Starter
 from pioche.serving.controller.fleet import Limits as FleetLimits
 from pioche.serving.controller.local import Local
 from pioche.serving.controller.service import Service as ControllerService
@@ -368,17 +368,36 @@ def build_grpc(config: Config) -> "GrpcServer":
 def build_controller(config: Config) -> ControllerService:
     """What the process for inference runs."""
     access = Access(_plain_stores(config))
-    folder = config.data_dir / "cache" / "inference"
-    snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
-    sandbox = sandboxes.of(config)
-    exports = Exports(access, snapshots, sandbox, folder / "exports", is_on=config.inference_export == "on")
-    warm = Warm(sandbox, folder / "files", config.inference_memory, config.inference_idle_seconds)
-    starter = Local(access, snapshots, warm, folder / "workers", Cores(), runs_code=config.runs_code, exports=exports)
+    sandbox, folder = sandboxes.of(config), _inference_folder(config)
+    exports = Exports(access, _snapshots(config), sandbox, folder / "exports", is_on=config.inference_export == "on")
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds, config.inference_code_seconds)
-    fleet = Fleet(starter, limits)
+    fleet = Fleet(build_starter(config, access, exports), limits)
     targets = Targets(config.inference_cores, runs_code=config.runs_code)
     deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
     return ControllerService(fleet, deployer, exports, Path(config.inference_socket))
+
+
+def build_starter(config: Config, access: Access, exports: Exports | None = None) -> Starter:
+    """What places workers of models: the only choice of a backend that there is."""
+    sandbox, folder = sandboxes.of(config), _inference_folder(config)
+    warm = Warm(sandbox, folder / "files", config.inference_memory, config.inference_idle_seconds)
+    return Local(
+        access,
+        _snapshots(config),
+        warm,
+        folder / "workers",
+        Cores(),
+        runs_code=config.runs_code,
+        exports=exports,
+    )
+
+
+def _inference_folder(config: Config) -> Path:
+    return config.data_dir / "cache" / "inference"
+
+
+def _snapshots(config: Config) -> Snapshots:
+    return Snapshots(_inference_folder(config) / "files", config.inference_cache_bytes_max)
 
 
 def _plain_stores(config: Config) -> Stores:

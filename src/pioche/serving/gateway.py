@@ -151,7 +151,7 @@ class Gateway:
             return known
         if known is not None:
             known.close()
-        self._wires[target.spec] = wire = Wire(Path(reply.folder), reply.number)
+        self._wires[target.spec] = wire = Wire(reply.address, reply.number)
         while len(self._wires) > _WIRES_KEPT:
             self._wires.popitem(last=False)[1].close()
         return wire

@@ -20,6 +20,7 @@ from pioche.errors import (
     StartFailed,
     Unavailable,
 )
+from pioche.serving.address import Address
 from pioche.serving.spec import Spec
 
 MESSAGE_BYTES_MAX = 4 * 2**20
@@ -56,9 +57,9 @@ class Written(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """`folder` has the socket. `number` is this worker's alone."""
+    """`number` is this worker's alone."""
 
-    folder: str
+    address: Address
     number: int
 
 

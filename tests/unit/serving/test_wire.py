@@ -1,6 +1,7 @@
 """Asking a worker over its socket: connections are used again, streams come as they are made, and breaks are noticed."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pioche.serving import workers
+from pioche.serving.address import Address
 from pioche.serving.wire import Broken, Wire
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -19,7 +21,7 @@ _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encod
 @asynccontextmanager
 async def talking(folder: Path, talk: Talk) -> AsyncIterator[Wire]:
     server = await asyncio.start_unix_server(talk, folder / workers.SOCKET)
-    wire = Wire(folder, 1)
+    wire = Wire(Address(folder=str(folder)), 1)
     try:
         yield wire
     finally:
@@ -131,9 +133,77 @@ def test_no_worker_and_no_answer_are_told(tmp_path: Path) -> None:
 
     async def story() -> None:
         with pytest.raises(Broken):
-            await Wire(tmp_path / "absent", 1).ask("/infer", b"{}")
+            await Wire(Address(folder=str(tmp_path / "absent")), 1).ask("/infer", b"{}")
         async with talking(tmp_path, talk) as wire:
             with pytest.raises(Broken):
                 await wire.ask("/infer", b"{}")
+
+    asyncio.run(story())
+
+
+@asynccontextmanager
+async def over_tcp(talk: Talk) -> AsyncIterator[Wire]:
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    wire = Wire(Address(url=f"http://127.0.0.1:{port}/one", secret="s3cret"), 1)
+    try:
+        yield wire
+    finally:
+        wire.close()
+        server.close()
+
+
+_MARKED = _PLAIN.replace(b"\r\n\r\n", b"\r\nx-pioche-worker: 1\r\n\r\n")
+
+
+def test_a_worker_behind_the_network_is_told_the_secret_at_its_prefix() -> None:
+    heads = list[bytes]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(2)
+        writer.write(_MARKED)
+        writer.close()
+
+    async def story() -> None:
+        async with over_tcp(talk) as wire:
+            assert (await wire.ask("/infer", b"{}")).body == b"[]"
+
+    asyncio.run(story())
+    assert heads[0].startswith(b"POST /one/infer HTTP/1.1\r\nhost: 127.0.0.1:")
+    assert b"\r\nx-pioche-secret: s3cret\r\n" in heads[0]
+
+
+def test_what_answers_in_the_place_of_a_worker_behind_the_network_is_not_believed() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(_PLAIN)
+        writer.close()
+
+    async def story() -> None:
+        async with over_tcp(talk) as wire:
+            with pytest.raises(Broken):
+                await wire.ask("/infer", b"{}")
+
+    asyncio.run(story())
+
+
+def test_a_connection_that_was_closed_while_idle_costs_no_request() -> None:
+    connections = list[asyncio.StreamWriter]()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        await request(reader)
+        writer.write(_MARKED)
+        if len(connections) == 1:
+            with contextlib.suppress(asyncio.IncompleteReadError):  # takes the second, and leaves
+                await request(reader)
+        writer.close()
+
+    async def story() -> None:
+        async with over_tcp(talk) as wire:
+            for _ in range(2):
+                assert (await wire.ask("/infer", b"{}")).status == 200
+        assert len(connections) == 2
 
     asyncio.run(story())

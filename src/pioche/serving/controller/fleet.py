@@ -11,7 +11,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from msgspec import structs
@@ -19,6 +18,7 @@ from msgspec import structs
 from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffered, NotServed, Unavailable
 from pioche.observe import log, metrics
 from pioche.serving import needs
+from pioche.serving.address import Address
 from pioche.serving.messages import Looked, Ready, State, Wanted
 from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
@@ -38,8 +38,7 @@ _SILENT_SECONDS = 180.0
 class Worker(Protocol):
     """One that is ready, or was."""
 
-    folder: Path
-    """Where its socket lies."""
+    address: Address
 
     @property
     def ended(self) -> str | None:
@@ -149,7 +148,7 @@ class Fleet:
         seat.used_at = time.monotonic()
         if seat.worker is None:  # it was ended for another in this very moment
             raise Unavailable("Too many models are asked for at once: try again in a moment")
-        return Ready(str(seat.worker.folder), seat.number)
+        return Ready(seat.worker.address, seat.number)
 
     @contextlib.contextmanager
     def lending(self, count: int, give_back: Callable[[], None]) -> Iterator[None]:

@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import secrets
 import shutil
-import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
 from pioche.serving import consent, workers
+from pioche.serving.address import Address
 from pioche.serving.controller import exports as exporting
 from pioche.serving.controller import own
 from pioche.serving.controller.cores import Cores
@@ -44,8 +44,9 @@ class LocalWorker:
     """A `fleet.Worker`."""
 
     def __init__(self, running: Watched, folder: Path, engine: EngineName, held: ExitStack) -> None:
-        self.folder = folder
+        self.address = Address(folder=str(folder))
         self.engine = engine
+        self._folder = folder
         self._running = running
         self._held = held
         self._closing = threading.Lock()
@@ -71,7 +72,7 @@ class LocalWorker:
     def _stats(self) -> Stats:
         asking = http.client.HTTPConnection("worker", timeout=_STATS_SECONDS)
         try:
-            asking.sock = sockets.connect(self.folder, workers.SOCKET)
+            asking.sock = sockets.connect(self._folder, workers.SOCKET)
             asking.sock.settimeout(_STATS_SECONDS)
             asking.request("GET", "/stats")
             return _stats.decode(asking.getresponse().read())
@@ -165,11 +166,6 @@ def _paths(spec: Spec, repo: Repo, revision: Revision) -> Sequence[str]:
     if not spec.whole:
         return spec.files
     return sorted(entry.path for entry in listing.everything(repo, revision).entries if entry.is_file)
-
-
-def connect(folder: Path) -> socket.socket:
-    """To the worker whose socket lies there. Raises OSError."""
-    return sockets.connect(folder, workers.SOCKET)
 
 
 def _dropped(starting: "asyncio.Future[LocalWorker]") -> None:

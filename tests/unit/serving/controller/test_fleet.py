@@ -1,13 +1,13 @@
 """Which workers there are within a budget: started once, the idle ones go first, what fails is left alone for a while."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from pioche.errors import EngineFailed, ModelLoading, NotOffered, Unavailable
 from pioche.serving import needs
+from pioche.serving.address import Address
 from pioche.serving.controller import fleet as fleets
 from pioche.serving.controller.fleet import Fleet, Limits
 from pioche.serving.messages import State, Wanted
@@ -20,7 +20,7 @@ EACH = needs.memory(EngineName.ONNX, SIZE)
 
 class FakeWorker:
     def __init__(self, number: int) -> None:
-        self.folder = Path(f"/worker/{number}")
+        self.address = Address(folder=f"/worker/{number}")
         self.ended: str | None = None
         self.running = 0
 
