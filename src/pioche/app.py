@@ -1,5 +1,7 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
+import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,10 +19,10 @@ from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
 from pioche.community.letters import ThreadLetters
 from pioche.community.notifying import Notify
-from pioche.config import Config
+from pioche.config import Config, prepare_ray
 from pioche.db import instance, schema
 from pioche.db.engine import Database
-from pioche.errors import ConfigError, SandboxTooWeak
+from pioche.errors import ConfigError, NotOffered, SandboxTooWeak
 from pioche.events import BatchConsumer, Consumer
 from pioche.git.store import GitStore
 from pioche.http import openapi
@@ -69,6 +71,7 @@ from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
 from pioche.serving import offers
+from pioche.serving.cluster.placing import House, Placing
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.fleet import Fleet, Starter
@@ -125,6 +128,7 @@ from pioche.webhooks.sending import Send
 
 if TYPE_CHECKING:
     from pioche.protocols.inference.grpc.server import GrpcServer
+    from pioche.serving.cluster.serve import Serve
 
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
@@ -378,8 +382,24 @@ def build_starter(config: Config, access: Access) -> Starter:
     """What places workers of models: the only choice of a backend that there is."""
     folder = config.data_dir / "cache" / "inference"
     snapshots = Snapshots(folder / "files", config.inference_cache_bytes_max)
+    if config.inference_backend == "ray":
+        prefix = f"pioche-{socket.gethostname()}-"
+        house = House(config.ray_url, config.sandbox, config.data_dir)
+        return Placing(access, snapshots, lambda: _ray(config, prefix), prefix, house)
     warm = Warm(sandboxes.of(config), folder / "files", config.inference_memory, config.inference_idle_seconds)
     return Local(access, snapshots, warm, folder / "workers", Cores())
+
+
+def _ray(config: Config, prefix: str) -> "Serve":
+    """Raises NotOffered where the extra for it is not installed."""
+    prepare_ray(Path(tempfile.mkdtemp(prefix="pioche-ray-")))  # a path of its sockets has to be short
+    try:
+        from pioche.serving.cluster.serve import Cluster, Serve
+    except ImportError as error:
+        raise NotOffered(
+            f"Models are to run on Ray, which is not installed: pip install pioche[ray] ({error})"
+        ) from None
+    return Serve(Cluster(config.ray_address, config.ray_url), prefix)
 
 
 def _plain_stores(config: Config) -> Stores:

@@ -19,12 +19,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pioche.errors import EntryNotFound, OutOfSpace
+from pioche.accounts.callers import Caller
+from pioche.errors import EntryNotFound, OutOfSpace, RepoNotFound
 from pioche.names import Oid
-from pioche.repos import files, listing
-from pioche.repos.access import Repo
+from pioche.repos import files, listing, revisions
+from pioche.repos.access import Access, Action, Repo
 from pioche.repos.files import Entry
 from pioche.repos.revisions import Revision
+from pioche.serving.messages import Wanted
 from pioche.storage.disk import OpenFile, translated
 
 _PART = ".part"
@@ -94,6 +96,18 @@ class Snapshots:
         for _, path in oldest_first:
             if total > self._bytes_max and _remove(path):
                 total -= sizes[path]
+
+
+@contextmanager
+def leased(access: Access, snapshots: Snapshots, wanted: Wanted) -> Iterator[Path]:
+    """The files of a worker. Whoever asked for it was allowed to. Raises RepoNotFound when the repo was deleted since, and as
+    `lease`."""
+    for repo in access.open_all_sync(Caller.operator(), [wanted.repo], Action.CONTENT):
+        revision = revisions.resolve_sync(repo, wanted.spec.commit)
+        with snapshots.lease(repo, revision, wanted.spec.files) as place:
+            yield place
+        return
+    raise RepoNotFound
 
 
 def _name(uid: str, commit: Oid, paths: Sequence[str]) -> str:

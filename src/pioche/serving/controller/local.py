@@ -13,10 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pioche.accounts.callers import Caller
-from pioche.errors import RepoNotFound
-from pioche.repos import revisions
-from pioche.repos.access import Access, Action, Repo
+from pioche.repos.access import Access
 from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
@@ -25,7 +22,7 @@ from pioche.serving.address import Address
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.warm import Warm
 from pioche.serving.messages import Wanted
-from pioche.serving.snapshots import Snapshots
+from pioche.serving.snapshots import Snapshots, leased
 from pioche.serving.worker.batcher import Stats
 
 _LOAD_SECONDS = 120.0
@@ -114,9 +111,7 @@ class Local:
     def _start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
         spec = wanted.spec
         with ExitStack() as stack:
-            repo = self._opened(wanted.repo)
-            revision = revisions.resolve_sync(repo, spec.commit)
-            snapshot = stack.enter_context(self._snapshots.lease(repo, revision, spec.files))
+            snapshot = stack.enter_context(leased(self._access, self._snapshots, wanted))
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -125,12 +120,6 @@ class Local:
             running = stack.enter_context(self._warm.started(spec, snapshot, folder, limits))
             workers.ready(running, _LOAD_SECONDS)
             return LocalWorker(running, folder, stack.pop_all())
-
-    def _opened(self, row: int) -> Repo:
-        """Whoever asked was allowed to. Raises RepoNotFound when it was deleted since."""
-        for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
-            return repo
-        raise RepoNotFound
 
 
 def _sweep(folder: Path) -> None:
