@@ -17,7 +17,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench bench-inference docs clients test-engines faults torture conformance format clean
+.PHONY: help run test check assets screenshots bench bench-inference docs clients test-engines faults torture ray conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -93,6 +93,10 @@ faults: $(ENV) ## Run the fault suites in full: every kind of damage on both sto
 torture: $(ENV) ## Kill a hub under load again and again, then prove that nothing acknowledged is lost (ARGS='--seconds 600 --database postgresql')
 	@scripts/need git
 	@$(BIN)/python -m tests.torture $(ARGS)
+
+ray: $(ENV) ## Start a real Ray, and run on it the suite of backends and the story of a canary, a faulty revision, sleep and wake (ten minutes)
+	@$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/python -m pip install -qq --editable '.[ray]'
+	$(BIN)/python -m pytest -m long tests/behaviour/test_backends.py tests/scenarios/test_endpoints.py -k ray $(ARGS)
 
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
 	@scripts/need git nginx wrk chromium

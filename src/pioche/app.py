@@ -1,5 +1,7 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
+import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,10 +19,10 @@ from pioche.accounts.oidc import Oidc
 from pioche.accounts.tokens import LastUsed
 from pioche.community.letters import ThreadLetters
 from pioche.community.notifying import Notify
-from pioche.config import Config
+from pioche.config import Config, prepare_ray
 from pioche.db import instance, schema
 from pioche.db.engine import Database
-from pioche.errors import ConfigError, SandboxTooWeak
+from pioche.errors import ConfigError, NotOffered, SandboxTooWeak
 from pioche.events import BatchConsumer, Consumer
 from pioche.git.store import GitStore
 from pioche.http import openapi
@@ -69,6 +71,7 @@ from pioche.search.query import Search
 from pioche.search.remote import IndexSearch
 from pioche.search.sql import SqlSearch
 from pioche.serving import offers
+from pioche.serving.cluster.placing import House, Placing
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.deploying import Deployer
 from pioche.serving.controller.exports import Exports
@@ -81,6 +84,7 @@ from pioche.serving.endpoints import finding as endpoints
 from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
 from pioche.serving.gateway import Gateway
+from pioche.serving.leases import Leases
 from pioche.serving.needs import missing_for_grpc
 from pioche.serving.snapshots import Snapshots
 from pioche.serving.targets import Targets
@@ -126,6 +130,7 @@ from pioche.webhooks.sending import Send
 
 if TYPE_CHECKING:
     from pioche.protocols.inference.grpc.server import GrpcServer
+    from pioche.serving.cluster.serve import Serve
 
 # Every table of routes. The order does not matter, but where no route matches the last dialect answers, a browser in the first.
 PROTOCOLS: tuple[Protocol, ...] = (
@@ -369,7 +374,7 @@ def build_controller(config: Config) -> ControllerService:
     """What the process for inference runs."""
     access = Access(_plain_stores(config))
     sandbox, folder = sandboxes.of(config), _inference_folder(config)
-    exports = Exports(access, _snapshots(config), sandbox, folder / "exports", is_on=config.inference_export == "on")
+    exports = Exports(_leases(config, access), sandbox, folder / "exports", is_on=config.inference_export == "on")
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds, config.inference_code_seconds)
     fleet = Fleet(build_starter(config, access, exports), limits)
     targets = Targets(config.inference_cores, runs_code=config.runs_code)
@@ -379,25 +384,35 @@ def build_controller(config: Config) -> ControllerService:
 
 def build_starter(config: Config, access: Access, exports: Exports | None = None) -> Starter:
     """What places workers of models: the only choice of a backend that there is."""
-    sandbox, folder = sandboxes.of(config), _inference_folder(config)
+    folder, leases = _inference_folder(config), _leases(config, access)
+    if config.inference_backend == "ray":
+        prefix = f"pioche-{socket.gethostname()}-"
+        house = House(config.ray_url, config.sandbox, config.data_dir)
+        return Placing(leases, lambda: _ray(config, prefix), prefix, house)
+    sandbox = sandboxes.of(config)
     warm = Warm(sandbox, folder / "files", config.inference_memory, config.inference_idle_seconds)
-    return Local(
-        access,
-        _snapshots(config),
-        warm,
-        folder / "workers",
-        Cores(),
-        runs_code=config.runs_code,
-        exports=exports,
-    )
+    return Local(leases, warm, folder / "workers", Cores(), exports)
 
 
 def _inference_folder(config: Config) -> Path:
     return config.data_dir / "cache" / "inference"
 
 
-def _snapshots(config: Config) -> Snapshots:
-    return Snapshots(_inference_folder(config) / "files", config.inference_cache_bytes_max)
+def _leases(config: Config, access: Access) -> Leases:
+    snapshots = Snapshots(_inference_folder(config) / "files", config.inference_cache_bytes_max)
+    return Leases(access=access, snapshots=snapshots, runs_code=config.runs_code)
+
+
+def _ray(config: Config, prefix: str) -> "Serve":
+    """Raises NotOffered where the extra for it is not installed."""
+    prepare_ray(Path(tempfile.mkdtemp(prefix="pioche-ray-")))  # a path of its sockets has to be short
+    try:
+        from pioche.serving.cluster.serve import Cluster, Serve
+    except ImportError as error:
+        raise NotOffered(
+            f"Models are to run on Ray, which is not installed: pip install pioche[ray] ({error})"
+        ) from None
+    return Serve(Cluster(config.ray_address, config.ray_url), prefix)
 
 
 def _plain_stores(config: Config) -> Stores:

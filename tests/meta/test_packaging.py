@@ -4,13 +4,18 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pioche import config
+from scripts import lock
 from tests import nginx
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +24,14 @@ PACKAGING = ROOT / "packaging"
 
 def test_every_file_is_checked_here() -> None:
     names = {path.name for path in PACKAGING.iterdir()}
-    assert names == {"nginx.conf", "pioche.service", "Dockerfile", "Dockerfile.dockerignore", "compose.yaml"}
+    assert names == {
+        "nginx.conf",
+        "pioche.service",
+        "Dockerfile",
+        "Dockerfile.dockerignore",
+        "compose.yaml",
+        "lock.txt",
+    }
 
 
 # --- nginx -----------------------------------------------------------------------------------------------------------
@@ -132,6 +144,33 @@ def test_what_the_dockerfile_copies_is_there_and_let_through() -> None:
         if word == "ENV":
             for name in re.findall(r"PIOCHE_([A-Z_]+)=", rest):
                 assert name.lower() in {setting.name for setting in config.settings()}
+
+
+def locked() -> dict[str, str]:
+    lines = [line for line in (PACKAGING / "lock.txt").read_text().splitlines() if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+def test_the_lock_names_versions_and_no_place() -> None:
+    for name, version in locked().items():
+        assert re.fullmatch(r"[a-z0-9-]+", name), name
+        assert Version(version).local is None, name
+
+
+def test_the_lock_has_a_version_for_all_that_the_project_asks_for() -> None:
+    """`scripts/lock.py` writes it anew."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked, extras = list(project["dependencies"]), list(lock.EXTRAS.split(","))
+    while extras:
+        for line in project["optional-dependencies"][extras.pop()]:
+            needed = Requirement(line)
+            if needed.name == "pioche":
+                extras += needed.extras
+            else:
+                asked.append(line)
+    found = locked()
+    for needed in map(Requirement, asked):
+        assert found.get(canonicalize_name(needed.name), "") in needed.specifier, needed
 
 
 def test_docker_takes_the_dockerfile() -> None:

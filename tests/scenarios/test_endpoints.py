@@ -1,17 +1,19 @@
 """Deployments: two revisions side by side, a share of the traffic for the new one, a faulty one taken back by its errors, sleep
 and wake, all of it while requests come in, of which none is lost (issue 6 item 5)."""
 
+import importlib.util
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests import encoders, publishing
-from tests.hub import Account, Hub
+from tests.hub import Account, Hub, free_port
 
 WORDS = {"good": [0, 4], "bad": [4, 0], "film": [0, 0]}
 TASK = "text-classification"
@@ -38,8 +40,9 @@ def stranger(serving: Hub) -> Account:
 class Api:
     """What manages one endpoint."""
 
-    def __init__(self, hub: Hub, owner: Account, name: str) -> None:
+    def __init__(self, hub: Hub, owner: Account, name: str, seconds: float = 60) -> None:
         self.hub = hub
+        self._seconds = seconds
         self.owner = owner
         self.url = f"{hub.endpoint}/endpoints/{owner.name}/{name}"
         self._all = f"{hub.endpoint}/api/endpoints/v2/endpoint/{owner.name}"
@@ -61,10 +64,12 @@ class Api:
         return httpx.request(method, url, json=json or None, headers=self.owner.bearer, timeout=60)
 
     def ask(self, headers: dict[str, str] | None = None) -> httpx.Response:
-        return httpx.post(self.url, json=ASKED, headers={**self.owner.bearer, **(headers or {})}, timeout=90)
+        return httpx.post(
+            self.url, json=ASKED, headers={**self.owner.bearer, **(headers or {})}, timeout=max(90, self._seconds)
+        )
 
-    def until(self, reached: Callable[[Any], bool], seconds: float = 60) -> Any:
-        deadline = time.monotonic() + seconds
+    def until(self, reached: Callable[[Any], bool]) -> Any:
+        deadline = time.monotonic() + self._seconds
         while not reached(found := self("GET")):
             assert time.monotonic() < deadline, found
             time.sleep(0.2)
@@ -100,7 +105,7 @@ class Load:
         assert self.wrong == []
 
     def _ask(self) -> None:
-        with httpx.Client(headers=self._api.owner.bearer, timeout=90) as client:
+        with httpx.Client(headers=self._api.owner.bearer, timeout=300) as client:
             while not self._over.is_set():
                 answer = client.post(self._api.url, json=ASKED)
                 if answer.status_code != 200:
@@ -124,8 +129,24 @@ def revision(hub: Hub, owner: Account, model: str) -> str:
 
 
 def test_a_canary_a_faulty_revision_and_sleep_under_load_lose_no_request(serving: Hub, owner: Account) -> None:
+    rolled_out(serving, owner)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra ray is not installed")
+def test_the_same_on_ray(tmp_path: Path) -> None:
+    """On one that the hub starts: issue 6 item 8."""
+    url = f"http://127.0.0.1:{free_port()}"
+    on_ray = {"INFERENCE_BACKEND": "ray", "RAY_URL": url, "INFERENCE_WAIT_SECONDS": "240"}
+    with Hub(tmp_path, on_ray) as hub:
+        rolled_out(hub, hub.user("olga"), seconds=240)
+        assert "/pioche-" in httpx.get(f"{url}/-/routes").text  # it was Ray who answered
+
+
+def rolled_out(serving: Hub, owner: Account, seconds: float = 60) -> None:
+    """The story, whichever the backend is. `seconds` is how long each of its steps may take."""
     model = publish(serving, owner, "sentiment", "BAD", "GOOD", private=True)
-    api = Api(serving, owner, "mood")
+    api = Api(serving, owner, "mood", seconds)
     made = api.create(model)
     assert made["status"]["url"] == api.url
     api.until(lambda found: found["status"]["state"] == "running")

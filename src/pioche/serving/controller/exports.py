@@ -20,11 +20,8 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
-from pioche.accounts.callers import Caller
-from pioche.errors import EngineFailed, HubError, OutOfSpace, RepoNotFound, Unavailable
+from pioche.errors import EngineFailed, HubError, OutOfSpace, Unavailable
 from pioche.observe import log, metrics
-from pioche.repos import revisions
-from pioche.repos.access import Access, Action, Repo
 from pioche.runner.running import Running
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import SCRATCH, Limits
@@ -32,8 +29,8 @@ from pioche.runner.spec import Spec as Command
 from pioche.serving import choice, needs, workers
 from pioche.serving.controller import own
 from pioche.serving.controller.fleet import Fleet
+from pioche.serving.leases import Leases
 from pioche.serving.messages import Wanted
-from pioche.serving.snapshots import Snapshots
 from pioche.serving.spec import EngineName, Spec
 
 FILE = "model.onnx"
@@ -67,10 +64,9 @@ def exported(spec: Spec) -> Spec:
 class Exports:
     """`started` and `state` are for the event loop that `keep` runs in."""
 
-    def __init__(self, access: Access, snapshots: Snapshots, sandbox: Sandbox, folder: Path, *, is_on: bool) -> None:
+    def __init__(self, leases: Leases, sandbox: Sandbox, folder: Path, *, is_on: bool) -> None:
         """`folder` is for what is being made; each controller has its own in there."""
-        self._access = access
-        self._snapshots = snapshots
+        self._leases = leases
         self._sandbox = sandbox
         self._folder = own.made(folder)
         self._is_on = is_on and all(find_spec(name) is not None for name in ("torch", "onnx", "onnxruntime"))
@@ -136,14 +132,13 @@ class Exports:
         spec = wanted.spec
         if wanted.size > _BYTES_MAX:
             raise EngineFailed(f"Weights of more than {_BYTES_MAX} bytes are not exported")
-        repo = self._opened(wanted.repo)
-        revision = revisions.resolve_sync(repo, spec.commit)
-        with self._snapshots.derived(repo, revision.commit, kind(spec)) as there:
+        repo, revision = self._leases.opened(wanted)
+        with self._leases.snapshots.derived(repo, revision.commit, kind(spec)) as there:
             if there is not None:
                 return
         with (
-            self._snapshots.lease(repo, revision, spec.files) as snapshot,
-            self._snapshots.keep(repo, revision.commit, kind(spec), wanted.size) as folder,
+            self._leases.files(repo, revision, spec) as snapshot,
+            self._leases.snapshots.keep(repo, revision.commit, kind(spec), wanted.size) as folder,
             _scratch(self._folder) as out,
         ):
             self._run(spec, snapshot, out, wanted.size, memory_bytes)
@@ -177,11 +172,6 @@ class Exports:
                 raise Unavailable("A model needed the memory")
             if not ending.is_clean:
                 raise EngineFailed(workers.last_words(running))
-
-    def _opened(self, row: int) -> Repo:
-        for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
-            return repo
-        raise RepoNotFound
 
 
 def _of_all(spec: Spec) -> Spec:

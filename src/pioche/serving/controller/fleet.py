@@ -131,6 +131,7 @@ class Fleet:
         self._admitting = asyncio.Lock()
         self._lent = 0
         self._give_back: Callable[[], None] = _nothing
+        self._remains = set[asyncio.Task[None]]()
         self.kept: frozenset[Spec] = frozenset()
         """Those that are not ended to make room."""
 
@@ -205,7 +206,7 @@ class Fleet:
                 seat.starting.cancel()
         started = [seat.starting for seat in self._seats.values() if seat.starting is not None]
         await asyncio.gather(*started, return_exceptions=True)
-        await asyncio.gather(*(self._end(seat) for seat in self._seats.values()))
+        await asyncio.gather(*(self._end(seat) for seat in self._seats.values()), *self._remains)
         await asyncio.to_thread(self._starter.close)
 
     def _seat(self, spec: Spec) -> _Seat:
@@ -359,6 +360,9 @@ class Fleet:
         lived = time.monotonic() - seat.started_at
         if lived > _SETTLED_SECONDS:
             seat.failures = 0
+        remains = asyncio.create_task(seat.worker.end(0.0))  # what it held is given back
+        self._remains.add(remains)
+        remains.add_done_callback(self._remains.discard)
         self._clear(seat)
         self._failed(seat, f"The model's process {reason}", free=1)
 

@@ -5,30 +5,26 @@ import http.client
 import secrets
 import shutil
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
-from pioche.accounts.callers import Caller
-from pioche.errors import RepoNotFound
-from pioche.repos import listing, revisions
-from pioche.repos.access import Access, Action, Repo
+from pioche.repos.access import Repo
 from pioche.repos.revisions import Revision
 from pioche.runner import sockets
 from pioche.runner.running import Watched
 from pioche.runner.spec import Limits
-from pioche.serving import consent, workers
+from pioche.serving import workers
 from pioche.serving.address import Address
 from pioche.serving.controller import exports as exporting
 from pioche.serving.controller import own
 from pioche.serving.controller.cores import Cores
 from pioche.serving.controller.exports import Exports
 from pioche.serving.controller.warm import Warm
+from pioche.serving.leases import Leases
 from pioche.serving.messages import Wanted
-from pioche.serving.snapshots import Snapshots
 from pioche.serving.spec import EngineName, Spec
 from pioche.serving.worker.batcher import Stats
 
@@ -93,24 +89,12 @@ class LocalWorker:
 
 
 class Local:
-    """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there. `runs_code` as of `Targets`."""
+    """A `fleet.Starter`. `folder` is where sockets lie; each controller has its own in there."""
 
-    def __init__(
-        self,
-        access: Access,
-        snapshots: Snapshots,
-        warm: Warm,
-        folder: Path,
-        cores: Cores,
-        *,
-        runs_code: bool = False,
-        exports: Exports | None = None,
-    ) -> None:
-        self._access = access
-        self._snapshots = snapshots
+    def __init__(self, leases: Leases, warm: Warm, folder: Path, cores: Cores, exports: Exports | None = None) -> None:
+        self._leases = leases
         self._warm = warm
         self._cores = cores
-        self._runs_code = runs_code
         self._exports = exports
         self._threads = ThreadPoolExecutor(_STARTS, "starting")
         self._folder = own.made(folder)
@@ -132,10 +116,7 @@ class Local:
     def _start(self, wanted: Wanted, memory_bytes: int) -> LocalWorker:
         spec = wanted.spec
         with ExitStack() as stack:
-            repo = self._opened(wanted.repo)
-            revision = revisions.resolve_sync(repo, spec.commit)
-            if spec.code:
-                consent.check(repo, revision.commit, is_offered=self._runs_code)
+            repo, revision = self._leases.opened(wanted)
             spec, snapshot = self._files(stack, repo, revision, spec)
             folder = self._folder / secrets.token_hex(8)
             folder.mkdir()
@@ -149,23 +130,10 @@ class Local:
     def _files(self, stack: ExitStack, repo: Repo, revision: Revision, spec: Spec) -> tuple[Spec, Path]:
         """What the worker runs, and of which folder: of the model exported, where it is."""
         if exporting.can_be(spec):
-            folder = stack.enter_context(self._snapshots.derived(repo, revision.commit, exporting.kind(spec)))
-            if folder is not None:
+            derived = self._leases.snapshots.derived(repo, revision.commit, exporting.kind(spec))
+            if (folder := stack.enter_context(derived)) is not None:
                 return exporting.exported(spec), folder
-        return spec, stack.enter_context(self._snapshots.lease(repo, revision, _paths(spec, repo, revision)))
-
-    def _opened(self, row: int) -> Repo:
-        """Whoever asked was allowed to. Raises RepoNotFound when it was deleted since."""
-        for repo in self._access.open_all_sync(Caller.operator(), [row], Action.CONTENT):
-            return repo
-        raise RepoNotFound
-
-
-def _paths(spec: Spec, repo: Repo, revision: Revision) -> Sequence[str]:
-    """What the worker gets to see."""
-    if not spec.whole:
-        return spec.files
-    return sorted(entry.path for entry in listing.everything(repo, revision).entries if entry.is_file)
+        return spec, stack.enter_context(self._leases.files(repo, revision, spec))
 
 
 def _dropped(starting: "asyncio.Future[LocalWorker]") -> None:

@@ -92,7 +92,7 @@ def test_what_gave_its_memory_back_is_tried_again(tmp_path: Path, monkeypatch: p
 
 def test_where_it_is_off_nothing_stands_in_line(tmp_path: Path) -> None:
     async def story() -> None:
-        told = Exports(None, None, None, tmp_path, is_on=False)  # type: ignore[arg-type]
+        told = Exports(None, None, tmp_path, is_on=False)  # type: ignore[arg-type]
         told.started(WANTED, EngineName.TRANSFORMERS)
         assert told.state(SPEC) == ""
         told.started(WANTED, EngineName.ONNX)  # of an export that was made before it was switched off
