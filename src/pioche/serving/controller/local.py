@@ -6,15 +6,17 @@ import secrets
 import shutil
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from pioche.accounts.callers import Caller
 from pioche.errors import RepoNotFound
+from pioche.names import Oid
 from pioche.repos import listing, revisions
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.revisions import Revision
@@ -43,10 +45,13 @@ _stats = msgspec.json.Decoder(Stats)
 class LocalWorker:
     """A `fleet.Worker`."""
 
-    def __init__(self, running: Running, folder: Path, engine: EngineName, held: ExitStack) -> None:
+    def __init__(
+        self, running: Running, folder: Path, engine: EngineName, held: ExitStack, refused: Callable[[], str]
+    ) -> None:
         self.folder = folder
         self.engine = engine
         self._running = running
+        self._refused = refused
         self._held = held
         self._closing = threading.Lock()
 
@@ -57,6 +62,9 @@ class LocalWorker:
 
     def usage(self) -> tuple[int, float]:
         return self._running.memory(), self._running.cpu_seconds()
+
+    def refused(self) -> str:
+        return self._refused()
 
     def output(self) -> str:
         return self._running.log.text
@@ -141,7 +149,15 @@ class Local:
             limits = Limits(memory_bytes=memory_bytes, cpus=cpus)
             running = stack.enter_context(workers.start(self._sandbox, spec, snapshot, folder, limits))
             workers.ready(running, _LOAD_SECONDS)
-            return LocalWorker(running, folder, spec.engine, stack.pop_all())
+            refused = partial(self._refused, wanted.repo, spec)
+            return LocalWorker(running, folder, spec.engine, stack.pop_all(), refused)
+
+    def _refused(self, row: int, spec: Spec) -> str:
+        try:
+            repo = self._opened(row)
+        except RepoNotFound as error:
+            return error.message
+        return consent.refusal(repo, Oid(spec.commit), is_offered=self._runs_code) if spec.code else ""
 
     def _files(self, stack: ExitStack, repo: Repo, revision: Revision, spec: Spec) -> tuple[Spec, Path]:
         """What the worker runs, and of which folder: of the model exported, where it is."""
