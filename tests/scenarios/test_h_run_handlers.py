@@ -241,3 +241,22 @@ def test_h_run_4_a_language_model_whose_template_does_not_end_says_so(hub: Hub, 
     assert answer.status_code == 500
     assert answer.json()["error"]["message"] == "The chat template does not end within 2 seconds"
     assert ask(hub, echo, "x").status_code == 200
+
+
+def test_h_run_3_a_deployment_ends_when_its_owner_takes_the_word_back(hub: Hub, olga: Account) -> None:
+    name = publish(hub, olga, "deployed", {"handler.py": ECHO})
+    every = f"{hub.endpoint}/api/endpoints/v2/endpoint/{olga.name}"
+    body = {"name": "own", "type": "public", "model": {"repository": name}, "compute": {"scaling": {"minReplica": 1}}}
+    made = httpx.post(every, json=body, headers=olga.bearer, timeout=60)
+    assert made.status_code < 300, made.text
+    url = f"{hub.endpoint}/endpoints/{olga.name}/own"
+    assert httpx.post(url, json={"inputs": "x"}, timeout=60).json()[0]["said"] == "str"
+    settings = f"{hub.endpoint}/api/models/{name}/settings"
+    httpx.put(settings, json={"codeAllowed": False}, headers=olga.bearer).raise_for_status()
+    deadline = time.monotonic() + 40
+    while httpx.post(url, json={"inputs": "x"}, timeout=60).status_code == 200:
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.2)
+    while "no owner of the repo has allowed it" not in httpx.get(f"{every}/own", headers=olga.bearer).text:
+        assert time.monotonic() < deadline, "nobody says why"
+        time.sleep(0.2)

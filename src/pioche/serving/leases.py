@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pioche.accounts.callers import Caller
-from pioche.errors import RepoNotFound
+from pioche.errors import NotServed, RepoNotFound, RevisionNotFound
 from pioche.repos import listing, revisions
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.revisions import Revision
@@ -33,6 +33,14 @@ class Leases:
                 consent.check(repo, revision.commit, is_offered=self.runs_code)
             return repo, revision
         raise RepoNotFound
+
+    def refused(self, wanted: Wanted) -> str:
+        """Why a worker that was started may run no more; empty while it may."""
+        try:
+            self.opened(wanted)
+        except (RepoNotFound, RevisionNotFound, NotServed) as error:
+            return error.message
+        return ""
 
     @contextmanager
     def files(self, repo: Repo, revision: Revision, spec: Spec) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,12 +43,15 @@ class House:
 class ClusterWorker:
     """A `fleet.Worker`."""
 
-    def __init__(self, address: Address, delete: Callable[[], None], held: ExitStack) -> None:
+    def __init__(
+        self, address: Address, delete: Callable[[], None], held: ExitStack, refused: Callable[[], str]
+    ) -> None:
         self.address = address
         self.ended: str | None = None
         self._wire = Wire(address, 0)
         self._delete = delete
         self._held = held
+        self._refused = refused
         self._told = Told()
         self._reached_at = time.monotonic()
 
@@ -56,6 +60,9 @@ class ClusterWorker:
 
     def output(self) -> str:
         return self._told.output
+
+    def refused(self) -> str:
+        return self._refused()
 
     async def stats(self) -> Stats:
         told = await self.look()
@@ -141,7 +148,8 @@ class Placing:
             )
             serve.run(name, order)
             address = Address(url=f"{self._house.url}/{name}", secret=secret)
-            return ClusterWorker(address, lambda: serve.delete(name), stack.pop_all())
+            refused = partial(self._leases.refused, wanted)
+            return ClusterWorker(address, lambda: serve.delete(name), stack.pop_all(), refused)
 
     async def _ready(self, worker: ClusterWorker) -> None:
         """Returns when it is. Raises what it could not be started for, and Unavailable where Ray has no room."""

@@ -31,6 +31,7 @@ _BACK_OFF_SECONDS_MAX = 300.0
 _DRAIN_SECONDS = 10.0
 _ESTIMATED_SECONDS = 10
 _REMEMBERED_MAX = 1000
+_ALLOWED_SECONDS = 5.0
 _SILENT_SECONDS = 180.0
 """How long a worker may say nothing of itself: preparing long inputs takes it some seconds."""
 
@@ -46,6 +47,9 @@ class Worker(Protocol):
 
     def usage(self) -> tuple[int, float]:
         """Bytes of memory, seconds of processors. Blocks."""
+
+    def refused(self) -> str:
+        """Why the code that it runs may run no more; empty while it may. Blocks."""
 
     async def stats(self) -> Stats:
         """What it has done so far. Raises OSError when it does not say."""
@@ -103,6 +107,8 @@ class _Seat:
     stats: Stats = field(default_factory=Stats)
     answered_at: float = 0.0
     """When it said last what it does; where strangers' code runs, when it was seen last to have answered, or to be idle."""
+    allowed_at: float = 0.0
+    """When it was seen last that strangers' code may still run in it."""
     failures: int = 0
     failed_until: float = 0.0
     reason: str = ""
@@ -249,7 +255,7 @@ class Fleet:
         finally:
             seat.starting = None
         seat.number, seat.reason, seat.stats = next(self._numbers), "", Stats()
-        seat.started_at = seat.used_at = seat.answered_at = time.monotonic()
+        seat.started_at = seat.used_at = seat.answered_at = seat.allowed_at = time.monotonic()
         metrics.cold_start(wanted.spec.engine, seat.started_at - began)
         log.info("model started", repo=wanted.spec.repo, seconds=round(seat.started_at - began, 2))
 
@@ -297,6 +303,7 @@ class Fleet:
                 continue
             await self._look_at(seat)
             await self._end_if_it_hangs(seat)
+            await self._end_if_refused(seat)
             idle = 0.0 if seat.spec.place else time.monotonic() - seat.used_at  # deployments say themselves how long
             if seat.state is State.READY and not seat.stats.running and idle > self._limits.idle_seconds:
                 log.info("idle model ended", repo=seat.spec.repo)
@@ -352,6 +359,16 @@ class Fleet:
             seat, f"The model's {'code' if seat.spec.code else 'process'} gave no answer within {most:.0f} seconds"
         )
         await worker.end(0.0)
+
+    async def _end_if_refused(self, seat: _Seat) -> None:
+        """Whoever let its code run may have taken the word back: the next start says so."""
+        worker = seat.worker
+        if not seat.spec.code or worker is None or time.monotonic() - seat.allowed_at < _ALLOWED_SECONDS:
+            return
+        if refused := await asyncio.to_thread(worker.refused):
+            log.info("model ended", repo=seat.spec.repo, reason=refused)
+            await self._end(seat)
+        seat.allowed_at = time.monotonic()
 
     def _broke_down(self, seat: _Seat) -> None:
         """It ended by itself. The first time it is started again at once, when it is asked for."""

@@ -5,8 +5,10 @@ import http.client
 import secrets
 import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -39,11 +41,14 @@ _stats = msgspec.json.Decoder(Stats)
 class LocalWorker:
     """A `fleet.Worker`."""
 
-    def __init__(self, running: Watched, folder: Path, engine: EngineName, held: ExitStack) -> None:
+    def __init__(
+        self, running: Watched, folder: Path, engine: EngineName, held: ExitStack, refused: Callable[[], str]
+    ) -> None:
         self.address = Address(folder=str(folder))
         self.engine = engine
         self._folder = folder
         self._running = running
+        self._refused = refused
         self._held = held
         self._closing = threading.Lock()
 
@@ -54,6 +59,9 @@ class LocalWorker:
 
     def usage(self) -> tuple[int, float]:
         return self._running.memory(), self._running.cpu_seconds()
+
+    def refused(self) -> str:
+        return self._refused()
 
     def output(self) -> str:
         return self._running.log.text
@@ -125,7 +133,8 @@ class Local:
             limits = Limits(memory_bytes=memory_bytes, cpus=cpus)
             running = stack.enter_context(self._warm.started(spec, snapshot, folder, limits))
             workers.ready(running, _LOAD_SECONDS)
-            return LocalWorker(running, folder, spec.engine, stack.pop_all())
+            refused = partial(self._leases.refused, wanted)
+            return LocalWorker(running, folder, spec.engine, stack.pop_all(), refused)
 
     def _files(self, stack: ExitStack, repo: Repo, revision: Revision, spec: Spec) -> tuple[Spec, Path]:
         """What the worker runs, and of which folder: of the model exported, where it is."""

@@ -23,9 +23,13 @@ class FakeWorker:
         self.address = Address(folder=f"/worker/{number}")
         self.ended: str | None = None
         self.running = 0
+        self.why = ""
 
     def usage(self) -> tuple[int, float]:
         return EACH // 2, 1.0
+
+    def refused(self) -> str:
+        return self.why
 
     def output(self) -> str:
         return "loaded"
@@ -293,5 +297,21 @@ def test_all_workers_of_a_model_are_made_anew() -> None:
             await fleet.worker(one)
         await fleet.renew(spec("a"))
         assert [worker.ended is None for worker in starter.started] == [False, False, True]
+
+    asyncio.run(story())
+
+
+def test_h_run_3_code_that_may_run_no_more_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleets, "_ALLOWED_SECONDS", 0.0)
+
+    async def story() -> None:
+        fleet, starter = await made(room=20)
+        asked = Wanted(structs.replace(spec("own"), code=True), 1, SIZE, 60)
+        await fleet.worker(asked)
+        await fleet._round()
+        assert fleet.look(asked.spec).state is State.READY
+        starter.started[0].why = "no owner allows it"
+        await fleet._round()
+        assert (fleet.look(asked.spec).state, starter.started[0].ended is None) == (State.ABSENT, False)
 
     asyncio.run(story())
