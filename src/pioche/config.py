@@ -257,6 +257,15 @@ class Config:
     inference_cache_bytes_max: int = _setting(
         50 * 2**30, "Most bytes of files of models to keep ready in data_dir/cache/inference; most are links."
     )
+    inference_external: str = _setting(
+        "off",
+        "Whether whoever may change an endpoint may have a server outside of this hub answer for a deployment of it, by its "
+        "address (on, off). Addresses inside have to be in outbound_allowed. See docs/guide/endpoints.md.",
+        choices=("on", "off"),
+    )
+    inference_external_seconds: int = _setting(
+        120, "How long a server outside may take until it begins to answer, and stand still in the middle of an answer."
+    )
     inference_socket: str = _setting(
         "", "Unix socket of this node's controller of inference; `pioche serve` chooses it. Empty: no model is started."
     )

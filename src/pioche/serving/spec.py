@@ -11,6 +11,11 @@ class EngineName(enum.StrEnum):
     TRANSFORMERS = "transformers"
     WHISPER = "whisper"
     PIPELINES = "pipelines"
+    EXTERNAL = "external"
+    """No worker: a server outside of this hub (`serving.external`)."""
+
+
+OF_WORKERS = tuple(name for name in EngineName if name is not EngineName.EXTERNAL)
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from pioche.errors import EngineFailed, Failure, HubError, ModelLoading, NotOffe
 from pioche.observe import log, metrics
 from pioche.serving import needs
 from pioche.serving.messages import Looked, Ready, State, Wanted
-from pioche.serving.spec import EngineName, Spec
+from pioche.serving.spec import OF_WORKERS, Spec
 from pioche.serving.worker.batcher import Stats
 
 _POLL_SECONDS = 0.2
@@ -271,7 +271,7 @@ class Fleet:
                 await self._end(seat)
         states = [seat.state for seat in self._seats.values()]
         metrics.replicas({state: states.count(state) for state in State if state is not State.ABSENT})
-        for engine in EngineName:
+        for engine in OF_WORKERS:
             metrics.resident(engine, sum(s.bytes_measured for s in self._seats.values() if s.spec.engine is engine))
 
     async def _look_at(self, seat: _Seat) -> None:

@@ -123,3 +123,5 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import pipelines
 
             return pipelines.load(spec, folder)
+        case EngineName.EXTERNAL:
+            raise AssertionError("no worker is started for it")
