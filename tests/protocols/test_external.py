@@ -181,6 +181,16 @@ def test_another_hub_answers_as_if_its_model_were_here(serving: Hub, outside: Hu
     assert answer.headers["x-deployment"] == "v1"
     by_openai = ask(serving, owner, "far", "/v1/embeddings", {"input": "good film", "model": "any"})
     assert by_openai.json()["data"][0]["embedding"] == expected.json()[0]
+    near = {"inputs": {"source_sentence": "good", "sentences": ["film"]}}
+    similar = ask(serving, owner, "far", "/pipeline/sentence-similarity", near)
+    assert similar.json() == [pytest.approx(1.0)], similar.text
+    assert ask(serving, owner, "far", "/embed", {"inputs": "good"}).json() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+    outer = {"url": f"{outside.endpoint}/models/{model}", "dialect": "tei", "model": model, "token": far.token}
+    assert manage(serving, owner, "POST", "/far/deployments", external=outer).status_code == 201
+    until(serving, owner, "far", "ready")
+    manage(serving, owner, "PUT", "/far/traffic", weights={"v1": 0, "v2": 100})
+    by_tei = ask(serving, owner, "far", "", {"inputs": ["good film"]})
+    assert (by_tei.headers["x-deployment"], by_tei.json()) == ("v2", expected.json())
     assert manage(serving, owner, "POST", "/far/scale-to-zero").status_code == 400
 
 

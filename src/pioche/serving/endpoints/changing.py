@@ -285,8 +285,8 @@ class Changing:
     def _choose_external(self, wanted: address.Wanted, task: str) -> _Chosen:
         """Nobody is called here: whether it answers is seen, and shown, once it is deployed."""
         self._outer.check(wanted)
-        if task not in address.TASKS:
-            raise BadRequest(f'"external.task" has to be one of [{", ".join(address.TASKS)}]')
+        if task not in address.TASKS[wanted.dialect]:
+            raise BadRequest(f'"external.task" has to be one of [{", ".join(address.TASKS[wanted.dialect])}]')
         url = wanted.url.rstrip("/")
         locked = address.lock(locking_key(self._database), wanted.token, url) if wanted.token else ""
         external = External(url=url, dialect=wanted.dialect, model=wanted.model, locked=locked)

@@ -8,8 +8,6 @@ from typing import Final
 from pioche import keys
 from pioche.errors import BadRequest, Corrupt
 
-TASKS: Final = ("text-generation", "feature-extraction")
-"""That servers outside are asked for: a text that is written, and rows of numbers."""
 _BLOCK = 64
 """Bytes that `keys.lock` takes."""
 _TOKEN = re.compile(r"[!-~]{1,2048}\Z")
@@ -18,6 +16,8 @@ _MODEL = re.compile(r"[!-~][ -~]{0,199}\Z")
 
 class Dialect(StrEnum):
     OPENAI = "openai"
+    TEI = "tei"
+    """Of text-embeddings-inference: rows of numbers alone."""
 
     @classmethod
     def parse(cls, text: str) -> "Dialect":
@@ -26,6 +26,10 @@ class Dialect(StrEnum):
             return cls(text)
         except ValueError:
             raise BadRequest(f'"external.dialect" {text[:40]!r} must be one of [{", ".join(cls)}]') from None
+
+
+TASKS: Final = {Dialect.OPENAI: ("text-generation", "feature-extraction"), Dialect.TEI: ("feature-extraction",)}
+"""What servers outside are asked for: a text that is written, and rows of numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

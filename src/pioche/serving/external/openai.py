@@ -1,19 +1,20 @@
 """The API of OpenAI, asked by us: what goes to the other server, and its answers in the shapes of our own tasks."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import events
+from pioche.serving.external import embedding
+from pioche.serving.external.calls import NOT_UNDERSTOOD, Call
 from pioche.serving.spec import Ask
 
 Json = dict[str, Any]
 
+PROBE = "/models"
 _EVENT_BYTES_MAX = 2**20
-_NOT_UNDERSTOOD = "The server that answers for this deployment gave no answer of its API"
 
 
 class _Generate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,15 +49,6 @@ class _Texts(msgspec.Struct):
     choices: Annotated[list[_Text], msgspec.Meta(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is sent, below the base of the API."""
-
-    path: str
-    body: bytes
-    streams: bool = False
-
-
 def call(model: str, ask: Ask) -> Call:
     """Raises InvalidInput for what this API cannot be asked."""
     if ask.task in ("chat", "completion"):
@@ -65,8 +57,10 @@ def call(model: str, ask: Ask) -> Call:
         path = "/chat/completions" if ask.task == "chat" else "/completions"
         body = {**ask.inputs, "model": model}
         return Call(path, _json(body), streams=body.get("stream") is True)
-    if ask.task == "feature-extraction":
-        return Call("/embeddings", _json({"model": model, "input": _texts(ask), "encoding_format": "float"}))
+    if ask.task in embedding.TASKS:
+        if embedding.wanted(ask).truncate:
+            raise InvalidInput("parameters.truncate", "the server that answers for this deployment does not do that")
+        return Call("/embeddings", _json({"model": model, "input": embedding.texts(ask), "encoding_format": "float"}))
     if ask.task == "text-generation":
         return Call("/completions", _json(_completion(model, ask)))
     raise InvalidInput("task", f"the server that answers for this deployment is not asked for {ask.task}")
@@ -75,19 +69,18 @@ def call(model: str, ask: Ask) -> Call:
 def answer(ask: Ask, body: bytes) -> bytes:
     """A whole answer, as our own engines give it. Raises EngineFailed for what is none."""
     try:
-        if ask.task == "feature-extraction":
+        if ask.task in embedding.TASKS:
             rows = sorted(msgspec.json.decode(body, type=_Embeddings).data, key=lambda one: one.index)
-            if len(rows) != len(_texts(ask)):
-                raise EngineFailed(_NOT_UNDERSTOOD)
-            found = [row.embedding for row in rows]
-            return _json(found[0] if isinstance(ask.inputs, str) else found)
+            if len(rows) != len(embedding.texts(ask)):
+                raise EngineFailed(NOT_UNDERSTOOD)
+            return embedding.answer(ask, [row.embedding for row in rows])
         if ask.task == "text-generation":
             text = msgspec.json.decode(body, type=_Texts).choices[0].text
             before = ask.inputs if ask.parameters.get("return_full_text") else ""
             return _json([{"generated_text": f"{before}{text}"}])
         return _json(_checked(msgspec.json.decode(body)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise EngineFailed(_NOT_UNDERSTOOD) from None
+        raise EngineFailed(NOT_UNDERSTOOD) from None
 
 
 async def stream(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -100,7 +93,7 @@ async def stream(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         try:
             yield events.event(_checked(msgspec.json.decode(data)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise EngineFailed(_NOT_UNDERSTOOD) from None
+            raise EngineFailed(NOT_UNDERSTOOD) from None
     raise EngineFailed("The server that answers for this deployment ended in the middle of its answer")
 
 
@@ -109,7 +102,7 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     async for piece in pieces:
         *lines, left = (left + piece).split(b"\n")
         if len(left) > _EVENT_BYTES_MAX:
-            raise EngineFailed(_NOT_UNDERSTOOD)
+            raise EngineFailed(NOT_UNDERSTOOD)
         for line in lines:
             if line.startswith(b"data:"):
                 yield line[5:].strip()
@@ -117,20 +110,8 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
 
 def _checked(value: object) -> Json:
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
-        raise EngineFailed(_NOT_UNDERSTOOD)
+        raise EngineFailed(NOT_UNDERSTOOD)
     return value
-
-
-def _texts(ask: Ask) -> list[str]:
-    texts = [ask.inputs] if isinstance(ask.inputs, str) else ask.inputs
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InvalidInput("inputs", "a text or a list of texts is needed")
-    for name, value in ask.parameters.items():
-        if value is not None:
-            raise InvalidInput(
-                f"parameters.{name}", "the server that answers for this deployment has no such parameter"
-            )
-    return texts
 
 
 def _completion(model: str, ask: Ask) -> Json:

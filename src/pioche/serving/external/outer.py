@@ -27,12 +27,14 @@ from pioche.outbound.client import Client
 from pioche.outbound.cutting import Cutter
 from pioche.outbound.streams import Stream, Streams
 from pioche.outbound.targets import Guard, Target
-from pioche.serving.external import address, openai
-from pioche.serving.external.address import External
+from pioche.serving.external import address, openai, tei
+from pioche.serving.external.address import Dialect, External
 from pioche.serving.spec import Ask
 from pioche.serving.wire import Answer
 
 T = TypeVar("T")
+
+_DIALECTS = {Dialect.OPENAI: openai, Dialect.TEI: tei}
 
 OFF: Final = "This hub asks no models outside: its setting inference_external is off"
 _AT_ONCE = 64
@@ -51,7 +53,7 @@ class _Said(msgspec.Struct):
 
 
 class _Error(msgspec.Struct):
-    error: _Said
+    error: _Said | str
 
 
 class Outer:
@@ -84,18 +86,21 @@ class Outer:
         if not self.is_on:
             return OFF
         try:
-            answer = self._client.get(f"{external.url}/models", self._headers(external), redirects_max=0)
+            answer = self._client.get(
+                f"{external.url}{_DIALECTS[external.dialect].PROBE}", self._headers(external), redirects_max=0
+            )
         except HubError as error:
             return error.message
         if answer.status in (401, 403):
             return "The other server refuses the token"
-        return "" if answer.status == 200 else f"The other server answered {answer.status} when asked for its models"
+        return "" if answer.status == 200 else f"The other server answered {answer.status} when asked what it has"
 
     async def ask(self, external: External, ask: Ask) -> Answer:
         """As `Gateway.ask`. Raises InvalidInput, BadRequest, ModelLoading for one that is busy, EngineFailed, NotOffered."""
         if not self.is_on:
             raise NotOffered(OFF)
-        call = openai.call(external.model, ask)
+        dialect = _DIALECTS[external.dialect]
+        call = dialect.call(external.model, ask)
         if self._running >= _AT_ONCE:
             raise ModelLoading("Too many requests wait for models outside: try again", seconds=_BUSY_SECONDS)
         self._running += 1
@@ -109,7 +114,7 @@ class Outer:
             if not call.streams:
                 body = b"".join([piece async for piece in exchange.pieces(_ANSWER_BYTES_MAX)])
                 exchange.close()
-                return Answer(200, "application/json", openai.answer(ask, body))
+                return Answer(200, "application/json", dialect.answer(ask, body))
         except BaseException:
             exchange.close()
             raise
@@ -213,6 +218,7 @@ async def _followed(exchange: _Exchange) -> AsyncGenerator[bytes]:
 
 def _said(body: bytes) -> _Said:
     try:
-        return msgspec.json.decode(body, type=_Error).error
+        found = msgspec.json.decode(body, type=_Error).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Said()
+    return _Said(found) if isinstance(found, str) else found

@@ -47,7 +47,7 @@ def test_each_task_goes_where_it_belongs_with_the_other_servers_name_of_the_mode
         (Ask("fill-mask", "a"), "task"),
         (Ask("chat", "a"), "inputs"),
         (Ask("feature-extraction", [1]), "inputs"),
-        (Ask("feature-extraction", "a", {"normalize": True}), "parameters.normalize"),
+        (Ask("feature-extraction", "a", {"truncate": True}), "parameters.truncate"),
         (Ask("text-generation", "a", {"watermark": True}), "parameters"),
     ],
 )
@@ -62,6 +62,10 @@ def test_answers_have_the_shape_of_our_tasks() -> None:
     assert json.loads(openai.answer(Ask("feature-extraction", ["a", "b"]), rows)) == [[1], [2]]
     one = json.dumps({"data": [{"index": 0, "embedding": [1, 2]}]}).encode()
     assert json.loads(openai.answer(Ask("feature-extraction", "a"), one)) == [1, 2]
+    normal = json.loads(openai.answer(Ask("feature-extraction", "a", {"normalize": True}), one))
+    assert normal == pytest.approx([5**-0.5, 2 * 5**-0.5])
+    near = Ask("sentence-similarity", {"source_sentence": "a", "sentences": ["b"]})
+    assert json.loads(openai.answer(near, rows)) == pytest.approx([1.0])
     text = b'{"choices": [{"text": " b"}]}'
     asked = Ask("text-generation", "a", {"return_full_text": True})
     assert json.loads(openai.answer(asked, text)) == [{"generated_text": "a b"}]
