@@ -1,6 +1,7 @@
 """Deployments that a server outside answers for: another hub of ours, by OpenAI's API, and servers that mean harm (decision 46)."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from tests import encoders, publishing
+from tests import encoders, publishing, writers
 from tests.hub import Account, Hub
 
 ROWS = {"good": [3.0, 4.0], "film": [3.0, 4.0], "[UNK]": [1.0, 0.0]}
@@ -192,6 +193,36 @@ def test_another_hub_answers_as_if_its_model_were_here(serving: Hub, outside: Hu
     by_tei = ask(serving, owner, "far", "", {"inputs": ["good film"]})
     assert (by_tei.headers["x-deployment"], by_tei.json()) == ("v2", expected.json())
     assert manage(serving, owner, "POST", "/far/scale-to-zero").status_code == 400
+
+
+def test_another_hub_writes_texts_and_chats_as_text_generation_inference_does(
+    serving: Hub, outside: Hub, owner: Account
+) -> None:
+    far = outside.user("wim")
+    model = f"{far.name}/writer"
+    with httpx.Client(base_url=outside.endpoint, headers=far.bearer, timeout=60) as client:
+        publishing.create(client, model)
+        card = {"README.md": "---\npipeline_tag: text-generation\n---\n"}
+        publishing.commit(client, model, {**card, "model-Q8_0.gguf": writers.writer()})
+    url = f"{outside.endpoint}/models/{model}"
+    create(serving, owner, "tgi", url=url, dialect="tgi", model=model, task="text-generation", token=far.token)
+    for path, body in (
+        ("", {"inputs": "stuvw", "parameters": {"max_new_tokens": 3}}),
+        ("/generate_stream", {"inputs": "stuvw", "parameters": {"max_new_tokens": 3}}),
+    ):
+        direct = httpx.post(f"{url}{path}", json=body, headers=far.bearer, timeout=60)
+        answer = ask(serving, owner, "tgi", path, body)
+        assert (answer.status_code, direct.status_code) == (200, 200), answer.text
+        assert without_logprobs(answer.text) == without_logprobs(direct.text)
+    talk = {"messages": [{"role": "user", "content": "stuvw"}], "temperature": 0, "stream": True}
+    chat = ask(serving, owner, "tgi", "/v1/chat/completions", talk)
+    assert chat.text.rstrip().endswith("data: [DONE]"), chat.text
+    wrong = ask(serving, owner, "tgi", "/v1/chat/completions", {**talk, "temperature": 99})
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "temperature")
+
+
+def without_logprobs(text: str) -> str:
+    return re.sub(r'"logprob":[-0-9.e]+', "", text)
 
 
 def test_what_a_hostile_server_says_is_its_own_failure_and_tells_no_token(

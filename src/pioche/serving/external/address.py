@@ -16,6 +16,8 @@ _MODEL = re.compile(r"[!-~][ -~]{0,199}\Z")
 
 class Dialect(StrEnum):
     OPENAI = "openai"
+    TGI = "tgi"
+    """Of text-generation-inference: texts and chats."""
     TEI = "tei"
     """Of text-embeddings-inference: rows of numbers alone."""
 
@@ -28,7 +30,11 @@ class Dialect(StrEnum):
             raise BadRequest(f'"external.dialect" {text[:40]!r} must be one of [{", ".join(cls)}]') from None
 
 
-TASKS: Final = {Dialect.OPENAI: ("text-generation", "feature-extraction"), Dialect.TEI: ("feature-extraction",)}
+TASKS: Final = {
+    Dialect.OPENAI: ("text-generation", "feature-extraction"),
+    Dialect.TGI: ("text-generation",),
+    Dialect.TEI: ("feature-extraction",),
+}
 """What servers outside are asked for: a text that is written, and rows of numbers."""
 
 

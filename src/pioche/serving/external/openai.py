@@ -14,6 +14,7 @@ from pioche.serving.spec import Ask
 Json = dict[str, Any]
 
 PROBE = "/models"
+BROKEN_OFF = "The server that answers for this deployment ended in the middle of its answer"
 _EVENT_BYTES_MAX = 2**20
 
 
@@ -83,10 +84,10 @@ def answer(ask: Ask, body: bytes) -> bytes:
         raise EngineFailed(NOT_UNDERSTOOD) from None
 
 
-async def stream(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def stream(_ask: Ask, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     """The events of a stream, each read and written anew: nothing but what its API has goes through. Raises EngineFailed where
     it breaks off, or says so."""
-    async for data in _events(pieces):
+    async for data in data_of(pieces):
         if data == b"[DONE]":
             yield events.DONE
             return
@@ -94,10 +95,11 @@ async def stream(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
             yield events.event(_checked(msgspec.json.decode(data)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise EngineFailed(NOT_UNDERSTOOD) from None
-    raise EngineFailed("The server that answers for this deployment ended in the middle of its answer")
+    raise EngineFailed(BROKEN_OFF)
 
 
-async def _events(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+async def data_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """What events carry. Raises EngineFailed for one that has no end."""
     left = b""
     async for piece in pieces:
         *lines, left = (left + piece).split(b"\n")

@@ -27,14 +27,14 @@ from pioche.outbound.client import Client
 from pioche.outbound.cutting import Cutter
 from pioche.outbound.streams import Stream, Streams
 from pioche.outbound.targets import Guard, Target
-from pioche.serving.external import address, openai, tei
+from pioche.serving.external import address, openai, tei, tgi
 from pioche.serving.external.address import Dialect, External
 from pioche.serving.spec import Ask
 from pioche.serving.wire import Answer
 
 T = TypeVar("T")
 
-_DIALECTS = {Dialect.OPENAI: openai, Dialect.TEI: tei}
+_DIALECTS = {Dialect.OPENAI: openai, Dialect.TGI: tgi, Dialect.TEI: tei}
 
 OFF: Final = "This hub asks no models outside: its setting inference_external is off"
 _AT_ONCE = 64
@@ -118,7 +118,7 @@ class Outer:
         except BaseException:
             exchange.close()
             raise
-        return Answer(200, "text/event-stream", b"", _followed(exchange))
+        return Answer(200, "text/event-stream", b"", _followed(exchange, lambda pieces: dialect.stream(ask, pieces)))
 
     def _ended(self) -> None:
         self._running -= 1
@@ -204,11 +204,13 @@ class _Exchange:
             self._step.add_done_callback(lambda _step: self._threads.submit(self._opened.close))
 
 
-async def _followed(exchange: _Exchange) -> AsyncGenerator[bytes]:
+async def _followed(
+    exchange: _Exchange, read: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]]
+) -> AsyncGenerator[bytes]:
     try:
         async with (
             contextlib.aclosing(exchange.pieces(_ANSWER_BYTES_MAX)) as pieces,
-            contextlib.aclosing(openai.stream(pieces)) as events,
+            contextlib.aclosing(read(pieces)) as events,
         ):
             async for event in events:
                 yield event

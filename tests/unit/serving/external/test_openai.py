@@ -23,7 +23,7 @@ def streamed(*pieces: bytes) -> list[bytes]:
             yield piece
 
     async def read() -> list[bytes]:
-        return [event async for event in openai.stream(given())]
+        return [event async for event in openai.stream(Ask("chat", {}), given())]
 
     return asyncio.run(read())
 
