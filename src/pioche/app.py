@@ -83,6 +83,7 @@ from pioche.serving.controller.warm import Warm
 from pioche.serving.endpoints import finding as endpoints
 from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
+from pioche.serving.external.outer import Outer
 from pioche.serving.gateway import Gateway
 from pioche.serving.leases import Leases
 from pioche.serving.needs import missing_for_grpc
@@ -243,7 +244,8 @@ def build_hub(config: Config) -> Hub:
     room = Room(config.data_dir, config.disk_reserve_bytes)
     announcements, avatars = Announcements(database), Avatars(database)
     models = Gateway.of(config)
-    traffic = Traffic(models, access, endpoints.node(config))
+    outer = Outer.of(config, database)
+    traffic = Traffic(models, access, outer, endpoints.node(config))
     tracer = Tracer(Collector.of(config).send, config.otlp_percent) if config.otlp_endpoint else None
     redirects_to = blobs if config.storage_redirects == "on" and isinstance(blobs, HasSignedUrls) else None
     return Hub(
@@ -299,7 +301,7 @@ def build_hub(config: Config) -> Hub:
         limits=Limits.of(config, database),
         models=models,
         traffic=traffic,
-        endpoints=Changing(access, models.targets),
+        endpoints=Changing(access, models.targets, outer),
     )
 
 
@@ -378,7 +380,8 @@ def build_controller(config: Config) -> ControllerService:
     limits = FleetLimits(config.inference_memory, config.inference_idle_seconds, config.inference_code_seconds)
     fleet = Fleet(build_starter(config, access, exports), limits)
     targets = Targets(config.inference_cores, runs_code=config.runs_code)
-    deployer = Deployer(access, fleet, targets, endpoints.node(config), config.inference_idle_seconds)
+    outer = Outer.of(config, access.stores.database)
+    deployer = Deployer(access, fleet, targets, outer, endpoints.node(config), config.inference_idle_seconds)
     return ControllerService(fleet, deployer, exports, Path(config.inference_socket))
 
 

@@ -282,6 +282,15 @@ class Config:
         "The Ray cluster that models run on, such as auto or 10.0.0.7:6379. Empty: one of this hub's own, on this machine.",
     )
     ray_url: str = _setting("http://127.0.0.1:8123", "Where Ray Serve answers: http, a host and a port.")
+    inference_external: str = _setting(
+        "off",
+        "Whether whoever may change an endpoint may have a server outside of this hub answer for a deployment of it, by its "
+        "address (on, off). Addresses inside have to be in outbound_allowed. See docs/guide/endpoints.md.",
+        choices=("on", "off"),
+    )
+    inference_external_seconds: int = _setting(
+        120, "How long a server outside may take until it begins to answer, and stand still in the middle of an answer."
+    )
     inference_socket: str = _setting(
         "", "Unix socket of this node's controller of inference; `pioche serve` chooses it. Empty: no model is started."
     )

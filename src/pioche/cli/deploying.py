@@ -1,6 +1,7 @@
 """`pioche deploy`."""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -15,6 +16,8 @@ from pioche.serving.endpoints import finding
 from pioche.serving.endpoints.changing import Model, New, Plan
 from pioche.serving.endpoints.endpoint import Audience, Endpoint, Guards, Scaling, parse_guards, parse_steps
 from pioche.serving.endpoints.finding import EndpointNotFound
+from pioche.serving.external import address
+from pioche.serving.external.address import Dialect
 from pioche.upkeep.progress import Progress
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ def deploy(
     max_error_rate: float = _USUAL.max_error_rate,
     max_slowdown: float = _USUAL.max_slowdown,
     audience: Audience = Audience.AUTHENTICATED,
+    external: str = "",
+    dialect: Dialect = Dialect.OPENAI,
+    task: str = "",
+    token_file: Path | None = None,
     min_replicas: int = 1,
     max_replicas: int = 1,
     wait: Annotated[bool, Parameter(negative="--no-wait")] = True,
@@ -51,7 +58,7 @@ def deploy(
     Parameters
     ----------
     model
-        NAMESPACE/NAME.
+        NAMESPACE/NAME; with --external, what the other server calls it.
     endpoint
         OWNER/NAME: asked at /endpoints/OWNER/NAME.
     user
@@ -72,6 +79,14 @@ def deploy(
         How many times the 95th percentile of the others its own may be.
     audience
         Of a new endpoint: public, authenticated or private.
+    external
+        The base of a server's API outside of this hub, such as https://host/v1, that answers in place of a model here.
+    dialect
+        Which API that server speaks.
+    task
+        Of a new endpoint with --external: text-generation or feature-extraction.
+    token_file
+        Has the token that the server of --external wants, on its first line.
     min_replicas
         Of a new endpoint; 0: it sleeps when nobody asks.
     max_replicas
@@ -91,6 +106,9 @@ def deploy(
         account = hub.directory.get_user(user)
         caller = Caller(account.id, account.name, may_write=True, is_admin=account.is_admin)
         wanted = Model(repo=model, revision=revision)
+        if external:
+            outside = address.Wanted(url=external, dialect=dialect, model=model, token=_token(token_file))
+            wanted = Model(repo="", task=task, external=outside)
         try:
             finding.get(hub.database, caller, owner, called)
         except EndpointNotFound:
@@ -127,6 +145,14 @@ def _told(found: Endpoint, progress: Progress, shown: str) -> str:
     if now != shown:
         progress.begin(now)
     return now
+
+
+def _token(file: Path | None) -> str:
+    """Raises BadRequest."""
+    try:
+        return file.read_text().partition("\n")[0].strip() if file is not None else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The token cannot be read from {file}: {error}") from None
 
 
 def _shares(found: Endpoint) -> str:

@@ -13,6 +13,11 @@ class EngineName(enum.StrEnum):
     PIPELINES = "pipelines"
     DIFFUSERS = "diffusers"
     HANDLER = "handler"
+    EXTERNAL = "external"
+    """No worker: a server outside of this hub (`serving.external`)."""
+
+
+OF_WORKERS = tuple(name for name in EngineName if name is not EngineName.EXTERNAL)
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ import pytest
 
 from pioche.errors import NotOffered
 from pioche.serving import needs
-from pioche.serving.spec import EngineName
+from pioche.serving.spec import OF_WORKERS, EngineName
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,6 +20,6 @@ def test_what_is_allowed_is_more_than_what_is_expected() -> None:
 
 
 def test_each_engine_says_what_it_needs() -> None:
-    for engine in EngineName:
+    for engine in OF_WORKERS:
         assert needs.memory(engine, 0) > 0
         assert isinstance(needs.missing(engine), list)

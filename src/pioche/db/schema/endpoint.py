@@ -50,6 +50,7 @@ deployments = Table(
     Column("task", Text, nullable=False),
     Column("weight", Float, nullable=False),  # percent of the requests
     Column("mirror", Float, nullable=False),  # percent of the requests that it answers too, for nobody
+    Column("external", Text),  # JSON of the server outside that answers, with its token sealed (keys.lock)
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("endpoint_id", "name"),
     Index(None, "repo_id"),

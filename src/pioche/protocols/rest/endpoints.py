@@ -28,6 +28,8 @@ from pioche.serving.endpoints.endpoint import (
     parse_guards,
     parse_steps,
 )
+from pioche.serving.external import address
+from pioche.serving.external.address import Dialect, External
 
 _EVENTS = 100
 _EVENTS_MAX = 1000
@@ -67,9 +69,25 @@ class _Model(msgspec.Struct):
                 raise BadRequest(f'"model.{name}" is not offered: models run by this hub\'s own engines, in a sandbox')
 
 
+class _External(msgspec.Struct, forbid_unknown_fields=True):
+    """A server outside. `token` is never shown again."""
+
+    url: str
+    model: str
+    dialect: str = "openai"
+    task: str = ""
+    token: str = ""
+
+    def chosen(self) -> Model:
+        """Raises BadRequest."""
+        wanted = address.Wanted(url=self.url, dialect=Dialect.parse(self.dialect), model=self.model, token=self.token)
+        return Model(repo="", task=self.task, external=wanted)
+
+
 class _Body(msgspec.Struct):
     name: str = ""
     type: str = ""
+    external: _External | None = None
     compute: _Compute = msgspec.field(default_factory=_Compute)
     model: _Model | None = None
     route: dict[str, Any] | None = None
@@ -107,6 +125,7 @@ class _Deploy(msgspec.Struct, forbid_unknown_fields=True):
     task: str = ""
     name: str = ""
     rollout: _Rollout | None = None
+    external: _External | None = None
 
 
 class _Traffic(msgspec.Struct, forbid_unknown_fields=True):
@@ -137,16 +156,25 @@ async def create(request: Request) -> Response:
     """POST /api/endpoints/v2/endpoint/{owner}."""
     body, said = await request.json(_Body), await request.json(dict[str, Any])
     body.check()
-    if body.model is None or not body.model.repository:
-        raise BadRequest('"model.repository" is needed: which model to deploy')
     new = New(
         name=body.name.lower(),
-        model=Model(repo=body.model.repository, revision=body.model.revision or "main", task=body.model.task or ""),
+        model=_model(body),
         audience=Audience.parse(body.type or Audience.AUTHENTICATED),
         scaling=_scaling(body.compute.scaling, Scaling()),
         described=_described(said),
     )
     return _answer(request, await request.run(_create, request, new), status=201)
+
+
+def _model(body: _Body) -> Model:
+    """Raises BadRequest."""
+    if body.external is not None:
+        if body.model is not None and body.model.repository:
+            raise BadRequest('"external" takes the place of "model.repository": one of them is deployed')
+        return body.external.chosen()
+    if body.model is None or not body.model.repository:
+        raise BadRequest('"model.repository" is needed: which model to deploy')
+    return Model(repo=body.model.repository, revision=body.model.revision or "main", task=body.model.task or "")
 
 
 def _create(request: Request, new: New) -> Endpoint:
@@ -159,6 +187,8 @@ async def update(request: Request) -> Response:
     it is ready, and not before."""
     body, said = await request.json(_Body), await request.json(dict[str, Any])
     body.check()
+    if body.external is not None:
+        raise BadRequest('"external" is deployed beside what there is: POST .../deployments')
     return _answer(request, await request.run(_update, request, body, _described(said)))
 
 
@@ -242,8 +272,13 @@ async def deploy(request: Request) -> Response:
 
 def _deploy(request: Request, asked: _Deploy) -> Endpoint:
     changing, name = request.hub.endpoints, _name(request)
-    repo = asked.repository or finding.get(request.hub.database, request.caller, *name).stable.repo
-    model = Model(repo=repo, revision=asked.revision, task=asked.task)
+    if asked.external is not None:
+        if asked.repository:
+            raise BadRequest('"external" takes the place of "repository": one of them is deployed')
+        model = asked.external.chosen()
+    else:
+        repo = asked.repository or finding.get(request.hub.database, request.caller, *name).stable.repo
+        model = Model(repo=repo, revision=asked.revision, task=asked.task)
     plan = asked.rollout.plan() if asked.rollout is not None else None
     return changing.deploy(request.caller, *name, model, plan, deployment=asked.name)
 
@@ -414,7 +449,13 @@ def _deployment(one: Deployment) -> Json:
         "reason": one.reason,
         "replicas": one.replicas,
         "createdAt": date(one.created_at),
+        "external": _external(one.external) if one.external is not None else None,
     }
+
+
+def _external(one: External) -> Json:
+    """Replicas and scaling are the other server's own business: `replicas` is 1 while it answers."""
+    return {"url": one.url, "dialect": one.dialect, "model": one.model, "hasToken": bool(one.locked)}
 
 
 def _rollout_shown(found: Endpoint, going: Rollout) -> Json:

@@ -28,6 +28,8 @@ from pioche.serving.endpoints.endpoint import Deployment, Endpoint, Place, Rollo
 from pioche.serving.endpoints.rollouts import Verdict
 from pioche.serving.endpoints.scaling import Scaler
 from pioche.serving.endpoints.tallies import Tally
+from pioche.serving.external.address import External
+from pioche.serving.external.outer import Outer
 from pioche.serving.messages import State as WorkerState
 from pioche.serving.messages import Wanted as WantedWorker
 from pioche.serving.spec import Spec
@@ -60,6 +62,9 @@ class _Known:
     """How many there should be."""
     trouble: HubError | None = None
     """Why none could be started the last time."""
+    answers: bool | None = None
+    """Of a server outside: whether it did the last time, or why not (`refused`); None: it was not asked yet."""
+    asking: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
@@ -72,8 +77,11 @@ class _Sleep:
 class Deployer:
     """`keep` runs until it is cancelled; `fleet` is the one of the same event loop."""
 
-    def __init__(self, access: Access, fleet: Fleet, targets: Targets, node: str, idle_seconds: float) -> None:
+    def __init__(
+        self, access: Access, fleet: Fleet, targets: Targets, outer: Outer, node: str, idle_seconds: float
+    ) -> None:
         self._access = access
+        self._outer = outer
         self._database: Database = access.stores.database
         self._fleet = fleet
         self._targets = targets
@@ -253,6 +261,10 @@ class Deployer:
         if known.checked_at and time.monotonic() - known.checked_at < _RIGHTS_SECONDS:
             return
         known.checked_at = time.monotonic()
+        if one.external is not None:
+            if known.asking is None or known.asking.done():  # one that is slow holds up no other
+                known.asking = asyncio.create_task(self._ask_whether_there(one.external, known))
+            return
         target, refused, is_closed = await asyncio.to_thread(self._find, endpoint, one, known.target)
         known.target, known.refused, known.is_closed = target or known.target, refused, is_closed
 
@@ -267,6 +279,14 @@ class Deployer:
             return self._targets.find(repo, revisions.resolve_sync(repo, one.commit)), "", False
         except HubError as error:
             return None, error.message, False
+
+    async def _ask_whether_there(self, external: External, known: _Known) -> None:
+        try:
+            known.refused = await asyncio.to_thread(self._outer.trouble, external)
+        except Failure as error:  # of the database: it is asked again
+            log.fault("model outside not looked after", error)
+            return
+        known.answers = not known.refused
 
     async def _forget(self, endpoints: Sequence[Endpoint]) -> None:
         """Ends what is deployed no more."""
@@ -302,6 +322,10 @@ class Deployer:
     def _how(self, one: Deployment) -> Place | None:
         """None where there is nothing of it, as there should not be."""
         known = self._known[one.id]
+        if one.external is not None and not known.refused:
+            if known.answers:
+                return Place(node=self._node, state=State.READY, replicas=1)
+            return Place(node=self._node, state=State.STARTING)
         if known.is_closed:
             return Place(node=self._node, state=State.CLOSED, reason=known.refused)
         if known.refused:

@@ -20,7 +20,7 @@ from pioche.observe import log, metrics
 from pioche.serving import needs
 from pioche.serving.address import Address
 from pioche.serving.messages import Looked, Ready, State, Wanted
-from pioche.serving.spec import EngineName, Spec
+from pioche.serving.spec import OF_WORKERS, Spec
 from pioche.serving.worker.batcher import Stats
 
 _POLL_SECONDS = 0.2
@@ -310,7 +310,7 @@ class Fleet:
                 await self._end(seat)
         states = [seat.state for seat in self._seats.values()]
         metrics.replicas({state: states.count(state) for state in State if state is not State.ABSENT})
-        for engine in EngineName:
+        for engine in OF_WORKERS:
             metrics.resident(engine, sum(s.bytes_measured for s in self._seats.values() if s.spec.engine is engine))
 
     async def _look_at(self, seat: _Seat) -> None:
@@ -365,7 +365,12 @@ class Fleet:
         worker = seat.worker
         if not seat.spec.code or worker is None or time.monotonic() - seat.allowed_at < _ALLOWED_SECONDS:
             return
-        if refused := await asyncio.to_thread(worker.refused):
+        try:
+            refused = await asyncio.to_thread(worker.refused)
+        except Failure as error:  # of the database: it is asked again
+            log.fault("code of a model not looked after", error)
+            return
+        if refused:
             log.info("model ended", repo=seat.spec.repo, reason=refused)
             await self._end(seat)
         seat.allowed_at = time.monotonic()

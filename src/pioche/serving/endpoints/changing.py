@@ -14,7 +14,7 @@ from pioche.accounts.account import Account
 from pioche.accounts.callers import Caller
 from pioche.db import schema
 from pioche.db.engine import Database
-from pioche.db.instance import now_ms
+from pioche.db.instance import locking_key, now_ms
 from pioche.errors import AlreadyExists, BadRequest, Conflict, Forbidden, NotFound
 from pioche.events import Event
 from pioche.jobs import outbox
@@ -34,6 +34,9 @@ from pioche.serving.endpoints.endpoint import (
     parse_name,
     parse_steps,
 )
+from pioche.serving.external import address
+from pioche.serving.external.address import External
+from pioche.serving.external.outer import Outer
 from pioche.serving.targets import Targets
 
 _endpoints, _deployments, _events = schema.endpoints, schema.deployments, schema.endpoint_events
@@ -49,11 +52,12 @@ class NoDeployment(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """Which model to deploy. `task` empty: its own."""
+    """Which model to deploy. `task` empty: its own. `external`: a server outside answers, and `repo` says nothing."""
 
     repo: str
     revision: str = "main"
     task: str = ""
+    external: address.Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +88,23 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    repo_id: int
+    repo_id: int | None
     repo: str
     revision: str
     commit: str
     task: str
+    external: External | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.repo}@{self.commit[:7]}" if self.external is None else f"{self.repo} ({self.external.dialect})"
 
 
 class Changing:
     """Does what people ask for."""
 
-    def __init__(self, access: Access, targets: Targets) -> None:
+    def __init__(self, access: Access, targets: Targets, outer: Outer) -> None:
+        self._outer = outer
         self._access = access
         self._targets = targets
         self._database = access.stores.database
@@ -116,7 +126,7 @@ class Changing:
             values |= _scaling(new.scaling) | {"described": _json(new.described), "created_at": at, "updated_at": at}
             row = connection.execute(_endpoints.insert().values(values).returning(_endpoints.c.id)).scalar_one()
             _deploy(connection, row, caller, "v1", chosen, weight=100.0)
-            note(connection, row, caller.user_id, "create", "v1", f"{chosen.repo}@{chosen.commit[:7]}")
+            note(connection, row, caller.user_id, "create", "v1", chosen.label)
             made = finding.get_within(connection, row)
             _tell(connection, "endpoint.create", caller, made)
             return made
@@ -127,6 +137,10 @@ class Changing:
         """Another deployment, beside those that there are: without traffic, or with the rollout `plan`. Raises as `create`,
         Conflict while a rollout goes on."""
         found = finding.get(self._database, caller, owner, name)
+        if model.external is not None:
+            with self._database.read() as connection:  # before anything is said of the address
+                finding.check_manages(connection, caller, found.owner_id, found.owner)
+            model = replace(model, task=model.task or found.stable.task)
         chosen = self._choose(caller, model, found.audience)
         if chosen.task != found.stable.task:
             raise BadRequest(
@@ -144,7 +158,7 @@ class Changing:
             if found.by_name(called) is not None:
                 raise AlreadyExists(f"This endpoint has a deployment {called!r} already")
             row = _deploy(connection, found.id, caller, called, chosen, weight=0.0)
-            note(connection, found.id, caller.user_id, "deploy", called, f"{chosen.repo}@{chosen.commit[:7]}")
+            note(connection, found.id, caller.user_id, "deploy", called, chosen.label)
             values: dict[str, Any] = {"outcome": ""}
             if plan is not None:
                 values |= _begun(found, row, plan)
@@ -175,6 +189,10 @@ class Changing:
             found = finding.open_for_change(connection, caller, owner, name)
             if found.wanted is wanted:
                 return found
+            if wanted is Wanted.SLEEPING and all(one.external is not None for one in found.deployments):
+                raise BadRequest(
+                    "Servers outside answer for this endpoint: it has nothing here that could be scaled to zero"
+                )
             kinds = {Wanted.PAUSED: "pause", Wanted.SLEEPING: "sleep", Wanted.RUNNING: "resume"}
             note(connection, found.id, caller.user_id, kinds[wanted], "", "")
             return _put(connection, caller, found, {"wanted": wanted})
@@ -252,6 +270,8 @@ class Changing:
             _tell(connection, "endpoint.delete", caller, found)
 
     def _choose(self, caller: Caller, model: Model, audience: Audience) -> _Chosen:
+        if model.external is not None:
+            return self._choose_external(model.external, model.task)
         repo_id = RepoId.parse(RepoType.MODEL, model.repo)
         repo = self._access.open_sync(caller, repo_id, Action.CONTENT)
         if not rights.may_show(self._access, caller, repo, audience):
@@ -262,9 +282,19 @@ class Changing:
             target.check_task(model.task)
         return _Chosen(repo.id, str(repo.repo_id), model.revision or "main", str(revision.commit), target.spec.task)
 
+    def _choose_external(self, wanted: address.Wanted, task: str) -> _Chosen:
+        """Nobody is called here: whether it answers is seen, and shown, once it is deployed."""
+        self._outer.check(wanted)
+        if task not in address.TASKS[wanted.dialect]:
+            raise BadRequest(f'"external.task" has to be one of [{", ".join(address.TASKS[wanted.dialect])}]')
+        url = wanted.url.rstrip("/")
+        locked = address.lock(locking_key(self._database), wanted.token, url) if wanted.token else ""
+        external = External(url=url, dialect=wanted.dialect, model=wanted.model, locked=locked)
+        return _Chosen(None, wanted.model, "", "", task, external)
+
     def _check_shown(self, caller: Caller, found: Endpoint, audience: Audience) -> None:
         for one in found.deployments:
-            if rights.opened(self._access, replace(found, audience=audience), one) is None:
+            if one.external is None and rights.opened(self._access, replace(found, audience=audience), one) is None:
                 raise _not_shown(one.repo, audience)
 
 
@@ -303,6 +333,7 @@ def _deploy(
     values = {"endpoint_id": endpoint, "creator_id": caller.user_id or None, "name": name, "mirror": 0.0}
     values |= {"repo_id": chosen.repo_id, "repo": chosen.repo, "revision": chosen.revision, "commit": chosen.commit}
     values |= {"task": chosen.task, "weight": weight, "created_at": now_ms()}
+    values |= {"external": _json(chosen.external) if chosen.external is not None else None}
     row: int = connection.execute(_deployments.insert().values(values).returning(_deployments.c.id)).scalar_one()
     return row
 

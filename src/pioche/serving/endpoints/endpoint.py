@@ -12,6 +12,7 @@ import msgspec
 from pioche.db.instance import now_ms
 from pioche.errors import BadRequest, InvalidName
 from pioche.serving.endpoints.tallies import Tally
+from pioche.serving.external.address import External
 
 REPLICAS_MAX: Final = 64
 DEPLOYMENTS_MAX: Final = 20
@@ -144,6 +145,13 @@ class Deployment:
     creator_id: int | None
     created_at: int
     places: Sequence[Place] = ()
+    external: External | None = None
+    """Who answers in place of workers here: then there is no repo, and no commit."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether what it would answer with is no more."""
+        return self.repo_id is None and self.external is None
 
     def place(self, node: str) -> Place | None:
         return next((place for place in self.places if place.node == node), None)

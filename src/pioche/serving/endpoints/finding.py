@@ -17,11 +17,13 @@ from pioche.db.engine import Database
 from pioche.errors import Forbidden, NotFound, ReadOnlyToken, Unauthenticated
 from pioche.repos.access import READERS
 from pioche.serving.endpoints.endpoint import Audience, Deployment, Endpoint, Place, Rollout, Scaling, State, Wanted
+from pioche.serving.external.address import External
 
 _endpoints, _deployments, _places = schema.endpoints, schema.deployments, schema.deployment_places
 _accounts, _members, _repos = schema.accounts, schema.memberships, schema.repos
 _MANAGERS = (Role.ADMIN, Role.WRITE)
 _rollout = msgspec.json.Decoder(Rollout)
+_external = msgspec.json.Decoder(External)
 
 
 class EndpointNotFound(NotFound):
@@ -206,6 +208,7 @@ def _deployment(row: Any, places: list[Place]) -> Deployment:
         creator_id=row.creator_id,
         created_at=row.created_at,
         places=places,
+        external=_external.decode(row.external) if row.external else None,
     )
 
 

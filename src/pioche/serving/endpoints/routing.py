@@ -49,7 +49,7 @@ class Router:
 
     def _is_closed(self, deployment: Deployment) -> bool:
         place = deployment.place(self._node)
-        return deployment.repo_id is None or (place is not None and place.state is State.CLOSED)
+        return deployment.is_gone or (place is not None and place.state is State.CLOSED)
 
     def _next(self, pool: Sequence[Deployment]) -> Deployment:
         """Smooth weighted round robin, as nginx has it: everybody is due by their weight, and who is due most is paid."""

@@ -31,8 +31,10 @@ from pioche.serving.endpoints.endpoint import Audience, Deployment, Endpoint
 from pioche.serving.endpoints.finding import EndpointNotFound
 from pioche.serving.endpoints.routing import Router
 from pioche.serving.endpoints.tallies import Tally
+from pioche.serving.external.address import External
+from pioche.serving.external.outer import Outer
 from pioche.serving.gateway import Gateway
-from pioche.serving.spec import Ask
+from pioche.serving.spec import Ask, EngineName, Spec
 from pioche.serving.targets import Target
 from pioche.serving.wire import Answer
 
@@ -64,8 +66,9 @@ class Routed(Target):
 class Traffic:
     """Of one web process, for its event loop; `flush` is for a thread."""
 
-    def __init__(self, gateway: Gateway, access: Access, node: str) -> None:
+    def __init__(self, gateway: Gateway, access: Access, outer: Outer, node: str) -> None:
         self._gateway = gateway
+        self._outer = outer
         self._access = access
         self._database: Database = access.stores.database
         self._router = Router(node)
@@ -186,6 +189,8 @@ class Traffic:
         raise error
 
     async def _target(self, endpoint: Endpoint, deployment: Deployment) -> Target:
+        if deployment.external is not None:
+            return _outside(deployment, deployment.external)
         key = deployment.id, deployment.commit
         known = self._targets.get(key)
         if known is None:
@@ -219,11 +224,16 @@ class Traffic:
     async def _ask(self, routed: Routed, ask: Ask, seconds: float | None) -> Answer:
         asked = _Asked(self, routed)
         try:
-            answer = await self._gateway.ask(routed, ask, seconds=seconds)
+            if routed.deployment.external is not None:
+                answer = await self._outer.ask(routed.deployment.external, ask)
+            else:
+                answer = await self._gateway.ask(routed, ask, seconds=seconds)
         except BaseException as error:
             asked.end(has_failed=isinstance(error, Failure))
             raise
-        answer.headers = (("X-Deployment", routed.deployment.name), ("X-Repo-Commit", routed.deployment.commit))
+        answer.headers = (("X-Deployment", routed.deployment.name),)
+        if routed.deployment.commit:
+            answer.headers += (("X-Repo-Commit", routed.deployment.commit),)
         if answer.pieces is None:
             asked.end(has_failed=False)
         else:
@@ -299,6 +309,12 @@ class _Asked:
             raise
         finally:
             self.end(has_failed=has_failed)
+
+
+def _outside(deployment: Deployment, external: External) -> Target:
+    """It has no files, and no repo to count requests for."""
+    spec = Spec(repo=external.model, commit="", engine=EngineName.EXTERNAL, task=deployment.task, files=())
+    return Target(spec, 0, 0)
 
 
 def _check_asks(caller: Caller, owner_id: int, audience: Audience, role: str | None) -> None:

@@ -133,3 +133,5 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import handler
 
             return handler.load(spec, folder)
+        case EngineName.EXTERNAL:
+            raise AssertionError("no worker is started for it")

@@ -17,7 +17,7 @@ from pioche.git import program
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import LEAST_FOR_CODE, Level
 from pioche.serving import needs
-from pioche.serving.spec import EngineName
+from pioche.serving.spec import OF_WORKERS
 from pioche.storage.disk import Room
 from pioche.upkeep.diagnosis import Answer, bad, good, note
 
@@ -174,7 +174,7 @@ def _sandbox(config: Config) -> Answer:
 def _inference(config: Config) -> Answer:
     if not config.serves_models:
         return good("inference", "Off: models are not asked here")
-    there = [engine.value for engine in EngineName if not needs.missing(engine)]
+    there = [engine.value for engine in OF_WORKERS if not needs.missing(engine)]
     if not there:
         return note("inference", "No engine is installed", "Install pioche[inference], or set inference to off")
     size = config.inference_memory // 2**20

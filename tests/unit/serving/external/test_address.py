@@ -1,0 +1,42 @@
+"""Where a model outside is asked: what is refused at once, and that a sealed token opens for its own address alone."""
+
+import pytest
+
+from pioche.errors import BadRequest, Corrupt
+from pioche.serving.external import address
+from pioche.serving.external.address import Dialect, Wanted
+
+KEY = b"k" * 32
+URL = "https://llm.example.org/v1"
+
+
+@pytest.mark.parametrize("length", [1, 64, 65, 300])
+def test_a_token_opens_for_its_own_address_alone(length: int) -> None:
+    token = "sk-" + "x" * length
+    locked = address.lock(KEY, token, URL)
+    assert token not in locked
+    assert address.unlock(KEY, locked, URL) == token
+    for key, other, url in ((KEY, locked, "https://evil.example.org/v1"), (b"o" * 32, locked, URL), (KEY, "x", URL)):
+        with pytest.raises(Corrupt):
+            address.unlock(key, other, url)
+
+
+def test_a_token_that_lost_a_part_does_not_open() -> None:
+    locked = address.lock(KEY, "x" * 100, URL)
+    with pytest.raises(Corrupt):
+        address.unlock(KEY, locked.partition(".")[0], URL)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("url", f"{URL}?a=b"), ("model", ""), ("model", "m" * 300), ("token", "a\r\nb"), ("token", "é")],
+)
+def test_what_is_no_address_says_which_field(field: str, value: str) -> None:
+    given = {"url": URL, "model": "m", "token": "", field: value}
+    with pytest.raises(BadRequest, match=field):
+        Wanted(dialect=Dialect.OPENAI, **given).check()
+
+
+def test_a_dialect_that_there_is_not_is_named() -> None:
+    with pytest.raises(BadRequest, match=r"external\.dialect"):
+        Dialect.parse("esperanto")
