@@ -242,3 +242,5 @@ def test_the_command_deploys_and_waits_until_the_traffic_has_moved(serving: Hub,
     assert Api(serving, owner, "told").ask().json()[0][0]["label"] == "good"
     refused = serving.command("deploy", model, f"{owner.name}/told", "--user", owner.name, "--steps", "50")
     assert (refused.returncode, "rise to 100" in refused.stderr) == (1, True)
+    taken = serving.cli("deploy-export", f"{owner.name}/told", "--format", "kserve", "--hub", serving.endpoint)
+    assert f"--model_id={model}" in taken["content"]

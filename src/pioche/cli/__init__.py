@@ -31,6 +31,9 @@ app.command("pioche.cli.tokens:token", name="token", help="Tokens of users: crea
 app.command("pioche.cli.repos:repo", name="repo", help="Repos: alias; undo: deleted, restore, reflog, restore-ref.")
 app.command("pioche.cli.imports:import_", name="import", help="Import a repo from another hub or a git server.")
 app.command("pioche.cli.deploying:deploy", name="deploy", help="Deploy a model to an endpoint, step by step.")
+app.command(
+    "pioche.cli.exporting:deploy_export", name="deploy-export", help="Print an endpoint for another system to serve."
+)
 app.command("pioche.cli.quotas:quota", name="quota", help="Limits of storage: show, set, clear.")
 app.command("pioche.cli.fsck:fsck", name="fsck", help="Check that everything is there and right; repair it.")
 app.command("pioche.cli.doctor:doctor", name="doctor", help="Tell how this installation is.")

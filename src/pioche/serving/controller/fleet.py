@@ -43,7 +43,7 @@ class Worker(Protocol):
 
     @property
     def ended(self) -> str | None:
-        """How it ended, in words; None while it runs."""
+        """How it ended, in words; None while it runs, as far as is known: asking for `stats` finds it out."""
 
     def usage(self) -> tuple[int, float]:
         """Bytes of memory, seconds of processors. Blocks."""

@@ -162,6 +162,8 @@ def test_a_worker_that_broke_down_is_started_again_and_then_left_alone() -> None
         with pytest.raises(EngineFailed, match="more than 512 MiB"):
             await fleet.worker(wanted("a", lost=again.number))
         assert "more than 512 MiB" in fleet.look(spec("a")).reason
+        await fleet.close()
+        assert [worker.ended for worker in starter.started] == ["ended with code 0"] * 2  # what they held is given back
 
     asyncio.run(story())
 

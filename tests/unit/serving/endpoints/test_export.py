@@ -1,0 +1,114 @@
+"""Endpoints written for other systems, checked against what those take."""
+
+from typing import Any, Literal
+
+import msgspec
+import pytest
+import yaml
+
+from pioche.errors import Unprocessable
+from pioche.serving.endpoints import export
+from pioche.serving.endpoints.endpoint import Audience, Deployment, Endpoint, Scaling, Wanted
+from pioche.serving.endpoints.export import Format
+
+HUB = "https://hub.example.org"
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields that KServe documents for serving.kserve.io/v1beta1, of those that there is a use for."""
+
+
+class KeyRef(Strict):
+    name: str
+    key: str
+
+
+class ValueFrom(Strict):
+    secretKeyRef: KeyRef
+
+
+class Variable(Strict):
+    name: str
+    value: str = ""
+    valueFrom: ValueFrom | None = None
+
+
+class ModelFormat(Strict):
+    name: Literal["huggingface"]
+
+
+class Model(Strict):
+    modelFormat: ModelFormat
+    args: list[str]
+    env: list[Variable]
+
+
+class Predictor(Strict):
+    minReplicas: int
+    maxReplicas: int
+    model: Model
+    scaleMetric: Literal["cpu", "memory", "concurrency", "rps"] | None = None
+    scaleTarget: int | None = None
+    canaryTrafficPercent: int | None = None
+
+
+class Specification(Strict):
+    predictor: Predictor
+
+
+class Metadata(Strict):
+    name: str
+    labels: dict[str, str]
+
+
+class InferenceService(Strict):
+    apiVersion: Literal["serving.kserve.io/v1beta1"]
+    kind: Literal["InferenceService"]
+    metadata: Metadata
+    spec: Specification
+
+
+def deployment(row: int, weight: float) -> Deployment:
+    return Deployment(
+        id=row, name=f"v{row}", repo_id=1, repo="ada/sentiment", revision="main", commit=str(row) * 40,
+        task="text-classification", weight=weight, mirror=0, creator_id=1, created_at=0,
+    )  # fmt: skip
+
+
+def endpoint(*weights: float, load: float | None = None) -> Endpoint:
+    more: dict[str, Any] = {
+        "id": 1, "owner_id": 1, "owner": "ada", "name": "mood", "audience": Audience.PRIVATE, "wanted": Wanted.RUNNING,
+        "scaling": Scaling(min_replicas=1, max_replicas=3, load=load), "described": {}, "rollout": None, "outcome": "",
+    }  # fmt: skip
+    for name in set(Endpoint.__dataclass_fields__) - set(more) - {"deployments"}:
+        more[name] = 0
+    return Endpoint(**more, deployments=[deployment(row, weight) for row, weight in enumerate(weights, 1)])
+
+
+def services(found: Endpoint) -> list[InferenceService]:
+    text = export.rendered(found, Format.KSERVE, HUB)
+    return [msgspec.convert(document, InferenceService) for document in yaml.safe_load_all(text)]
+
+
+def test_an_endpoint_is_a_service_of_kserve_that_downloads_from_here() -> None:
+    (service,) = services(endpoint(100, 0, load=4))
+    predictor = service.spec.predictor
+    assert service.metadata.name == "mood"
+    assert (predictor.minReplicas, predictor.maxReplicas, predictor.scaleTarget) == (1, 3, 4)
+    assert predictor.model.args == ["--model_id=ada/sentiment", f"--model_revision={'1' * 40}", "--model_name=mood"]
+    assert [(one.name, one.value) for one in predictor.model.env] == [("HF_ENDPOINT", HUB), ("HF_TOKEN", "")]
+    assert predictor.canaryTrafficPercent is None
+
+
+def test_the_deployment_with_less_traffic_is_a_canary_of_the_other() -> None:
+    stable, canary = services(endpoint(10, 90))
+    assert stable.spec.predictor.canaryTrafficPercent is None
+    assert stable.spec.predictor.model.args[1] == f"--model_revision={'2' * 40}"
+    assert canary.spec.predictor.canaryTrafficPercent == 10
+    assert canary.metadata == stable.metadata
+
+
+@pytest.mark.parametrize(("weights", "why"), [((0, 0), "has traffic"), ((40, 30, 30), "between two")])
+def test_what_kserve_cannot_do_is_said(weights: tuple[float, ...], why: str) -> None:
+    with pytest.raises(Unprocessable, match=why):
+        services(endpoint(*weights))
