@@ -2,6 +2,7 @@
 
 import socket
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -389,7 +390,8 @@ def build_starter(config: Config, access: Access, exports: Exports | None = None
     """What places workers of models: the only choice of a backend that there is."""
     folder, leases = _inference_folder(config), _leases(config, access)
     if config.inference_backend == "ray":
-        prefix = f"pioche-{socket.gethostname()}-"
+        # Whose applications they are: hubs may share a host, and a cluster.
+        prefix = f"pioche-{socket.gethostname()}-{zlib.crc32(str(config.data_dir.resolve()).encode()):08x}-"
         house = House(config.ray_url, config.sandbox, config.data_dir)
         return Placing(leases, lambda: _ray(config, prefix), prefix, house)
     sandbox = sandboxes.of(config)

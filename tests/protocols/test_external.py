@@ -192,6 +192,12 @@ def test_another_hub_answers_as_if_its_model_were_here(serving: Hub, outside: Hu
     manage(serving, owner, "PUT", "/far/traffic", weights={"v1": 0, "v2": 100})
     by_tei = ask(serving, owner, "far", "", {"inputs": ["good film"]})
     assert (by_tei.headers["x-deployment"], by_tei.json()) == ("v2", expected.json())
+    outer = {"url": outside.endpoint, "dialect": "oip", "model": model, "token": far.token}
+    assert manage(serving, owner, "POST", "/far/deployments", external=outer).status_code == 201
+    until(serving, owner, "far", "ready")
+    manage(serving, owner, "PUT", "/far/traffic", weights={"v1": 0, "v2": 0, "v3": 100})
+    by_oip = ask(serving, owner, "far", "", {"inputs": ["good film"]})
+    assert (by_oip.headers["x-deployment"], by_oip.json()) == ("v3", expected.json())
     assert manage(serving, owner, "POST", "/far/scale-to-zero").status_code == 400
 
 
@@ -214,6 +220,16 @@ def test_another_hub_writes_texts_and_chats_as_text_generation_inference_does(
         answer = ask(serving, owner, "tgi", path, body)
         assert (answer.status_code, direct.status_code) == (200, 200), answer.text
         assert without_logprobs(answer.text) == without_logprobs(direct.text)
+    outer = {"url": outside.endpoint, "dialect": "oip", "model": model, "token": far.token}
+    assert manage(serving, owner, "POST", "/tgi/deployments", external=outer).status_code == 201
+    until(serving, owner, "tgi", "ready")
+    by_oip = httpx.post(
+        f"{serving.endpoint}/endpoints/{owner.name}/tgi", json={"inputs": "stuvw", "parameters": {"max_new_tokens": 3}},
+        headers={**owner.bearer, "X-Deployment": "v2"}, timeout=60,
+    )  # fmt: skip
+    assert (
+        by_oip.json() == ask(serving, owner, "tgi", "", {"inputs": "stuvw", "parameters": {"max_new_tokens": 3}}).json()
+    )
     talk = {"messages": [{"role": "user", "content": "stuvw"}], "temperature": 0, "stream": True}
     chat = ask(serving, owner, "tgi", "/v1/chat/completions", talk)
     assert chat.text.rstrip().endswith("data: [DONE]"), chat.text

@@ -18,6 +18,8 @@ class Dialect(StrEnum):
     OPENAI = "openai"
     TGI = "tgi"
     """Of text-generation-inference: texts and chats."""
+    OIP = "oip"
+    """The Open Inference Protocol: whole texts and rows of numbers."""
     TEI = "tei"
     """Of text-embeddings-inference: rows of numbers alone."""
 
@@ -32,6 +34,7 @@ class Dialect(StrEnum):
 
 TASKS: Final = {
     Dialect.OPENAI: ("text-generation", "feature-extraction"),
+    Dialect.OIP: ("text-generation", "feature-extraction"),
     Dialect.TGI: ("text-generation",),
     Dialect.TEI: ("feature-extraction",),
 }

@@ -27,14 +27,14 @@ from pioche.outbound.client import Client
 from pioche.outbound.cutting import Cutter
 from pioche.outbound.streams import Stream, Streams
 from pioche.outbound.targets import Guard, Target
-from pioche.serving.external import address, openai, tei, tgi
+from pioche.serving.external import address, oip, openai, tei, tgi
 from pioche.serving.external.address import Dialect, External
 from pioche.serving.spec import Ask
 from pioche.serving.wire import Answer
 
 T = TypeVar("T")
 
-_DIALECTS = {Dialect.OPENAI: openai, Dialect.TGI: tgi, Dialect.TEI: tei}
+_DIALECTS = {Dialect.OPENAI: openai, Dialect.OIP: oip, Dialect.TGI: tgi, Dialect.TEI: tei}
 
 OFF: Final = "This hub asks no models outside: its setting inference_external is off"
 _AT_ONCE = 64
