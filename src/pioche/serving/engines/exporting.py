@@ -69,7 +69,7 @@ def export(spec: Spec, folder: Path, out: Path) -> None:
     raise EngineFailed(f"The model is not exported: {'; '.join(dict.fromkeys(reasons))}")
 
 
-class _Named(torch.nn.Module):
+class _Named(torch.nn.Module):  # type: ignore[misc, unused-ignore]  # where torch has no types: CI
     """The network with columns by place and outputs as a tuple, as exporters want them."""
 
     def __init__(self, model: Any, columns: Sequence[str], outputs: Sequence[str]) -> None:
