@@ -13,6 +13,7 @@ class EngineName(enum.StrEnum):
     PIPELINES = "pipelines"
     DIFFUSERS = "diffusers"
     HANDLER = "handler"
+    VLLM = "vllm"
     EXTERNAL = "external"
     """No worker: a server outside of this hub (`serving.external`)."""
 

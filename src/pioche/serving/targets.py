@@ -96,4 +96,10 @@ class Targets:
             if refused:
                 raise NotServed(f"{error.message}. Its {code} is not used: {refused}") from None
             raise
-        return chosen, not (code and self._runs_code)
+        return on_this_machine(task, chosen), not (code and self._runs_code)
+
+
+def on_this_machine(task: str | None, chosen: choice.Choice) -> choice.Choice:
+    """Where there is a graphics processor and vLLM, that writes what torch would."""
+    is_writer = task == "text-generation" and chosen.engine is EngineName.TRANSFORMERS
+    return replace(chosen, engine=EngineName.VLLM) if is_writer and not chosen.code and needs.has_vllm() else chosen

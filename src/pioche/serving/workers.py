@@ -14,7 +14,8 @@ from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import SOCKETS, Fork, Limits
 from pioche.runner.spec import Spec as Command
 from pioche.runner.zygotes import Forked, Zygote
-from pioche.serving.spec import Spec
+from pioche.serving import needs
+from pioche.serving.spec import EngineName, Spec
 
 _MODEL = Path("/model")
 SOCKET = "http"
@@ -38,7 +39,8 @@ def start(sandbox: Sandbox, spec: Spec, snapshot: Path, sockets: Path, limits: L
             command=(sys.executable, "-m", "pioche.serving.worker", *words),
             read_only={snapshot: _MODEL},
             socket_dir=sockets,
-            environment=_OFFLINE if spec.code else {},
+            environment=_OFFLINE if spec.code or spec.engine is EngineName.VLLM else {},
+            devices=needs.devices() if spec.engine is EngineName.VLLM else (),
             remote_code=spec.code,
             limits=limits,
         )

@@ -21,6 +21,7 @@ EXTRAS = {
     EngineName.PIPELINES: "transformers",
     EngineName.DIFFUSERS: "diffusers",
     EngineName.HANDLER: "transformers",
+    EngineName.VLLM: "vllm",
 }
 """What to install, for the libraries of each."""
 
@@ -133,5 +134,9 @@ def _load(spec: Spec, folder: Path) -> AnyEngine:
             from pioche.serving.engines import handler
 
             return handler.load(spec, folder)
+        case EngineName.VLLM:
+            from pioche.serving.engines import vllm
+
+            return vllm.load(spec, folder)
         case EngineName.EXTERNAL:
             raise AssertionError("no worker is started for it")

@@ -19,6 +19,8 @@ from pioche.serving.endpoints.endpoint import (
     parse_guards,
     parse_steps,
 )
+from pioche.serving.external import address
+from pioche.serving.external.address import Dialect
 from pioche.web import layout
 from pioche.web.endpoints import plots, wording
 from pioche.web.forms import DONE, Form
@@ -26,9 +28,20 @@ from pioche.web.forms import DONE, Form
 _FORM_BYTES_MAX: Final = 16 * 1024
 _EVENTS: Final = 50
 _LOG_LINES: Final = 500
-_NEW_FIELDS: Final = ("model", "revision", "owner", "name", "audience", "min_replicas", "max_replicas")
+_OUTSIDE_FIELDS: Final = ("external_url", "external_dialect", "external_task", "external_token")
+_NEW_FIELDS: Final = (
+    "model",
+    "revision",
+    "owner",
+    "name",
+    "audience",
+    "min_replicas",
+    "max_replicas",
+    *_OUTSIDE_FIELDS,
+)
 _DEPLOY_FIELDS: Final = (
     "repository", "revision", "deployment", "steps", "min_requests", "hold_seconds", "max_error_rate", "max_slowdown",
+    *_OUTSIDE_FIELDS,
 )  # fmt: skip
 _SCALING_FIELDS: Final = ("audience", "min_replicas", "max_replicas", "idle_minutes", "load")
 _USUAL: Final = Guards()
@@ -59,7 +72,7 @@ async def create(request: Request) -> Response:
         scaling = Scaling(
             min_replicas=_whole(form["min_replicas"] or "1"), max_replicas=_whole(form["max_replicas"] or "1")
         )
-        model = Model(repo=form["model"], revision=form["revision"] or "main")
+        model = _model(form, form["model"])
         audience = Audience.parse(form["audience"])
         new = New(name=form["name"], model=model, audience=audience, scaling=scaling)
         made = await request.run(_create, request, form["owner"], new)
@@ -139,7 +152,7 @@ def _traffic(request: Request, sent: Query, _form: Form, _name: str) -> None:
 
 
 def _deploy(request: Request, _sent: Query, form: Form, _name: str) -> None:
-    model = Model(repo=form["repository"] or _found(request).stable.repo, revision=form["revision"] or "main")
+    model = _model(form, form["repository"] or _found(request).stable.repo)
     plan = _plan(form) if form["steps"] else None
     request.hub.endpoints.deploy(request.caller, *_of(request), model, plan, deployment=form["deployment"])
 
@@ -200,6 +213,7 @@ async def _new_page(request: Request, form: Form, *, status: int = 200) -> Respo
         owners=await request.run(finding.owners, request.hub.database, request.caller),
         audiences=wording.AUDIENCES,
         is_on=request.hub.models.is_on,
+        outside=_outside(request),
     )
 
 
@@ -220,9 +234,15 @@ def _page(request: Request, form: Form | None, status: int) -> Response:
         kinds=wording.KINDS,
         audiences=wording.AUDIENCES,
         is_on=request.hub.models.is_on,
+        outside=_outside(request),
         width=plots.WIDTH,
         height=plots.HEIGHT,
     )
+
+
+def _outside(request: Request) -> dict[str, str]:
+    """What servers outside may speak; nothing where none may answer."""
+    return wording.DIALECTS if request.hub.config.inference_external == "on" else {}
 
 
 def _filled(found: Endpoint) -> Form:
@@ -241,6 +261,15 @@ def _filled(found: Endpoint) -> Form:
         "idle_minutes": "" if scaling.idle_minutes is None else str(scaling.idle_minutes),
         "load": "" if scaling.load is None else f"{scaling.load:g}",
     })  # fmt: skip
+
+
+def _model(form: Form, name: str) -> Model:
+    """A model of this hub; or, with an address, one of a server outside, by the name that it has there. Raises BadRequest."""
+    if not form["external_url"]:
+        return Model(repo=name, revision=form["revision"] or "main")
+    dialect = Dialect.parse(form["external_dialect"])
+    outside = address.Wanted(url=form["external_url"], dialect=dialect, model=name, token=form["external_token"])
+    return Model(repo="", task=form["external_task"], external=outside)
 
 
 def _plan(form: Form) -> Plan:

@@ -40,3 +40,9 @@ AUDIENCES: Final[dict[str, tuple[str, str]]] = {
     "authenticated": (_("Whoever has an account"), _("Signed in, or with a token.")),
     "private": (_("Its owner"), _("You, or the members of the organisation who read its private repositories.")),
 }
+DIALECTS: Final[dict[str, str]] = {
+    "openai": "OpenAI",
+    "tgi": "text-generation-inference",
+    "tei": "text-embeddings-inference",
+    "oip": "Open Inference Protocol",
+}
