@@ -44,7 +44,7 @@ class Front:
         self._secret = order.secret.encode()
         self._held = ExitStack()
         self._running: Running | None = None
-        self._refused: Refused | None = None
+        self.refused: Refused | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="pioche-"))
         self._held.callback(shutil.rmtree, self._folder, ignore_errors=True)
         sockets = self._folder / "sockets"
@@ -52,7 +52,7 @@ class Front:
         try:
             self._start(order, sockets)
         except HubError as error:
-            self._refused = refused(error)
+            self.refused = refused(error)
             self._held.close()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -72,7 +72,8 @@ class Front:
             )
         self._folder.chmod(0o711)  # the worker may be another user
         sockets.mkdir()
-        sandbox = Sandbox(self._folder / "box", least=Level[order.sandbox.upper()], hidden=(Path(order.hidden),))
+        hidden = (Path(order.hidden),) if order.hidden else ()
+        sandbox = Sandbox(self._folder / "box", least=Level[order.sandbox.upper()], hidden=hidden)
         limits = Limits(memory_bytes=order.memory_bytes)
         running = self._held.enter_context(workers.start(sandbox, order.spec, snapshot, sockets, limits))
         workers.ready(running, _LOAD_SECONDS)
@@ -102,22 +103,22 @@ class Front:
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         given = next((value for name, value in scope["headers"] if name == SECRET.encode()), b"")
         if not hmac.compare_digest(given, self._secret):
-            await _say(send, _FORBIDDEN, b"", is_marked=False)
+            await say(send, _FORBIDDEN, b"", is_marked=False)
             return
-        body = await _body(receive)
+        body = await body_of(receive)
         path = "/" + scope["path"].rpartition("/")[2]
         if path == ABOUT:
-            await _say(send, 200, encoder.encode(await self._told()))
+            await say(send, 200, encoder.encode(await self._told()))
         elif path == END:
             await asyncio.to_thread(self._end, msgspec.json.decode(body, type=float))
-            await _say(send, 200, encoder.encode(await self._told()))
+            await say(send, 200, encoder.encode(await self._told()))
         else:
             await self._pass_on(scope, path, body, receive, send)
 
     async def _told(self) -> Told:
         running = self._running
         if running is None:
-            return Told(refused=self._refused)
+            return Told(refused=self.refused)
         ending, output = running.ending, running.log.text[-_OUTPUT_CHARACTERS_MAX:]
         if ending is not None:
             return Told(ended=ending.reason, output=output)
@@ -147,10 +148,10 @@ class Front:
         try:
             answer = await self._wire.ask(path, body, trace, method=scope["method"])
         except Broken:
-            await _say(send, _BROKEN, b"", is_marked=False)
+            await say(send, _BROKEN, b"", is_marked=False)
             return
         if answer.pieces is None:
-            await _say(send, answer.status, answer.body, answer.content_type)
+            await say(send, answer.status, answer.body, answer.content_type)
         else:
             await _stream(send, answer)
 
@@ -165,7 +166,7 @@ async def _stream(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _say(
+async def say(
     send: Send, status: int, body: bytes, content_type: str = "application/json", *, is_marked: bool = True
 ) -> None:
     headers = [(b"content-type", content_type.encode("latin-1")), (b"content-length", b"%d" % len(body))]
@@ -174,7 +175,7 @@ async def _say(
     await send({"type": "http.response.body", "body": body})
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
     parts = list[bytes]()
     while (message := await receive())["type"] == "http.request":
         parts.append(message.get("body", b""))

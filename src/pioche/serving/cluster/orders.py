@@ -23,7 +23,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: str
     """The least level that it may run in."""
     hidden: str
-    """The hub's data folder: no worker sees it, where there is one."""
+    """The hub's data folder: no worker sees it. Empty where there is none."""
 
 
 class Told(msgspec.Struct, kw_only=True):

@@ -31,6 +31,15 @@ class Replica:
         return self._front
 
 
+def application(kind: type[Any], args: dict[str, Any], *, cores: int) -> Any:
+    """One of `kind`, which has an ASGI application, for a config file of Serve."""
+    ingress: Any = serve.deployment(serve.ingress()(kind))
+    wanted = ingress.options(
+        name=kind.__name__, ray_actor_options={"num_cpus": cores}, max_ongoing_requests=_ONGOING_MAX
+    )
+    return wanted.bind(args)
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """`address` as `ray.init` takes it; empty: one of this process' own, that ends with it. `url` is where Serve answers."""

@@ -16,13 +16,20 @@ _SECRET = "pioche"  # noqa: S105 - the name of a Kubernetes secret, which the op
 _LABEL = "pioche.endpoint"
 
 
+_APPLICATION = "pioche.serving.cluster.standalone:build"
+_MODEL = "Model"
+_LOAD = 2.0
+"""Requests at once that a replica is for, where the endpoint says nothing."""
+
+
 class Format(StrEnum):
     KSERVE = "kserve"
+    RAY = "ray"
 
 
 def rendered(endpoint: Endpoint, form: Format, hub: str) -> str:
     """`hub` is its address. Raises Unprocessable for what the other system cannot do."""
-    documents = {Format.KSERVE: kserve}[form](endpoint, hub)
+    documents = {Format.KSERVE: kserve, Format.RAY: ray_serve}[form](endpoint, hub)
     head = f"# Endpoint {endpoint.owner}/{endpoint.name} of {hub}, for {form}.\n"
     return head + yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True)
 
@@ -41,6 +48,32 @@ def kserve(endpoint: Endpoint, hub: str) -> list[dict[str, Any]]:
     for service, one in zip(found[1:], deployments[1:], strict=True):
         service["spec"]["predictor"] |= {"canaryTrafficPercent": round(one.weight)}
     return found
+
+
+def ray_serve(endpoint: Endpoint, hub: str) -> list[dict[str, Any]]:
+    """A config file of Ray Serve: an application for each deployment with traffic, at an address of its own, since Ray divides
+    no traffic between two. The one with the most has the endpoint's name."""
+    first, *others = _with_traffic(endpoint)
+    found = [_application(endpoint, endpoint.name, first, hub)]
+    found += [_application(endpoint, f"{endpoint.name}-{one.name}", one, hub) for one in others]
+    return [{"applications": found}]
+
+
+def _application(endpoint: Endpoint, name: str, one: Deployment, hub: str) -> dict[str, Any]:
+    scaling = endpoint.scaling
+    autoscaling = {
+        "min_replicas": scaling.min_replicas,
+        "max_replicas": scaling.max_replicas,
+        "target_ongoing_requests": scaling.load or _LOAD,
+    }
+    return {
+        "name": name,
+        "route_prefix": f"/{name}",
+        "import_path": _APPLICATION,
+        "args": {"repo": one.repo, "revision": one.commit, "task": one.task},
+        "runtime_env": {"env_vars": {"HF_ENDPOINT": hub}},
+        "deployments": [{"name": _MODEL, "autoscaling_config": autoscaling}],
+    }
 
 
 def _with_traffic(endpoint: Endpoint) -> Sequence[Deployment]:

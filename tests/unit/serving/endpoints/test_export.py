@@ -108,6 +108,20 @@ def test_the_deployment_with_less_traffic_is_a_canary_of_the_other() -> None:
     assert canary.metadata == stable.metadata
 
 
+def test_an_application_of_ray_serve_for_each_deployment_with_traffic() -> None:
+    """Ray's own schema takes it, where Ray is installed."""
+    (config,) = yaml.safe_load_all(export.rendered(endpoint(90, 10, 0), Format.RAY, HUB))
+    first, second = config["applications"]
+    assert (first["name"], first["route_prefix"]) == ("mood", "/mood")
+    assert (second["name"], second["args"]["revision"]) == ("mood-v2", "2" * 40)
+    assert first["args"] == {"repo": "ada/sentiment", "revision": "1" * 40, "task": "text-classification"}
+    assert first["runtime_env"] == {"env_vars": {"HF_ENDPOINT": HUB}}
+    assert first["deployments"][0]["autoscaling_config"]["max_replicas"] == 3
+    schema = pytest.importorskip("ray.serve.schema")
+    taken = schema.ServeDeploySchema(**config)
+    assert [one.import_path for one in taken.applications] == ["pioche.serving.cluster.standalone:build"] * 2
+
+
 @pytest.mark.parametrize(("weights", "why"), [((0, 0), "has traffic"), ((40, 30, 30), "between two")])
 def test_what_kserve_cannot_do_is_said(weights: tuple[float, ...], why: str) -> None:
     with pytest.raises(Unprocessable, match=why):
