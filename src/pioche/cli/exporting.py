@@ -22,8 +22,8 @@ def deploy_export(
 ) -> None:
     """Print an endpoint as another system takes it, to run it there.
 
-    For KServe: one InferenceService for each deployment with traffic, the second as a canary of the first; apply them in this
-    order. KServe downloads the models from this hub, with the token in the key `token` of a secret called `pioche`.
+    For KServe: an InferenceService whose predictor is the deployment with the most traffic, with the others as its canaries.
+    KServe downloads the models from this hub, with the token in the key `token` of a secret called `pioche`.
 
     For Ray Serve: a config file for `serve deploy`, an application for each deployment with traffic. Its nodes need this package
     with the engines (`pioche[ray]` and others), and HF_TOKEN in their environment where a repo is private.

@@ -14,6 +14,9 @@ from pioche.serving.endpoints.endpoint import Deployment, Endpoint
 
 _SECRET = "pioche"  # noqa: S105 - the name of a Kubernetes secret, which the operator makes
 _LABEL = "pioche.endpoint"
+_NAMED = {"name": "kserve-container"}
+"""What KServe calls the container of a model: of canaries its definition wants it said."""
+_MODE = "serving.kserve.io/deploymentMode"
 
 
 _APPLICATION = "pioche.serving.cluster.standalone:build"
@@ -35,19 +38,24 @@ def rendered(endpoint: Endpoint, form: Format, hub: str) -> str:
 
 
 def kserve(endpoint: Endpoint, hub: str) -> list[dict[str, Any]]:
-    """InferenceServices of one name, to be applied in this order: the second is a canary of the first.
+    """One InferenceService: the deployment with the most traffic is its predictor, the others are its canaries.
 
-    KServe divides traffic between the last two revisions of a service, no more.
+    Source: KServe's own definitions (`serving.kserve.io_inferenceservices`), which let canaries be in the mode Standard only, with
+    fixed replicas; that mode scales by load of processors and not to zero.
     """
-    deployments = _with_traffic(endpoint)
-    if len(deployments) > 2:
-        raise Unprocessable(
-            "KServe divides traffic between two deployments, and this endpoint has more: end the rollout first"
-        )
-    found = [_service(endpoint, one, hub) for one in deployments]
-    for service, one in zip(found[1:], deployments[1:], strict=True):
-        service["spec"]["predictor"] |= {"canaryTrafficPercent": round(one.weight)}
-    return found
+    first, *others = _with_traffic(endpoint)
+    metadata: dict[str, Any] = {"name": endpoint.name, "labels": {_LABEL: f"{endpoint.owner}.{endpoint.name}"}}
+    predictor = {**_scaled(endpoint, divides=bool(others)), **_predictor(endpoint, first, hub)}
+    spec: dict[str, Any] = {"predictor": predictor}
+    if others:
+        metadata["annotations"] = {_MODE: "Standard"}
+        percents = _whole_percents([one.weight for one in others])
+        spec["canary"] = [
+            {"predictor": {"name": one.name, **_predictor(endpoint, one, hub, **_NAMED)}, "trafficPercent": percent}
+            for one, percent in zip(others, percents, strict=True)
+        ]
+    kind = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    return [{**kind, "metadata": metadata, "spec": spec}]
 
 
 def ray_serve(endpoint: Endpoint, hub: str) -> list[dict[str, Any]]:
@@ -84,23 +92,27 @@ def _with_traffic(endpoint: Endpoint) -> Sequence[Deployment]:
     return found
 
 
-def _service(endpoint: Endpoint, one: Deployment, hub: str) -> dict[str, Any]:
+def _scaled(endpoint: Endpoint, *, divides: bool) -> dict[str, Any]:
     scaling = endpoint.scaling
+    least = max(1, scaling.min_replicas) if divides else scaling.min_replicas
+    found: dict[str, Any] = {"minReplicas": least, "maxReplicas": scaling.max_replicas}
+    if scaling.load is not None and not divides:
+        found |= {"scaleMetric": "concurrency", "scaleTarget": max(1, round(scaling.load))}
+    return found
+
+
+def _predictor(endpoint: Endpoint, one: Deployment, hub: str, **more: str) -> dict[str, Any]:
     token = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": _SECRET, "key": "token"}}}
-    predictor: dict[str, Any] = {
-        "minReplicas": scaling.min_replicas,
-        "maxReplicas": scaling.max_replicas,
+    return {
         "model": {
             "modelFormat": {"name": "huggingface"},
             "args": [f"--model_id={one.repo}", f"--model_revision={one.commit}", f"--model_name={endpoint.name}"],
             "env": [{"name": "HF_ENDPOINT", "value": hub}, token],
+            **more,
         },
     }
-    if scaling.load is not None:
-        predictor |= {"scaleMetric": "concurrency", "scaleTarget": max(1, round(scaling.load))}
-    return {
-        "apiVersion": "serving.kserve.io/v1beta1",
-        "kind": "InferenceService",
-        "metadata": {"name": endpoint.name, "labels": {_LABEL: f"{endpoint.owner}.{endpoint.name}"}},
-        "spec": {"predictor": predictor},
-    }
+
+
+def _whole_percents(weights: Sequence[float]) -> list[int]:
+    """As KServe has them. One that has any traffic has some, as long as all of them leave the first its own."""
+    return [max(1, min(99, round(weight))) for weight in weights]

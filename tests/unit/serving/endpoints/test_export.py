@@ -1,6 +1,6 @@
 """Endpoints written for other systems, checked against what those take."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ HUB = "https://hub.example.org"
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True):
-    """The fields that KServe documents for serving.kserve.io/v1beta1, of those that there is a use for."""
+    """Fields of InferenceService in serving.kserve.io/v1beta1, as KServe's definition names them, of those there is a use for."""
 
 
 class KeyRef(Strict):
@@ -43,22 +43,39 @@ class Model(Strict):
     env: list[Variable]
 
 
+class Named(Model):
+    name: str
+
+
 class Predictor(Strict):
     minReplicas: int
     maxReplicas: int
     model: Model
     scaleMetric: Literal["cpu", "memory", "concurrency", "rps"] | None = None
     scaleTarget: int | None = None
-    canaryTrafficPercent: int | None = None
+
+
+class Candidate(Strict):
+    """KServe refuses replicas and scaling here."""
+
+    name: str
+    model: Named
+
+
+class Canary(Strict):
+    predictor: Candidate
+    trafficPercent: Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
 class Specification(Strict):
     predictor: Predictor
+    canary: list[Canary] = []
 
 
 class Metadata(Strict):
     name: str
     labels: dict[str, str]
+    annotations: dict[str, str] = {}
 
 
 class InferenceService(Strict):
@@ -82,30 +99,35 @@ def endpoint(*weights: float, load: float | None = None) -> Endpoint:
     }  # fmt: skip
     for name in set(Endpoint.__dataclass_fields__) - set(more) - {"deployments"}:
         more[name] = 0
-    return Endpoint(**more, deployments=[deployment(row, weight) for row, weight in enumerate(weights, 1)])
+    return Endpoint(**more, deployments=tuple(deployment(row, weight) for row, weight in enumerate(weights, 1)))
 
 
-def services(found: Endpoint) -> list[InferenceService]:
-    text = export.rendered(found, Format.KSERVE, HUB)
-    return [msgspec.convert(document, InferenceService) for document in yaml.safe_load_all(text)]
+def service(found: Endpoint) -> InferenceService:
+    (document,) = yaml.safe_load_all(export.rendered(found, Format.KSERVE, HUB))
+    return msgspec.convert(document, InferenceService)
 
 
 def test_an_endpoint_is_a_service_of_kserve_that_downloads_from_here() -> None:
-    (service,) = services(endpoint(100, 0, load=4))
-    predictor = service.spec.predictor
-    assert service.metadata.name == "mood"
+    found = service(endpoint(100, 0, load=4))
+    predictor = found.spec.predictor
+    assert (found.metadata.name, found.metadata.annotations) == ("mood", {})
     assert (predictor.minReplicas, predictor.maxReplicas, predictor.scaleTarget) == (1, 3, 4)
     assert predictor.model.args == ["--model_id=ada/sentiment", f"--model_revision={'1' * 40}", "--model_name=mood"]
     assert [(one.name, one.value) for one in predictor.model.env] == [("HF_ENDPOINT", HUB), ("HF_TOKEN", "")]
-    assert predictor.canaryTrafficPercent is None
+    assert found.spec.canary == []
 
 
-def test_the_deployment_with_less_traffic_is_a_canary_of_the_other() -> None:
-    stable, canary = services(endpoint(10, 90))
-    assert stable.spec.predictor.canaryTrafficPercent is None
-    assert stable.spec.predictor.model.args[1] == f"--model_revision={'2' * 40}"
-    assert canary.spec.predictor.canaryTrafficPercent == 10
-    assert canary.metadata == stable.metadata
+def test_the_deployments_with_less_traffic_are_canaries() -> None:
+    found = service(endpoint(10, 85, 5, load=4))
+    assert found.spec.predictor.model.args[1] == f"--model_revision={'2' * 40}"
+    assert found.spec.predictor.scaleTarget is None  # the mode that canaries need has none
+    assert found.metadata.annotations == {"serving.kserve.io/deploymentMode": "Standard"}
+    assert [(one.predictor.name, one.trafficPercent) for one in found.spec.canary] == [("v1", 10), ("v3", 5)]
+
+
+def test_without_traffic_there_is_nothing_to_take_away() -> None:
+    with pytest.raises(Unprocessable, match="has traffic"):
+        service(endpoint(0, 0))
 
 
 def test_an_application_of_ray_serve_for_each_deployment_with_traffic() -> None:
@@ -120,9 +142,3 @@ def test_an_application_of_ray_serve_for_each_deployment_with_traffic() -> None:
     schema = pytest.importorskip("ray.serve.schema")
     taken = schema.ServeDeploySchema(**config)
     assert [one.import_path for one in taken.applications] == ["pioche.serving.cluster.standalone:build"] * 2
-
-
-@pytest.mark.parametrize(("weights", "why"), [((0, 0), "has traffic"), ((40, 30, 30), "between two")])
-def test_what_kserve_cannot_do_is_said(weights: tuple[float, ...], why: str) -> None:
-    with pytest.raises(Unprocessable, match=why):
-        services(endpoint(*weights))
