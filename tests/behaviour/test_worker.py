@@ -17,7 +17,7 @@ import pytest
 
 from pioche.serving import choice
 from pioche.serving.spec import Spec
-from pioche.serving.worker.__main__ import CANNOT_LOAD
+from pioche.serving.worker.process import CANNOT_LOAD
 from tests import encoders, writers
 
 FILES = encoders.classifier({"good": [0, 4], "bad": [4, 0]}, ["NEGATIVE", "POSITIVE"])

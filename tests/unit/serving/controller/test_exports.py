@@ -44,7 +44,7 @@ class Told(Exports):
     """Exports nothing, and ends as it is told."""
 
     def __init__(self, folder: Path, *endings: Exception | None) -> None:
-        super().__init__(None, None, None, folder, is_on=True)  # type: ignore[arg-type]  # none of them is asked
+        super().__init__(None, None, folder, is_on=True)  # type: ignore[arg-type]  # none of them is asked
         self._is_on = True
         self.endings = list(endings)
         self.times = 0
