@@ -100,12 +100,12 @@ def _rival(model: Path) -> _Load:
 def _loaded(place: str, model: str, headers: dict[str, str]) -> _Load:
     """After one request, which starts or warms the model."""
     _ask(place, model, headers)
-    load = _Load()
+    load, counts = _Load(), list[int]()
 
     def client() -> None:
         for _ in range(_EACH):
             began = time.perf_counter()
-            load.tokens += _ask(place, model, headers)
+            counts.append(_ask(place, model, headers))
             load.waits.append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=client) for _ in range(_CLIENTS)]
@@ -114,7 +114,7 @@ def _loaded(place: str, model: str, headers: dict[str, str]) -> _Load:
         thread.start()
     for thread in threads:
         thread.join()
-    load.seconds = time.perf_counter() - began
+    load.seconds, load.tokens = time.perf_counter() - began, sum(counts)
     return load
 
 
