@@ -94,9 +94,11 @@ torture: $(ENV) ## Kill a hub under load again and again, then prove that nothin
 	@scripts/need git
 	@$(BIN)/python -m tests.torture $(ARGS)
 
+# Ray reads its settings once in a process: each of the two has its own.
 ray: $(ENV) ## Start a real Ray, and run on it the suite of backends and the story of a canary, a faulty revision, sleep and wake (ten minutes)
 	@$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/python -m pip install -qq --editable '.[ray]'
-	$(BIN)/python -m pytest -m long tests/behaviour/test_backends.py tests/scenarios/test_endpoints.py -k ray $(ARGS)
+	$(BIN)/python -m pytest -m long tests/behaviour/test_backends.py -k ray $(ARGS)
+	$(BIN)/python -m pytest -m long tests/scenarios/test_endpoints.py -k ray $(ARGS)
 
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
 	@scripts/need git nginx wrk chromium
