@@ -7,7 +7,7 @@ import litserve
 from minilm import MiniLM
 
 
-class Embeddings(litserve.LitAPI):  # type: ignore[misc]
+class Embeddings(litserve.LitAPI):  # type: ignore[misc]  # its package is not in our environment
     def setup(self, device: str) -> None:
         self._model = MiniLM(sys.argv[1])
 

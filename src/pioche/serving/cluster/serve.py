@@ -84,7 +84,7 @@ class Serve:
             self._is_connected = False
             self._sweep()
             if not self._cluster.address:
-                serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
+                serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]  # Ray gives it no types
             ray.shutdown()
 
     def _connect(self) -> None:

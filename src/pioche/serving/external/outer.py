@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -162,7 +162,7 @@ class _Exchange:
         self._ended = ended
         self._opened = contextlib.ExitStack()
         self._stream: Stream | None = None
-        self._step: Future[object] | None = None
+        self._step: Future[Any] | None = None
         self._is_closed = False
 
     async def open(self, streams: Streams, url: str, body: bytes, headers: dict[str, str]) -> Stream:
@@ -170,7 +170,7 @@ class _Exchange:
         return self._stream
 
     async def pieces(self, bytes_max: int) -> AsyncGenerator[bytes]:
-        assert self._stream is not None, "it is open"  # noqa: S101
+        assert self._stream is not None  # noqa: S101 - `open` is called first
         pieces = self._stream.pieces(bytes_max)
         while (piece := await self.run(lambda: next(pieces, None))) is not None:
             yield piece
@@ -178,7 +178,7 @@ class _Exchange:
     async def run(self, step: Callable[[], T]) -> T:
         """Raises EngineFailed for what went wrong on the way: who asks is not told where to."""
         future = self._threads.submit(step)
-        self._step = future  # type: ignore[assignment]
+        self._step = future
         try:
             return await asyncio.wrap_future(future)
         except (Unreachable, ForbiddenAddress) as error:
