@@ -66,6 +66,7 @@ from pioche.repos.downloads import Downloads
 from pioche.repos.gating.letters import GateLetters
 from pioche.repos.gating.letters import QueueLetters as QueueGateLetters
 from pioche.repos.preview.looking import PARSES
+from pioche.repos.snapshots import Snapshots
 from pioche.runner import sandbox as sandboxes
 from pioche.runner.spec import Level
 from pioche.search.query import Search
@@ -88,7 +89,6 @@ from pioche.serving.external.outer import Outer
 from pioche.serving.gateway import Gateway
 from pioche.serving.leases import Leases
 from pioche.serving.needs import missing_for_grpc
-from pioche.serving.snapshots import Snapshots
 from pioche.serving.targets import Targets
 from pioche.serving.usage import Usage
 from pioche.storage import ballast, incoming, quotas
