@@ -27,8 +27,10 @@ class Flavour:
 
 
 def declared(texts: Sequence[str]) -> tuple[Flavour, ...]:
-    """Out of the setting `spaces_hardware`, such as `cpu-basic=2x2048MiB`; the first is what who asks for none gets. Without any: one that fits this
-    machine. Raises ConfigError."""
+    """Out of the setting `spaces_hardware`, such as `cpu-basic=2x2048MiB`; the first is for who asks for none.
+
+    Without any: one that fits this machine. Raises ConfigError.
+    """
     if not texts:
         cores = min(2, os.cpu_count() or 1)
         return (Flavour("cpu-basic", cores, 2048 * _MIB),)
