@@ -9,6 +9,8 @@ const NUMBERS_SHOWN = 8;
 const TOKENS_MAX = 256;
 
 class ModelWidget extends HTMLElement {
+  said = 0;
+
   connectedCallback() {
     this.form = this.querySelector("form");
     this.state = this.querySelector(".widget-state");
@@ -34,18 +36,25 @@ class ModelWidget extends HTMLElement {
     for (const [name, value] of Object.entries(values)) if (this.form.elements[name]) this.form.elements[name].value = value;
   }
 
+  // Says how the model is, unless something newer was said while that was asked.
   async look() {
+    const { said } = this;
     try {
       const response = await fetch(`${this.dataset.address}/info`);
       const found = await response.json();
-      this.say(found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "");
-      return found.state;
+      const text = found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "";
+      if (said === this.said) this.write(text);
     } catch {
-      return ""; // the question itself will say it
+      // the question itself will say it
     }
   }
 
   say(text) {
+    this.said += 1;
+    this.write(text);
+  }
+
+  write(text) {
     if (this.state.textContent !== text) this.state.textContent = text;
   }
 
