@@ -115,7 +115,7 @@ def masker(folder: Path) -> None:
     processor(folder, image_processor_type="SamImageProcessor", size=size, pad_size={"height": 64, "width": 64})
 
 
-def matcher(folder: Path, **detector: object) -> None:
+def matcher(folder: Path, **detector: Any) -> None:
     """One that finds the same points on two pictures."""
     found = transformers.SuperPointConfig(
         encoder_hidden_sizes=[8, 8, 8, 8],
