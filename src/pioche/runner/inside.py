@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from pioche.runner import lockdown
+from pioche.runner import doors, lockdown
 
 LOCKED = "\n"
 
@@ -31,20 +31,22 @@ def main() -> None:
 
 
 def become(orders: lockdown.Orders, wire: int) -> None:
-    _close_others(wire)
+    _close_others({wire, orders.door, orders.exits})
     os.chdir(orders.folder)
+    environment = doors.open_exits(orders) | orders.environment
+    doors.keep_door(orders, wire)
     lockdown.lock(orders)
     os.write(wire, LOCKED.encode())
     try:
-        os.execvpe(orders.command[0], list(orders.command), orders.environment)  # noqa: S606
+        os.execvpe(orders.command[0], list(orders.command), environment)  # noqa: S606
     except OSError as error:
         raise OSError(error.errno, f"{orders.command[0]}: {error.strerror}") from None
 
 
-def _close_others(wire: int) -> None:
+def _close_others(kept: set[int | None]) -> None:
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
-        if number > 2 and number != wire:
+        if number > 2 and number not in kept:
             try:
                 os.close(number)
             except OSError:  # the one that listed the folder

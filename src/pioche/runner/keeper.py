@@ -45,6 +45,8 @@ class Job:
     group: str | None
     """The name for a control group; None: memory is watched."""
     user: int | None
+    handed: tuple[int, ...] = ()
+    """Descriptors that the keeper was started with, for the first program inside."""
 
 
 def main() -> None:
@@ -99,6 +101,8 @@ class Keeper:
         if not self._main:
             self._in_child(theirs)
         theirs.close()
+        for descriptor in self.job.handed:  # whoever waits at the other end sees when nobody is there any more
+            os.close(descriptor)
         with ours:
             ours.sendall(json.dumps(self.job.orders).encode() + b"\n")
             ours.settimeout(_START_S)

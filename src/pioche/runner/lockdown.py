@@ -31,6 +31,13 @@ class Orders:
     filter: str = ""
     """Of system calls: "unix" for Unix sockets alone, "loopback" for internet sockets too, empty for none."""
     network: bool = False
+    door: int | None = None
+    """A descriptor, for `doors`: the socket at which the hub asks for connections to `port`."""
+    port: int = 0
+    exits: int | None = None
+    """A descriptor, for `doors`: the socket by which the hub gets the listeners of the way out."""
+    direct: tuple[tuple[str, int], ...] = ()
+    """Where to listen for what goes straight to an address of the same name outside."""
     needs: tuple[str, ...] = ()
     """Paths that it will want to read: a user that cannot is told so here, not by a library."""
 

@@ -16,7 +16,8 @@ _CONFIGURATION = (
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/mime.types",
     "/etc/fonts", "/sys/devices/system/cpu",
 )  # fmt: skip
-_OF_NETWORKS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/ca-certificates", "/etc/pki")
+_OF_NETWORKS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+_CERTIFICATES = ("/etc/ssl", "/etc/ca-certificates", "/etc/pki")
 
 
 def runtime() -> tuple[Path, ...]:
@@ -27,9 +28,14 @@ def runtime() -> tuple[Path, ...]:
     return _without_parts(path for path in found if path != Path("/") and not path.is_relative_to("/usr"))
 
 
-def system(*, network: bool) -> tuple[Path, ...]:
+def system(*, network: bool, certificates: bool = False) -> tuple[Path, ...]:
     """Programs and libraries of the machine, and what of its configuration they need."""
-    names = (*_TOP, *_CONFIGURATION, *(_OF_NETWORKS if network else ()))
+    names = (
+        *_TOP,
+        *_CONFIGURATION,
+        *(_OF_NETWORKS if network else ()),
+        *(_CERTIFICATES if network or certificates else ()),
+    )
     return tuple(Path(name) for name in names if os.path.exists(name))
 
 

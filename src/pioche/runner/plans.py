@@ -5,13 +5,15 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pioche.runner import filters, groups, inside, landlock, trees
+from pioche.runner import exits, filters, groups, inside, landlock, trees
 from pioche.runner.keeper import Job
 from pioche.runner.lockdown import Orders
 from pioche.runner.mounts import PACKAGE, Mounts, runtime, system
-from pioche.runner.spec import SCRATCH, SOCKETS, Fork, Level, Limits, Spec
+from pioche.runner.spec import SCRATCH, SOCKETS, Address, Fork, Level, Spec
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+OWN_CONFIGURATION = ("passwd", "group", "hosts", "nsswitch.conf")
+"""Files of a run's folder that it has in its /etc: the last two where the network is its own."""
 _MIB = 2**20
 _WIRE = "3"
 _WRAPPERS = 2  # bwrap outside, and bwrap as the first process of the name space
@@ -28,6 +30,9 @@ class Place:
     user: int | None
     hidden: tuple[Path, ...] = ()
     bwrap: str = ""
+    door: int | None = None
+    """Descriptors of the ways into and out of it (`ways.py`)."""
+    exits: int | None = None
 
 
 def job(spec: Spec, level: Level, place: Place) -> Job:
@@ -42,11 +47,12 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
         home=str(place.home),
         wrappers=_WRAPPERS if has_root else 0,
         memory_bytes=spec.limits.memory_bytes,
-        processes=spec.limits.processes + 4,
+        processes=_processes(spec),
         scratch=None if has_root and spec.writable is None else str(scratch(spec, place)),
         scratch_bytes=spec.limits.scratch_bytes,
         group=groups.name(place.home) if level >= Level.FULL else None,
         user=place.user,
+        handed=tuple(number for number in (place.door, place.exits) if number is not None),
     )
 
 
@@ -92,6 +98,8 @@ def _orders_inside(spec: Spec, place: Place) -> Orders:
     """For a process that has a file system, and a network or none, of its own."""
     orders = _orders(spec, {})
     orders = replace(orders, folder=str(SCRATCH), user=place.user, filter="loopback", network=True)
+    direct = tuple((_number(address), address.port) for address in exits.loopback(spec.reaches))
+    orders = replace(orders, door=place.door, port=spec.serves_port or 0, exits=place.exits, direct=direct)
     if not landlock.version():
         return orders
     write = _texts([SCRATCH, SOCKETS, _SHARED_MEMORY, _TEMPORARY])
@@ -129,21 +137,31 @@ def _orders(spec: Spec, places: dict[Path, Path]) -> Orders:
     return Orders(
         command=tuple(_placed(word, places) for word in spec.command),
         environment={name: _placed(value, places) for name, value in environment.items()},
-        limits=_limits(spec.limits),
+        limits=_limits(spec),
         cpus=spec.limits.cpus,
         needs=_texts([inner if not places else outer for outer, inner in spec.read_only.items()]),
     )
 
 
-def _limits(limits: Limits) -> dict[str, int]:
+def _limits(spec: Spec) -> dict[str, int]:
     """DATA is no exact limit of memory, since threads reserve more than they use: it bounds what fits between two looks."""
+    limits = spec.limits
     return {
         "NOFILE": limits.open_files,
         "FSIZE": limits.file_bytes,
-        "NPROC": limits.processes + 4,
+        "NPROC": _processes(spec),
         "DATA": 2 * limits.memory_bytes + 512 * _MIB,
         "CORE": 0,
     }
+
+
+def _processes(spec: Spec) -> int:
+    """With what stands around and beside the command."""
+    return spec.limits.processes + 4 + (spec.serves_port is not None)
+
+
+def _number(address: Address) -> str:
+    return "127.0.0.1" if address.host == "localhost" else address.host
 
 
 def _filter(spec: Spec) -> str:
@@ -177,9 +195,9 @@ def _mounts(spec: Spec, place: Place) -> Mounts:
     mounts = Mounts(["--dev", "/dev", "--proc", "/proc"])
     for folder in (_SHARED_MEMORY, _TEMPORARY):
         mounts.memory(folder, size)
-    for path in (*system(network=spec.network), *runtime()):
+    for path in (*system(network=spec.network, certificates=bool(spec.reaches)), *runtime()):
         mounts.bind(path, path)
-    for name in ("passwd", "group"):
+    for name in OWN_CONFIGURATION[:2] if spec.network else OWN_CONFIGURATION:
         mounts.bind(place.home / name, Path("/etc", name))
     for path in place.hidden:
         mounts.hide(path)

@@ -19,7 +19,8 @@ from pioche.runner import inside, sockets, trees
 from pioche.runner.keeper import Job
 from pioche.runner.logs import Log
 from pioche.runner.mounts import PACKAGE
-from pioche.runner.spec import SCRATCH, Ending, Level
+from pioche.runner.spec import SCRATCH, Ending, Level, Spec
+from pioche.runner.ways import Ways
 
 _START_S = 40.0
 _CLOSE_S = 10.0
@@ -137,8 +138,9 @@ class Running(Watched):
     As a context manager it ends the process at the latest when the block ends.
     """
 
-    def __init__(self, home: Path, level: Level, socket_dir: Path | None = None) -> None:
-        self._home, self._socket_dir = home, socket_dir
+    def __init__(self, home: Path, level: Level, spec: Spec) -> None:
+        self._home, self._socket_dir = home, spec.socket_dir
+        self.ways = Ways(spec, home)
         ours, theirs = socket.socketpair()
         output, write_end = os.pipe()
         with theirs:
@@ -149,7 +151,9 @@ class Running(Watched):
                 stderr=write_end,
                 env={},
                 start_new_session=True,
+                pass_fds=self.ways.handed,
             )
+        self.ways.forget()
         os.close(write_end)
         super().__init__(level, ours, output)
 
@@ -162,10 +166,21 @@ class Running(Watched):
         """Its scratch folder as it sees it, where `Spec.writable` was not given."""
         return SCRATCH if self.level >= Level.NAMESPACES else self._home / "scratch"
 
+    @property
+    def door(self) -> Path:
+        """Where any process of the hub gets connections to `Spec.serves_port`, with `sockets.dial`."""
+        return self.ways.place
+
+    @property
+    def traffic_bytes(self) -> int:
+        """What went to and came from the addresses of `Spec.reaches`."""
+        return self.ways.traffic_bytes
+
     def begin(self, job: Job) -> None:
-        """Has the keeper start the command. Raises StartFailed."""
+        """Has the keeper start the command. Raises StartFailed, OSError."""
         self._wire.sendall(json.dumps(asdict(job)).encode() + b"\n")
         self.pid = self._started()["started"]
+        self.ways.open(_START_S, self.log.say)
         self._watch()
 
     def connect(self, name: str) -> socket.socket:
@@ -176,6 +191,7 @@ class Running(Watched):
 
     def close(self) -> None:
         super().close()
+        self.ways.close()
         try:
             self._keeper.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
@@ -184,6 +200,7 @@ class Running(Watched):
 
     def _tidy(self) -> None:
         self._keeper.wait()
+        self.ways.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
 

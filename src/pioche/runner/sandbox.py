@@ -12,7 +12,7 @@ from pioche.config import Config
 from pioche.errors import SandboxTooWeak, StartFailed
 from pioche.runner import leftovers, plans, users
 from pioche.runner.running import Running
-from pioche.runner.spec import LEAST_FOR_CODE, Level, Spec
+from pioche.runner.spec import LEAST_FOR_CODE, NEEDED_FOR_WAYS, Level, Spec
 
 _PROBE_S = 20.0
 
@@ -63,7 +63,12 @@ class Sandbox:
 
     def start(self, spec: Spec) -> Running:
         """Starts a process. Returns when the command runs, locked in. Raises SandboxTooWeak, StartFailed."""
-        return self._start(spec, self.demand(remote_code=spec.remote_code))
+        level = self.demand(remote_code=spec.remote_code)
+        if level < NEEDED_FOR_WAYS and (spec.serves_port is not None or spec.reaches):
+            raise SandboxTooWeak(
+                f"It needs a network of its own, and that takes level {NEEDED_FOR_WAYS.word}; here is {level.word}"
+            )
+        return self._start(spec, level)
 
     def _try_levels(self) -> Found:
         refusals = dict[Level, str]()
@@ -93,10 +98,10 @@ class Sandbox:
         home = self.folder / secrets.token_hex(6)
         with _removed_on_failure(home):
             home.mkdir(mode=0o711)
-            running = Running(home, level, spec.socket_dir)
+            running = Running(home, level, spec)
             try:
                 user = users.own(running.keeper) if users.can_change(level) else None
-                place = plans.Place(home, user, self._hidden, self._bwrap)
+                place = plans.Place(home, user, self._hidden, self._bwrap, running.ways.door, running.ways.exits)
                 job = plans.job(spec, level, place)
                 _furnish(spec, place)
                 running.begin(job)
@@ -129,10 +134,12 @@ def _furnish(spec: Spec, place: plans.Place) -> None:
     number = 1000 if place.user is None else place.user
     (place.home / "passwd").write_text(f"user:x:{number}:{number}::/scratch:/bin/sh\n")
     (place.home / "group").write_text(f"user:x:{number}:\n")
+    (place.home / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+    (place.home / "nsswitch.conf").write_text("hosts: files\n")
     scratch = plans.scratch(spec, place)
     scratch.mkdir(exist_ok=True, mode=0o700)
     for folder in (scratch, spec.socket_dir):
         if folder is not None and place.user is not None:
             users.give(folder, place.user)
-    for name in ("passwd", "group"):
+    for name in plans.OWN_CONFIGURATION:
         os.chmod(place.home / name, 0o644)

@@ -5,6 +5,7 @@ The name is looked at once, no link is followed, and what was looked at is what 
 """
 
 import os
+import select
 import socket
 import stat
 from pathlib import Path
@@ -29,6 +30,36 @@ def connect(folder: Path, name: str) -> socket.socket:
         return _connected(f"/proc/self/fd/{found}")
     finally:
         os.close(found)
+
+
+def dial(door: Path) -> socket.socket:
+    """A TCP connection to the port that a process serves in a network of its own (`Spec.serves_port`), by its `Running.door`.
+    Blocking. Any process of the hub may. Raises OSError: ConnectionRefusedError while nobody listens on that port."""
+    try:
+        with connect(door.parent, door.name) as wire:
+            wire.settimeout(_TIMEOUT_S)
+            _, found, _, _ = socket.recv_fds(wire, 1, 1, socket.MSG_CMSG_CLOEXEC)
+    except FileNotFoundError:
+        raise ConnectionRefusedError("it has ended") from None
+    if not found:
+        raise ConnectionRefusedError("nobody answers at its door")
+    made = socket.socket(fileno=found[0])
+    try:
+        _await_connection(made)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _await_connection(made: socket.socket) -> None:
+    waiting = select.poll()
+    waiting.register(made, select.POLLOUT)
+    if not waiting.poll(_TIMEOUT_S * 1000):
+        raise TimeoutError("the process does not accept connections")
+    if number := made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(number, os.strerror(number))
+    made.setblocking(True)  # noqa: FBT003  (Python takes no name for it)
 
 
 def listening(folder: Path, name: str) -> socket.socket:

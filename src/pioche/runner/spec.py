@@ -1,9 +1,12 @@
 """What is to be run, and within which limits."""
 
 import enum
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
 SCRATCH = Path("/scratch")
 """Where the process inside may write: its working directory, HOME and TMPDIR."""
@@ -32,6 +35,42 @@ class Level(enum.IntEnum):
 
 LEAST_FOR_CODE = Level.NAMESPACES
 """Code that strangers wrote runs at this level or above, or not at all."""
+NEEDED_FOR_WAYS = Level.NAMESPACES
+"""A process that serves a port, or calls somebody, has a network of its own, in which there is nobody else."""
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """A host, by name or number, and a port of it."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The one that an http or https URL names. Raises ValueError."""
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError(f"{url} is no URL of http or https")
+        return cls(plain_host(parts.hostname), parts.port or _PORTS[parts.scheme])
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def plain_host(host: str) -> str:
+    """As it is compared."""
+    return host.lower().removesuffix(".").removeprefix("[").removesuffix("]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +86,8 @@ class Limits:
     file_bytes: int = 1024 * _MIB
     scratch_bytes: int = 256 * _MIB
     """What its scratch folder may hold: memory, where that is not a folder of the disk (`Spec.writable`)."""
+    traffic_bytes: int = 100 * 1024 * _MIB
+    """What may go to and from the addresses of `Spec.reaches`, together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +110,12 @@ class Spec:
     devices: tuple[Path, ...] = ()
     """Such as /dev/nvidia0."""
     network: bool = False
+    """The machine's own network, all of it: for programs of ours alone."""
+    serves_port: int | None = None
+    """A TCP port that it listens on, on its own loopback: see `Running.door`. Needs level `NEEDED_FOR_WAYS`."""
+    reaches: tuple[Address, ...] = ()
+    """What it may call. By a proxy that HTTP_PROXY and HTTPS_PROXY name; what is on the hub's own loopback, by that very address
+    as well. Needs level `NEEDED_FOR_WAYS`."""
     remote_code: bool = False
     """Whether strangers wrote what runs: then `LEAST_FOR_CODE` is needed."""
     limits: Limits = field(default_factory=Limits)
