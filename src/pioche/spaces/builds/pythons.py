@@ -31,11 +31,11 @@ class Python:
         return ".".join(map(str, self.version))
 
 
-def find(places: Iterable[Path] = (), around: Path | None = None) -> tuple[Python, ...]:
-    """Those in `places` (interpreters, or folders of them), on the machine's path and beside `around`: one of each minor
-    version, the first that was found."""
+def find(places: Iterable[Path] = ()) -> tuple[Python, ...]:
+    """Those in `places` (interpreters, or folders of them) and on the machine's path: one of each minor version, the first that
+    was found."""
     found = dict[int, Python]()
-    for path in _candidates([*places, *([around] if around else [])]):
+    for path in _candidates(places):
         python = _ask(path)
         if python is not None and python.version[0] == 3:
             found.setdefault(python.minor, python)
