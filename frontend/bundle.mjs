@@ -1,14 +1,14 @@
-// node bundle.mjs OUT: bundles each module of src/ into OUT, and writes the tables of @huggingface/tasks to OUT/tasks.json.
-import { readdirSync, writeFileSync } from "node:fs";
+// node bundle.mjs OUT: bundles each module of src/ into OUT and of browser/ into OUT/browser, and writes the tables of
+// @huggingface/tasks to OUT/tasks.json.
+import { copyFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tasks from "@huggingface/tasks";
 import { build } from "esbuild";
 
 const out = process.argv[2];
 
-const bundled = await build({
-  entryPoints: readdirSync("src").map((name) => join("src", name)),
-  outdir: out,
+const modules = (folder) => readdirSync(folder).map((name) => join(folder, name));
+const options = {
   bundle: true,
   format: "esm",
   platform: "browser",
@@ -17,6 +17,12 @@ const bundled = await build({
   legalComments: "none", // THIRD_PARTY.txt has all licences
   metafile: true,
   logLevel: "warning",
+};
+
+const bundled = await build({
+  ...options,
+  entryPoints: modules("src"),
+  outdir: out,
   // Its entry for browsers, which its "exports" do not name.
   alias: {
     "@huggingface/hub": "./node_modules/@huggingface/hub/dist/browser/index.mjs",
@@ -24,6 +30,22 @@ const bundled = await build({
     "elkjs/lib/elk.bundled.js": "./absent.js",
   },
 });
+
+const browser = join(out, "browser");
+const inBrowser = await build({
+  ...options,
+  entryPoints: modules("browser"),
+  outdir: browser,
+  alias: {
+    "@huggingface/transformers": "./node_modules/@huggingface/transformers/dist/transformers.web.js",
+    // The processor alone: the build for graphics cards is twice as large, and most visitors have no use for it.
+    "onnxruntime-web/webgpu": "./node_modules/onnxruntime-web/dist/ort.wasm.min.mjs",
+  },
+});
+for (const kind of ["mjs", "wasm"]) {
+  const name = `ort-wasm-simd-threaded.${kind}`;
+  copyFileSync(join("node_modules/onnxruntime-web/dist", name), join(browser, name));
+}
 
 // What the server knows of tasks, libraries and programs (pioche.search.tasks): names and links, no code.
 const table = {
@@ -49,4 +71,4 @@ const table = {
   }])),
 };
 writeFileSync(join(out, "tasks.json"), JSON.stringify(table));
-writeFileSync(join(out, "inputs.json"), JSON.stringify(Object.keys(bundled.metafile.inputs)));
+writeFileSync(join(out, "inputs.json"), JSON.stringify([...Object.keys(bundled.metafile.inputs), ...Object.keys(inBrowser.metafile.inputs)]));

@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import math
+import random
 import struct
 import wave
 from pathlib import Path
@@ -57,6 +58,13 @@ def picture(width: int = 50, height: int = 40) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
+def noise(width: int = 64, height: int = 64, seed: int = 7) -> str:
+    """A picture with something everywhere."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (width, height), random.Random(seed).randbytes(3 * width * height)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def tone(seconds: float = 0.5, rate: int = 16_000) -> str:
     file = io.BytesIO()
     with wave.open(file, "wb") as written:
@@ -86,6 +94,45 @@ def segmenter(folder: Path) -> None:
     )  # fmt: skip
     saved(folder, "SegformerForSemanticSegmentation", config)
     processor(folder, image_processor_type="SegformerImageProcessor", size={"height": 32, "width": 32})
+
+
+def masker(folder: Path) -> None:
+    """One that cuts out whatever can be told apart."""
+    config = transformers.SamConfig(
+        vision_config=transformers.SamVisionConfig(
+            hidden_size=16, output_channels=8, num_hidden_layers=1, num_attention_heads=2, image_size=64, patch_size=16,
+            mlp_dim=16, num_pos_feats=4, window_size=2, global_attn_indexes=[0],
+        ),
+        prompt_encoder_config=transformers.SamPromptEncoderConfig(
+            hidden_size=8, image_size=64, patch_size=16, mask_input_channels=4
+        ),
+        mask_decoder_config=transformers.SamMaskDecoderConfig(
+            hidden_size=8, mlp_dim=16, num_hidden_layers=1, num_attention_heads=2, iou_head_hidden_dim=8
+        ),
+    )  # fmt: skip
+    saved(folder, "SamModel", config)
+    size = {"longest_edge": 64}
+    processor(folder, image_processor_type="SamImageProcessor", size=size, pad_size={"height": 64, "width": 64})
+
+
+def matcher(folder: Path, **detector: Any) -> None:
+    """One that finds the same points on two pictures."""
+    found = transformers.SuperPointConfig(
+        encoder_hidden_sizes=[8, 8, 8, 8],
+        decoder_hidden_size=8,
+        keypoint_decoder_dim=65,
+        descriptor_decoder_dim=16,
+        **detector,
+    )
+    config = transformers.LightGlueConfig(
+        keypoint_detector_config=found,
+        descriptor_dim=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        filter_threshold=0.0,
+    )
+    saved(folder, "LightGlueForKeypointMatching", config)
+    processor(folder, image_processor_type="LightGlueImageProcessor", size={"height": 64, "width": 64})
 
 
 def depth(folder: Path) -> None:

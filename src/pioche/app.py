@@ -66,6 +66,7 @@ from pioche.repos.downloads import Downloads
 from pioche.repos.gating.letters import GateLetters
 from pioche.repos.gating.letters import QueueLetters as QueueGateLetters
 from pioche.repos.preview.looking import PARSES
+from pioche.repos.snapshots import Snapshots
 from pioche.runner import sandbox as sandboxes
 from pioche.runner.spec import Level
 from pioche.search.query import Search
@@ -88,7 +89,6 @@ from pioche.serving.external.outer import Outer
 from pioche.serving.gateway import Gateway
 from pioche.serving.leases import Leases
 from pioche.serving.needs import missing_for_grpc
-from pioche.serving.snapshots import Snapshots
 from pioche.serving.targets import Targets
 from pioche.serving.usage import Usage
 from pioche.storage import ballast, incoming, quotas
@@ -410,14 +410,15 @@ def _leases(config: Config, access: Access) -> Leases:
 
 def _ray(config: Config, prefix: str) -> "Serve":
     """Raises NotOffered where the extra for it is not installed."""
-    prepare_ray(Path(tempfile.mkdtemp(prefix="pioche-ray-")))  # a path of its sockets has to be short
+    folder = Path(tempfile.mkdtemp(prefix="pioche-ray-"))  # a path of its sockets has to be short
+    prepare_ray(folder)
     try:
         from pioche.serving.cluster.serve import Cluster, Serve
     except ImportError as error:
         raise NotOffered(
             f"Models are to run on Ray, which is not installed: pip install pioche[ray] ({error})"
         ) from None
-    return Serve(Cluster(config.ray_address, config.ray_url), prefix)
+    return Serve(Cluster(config.ray_address, config.ray_url, folder), prefix)
 
 
 def _plain_stores(config: Config) -> Stores:

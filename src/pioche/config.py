@@ -294,6 +294,24 @@ class Config:
     inference_socket: str = _setting(
         "", "Unix socket of this node's controller of inference; `pioche serve` chooses it. Empty: no model is started."
     )
+    spaces_index_url: str = _setting(
+        "",
+        "Package index that the requirements of Spaces come from, such as https://user:password@pypi.lan/simple; empty: the one "
+        "that pip or uv of this machine is configured with. See docs/guide/builds.md.",
+        is_secret=True,
+    )
+    spaces_pythons: tuple[str, ...] = _setting(
+        (),
+        "Interpreters for Spaces beside those on the machine's path: programs, or folders of them or of installations, such as "
+        "/opt/pythons.",
+    )
+    spaces_build_seconds: int = _setting(1800, "How long building the environment of a Space may take.")
+    spaces_build_memory_bytes: int = _setting(4 * 2**30, "Memory that building may take.")
+    spaces_build_bytes_max: int = _setting(16 * 2**30, "Disk that building may take; downloads are at most half of it.")
+    spaces_environments_bytes_max: int = _setting(
+        40 * 2**30,
+        "Space for environments of Spaces; those used last longest ago go first, and are built again when asked for.",
+    )
     session_hours: int = _setting(12, "How long somebody stays signed in in a browser.")
     session_remembered_days: int = _setting(30, "The same for those who asked to stay signed in.")
     log_level: str = _setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))

@@ -14,7 +14,7 @@
     ├── TooLarge 413              QuotaExceeded · UriTooLong 414 · HeadersTooLarge 431
     ├── UnsupportedMediaType 415
     ├── RangeNotSatisfiable 416
-    ├── Unprocessable 422         IllegalPath · ContentMismatch
+    ├── Unprocessable 422         IllegalPath · ContentMismatch · NotBuilt
     ├── TooManyRequests 429       RateLimited
     └── Failure 500               Corrupt 500 · EngineFailed 500 · StartFailed 500 · NotOffered 501 · SandboxTooWeak 501
                                   Unreachable 502 · Unavailable 503 · ModelLoading 503 · OutOfSpace 507
@@ -335,6 +335,16 @@ class IllegalPath(Unprocessable):
 
 class ContentMismatch(Unprocessable):
     """The bytes that arrived are not the bytes that were announced."""
+
+
+class NotBuilt(Unprocessable):
+    """The files of a Space do not make an app. `stage` is the word that the clients know (`CONFIG_ERROR`, `NO_APP_FILE`,
+    `BUILD_ERROR`); `path` and `line` are where, as far as it has a place."""
+
+    def __init__(self, message: str, *, stage: str, path: str = "", line: int | None = None) -> None:
+        where = f"{path}, line {line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(where + message)
+        self.stage, self.path, self.line = stage, path, line
 
 
 class TooManyRequests(HubError):

@@ -20,8 +20,9 @@ from pioche.errors import Corrupt, SignatureExpired
 _RELOAD_SECONDS = 60
 _NONCE_BYTES = 16
 _MAC_BYTES = 32
-LOCKED_BYTES_MAX = 64
-"""Of `lock`: what one HMAC-SHA512 covers."""
+LOCKED_BYTES_MAX = 2**20
+"""Of `lock`."""
+_PAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,12 @@ def _mac(secret: bytes, purpose: str, parts: tuple[str, ...]) -> str:
 
 
 def lock(key: bytes, purpose: str, secret: bytes) -> str:
-    """A short secret, encrypted under `key` for one purpose: which names whose it is, so that no row stands in for another.
+    """A secret, encrypted under `key` for one purpose: which names whose it is, so that no row stands in for another.
 
-    Encrypt-then-MAC with HMAC as the pseudorandom function: one block of HMAC-SHA512 over a random nonce is the pad, and
-    HMAC-SHA256 covers nonce and text. Whoever has the key too can read it: it guards copies of a table, not of the hub.
+    Encrypt-then-MAC with HMAC as the pseudorandom function: blocks of HMAC-SHA512 over a random nonce and a counter are the pad,
+    and HMAC-SHA256 covers nonce and text. Whoever has the key too can read it: it guards copies of a table, not of the hub.
     """
-    assert len(secret) <= LOCKED_BYTES_MAX, "one block of pad is all there is"  # noqa: S101
+    assert len(secret) <= LOCKED_BYTES_MAX, "who takes a secret says how long it may be"  # noqa: S101
     nonce = secrets.token_bytes(_NONCE_BYTES)
     body = nonce + _padded(key, purpose, nonce, secret)
     return base64.urlsafe_b64encode(body + _proof(key, purpose, body)).decode()
@@ -129,8 +130,15 @@ def unlock(key: bytes, purpose: str, locked: str) -> bytes:
 
 
 def _padded(key: bytes, purpose: str, nonce: bytes, text: bytes) -> bytes:
-    pad = hmac.digest(key, b"pad\0" + nonce + purpose.encode(), hashlib.sha512)
+    blocks = range(-(-len(text) // _PAD_BYTES))
+    pad = b"".join(_pad(key, purpose, nonce, block) for block in blocks)
     return bytes(one ^ other for one, other in zip(text, pad, strict=False))
+
+
+def _pad(key: bytes, purpose: str, nonce: bytes, block: int) -> bytes:
+    # The first has no number: when these were made first, one was all there was. The zero byte keeps a purpose and a number apart.
+    number = b"" if not block else b"\0" + block.to_bytes(4)
+    return hmac.digest(key, b"pad\0" + nonce + purpose.encode() + number, hashlib.sha512)
 
 
 def _proof(key: bytes, purpose: str, body: bytes) -> bytes:

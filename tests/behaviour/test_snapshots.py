@@ -1,4 +1,4 @@
-"""The files of a revision on disk, for a worker (`pioche.serving.snapshots`)."""
+"""The files of a revision on disk, for a worker (`pioche.repos.snapshots`)."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from pioche.accounts.callers import Caller
 from pioche.config import Config
 from pioche.errors import Corrupt, EntryNotFound, OutOfSpace
 from pioche.repos.access import Repo
-from pioche.serving.snapshots import Snapshots
+from pioche.repos.snapshots import Snapshots
 from tests.core import Core, at_once, main
 
 PATHS = ("onnx/model.onnx", "config.json")

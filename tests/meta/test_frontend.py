@@ -16,7 +16,7 @@ def test_every_version_is_exact_and_locked_by_hash_and_no_address() -> None:
     text = (FRONTEND / "package-lock.json").read_text()
     lock = json.loads(text)["packages"]
     for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
-        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
+        assert re.fullmatch(r"\d+\.\d+\.\d+(-[\w.-]+)?", version), name
         assert lock[f"node_modules/{name}"]["version"] == version
     assert all("integrity" in entry for path, entry in lock.items() if path)
     assert "resolved" not in text

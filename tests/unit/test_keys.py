@@ -1,11 +1,14 @@
 """Signatures: bound to purpose and parts, limited in time, and rotating."""
 
+import base64
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pioche.errors import SignatureExpired
-from pioche.keys import Keyring, SigningKey
+from pioche.errors import Corrupt, SignatureExpired
+from pioche.keys import Keyring, SigningKey, lock, unlock
 
 
 class Clock:
@@ -135,3 +138,20 @@ def test_sealed_claims_come_back(keyring: Keyring, clock: Clock) -> None:
     clock.now += 61
     with pytest.raises(SignatureExpired):
         keyring.unseal("xet", token)
+
+
+def test_a_long_secret_comes_back_and_is_no_other_purposes() -> None:
+    secret = bytes(range(256)) * 40
+    locked = lock(b"key", "a", secret)
+    assert unlock(b"key", "a", locked) == secret
+    assert lock(b"key", "a", secret) != locked
+    with pytest.raises(Corrupt):
+        unlock(b"key", "b", locked)
+
+
+def test_what_was_locked_when_secrets_were_short_is_read() -> None:
+    nonce, purpose, secret = b"n" * 16, "second factor", b"s" * 32
+    pad = hmac.digest(b"key", b"pad\0" + nonce + purpose.encode(), "sha512")
+    body = nonce + bytes(one ^ other for one, other in zip(secret, pad, strict=False))
+    proof = hmac.digest(b"key", b"proof\0" + len(body).to_bytes(4) + body + purpose.encode(), "sha256")
+    assert unlock(b"key", purpose, base64.urlsafe_b64encode(body + proof).decode()) == secret

@@ -4,9 +4,11 @@ Every page is guarded: what the console reports, what the policy stops and what 
 end. A test that goes where the answer is an error says so: `visit("/absent", status=404)`.
 """
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import which
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,16 +18,34 @@ from tests.hub import Hub
 from tests.web.town import Town
 from tests.web.visits import Visits
 
-CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+TOLD = "town.json"
 SERIOUS = ("serious", "critical")
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a town where nothing happened yet, made by whoever of the processes of this run comes first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "founded"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / TOLD).exists():
+            with Hub(folder) as hub:
+                town = Town.found(hub)
+                hub.settle()
+            town.tell(folder / TOLD)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory, founded: Path) -> Iterator[Town]:
     """One hub with people and repos for the tests of a file, whatever those of others wrote; see town.py."""
     directory: Path = tmp_path_factory.mktemp("town")
+    shutil.copytree(founded / "data", directory / "data", symlinks=True)
     with Hub(directory) as hub:
-        yield Town.found(hub)
+        yield Town.told(hub, founded / TOLD)
 
 
 @pytest.fixture(scope="module")

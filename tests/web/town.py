@@ -1,7 +1,9 @@
 """The hub that pages are tested on: three people, an organisation, and repos with cards of every kind."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import httpx
@@ -59,6 +61,17 @@ class Town:
                 f"lab/series-{number:02}", {"README.md": f"---\nlicense: apache-2.0\ntags: [s{number % 5}]\n---\n"}
             )
         return town
+
+    def tell(self, file: Path) -> None:
+        """Writes down who is there and what, for `told` about a copy of its hub."""
+        accounts = {who.name: who.token for who in (self.ada, self.bob, self.eve)}
+        file.write_text(json.dumps({"accounts": accounts, "repos": self.repos}))
+
+    @classmethod
+    def told(cls, hub: Hub, file: Path) -> Self:
+        """The town of a copy of the hub that `tell` was about."""
+        known = json.loads(file.read_text())
+        return cls(hub, *(Account(*account) for account in known["accounts"].items()), repos=known["repos"])
 
     def repo(self, name: str, files: Mapping[str, str | bytes], *, kind: str = "model", private: bool = False) -> None:
         """Creates a repo of ada's and commits `files` to it."""

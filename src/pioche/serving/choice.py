@@ -12,7 +12,7 @@ _EMBEDDING = frozenset(("feature-extraction", "sentence-similarity"))
 _CLASSIFICATION = frozenset(("text-classification", "zero-shot-classification"))
 _GENERATION = frozenset(("text-generation", "chat", "completion"))
 _RANKING = frozenset(("text-ranking", "rerank"))
-_LOOKING = frozenset(("image-text-to-text", "chat"))
+_LOOKING = frozenset(("image-text-to-text", "any-to-any", "chat"))
 _SPEECH = "automatic-speech-recognition"
 _WHISPER_NEEDS = ("model.bin", "config.json", "tokenizer.json")
 _WHISPER_TAKES = ("vocabulary.json", "vocabulary.txt", "preprocessor_config.json")
@@ -22,6 +22,7 @@ _PIPELINE_TASKS = frozenset((
     "image-segmentation", "depth-estimation", "image-feature-extraction", "image-to-text", "visual-question-answering",
     "document-question-answering", "audio-classification", "zero-shot-audio-classification", "text-to-speech",
     "text-to-audio", "video-classification", "translation", "summarization", "text2text-generation", "table-question-answering",
+    "mask-generation", "keypoint-matching", "decision",
 ))  # fmt: skip
 _ENCODER_TASKS = _EMBEDDING | _CLASSIFICATION | {"token-classification", "fill-mask", "question-answering"}
 

@@ -10,9 +10,9 @@ from pioche.errors import NotServed, RepoNotFound, RevisionNotFound
 from pioche.repos import listing, revisions
 from pioche.repos.access import Access, Action, Repo
 from pioche.repos.revisions import Revision
+from pioche.repos.snapshots import Snapshots
 from pioche.serving import consent
 from pioche.serving.messages import Wanted
-from pioche.serving.snapshots import Snapshots
 from pioche.serving.spec import Spec
 
 

@@ -102,6 +102,7 @@ from pioche.db.schema.repository import (
     repos,
 )
 from pioche.db.schema.second_factor import recovery_codes, second_factors
+from pioche.db.schema.space import app_values, apps
 from pioche.db.schema.webhook import webhook_deliveries, webhook_targets, webhooks
 from pioche.db.schema.work import event_cursors, events, jobs, leases
 
@@ -110,6 +111,8 @@ __all__ = [
     "account_notices",
     "accounts",
     "activity",
+    "app_values",
+    "apps",
     "audit_log",
     "blocks",
     "bucket_files",

@@ -70,14 +70,22 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
         Field("table", _("Table"), "table", _("One row a line, commas between cells; the first has the names")),
     ),
     **dict.fromkeys(
-        ("image-classification", "object-detection", "image-segmentation", "depth-estimation", "image-to-text"), _IMAGE
+        (
+            "image-classification",
+            "object-detection",
+            "image-segmentation",
+            "mask-generation",
+            "depth-estimation",
+            "image-to-text",
+        ),
+        _IMAGE,
     ),
     **dict.fromkeys(("zero-shot-image-classification", "zero-shot-object-detection"), (*_IMAGE, _LABELS)),
     **dict.fromkeys(("visual-question-answering", "document-question-answering"), (*_IMAGE, _QUESTION)),
     **dict.fromkeys(("audio-classification", "automatic-speech-recognition"), _SOUND),
     "zero-shot-audio-classification": (*_SOUND, _LABELS),
     "video-classification": _VIDEO,
-    "image-text-to-text": (*_IMAGE, _QUESTION),
+    **dict.fromkeys(("image-text-to-text", "any-to-any"), (*_IMAGE, _QUESTION)),
 }
 _USUAL: dict[str, dict[str, str]] = {
     "text-classification": {"text": "I like you. I love you"},
@@ -113,6 +121,7 @@ _USUAL: dict[str, dict[str, str]] = {
     "zero-shot-audio-classification": {"candidate_labels": "music, speech"},
     "visual-question-answering": {"question": "What is on the picture?"},
     "image-text-to-text": {"question": "What is on the picture?"},
+    "any-to-any": {"question": "What is on the picture?"},
     "document-question-answering": {"question": "What is the invoice number?"},
 }
 

@@ -1,7 +1,8 @@
 """Everything that transformers does beside encoders of texts: pictures, videos, sound, texts out of texts, tables.
 
-One request at a time. What a task takes and gives stands in `seeing`, `watching`, `hearing`, `writing` and `tables`; how weights
-are opened in `opening`. Nothing of the repo runs, no code of it and no pickle, unless an owner allowed it (`own_code`).
+One request at a time. What a task takes and gives stands in `seeing`, `marking`, `watching`, `hearing`, `writing`, `tables` and
+`deciding`; how weights are opened in `opening`. Nothing of the repo runs, no code of it and no pickle, unless an owner allowed it
+(`own_code`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ import transformers
 
 from pioche.errors import EngineFailed, InvalidInput
 from pioche.serving.engines import Listener, own_code
-from pioche.serving.engines.pipelines import hearing, seeing, tables, watching, writing
+from pioche.serving.engines.pipelines import deciding, hearing, marking, seeing, tables, watching, writing
 from pioche.serving.engines.pipelines.opening import RAISED
 from pioche.serving.spec import Ask, Spec
 
@@ -28,6 +29,8 @@ _OPENED: Mapping[str, Callable[[str, Path], Mapping[str, Task]]] = {
     **dict.fromkeys(watching.TASKS, watching.open_tasks),
     **dict.fromkeys(writing.TASKS, writing.open_tasks),
     **dict.fromkeys(tables.TASKS, tables.open_tasks),
+    **dict.fromkeys(marking.TASKS, marking.open_tasks),
+    deciding.TASK: deciding.open_tasks,
 }
 
 

@@ -13,7 +13,10 @@ _TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {
     "completion": talks.complete,
     "text-generation": texts.generate,
 }
-_SEEING_TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {"chat": talks.chat, SEEING: looking.look}
+_SEEING_TASKS: dict[str, Callable[[TorchWriter, Ask], LanguageWork]] = {
+    "chat": talks.chat,
+    **dict.fromkeys(SEEING, looking.look),
+}
 
 
 class Torch(Language[TorchWriter]):
@@ -21,4 +24,4 @@ class Torch(Language[TorchWriter]):
 
 
 def load(spec: Spec, folder: Path) -> Torch:
-    return Torch(TorchWriter(spec, folder), _SEEING_TASKS if spec.task == SEEING else _TASKS)
+    return Torch(TorchWriter(spec, folder), _SEEING_TASKS if spec.task in SEEING else _TASKS)

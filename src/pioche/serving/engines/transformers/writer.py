@@ -23,7 +23,8 @@ from pioche.serving.engines.transformers.telling import Telling
 from pioche.serving.engines.transformers.turns import Turns
 from pioche.serving.spec import Spec
 
-SEEING = "image-text-to-text"
+SEEING = ("image-text-to-text", "any-to-any")
+"""Of what else the latter read and give, this hub reads pictures and gives text."""
 _CONTEXT = 4096
 _KEPT = 2
 """Keys and values."""
@@ -45,7 +46,7 @@ class TorchWriter:
 
     def __init__(self, spec: Spec, folder: Path) -> None:
         self.repo = spec.repo
-        self.sees = spec.task == SEEING
+        self.sees = spec.task in SEEING
         kind = "AutoModelForImageTextToText" if self.sees else "AutoModelForCausalLM"
         self._model = opening.model(folder, kind, dtype="auto")
         if not self._model.can_generate():

@@ -2,6 +2,7 @@
 import { bars, element } from "./answer-parts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const MASKS_MAX = 20;
 
 // A file of the form as the task API takes it: base64.
 export async function given(file) {
@@ -53,6 +54,11 @@ function segments(found) {
   ]);
 }
 
+// Masks have no names: they are told apart by their place among the surest.
+function masks(found) {
+  return segments(found.slice(0, MASKS_MAX).map((one, at) => ({ label: String(at + 1), ...one })));
+}
+
 function written(found) {
   const [first] = found;
   const text = first.generated_text ?? first.translation_text ?? first.summary_text ?? "";
@@ -69,6 +75,7 @@ const ofImage = ({ image }) => ({ inputs: image });
 const ofSound = ({ sound }) => ({ inputs: sound });
 const labelled = ({ image, sound, candidate_labels: labels }) => ({ inputs: image ?? sound, parameters: { candidate_labels: labels } });
 const askedAbout = ({ image, question }) => ({ inputs: { image, question } });
+const seen = ({ image, question }) => ({ inputs: { image, text: question } });
 const answered = (found) => bars(found.map(({ answer, score }) => ({ label: answer, score })));
 const spoken = (found) => [element("audio", "", { src: URL.createObjectURL(found), controls: "" })];
 // A picture is described by what it was asked to be.
@@ -79,13 +86,15 @@ export const MEDIA = {
   "image-classification": { question: ofImage, show: bars },
   "object-detection": { question: ofImage, show: boxed },
   "image-segmentation": { question: ofImage, show: segments },
+  "mask-generation": { question: ofImage, show: masks },
   "depth-estimation": { question: ofImage, show: ({ depth }) => [png(depth, "")] },
   "image-to-text": { question: ofImage, show: written },
   "zero-shot-image-classification": { question: labelled, show: bars },
   "zero-shot-object-detection": { question: labelled, show: boxed },
   "visual-question-answering": { question: askedAbout, show: answered },
   "document-question-answering": { question: askedAbout, show: answered },
-  "image-text-to-text": { question: ({ image, question }) => ({ inputs: { image, text: question } }), show: written },
+  "image-text-to-text": { question: seen, show: written },
+  "any-to-any": { question: seen, show: written },
   "video-classification": { question: ({ video }) => ({ inputs: video }), show: bars },
   "audio-classification": { question: ofSound, show: bars },
   "zero-shot-audio-classification": { question: labelled, show: bars },

@@ -5,13 +5,18 @@ import { MEDIA, given, preview } from "./media-answers.js";
 import { Refusal, events, piece, post } from "./token-stream.js";
 
 const LOOK_MS = 700;
+const EXPORT_MS = 5000;
+const EXPORTING = ["waiting", "running"];
 const NUMBERS_SHOWN = 8;
 const TOKENS_MAX = 256;
 
 class ModelWidget extends HTMLElement {
+  said = 0;
+
   connectedCallback() {
     this.form = this.querySelector("form");
     this.state = this.querySelector(".widget-state");
+    this.export = this.querySelector(".widget-export");
     this.answer = this.querySelector(".widget-answer");
     this.json = this.querySelector(".widget-json");
     this.form.addEventListener("submit", (event) => {
@@ -34,18 +39,36 @@ class ModelWidget extends HTMLElement {
     for (const [name, value] of Object.entries(values)) if (this.form.elements[name]) this.form.elements[name].value = value;
   }
 
+  // Says how the model is, unless something newer was said while that was asked.
   async look() {
+    const { said } = this;
     try {
       const response = await fetch(`${this.dataset.address}/info`);
       const found = await response.json();
-      this.say(found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "");
-      return found.state;
+      const text = found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "";
+      if (said === this.said) this.write(text);
+      this.tell(found.export);
     } catch {
-      return ""; // the question itself will say it
+      // the question itself will say it
     }
   }
 
   say(text) {
+    this.said += 1;
+    this.write(text);
+  }
+
+  // How its export to ONNX goes: done, or a word for that it is not yet, or why there is none. Looks again until that is known.
+  tell(state) {
+    const { exporting, exported, unexported } = this.dataset;
+    const isOn = EXPORTING.includes(state);
+    this.export.hidden = !state;
+    this.export.textContent = isOn ? exporting : state === "done" ? exported : `${unexported} ${state}`;
+    clearTimeout(this.next);
+    if (isOn && this.isConnected) this.next = setTimeout(() => this.look(), EXPORT_MS);
+  }
+
+  write(text) {
     if (this.state.textContent !== text) this.state.textContent = text;
   }
 

@@ -1,0 +1,314 @@
+"""From a plan to an environment: looked up, or resolved, installed, compiled and kept."""
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import sys
+import sysconfig
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pioche.config import Config
+from pioche.errors import NotBuilt, NotOffered
+from pioche.networks import Allowed
+from pioche.runner.sandbox import Sandbox
+from pioche.runner.spec import SCRATCH
+from pioche.spaces.builds import compiling
+from pioche.spaces.builds.environments import INSIDE, About, Environment, Environments
+from pioche.spaces.builds.index import Index, configured
+from pioche.spaces.builds.plan import Plan
+from pioche.spaces.builds.pythons import Python, find
+from pioche.spaces.builds.redaction import Redaction, Say
+from pioche.spaces.builds.workshop import INDEX_URL, Caps, Step, Workshop
+from pioche.spaces.spec import Stage
+
+_VERSION = 1
+"""Of what is done here: another one, and nothing that was built before is taken for the same."""
+_TOOL, _GIVEN = Path("/tools/uv"), Path("/given")
+_LOCK = "lock.txt"
+_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)", re.MULTILINE)
+_LAST_LINES = 25
+_DOWNLOADS_SHARE = 4
+"""What is kept of downloads is at most one part in so many of what environments may take."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question, and the workshop in which it is answered."""
+
+    plan: Plan
+    python: Python
+    workshop: Workshop
+    given: Path
+    say: Say
+
+    def mounts(self, tool: Path) -> dict[Path, Path]:
+        prefix = self.python.prefix
+        of_python = {} if prefix == Path("/usr") else {prefix: prefix}
+        return {tool: _TOOL, self.given: _GIVEN, **of_python}
+
+
+class Builder:
+    """Of one machine. All methods may be called from any thread; those of several processes share `folder`."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        index: Index,
+        environments: Environments,
+        caps: Caps | None = None,
+        *,
+        pythons: Iterable[Path] = (),
+    ) -> None:
+        self._sandbox, self._index, self._environments = sandbox, index, environments
+        self._caps = caps or Caps()
+        self._places = tuple(pythons)
+
+    @functools.cached_property
+    def pythons(self) -> tuple[Python, ...]:
+        """Those that a plan can choose from."""
+        return find(self._places)
+
+    @contextmanager
+    def environment(
+        self, plan: Plan, say: Say, *, secrets: Iterable[str] = (), fresh: bool = False
+    ) -> Iterator[Environment]:
+        """The environment of a plan; it stays at least until the block is left, or this process dies. `fresh`: what was
+        found out about the same requirements before does not count.
+
+        Raises NotBuilt, which says what to mend; SandboxTooWeak, StartFailed, NotOffered (there is no installer), OutOfSpace.
+        """
+        told = Redaction(say, secrets)
+        for note in plan.notes:
+            told(note)
+        asked = _question(plan, self._index)
+        key = None if fresh else self._environments.answer(asked)
+        was_built = False
+        while True:
+            if key is not None:
+                with self._environments.lease(key) as found:
+                    if found is not None:
+                        if not was_built:
+                            told("The environment is ready: nothing has changed in what it is made of")
+                        yield found
+                        return
+            with self._environments.alone(asked):
+                known = self._environments.answer(asked)
+                was_built = known in (None, key) or fresh
+                key = self._build(plan, asked, told) if was_built else known
+
+    def _build(self, plan: Plan, asked: str, say: Redaction) -> str:
+        """The key of what was made."""
+        began = time.monotonic()
+        python = plan.python
+        if python is None:
+            raise NotBuilt("It has no environment", stage=Stage.CONFIG_ERROR)
+        with self._environments.staging() as folder:
+            given = folder / "given"
+            given.mkdir()
+            given.chmod(0o755)
+            question = _Asked(plan, python, Workshop(self._sandbox, self._index, folder, self._caps, say), given, say)
+            lock, is_trusted = self._resolved(question)
+            key = _key(lock, python) if is_trusted else secrets.token_hex(32)
+            with self._environments.lease(key) as found:
+                if found is None:
+                    self._install(question, lock, folder, key, is_trusted=is_trusted)
+        self._environments.remember(asked, key)
+        with self._environments.lease(key):
+            self._environments.make_room()
+        self._index.tidy(self._environments.bytes_max // _DOWNLOADS_SHARE)
+        say(f"The environment is ready after {time.monotonic() - began:.1f} s")
+        return key
+
+    # --- what is to be installed --------------------------------------------------------------------------------------
+
+    def _resolved(self, asked: _Asked) -> tuple[str, bool]:
+        """The lock, and whether nobody's code ran while it was made: then it says what an environment is."""
+        requirements = asked.plan.requirements
+        _give(asked.given / "requirements.in", [one.text for one in requirements.wanted])
+        _give(asked.given / "constraints.in", [one.text for one in requirements.constraints])
+        asked.say(f"Resolving {len(requirements.wanted)} requirements")
+        silent = deque[str](maxlen=_LAST_LINES)
+        if self._run_uv(asked, [_compile(asked, "--no-build")], silent.append):
+            return _lock(asked), True
+        if asked.workshop.problems:
+            raise _failed(asked.plan, "The package index did not answer", silent)
+        asked.say("Some packages have no wheel for this Python: they are built")
+        lines = deque[str](maxlen=_LAST_LINES)
+
+        def heard(line: str) -> None:
+            lines.append(line)
+            asked.say(line)
+
+        if not self._run_uv(asked, [_compile(asked)], heard):
+            raise _failed(asked.plan, "The requirements cannot be met", lines)
+        return _lock(asked), False
+
+    def _install(self, asked: _Asked, lock: str, folder: Path, key: str, *, is_trusted: bool) -> None:
+        names = [f"{found['name']}=={found['version']}" for found in _PINNED.finditer(lock)]
+        asked.say(f"Installing {len(names)} packages: {' '.join(names)}")
+        _give(asked.given / _LOCK, [lock])
+        place = SCRATCH / "environment"
+        install = [
+            "pip", "install", "--python", f"{place}/bin/python", "--no-deps", "-r", str(_GIVEN / _LOCK),
+            *(["--no-build", "--require-hashes"] if is_trusted and names else []),
+        ]  # fmt: skip
+        lines = deque[str](maxlen=_LAST_LINES)
+        steps = [_uv("venv", "--relocatable", "--python", str(asked.python.executable), str(place)), _uv(*install)]
+
+        def heard(line: str) -> None:
+            lines.append(line)
+            if not line.startswith((" + ", "Using CPython", "Creating virtual", "Activate with")):
+                asked.say(line)
+
+        if not self._run_uv(asked, steps, heard):
+            raise _failed(asked.plan, "The packages cannot be installed", lines)
+        made = folder / "made"
+        made.mkdir()
+        (asked.workshop.folder / "environment").rename(made / "environment")
+        shutil.rmtree(asked.workshop.folder / "cache", ignore_errors=True)
+        python = asked.python
+        sources = self._environments.adopt(made / "environment", frozenset((str(python.executable),)))
+        self._compile(asked, made / "environment", sources)
+        self._environments.keep(key, made, About(str(python.executable), str(python.prefix), python.name, lock))
+
+    def _run_uv(self, asked: _Asked, steps: list[Step], say: Say) -> bool:
+        if not self._index.sources:
+            raise NotOffered(
+                "This hub has no package index: its administrator names one (the setting spaces_index_url), or configures pip"
+            )
+        return asked.workshop.run(steps, asked.mounts(_tool()), with_index=True, say=say).is_clean
+
+    # --- bytecode -----------------------------------------------------------------------------------------------------
+
+    def _compile(self, asked: _Asked, tree: Path, sources: dict[str, str]) -> None:
+        """Puts bytecode beside the sources: what was compiled for another environment, and what is compiled now."""
+        wanted = {
+            path: _bytecode(path, sha256, asked.python) for path, sha256 in sources.items() if path.endswith(".py")
+        }
+        missing = {path: name for path, name in wanted.items() if not self._environments.compiled(name).exists()}
+        if missing:
+            asked.say(f"Compiling {len(missing)} files")
+            self._compiled(asked, tree, missing)
+        for path, name in wanted.items():
+            self._environments.put_compiled(tree / path, asked.python.minor, name)
+
+    def _compiled(self, asked: _Asked, tree: Path, missing: dict[str, str]) -> None:
+        out = asked.workshop.folder / "compiled"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        orders = [[str(INSIDE / path), str(SCRATCH / "compiled" / name)] for path, name in missing.items()]
+        _give(asked.given / "sources.json", [json.dumps(orders)])
+        script = Path(compiling.__file__).resolve()
+        argv = (
+            str(asked.python.executable),
+            "-I",
+            "-S",
+            "-B",
+            str(_GIVEN / "compiling.py"),
+            str(_GIVEN / "sources.json"),
+        )
+        shutil.copyfile(script, asked.given / "compiling.py")
+        (asked.given / "compiling.py").chmod(0o444)
+        read_only = {**asked.mounts(_tool()), tree: INSIDE}
+        asked.workshop.run([Step(argv=argv)], read_only, with_index=False)
+        for name in missing.values():
+            self._environments.take_compiled(out / name, name)
+
+
+def of(config: Config, sandbox: Sandbox) -> Builder:
+    """The hub's. It has done nothing yet."""
+    folder = config.data_dir.resolve() / "cache" / "environments"
+    allowed = [Allowed.parse(text) for text in config.outbound_allowed]
+    caps = Caps(
+        seconds=config.spaces_build_seconds,
+        memory_bytes=config.spaces_build_memory_bytes,
+        disk_bytes=config.spaces_build_bytes_max,
+        download_bytes=config.spaces_build_bytes_max // 2,
+    )
+    index = Index(lambda: configured(config.spaces_index_url), folder / "index", allowed=allowed)
+    places = [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
+    return Builder(sandbox, index, Environments(folder, config.spaces_environments_bytes_max), caps, pythons=places)
+
+
+def _question(plan: Plan, index: Index) -> str:
+    """What an environment follows from, as long as nobody asks the index anew."""
+    requirements, python = plan.requirements, plan.python
+    parts = [
+        _VERSION, index.name, platform.machine(), str(python), requirements.previews,
+        [one.text for one in requirements.wanted], [one.text for one in requirements.constraints],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _key(lock: str, python: Python) -> str:
+    parts = [_VERSION, platform.machine(), str(python), lock]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _bytecode(path: str, sha256: str, python: Python) -> str:
+    """The path counts: it is written into bytecode, for tracebacks."""
+    return hashlib.sha256(f"{_VERSION} {python.name} {path}\0{sha256}".encode()).hexdigest()
+
+
+def _tool() -> Path:
+    """The installer, which comes with the extra `spaces`. Raises NotOffered."""
+    found = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
+    if found is None:
+        raise NotOffered("This hub cannot build Spaces: uv is not installed (pip install 'pioche[spaces]')")
+    return Path(found).resolve()
+
+
+def _uv(*words: str) -> Step:
+    cache = str(SCRATCH / "cache")
+    return Step(
+        argv=(str(_TOOL), *words),
+        environment={
+            "UV_CACHE_DIR": cache, "UV_NO_CONFIG": "1", "UV_DEFAULT_INDEX": INDEX_URL, "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "8",
+            "UV_HTTP_RETRIES": "1",
+        },
+    )  # fmt: skip
+
+
+def _compile(asked: _Asked, *words: str) -> Step:
+    requirements = asked.plan.requirements
+    return _uv(
+        "pip", "compile", str(_GIVEN / "requirements.in"), "--constraints", str(_GIVEN / "constraints.in"), "--python",
+        str(asked.python.executable), "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file",
+        str(SCRATCH / _LOCK), *(["--prerelease", "allow"] if requirements.previews else []), *words,
+    )  # fmt: skip
+
+
+def _lock(asked: _Asked) -> str:
+    """Read as what strangers may have written: a plain file, and not a large one."""
+    path = asked.workshop.folder / _LOCK
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        return file.read(2**20).decode(errors="replace")
+
+
+def _give(path: Path, lines: list[str]) -> None:
+    path.unlink(missing_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    path.chmod(0o444)
+
+
+def _failed(plan: Plan, message: str, lines: Iterable[str]) -> NotBuilt:
+    """Names the line of the requirement that the installer speaks of."""
+    told = [line.strip() for line in lines if line.strip()]
+    text = " ".join(told)
+    reason = re.sub(r"\s+", " ", " ".join(told[-8:]))[:600]
+    for one in plan.requirements.wanted:
+        if re.search(rf"(?<![\w-]){re.escape(one.name)}(?![\w-])", text, re.IGNORECASE):
+            return one.place.refuse(f"{message}: {reason}")
+    return NotBuilt(f"{message}: {reason}", stage=Stage.BUILD_ERROR)

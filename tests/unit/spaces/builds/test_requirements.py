@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from pioche.errors import NotBuilt
+from pioche.spaces.builds import requirements
+from pioche.spaces.builds.sources import Sources
+
+
+def _read(folder: Path, text: str, **others: str) -> requirements.Requirements:
+    (folder / "requirements.txt").write_text(text)
+    for name, other in others.items():
+        (folder / f"{name}.txt").write_text(other)
+    return requirements.read(Sources(folder), "requirements.txt")
+
+
+def test_lines_are_handed_on_without_their_comments(tmp_path: Path) -> None:
+    text = "# first\nFlask>=3  # web\n\nnumpy ==2.0 ; python_version > '3'\npandas[excel, xml] \\\n  <3\nuvicorn\n"
+    found = _read(tmp_path, text)
+    assert [one.text for one in found.wanted] == [
+        "Flask>=3", "numpy ==2.0 ; python_version > '3'", "pandas[excel, xml]   <3", "uvicorn",
+    ]  # fmt: skip
+    assert [one.place.line for one in found.wanted] == [2, 4, 5, 7]
+    assert found.names("flask")
+
+
+def test_other_files_of_the_repo_are_read_too(tmp_path: Path) -> None:
+    found = _read(tmp_path, "-r more.txt\n--constraint=limits.txt\n--pre\n-U\n", more="six", limits="six<2")
+    assert [one.text for one in found.wanted] == ["six"]
+    assert [one.text for one in found.constraints] == ["six<2"]
+    assert found.previews
+    assert found.notes == ("requirements.txt, line 4: -U has no effect here",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git+https://git.example/x.git", "x @ git+https://git.example/x.git", "x @ https://files.example/x.whl", "-e .",
+        "--editable=src", "file:///etc", "./local.whl", "/etc/x", "~/x", "https://files.example/x.whl", "../x",
+        "--index-url https://other.example/simple", "-i https://other.example", "-ihttps://other.example", "--find-links=x",
+        "--extra-index-url https://other.example/simple", "-f x", "--trusted-host other.example", "x https://a.example",
+        "svn+ssh://x", "x@file:///etc", "--config-settings=a", "!", "-r absent.txt", "-r ../other.txt", "-r /etc/passwd",
+    ],
+)  # fmt: skip
+def test_what_leads_away_from_the_index_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    with pytest.raises(NotBuilt, match=r"^requirements\.txt, line 2: ") as refused:
+        _read(tmp_path, f"six\n{line}\n")
+    assert refused.value.stage == "BUILD_ERROR"
+
+
+def test_files_that_name_each_other_end(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="more than 20 files"):
+        _read(tmp_path, "-r requirements.txt")
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(b"six\n\xff\xfe\n")
+    with pytest.raises(NotBuilt, match="line 2: It is not text in UTF-8"):
+        requirements.read(Sources(tmp_path), "requirements.txt")
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").symlink_to("/etc/hostname")
+    assert requirements.read(Sources(tmp_path), "requirements.txt") == requirements.Requirements()
