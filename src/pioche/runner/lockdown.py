@@ -35,7 +35,7 @@ class Orders:
     """Whether a control group counts its memory, of whatever kind."""
     network: bool = False
     door: int | None = None
-    """A descriptor, for `doors`: the socket at which the hub asks for connections to `port`."""
+    """A descriptor, for `doors`: the socket at which the hub asks for connections to `port`, or to another."""
     port: int = 0
     exits: int | None = None
     """A descriptor, for `doors`: the socket by which the hub gets the listeners of the way out."""
