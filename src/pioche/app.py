@@ -286,6 +286,7 @@ def build_hub(config: Config) -> Hub:
         quotas=storage_quotas,
         uploads=uploads,
         room=room,
+        sandbox=sandboxes.of(config),
         xet=xet,
         addresses=Addresses(config),
         buffers=(

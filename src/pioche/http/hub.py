@@ -23,6 +23,7 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.runner.sandbox import Sandbox
 from pioche.search.query import Search
 from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
@@ -84,6 +85,8 @@ class Hub:
     """Has endpoints answer."""
     endpoints: Changing
     """Makes and changes endpoints."""
+    sandbox: Sandbox
+    """What this machine can lock in: web processes ask, and start nothing in it."""
     tracer: Tracer | None = None
     """None where requests are not traced."""
     store_origin: str = ""
