@@ -28,13 +28,15 @@ from pioche.spaces.builds.index import Index, configured
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.pythons import Python, find
 from pioche.spaces.builds.redaction import Redaction, Say
+from pioche.spaces.builds.sources import Sources
 from pioche.spaces.builds.workshop import INDEX_URL, Caps, Step, Workshop
 from pioche.spaces.spec import Stage
+from pioche.storage.disk import translated
 
 _VERSION = 1
 """Of what is done here: another one, and nothing that was built before is taken for the same."""
 _TOOL, _GIVEN = Path("/tools/uv"), Path("/given")
-_LOCK = "lock.txt"
+_LOCK, _SITE = "lock.txt", "site"
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)", re.MULTILINE)
 _LAST_LINES = 25
 _DOWNLOADS_SHARE = 4
@@ -105,6 +107,37 @@ class Builder:
                 known = self._environments.answer(asked)
                 was_built = known in (None, key) or fresh
                 key = self._build(plan, asked, told) if was_built else known
+
+    def site(self, plan: Plan, folder: Path, into: Path, say: Say, *, secrets: Iterable[str] = ()) -> None:
+        """Runs what builds the pages of a static Space (`Plan.build_command`) on a copy of its files, and leaves at `into` the
+        folder that `Plan.app_file` is in. Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
+        told = Redaction(say, secrets)
+        told(f"Running {plan.build_command}")
+        with self._environments.staging() as staging:
+            workshop = Workshop(self._sandbox, self._index, staging, self._caps, told)
+            with translated():
+                shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            self._run_command(plan, workshop, told)
+            self._environments.adopt(workshop.folder / _SITE, frozenset())
+            if not Sources(workshop.folder / _SITE).has(plan.app_file):
+                raise plan.build_place.refuse(
+                    f"app_build_command made no file {plan.app_file[:200]!r}", Stage.NO_APP_FILE
+                )
+            with translated():
+                into.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move((workshop.folder / _SITE / plan.app_file).parent, into)
+
+    def _run_command(self, plan: Plan, workshop: Workshop, told: Redaction) -> None:
+        lines = deque[str](maxlen=_LAST_LINES)
+
+        def heard(line: str) -> None:
+            lines.append(line)
+            told(line)
+
+        argv = ("/bin/sh", "-c", plan.build_command)
+        step = Step(argv=argv, folder=str(SCRATCH / _SITE), environment={"CI": "1", "NODE_ENV": "production"})
+        if not workshop.run([step], {}, with_index=False, say=heard).is_clean:
+            raise plan.build_place.refuse(f"app_build_command failed: {' '.join(list(lines)[-4:])[:600]}")
 
     def _build(self, plan: Plan, asked: str, say: Redaction) -> str:
         """The key of what was made."""
