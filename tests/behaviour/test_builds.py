@@ -17,7 +17,9 @@ from pioche.spaces.builds.building import Builder
 from pioche.spaces.builds.environments import INSIDE, Environment, Environments
 from pioche.spaces.builds.index import Index
 from pioche.spaces.builds.plan import Plan
+from pioche.spaces.builds.registry import Registry
 from pioche.spaces.builds.requirements import Requirements
+from pioche.spaces.builds.workshop import Caps, Tools
 from tests import building
 from tests.building import Yard, plan
 
@@ -200,6 +202,21 @@ def test_pages_are_built_with_node(yard: Yard) -> None:
     assert (_site(yard, f'node -e "{script}"') / "index.html").read_text() == "42"
 
 
+@pytest.mark.skipif(shutil.which("npm", path="/usr/local/bin:/usr/bin") is None, reason="there is no npm")
+def test_pages_take_what_they_need_from_the_registry_of_npm(yard: Yard) -> None:
+    yard.npm = yard.url.replace("/simple/", "/npm/")
+    yard.packages.of_npm("left", "1.2.3", {"index.js": "module.exports = 'from npm'"}, yard.npm)
+    yard.packages.of_npm("@scope/right", "2.0.0", {"index.js": "module.exports = 'scoped'"}, yard.npm)
+    (yard.folder / "repo").mkdir()
+    (yard.folder / "repo" / "package.json").write_text(
+        '{"name": "page", "version": "1.0.0", "dependencies": {"left": "^1.0.0"}, "devDependencies": {"@scope/right": "2"}}'
+    )
+    script = "fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', require('left') + require('@scope/right'))"
+    made = _site(yard, f"npm install && node -e \"const fs = require('fs'); {script}\"")
+    assert (made / "index.html").read_text() == "from npmscoped"
+    assert "/npm/left/-/left-1.2.3.tgz" in yard.packages.asked
+
+
 @pytest.mark.parametrize(
     ("command", "stage", "words"),
     [
@@ -223,9 +240,9 @@ def test_the_real_frameworks_are_built_from_the_index_of_this_machine(yard: Yard
         pytest.skip("this machine has no package index")
     name = package.partition("[")[0]
     place = yard.folder / "environments"
-    builder = Builder(
-        Sandbox(yard.folder / "sandboxes"), Index(index.configured, place / "index"), Environments(place, 2**32)
-    )
+    found = Index(index.configured, place / "index")
+    tools = Tools(Sandbox(yard.folder / "sandboxes"), found, Registry(lambda: None), Caps())
+    builder = Builder(tools, Environments(place, 2**32))
     with builder.environment(plan(package), yard.lines.append) as environment:
         shown = _output(yard, environment, "python", "-c", f"import {name}; print('has', {name}.__file__)")
         assert f"has {INSIDE}" in shown, shown

@@ -22,14 +22,16 @@ from pioche.errors import NotBuilt, NotOffered
 from pioche.networks import Allowed
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import SCRATCH
-from pioche.spaces.builds import compiling
+from pioche.spaces.builds import compiling, registry
 from pioche.spaces.builds.environments import INSIDE, About, Environment, Environments
+from pioche.spaces.builds.gateway import INDEX_URL, REGISTRY_URL
 from pioche.spaces.builds.index import Index, configured
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.pythons import Python, find
 from pioche.spaces.builds.redaction import Redaction, Say
+from pioche.spaces.builds.registry import Registry
 from pioche.spaces.builds.sources import Sources
-from pioche.spaces.builds.workshop import INDEX_URL, Caps, Step, Workshop
+from pioche.spaces.builds.workshop import Caps, Step, Tools, Workshop
 from pioche.spaces.spec import Stage
 from pioche.storage.disk import translated
 
@@ -62,17 +64,8 @@ class _Asked:
 class Builder:
     """Of one machine. All methods may be called from any thread; those of several processes share `folder`."""
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        index: Index,
-        environments: Environments,
-        caps: Caps | None = None,
-        *,
-        pythons: Iterable[Path] = (),
-    ) -> None:
-        self._sandbox, self._index, self._environments = sandbox, index, environments
-        self._caps = caps or Caps()
+    def __init__(self, tools: Tools, environments: Environments, *, pythons: Iterable[Path] = ()) -> None:
+        self._tools, self._index, self._environments = tools, tools.index, environments
         self._places = tuple(pythons)
 
     @functools.cached_property
@@ -114,7 +107,7 @@ class Builder:
         told = Redaction(say, secrets)
         told(f"Running {plan.build_command}")
         with self._environments.staging() as staging:
-            workshop = Workshop(self._sandbox, self._index, staging, self._caps, told)
+            workshop = Workshop(self._tools, staging, told)
             with translated():
                 shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
             self._run_command(plan, workshop, told)
@@ -135,8 +128,12 @@ class Builder:
             told(line)
 
         argv = ("/bin/sh", "-c", plan.build_command)
-        step = Step(argv=argv, folder=str(SCRATCH / _SITE), environment={"CI": "1", "NODE_ENV": "production"})
-        if not workshop.run([step], {}, with_index=False, say=heard).is_clean:
+        step = Step(
+            argv=argv,
+            folder=str(SCRATCH / _SITE),
+            environment={"CI": "1", **registry.environment(REGISTRY_URL, SCRATCH)},
+        )
+        if not workshop.run([step], {}, with_index=True, say=heard).is_clean:
             raise plan.build_place.refuse(f"app_build_command failed: {' '.join(list(lines)[-4:])[:600]}")
 
     def _build(self, plan: Plan, asked: str, say: Redaction) -> str:
@@ -149,7 +146,7 @@ class Builder:
             given = folder / "given"
             given.mkdir()
             given.chmod(0o755)
-            question = _Asked(plan, python, Workshop(self._sandbox, self._index, folder, self._caps, say), given, say)
+            question = _Asked(plan, python, Workshop(self._tools, folder, say), given, say)
             lock, is_trusted = self._resolved(question)
             key = _key(lock, python) if is_trusted else secrets.token_hex(32)
             with self._environments.lease(key) as found:
@@ -269,8 +266,11 @@ def of(config: Config, sandbox: Sandbox) -> Builder:
         download_bytes=config.spaces_build_bytes_max // 2,
     )
     index = Index(lambda: configured(config.spaces_index_url), folder / "index", allowed=allowed)
+    npm = Registry(lambda: registry.configured(config.spaces_npm_url), allowed=allowed)
     places = [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
-    return Builder(sandbox, index, Environments(folder, config.spaces_environments_bytes_max), caps, pythons=places)
+    return Builder(
+        Tools(sandbox, index, npm, caps), Environments(folder, config.spaces_environments_bytes_max), pythons=places
+    )
 
 
 def _question(plan: Plan, index: Index) -> str:
