@@ -32,7 +32,7 @@ $(ENV): pyproject.toml
 	@touch $@
 
 # Scripts of other projects, made once and again when their list changes. A hub without them runs all the same, with less.
-$(ASSETS): $(ENV) $(wildcard frontend/*.json frontend/*.py frontend/*.mjs frontend/src/*.js)
+$(ASSETS): $(ENV) $(wildcard frontend/*.json frontend/*.py frontend/*.mjs frontend/src/*.js frontend/browser/*.js)
 	@echo "Fetching and bundling the scripts of the pages (once) ..."
 	@$(BIN)/python frontend/build.py && touch $@
 

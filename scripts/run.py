@@ -7,6 +7,7 @@ samples go through its public address, as anyone's models do. Ends when the hub 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 PIOCHE = (sys.executable, "-m", "pioche")
 USER = "demo"
+GRPC_PORT = 8001
 
 
 def main() -> int:
@@ -48,11 +50,19 @@ def settle_environment() -> None:
     if not Path("pioche.toml").exists() and "PIOCHE_CONFIG" not in os.environ:
         os.environ.setdefault("PIOCHE_LOG_LEVEL", "warning")
         os.environ.setdefault("PIOCHE_LOG_FORMAT", "text")
+        if is_free(GRPC_PORT):
+            os.environ.setdefault("PIOCHE_GRPC_PORT", str(GRPC_PORT))
     for key in [key for key in os.environ if key.startswith(("HF_", "HUGGING"))]:
         del os.environ[key]
     os.environ.update(HF_HOME=str(BUILD / "client"), HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
     if not sys.stderr.isatty():
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) != 0
 
 
 def first_start(data_dir: Path) -> Path:
@@ -123,6 +133,8 @@ def guide(url: str, told: dict[str, str], token: str | None) -> str:
     """What a newcomer wants to know now."""
     login = f"{told['administrator']}, one-time password {told['password']}" if "password" in told else ""
     administrator = f"  Administrator     {login}\n" if login else ""
+    port = config.load().grpc_port
+    grpc = f"\nThe same by gRPC (Open Inference Protocol): 127.0.0.1:{port}\n" if port else ""
     token = token or f"(.venv/bin/pioche token create {USER} makes a new one)"
     return f"""
 Pioche is running at {url}
@@ -130,7 +142,7 @@ Pioche is running at {url}
 {administrator}  Token for trying  {token}
 
 A model that answers on its page: {url}/samples/all-MiniLM-L6-v2
-
+{grpc}
 Paste one of these into another terminal:
 
   HF_ENDPOINT={url} .venv/bin/hf download samples/all-MiniLM-L6-v2 --local-dir build/minilm

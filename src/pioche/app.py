@@ -410,14 +410,15 @@ def _leases(config: Config, access: Access) -> Leases:
 
 def _ray(config: Config, prefix: str) -> "Serve":
     """Raises NotOffered where the extra for it is not installed."""
-    prepare_ray(Path(tempfile.mkdtemp(prefix="pioche-ray-")))  # a path of its sockets has to be short
+    folder = Path(tempfile.mkdtemp(prefix="pioche-ray-"))  # a path of its sockets has to be short
+    prepare_ray(folder)
     try:
         from pioche.serving.cluster.serve import Cluster, Serve
     except ImportError as error:
         raise NotOffered(
             f"Models are to run on Ray, which is not installed: pip install pioche[ray] ({error})"
         ) from None
-    return Serve(Cluster(config.ray_address, config.ray_url), prefix)
+    return Serve(Cluster(config.ray_address, config.ray_url, folder), prefix)
 
 
 def _plain_stores(config: Config) -> Stores:

@@ -70,9 +70,33 @@ def test_m6_how_the_model_is_does_not_take_the_place_of_how_long_it_took(visit: 
     widget_form.get_by_role("button", name="Ask").click()
     expect(widget_form.get_by_role("status")).to_contain_text("Answered in", timeout=60_000)
     with page.expect_response("**/info"):
-        held[0].continue_()
+        held[-1].continue_()
     page.evaluate("new Promise((done) => setTimeout(done, 100))")
     expect(widget_form.get_by_role("status")).to_contain_text("Answered in")
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("running", "It is being exported to ONNX, to answer faster."),
+        ("done", "It runs on ONNX Runtime, exported from its weights."),
+        ("The answers differ", "It was not exported to ONNX: The answers differ"),
+        (None, ""),
+    ],
+)
+def test_m6_how_the_export_of_a_model_goes_is_told(visit: Visits, town: Town, state: str | None, said: str) -> None:
+    """What `/info` says is faked here: torch exports in minutes, and CI has none (tests/protocols/test_exports.py has)."""
+    name = f"ada/exports-{(state or 'none').split()[0].lower()}"
+    town.repo(name, {"README.md": card("text-classification"), **CLASSIFIER})
+    page = visit(f"/{name}")
+    page.route("**/info", lambda route: route.fulfill(json={"state": "ready", "export": state}))
+    page.reload()
+    note = page.locator("model-widget .widget-export")
+    if said:
+        expect(note).to_have_text(said)
+    else:
+        expect(page.locator("model-widget").get_by_role("status")).to_have_text("In memory.")
+        expect(note).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "pioche-"
 _REMOVED_S = 2.0
+_PERIOD_US = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Group:
     def end(self) -> None:
         """Kills what is left in it and removes it."""
         until = time.monotonic() + _REMOVED_S
+        if (all_at_once := self.places[0] / "cgroup.kill").exists():
+            with suppress(OSError):
+                all_at_once.write_text("1")
         while time.monotonic() < until:
             for process in self.processes():
                 try:
@@ -65,13 +70,15 @@ def name(home: Path) -> str:
     return f"{hashlib.sha256(os.fsencode(home.parent)).hexdigest()[:8]}-{home.name}"
 
 
-def make(name: str, memory_bytes: int, processes: int) -> Group:
-    """A new one with these limits. Raises OSError: there is nowhere that this process may make one."""
+def make(name: str, memory_bytes: int, processes: int, cores: float | None = None) -> Group:
+    """A new one with these limits; that of `cores` where there is a controller for it. Raises OSError: there is nowhere that this
+    process may make one."""
     failure = OSError(errno.ENOENT, "no control group can be made here")
     for is_unified, parents in _homes():
         group = Group(tuple(parent / f"{_PREFIX}{name}" for parent in parents), is_unified)
         try:
             _fill(group, memory_bytes, processes)
+            _share(group, cores)
             return group
         except OSError as error:
             failure = error
@@ -89,14 +96,16 @@ def leftovers() -> Iterator[tuple[str, Group]]:
 
 def _homes() -> Iterator[tuple[bool, tuple[Path, ...]]]:
     """Where groups could be made: beside our own or below it."""
-    own = {controllers: path for _, controllers, path in (line.split(":", 2) for line in _own().splitlines())}
+    lines = [line.split(":", 2) for line in _own().splitlines()]
+    own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
     if (_ROOT / "cgroup.controllers").exists() and "" in own:
         here = _ROOT / own[""].lstrip("/")
         for parent in (here, here.parent):
             if parent.is_relative_to(_ROOT) and "memory" in _read(parent / "cgroup.subtree_control").split():
                 yield True, (parent,)
     if (_ROOT / "memory").is_dir() and "memory" in own and "pids" in own:
-        yield False, tuple(_ROOT / name / own[name].lstrip("/") for name in ("memory", "pids"))
+        memory, pids, cpu = (_ROOT / name / own.get(name, "").lstrip("/") for name in ("memory", "pids", "cpu"))
+        yield False, (memory, pids, *([cpu] if "cpu" in own and os.access(cpu, os.W_OK) else []))
 
 
 def _own() -> str:
@@ -115,6 +124,18 @@ def _fill(group: Group, memory_bytes: int, processes: int) -> None:
         place = group.places[0] / name
         if place.exists() or ("swap" not in name and "memsw" not in name):  # a kernel may not count swap
             place.write_text(str(most))
+
+
+def _share(group: Group, cores: float | None) -> None:
+    if cores is None:
+        return
+    time_us = max(1000, round(cores * _PERIOD_US))
+    for place in group.places:
+        if (place / "cpu.max").exists():
+            (place / "cpu.max").write_text(f"{time_us} {_PERIOD_US}")
+        elif (place / "cpu.cfs_quota_us").exists():
+            (place / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
+            (place / "cpu.cfs_quota_us").write_text(str(time_us))
 
 
 def _of(path: Path, key: str) -> int:

@@ -12,18 +12,15 @@ import os
 import select
 import signal
 import socket
-import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from pioche.runner import groups, inside, system, trees
+from pioche.runner import disk, groups, inside, system, trees
 
 _WIRE = 3
 _WATCH_S = 0.1
-_WATCH_DISK_S = 1.0
 _START_S = 30.0
 _ASKED = "ended: the hub asked for it"
 
@@ -41,10 +38,15 @@ class Job:
     memory_bytes: int
     processes: int
     scratch: str | None
+    """A folder of the disk."""
     scratch_bytes: int
+    scratch_files: int
     group: str | None
     """The name for a control group; None: memory is watched."""
     user: int | None
+    in_memory: tuple[str, ...] = ()
+    """File systems inside that take memory for each file."""
+    cores: float | None = None
     handed: tuple[int, ...] = ()
     """Descriptors that the keeper was started with, for the first program inside."""
 
@@ -83,7 +85,7 @@ class Keeper:
     def _keep(self) -> dict[str, Any]:
         try:
             if self.job.group is not None:
-                self._group = groups.make(self.job.group, self.job.memory_bytes, self.job.processes)
+                self._group = groups.make(self.job.group, self.job.memory_bytes, self.job.processes, self.job.cores)
             problem = self._start()
             if problem:
                 return {"failed": problem}
@@ -130,7 +132,8 @@ class Keeper:
 
     def _watch(self) -> tuple[int | None, str]:
         """Until the command has ended, by itself or by us: what `waitpid` says, and the reason where it is ours."""
-        looked = time.monotonic()
+        most = disk.Taken(self.job.scratch_bytes, self.job.scratch_files)
+        written = disk.Watch(self.job.scratch, tuple(self.job.in_memory), most)
         while True:
             ended = trees.bury()
             if self._main in ended:
@@ -142,10 +145,8 @@ class Keeper:
                 return None, f"killed: started more than {self.job.processes} processes"
             if self._is_over_memory(found):
                 return None, "memory"
-            if time.monotonic() > looked + _WATCH_DISK_S:
-                looked = time.monotonic()
-                if self._is_over_disk():
-                    return None, f"killed: wrote more than {_mib(self.job.scratch_bytes)} into its scratch folder"
+            if problem := written.problem(found[self.job.wrappers :]):
+                return None, problem
 
     def _heard(self) -> bool:
         """Waits a moment for the hub. False: everything is to end now."""
@@ -175,9 +176,6 @@ class Keeper:
             return bool(self._group.kills())
         most = self.job.memory_bytes
         return trees.memory(found) > most and trees.memory_shared_once(found) > most
-
-    def _is_over_disk(self) -> bool:
-        return self.job.scratch is not None and _size(self.job.scratch) > self.job.scratch_bytes
 
     def _ending(self, status: int | None, reason: str) -> dict[str, Any]:
         is_over = reason == "memory" or (self._group is not None and self._group.kills() > 0)
@@ -237,19 +235,6 @@ def _words(code: int | None, number: int | None) -> str:
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
-
-
-def _size(folder: str) -> int:
-    """Bytes on disk below a folder; links are not followed."""
-    total = 0
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            try:
-                found = os.lstat(Path(place) / name)
-            except OSError:  # it went meanwhile
-                continue
-            total += found.st_blocks * 512 if stat.S_ISREG(found.st_mode) else 4096
-    return total
 
 
 def _first_line(wire: socket.socket) -> bytes:

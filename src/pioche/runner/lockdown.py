@@ -24,6 +24,7 @@ class Orders:
     limits: dict[str, int] = field(default_factory=dict)
     """Names of `resource`'s limits, without RLIMIT_."""
     cpus: tuple[int, ...] | None = None
+    nice: int = 0
     read: tuple[str, ...] | None = None
     """For Landlock; None: it is not to be used."""
     write: tuple[str, ...] = ()
@@ -47,6 +48,8 @@ def lock(orders: Orders) -> None:
     os.umask(0o077)
     if orders.cpus is not None:
         os.sched_setaffinity(0, orders.cpus)
+    if orders.nice:
+        os.nice(orders.nice)
     if orders.read is not None:
         landlock.restrict(orders.read, orders.write, orders.devices, network=orders.network)
     if not os.geteuid():

@@ -1,6 +1,8 @@
 """How a `Spec` is run at a level: the arguments, and the orders of the first program inside."""
 
+import math
 import os
+import secrets
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from pioche.runner import exits, filters, groups, inside, landlock, trees
 from pioche.runner.keeper import Job
 from pioche.runner.lockdown import Orders
 from pioche.runner.mounts import PACKAGE, Mounts, runtime, system
-from pioche.runner.spec import SCRATCH, SOCKETS, Address, Fork, Level, Spec
+from pioche.runner.spec import SCRATCH, SOCKETS, Address, Fork, Level, Limits, Spec
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 OWN_CONFIGURATION = ("passwd", "group", "hosts", "nsswitch.conf")
@@ -19,7 +21,7 @@ _WIRE = "3"
 _WRAPPERS = 2  # bwrap outside, and bwrap as the first process of the name space
 _OF_PROC = ("self", "cpuinfo", "meminfo", "stat", "version", "filesystems", "loadavg", "uptime")
 _OF_DEV = ("null", "zero", "full", "random", "urandom")
-_SHARED_MEMORY, _TEMPORARY = Path("/dev/shm"), Path("/tmp")  # noqa: S108  (they are the sandbox's own)
+_ALWAYS_IN_MEMORY = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108  (they are the sandbox's own)
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,11 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
         processes=_processes(spec),
         scratch=None if has_root and spec.writable is None else str(scratch(spec, place)),
         scratch_bytes=spec.limits.scratch_bytes,
+        scratch_files=spec.limits.scratch_files,
         group=groups.name(place.home) if level >= Level.FULL else None,
         user=place.user,
+        in_memory=_texts(_in_memory(spec)) if has_root else (),
+        cores=spec.limits.cores,
         handed=tuple(number for number in (place.door, place.exits) if number is not None),
     )
 
@@ -84,6 +89,7 @@ def fork(fork: Fork, scratch: Path) -> Job:
         processes=fork.limits.processes,
         scratch=str(scratch),
         scratch_bytes=fork.limits.scratch_bytes,
+        scratch_files=fork.limits.scratch_files,
         group=None,
         user=None,
     )
@@ -102,7 +108,7 @@ def _orders_inside(spec: Spec, place: Place) -> Orders:
     orders = replace(orders, door=place.door, port=spec.serves_port or 0, exits=place.exits, direct=direct)
     if not landlock.version():
         return orders
-    write = _texts([SCRATCH, SOCKETS, _SHARED_MEMORY, _TEMPORARY])
+    write = _texts([SCRATCH, SOCKETS, *_ALWAYS_IN_MEMORY])
     return replace(orders, read=("/",), write=write, devices=("/dev",))
 
 
@@ -138,7 +144,8 @@ def _orders(spec: Spec, places: dict[Path, Path]) -> Orders:
         command=tuple(_placed(word, places) for word in spec.command),
         environment={name: _placed(value, places) for name, value in environment.items()},
         limits=_limits(spec),
-        cpus=spec.limits.cpus,
+        cpus=_cpus(spec.limits),
+        nice=spec.limits.nice,
         needs=_texts([inner if not places else outer for outer, inner in spec.read_only.items()]),
     )
 
@@ -148,11 +155,19 @@ def _limits(spec: Spec) -> dict[str, int]:
     limits = spec.limits
     return {
         "NOFILE": limits.open_files,
-        "FSIZE": limits.file_bytes,
+        "FSIZE": min(limits.file_bytes, limits.scratch_bytes),
         "NPROC": _processes(spec),
         "DATA": 2 * limits.memory_bytes + 512 * _MIB,
         "CORE": 0,
     }
+
+
+def _cpus(limits: Limits) -> tuple[int, ...] | None:
+    """As many as its share needs, so that libraries start as many threads; not the same ones for everybody."""
+    if limits.cpus is not None or limits.cores is None:
+        return limits.cpus
+    found, count = sorted(os.sched_getaffinity(0)), math.ceil(limits.cores)
+    return tuple(sorted(secrets.SystemRandom().sample(found, count))) if count < len(found) else None
 
 
 def _processes(spec: Spec) -> int:
@@ -193,7 +208,7 @@ def _wrapper(spec: Spec, place: Place) -> list[str]:
 def _mounts(spec: Spec, place: Place) -> Mounts:
     size = spec.limits.scratch_bytes
     mounts = Mounts(["--dev", "/dev", "--proc", "/proc"])
-    for folder in (_SHARED_MEMORY, _TEMPORARY):
+    for folder in _ALWAYS_IN_MEMORY:
         mounts.memory(folder, size)
     for path in (*system(network=spec.network, certificates=bool(spec.reaches)), *runtime()):
         mounts.bind(path, path)
@@ -213,6 +228,10 @@ def _mounts(spec: Spec, place: Place) -> Mounts:
         mounts.bind(spec.socket_dir, SOCKETS, option="--bind")
     mounts.seal()
     return mounts
+
+
+def _in_memory(spec: Spec) -> list[Path]:
+    return [*_ALWAYS_IN_MEMORY, *([SCRATCH] if spec.writable is None else [])]
 
 
 def _of_proc() -> list[Path]:

@@ -63,7 +63,7 @@ class Watched(ABC):
             raise TimeoutError
         return self._ending
 
-    def terminate(self, grace: float = 10.0) -> None:
+    def terminate(self, grace: float = 8.0) -> None:
         """Asks it to end (SIGTERM); what is left after `grace` seconds is killed. Returns at once: see `wait`."""
         with suppress(OSError):  # it has ended
             self._wire.sendall(f"terminate {grace:.3f}\n".encode())

@@ -80,12 +80,18 @@ class Limits:
     memory_bytes: int = 2048 * _MIB
     cpus: tuple[int, ...] | None = None
     """The cores that it may run on; None is all of the hub's."""
+    cores: float | None = None
+    """A share of them, such as 0.5: as many whole ones, and where a control group counts them, no more than this share's time."""
+    nice: int = 0
+    """How far it steps back behind the hub where both want a core: up to 19."""
     processes: int = 256
     """Threads count."""
     open_files: int = 1024
     file_bytes: int = 1024 * _MIB
     scratch_bytes: int = 256 * _MIB
     """What its scratch folder may hold: memory, where that is not a folder of the disk (`Spec.writable`)."""
+    scratch_files: int = 100_000
+    """Folders count; and so do files in memory, each on their own."""
     traffic_bytes: int = 100 * 1024 * _MIB
     """What may go to and from the addresses of `Spec.reaches`, together."""
 

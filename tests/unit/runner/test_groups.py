@@ -41,3 +41,28 @@ def test_nowhere_to_make_one_is_told(hierarchy: Path) -> None:
     (hierarchy / "cgroup.subtree_control").write_text("cpu\n")
     with pytest.raises(OSError, match="no control group can be made here"):
         groups.make("abc", 100, 7)
+
+
+def test_a_share_of_the_cores_is_given_where_they_are_counted(hierarchy: Path) -> None:
+    groups.make("abc", 100, 7, 0.5)
+    assert not (hierarchy / "pioche-abc" / "cpu.max").exists()  # this unit was not given them
+    place = hierarchy / "pioche-def"
+    place.mkdir()
+    (place / "cpu.max").write_text("max 100000\n")
+    groups.make("def", 100, 7, 1.5)
+    assert (place / "cpu.max").read_text() == "150000 100000"
+
+
+def test_and_so_in_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("memory", "pids", "cpu"):
+        (tmp_path / name / "hub").mkdir(parents=True)
+    monkeypatch.setattr(groups, "_ROOT", tmp_path)
+    monkeypatch.setattr(groups, "_own", lambda: "5:memory:/hub\n4:pids:/hub\n3:cpu,cpuacct:/hub\n0::/\n")
+    place = tmp_path / "cpu" / "hub" / "pioche-abc"
+    place.mkdir()
+    for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"):
+        (place / name).write_text("-1")
+    group = groups.make("abc", 100, 7, 0.25)
+    assert [one.relative_to(tmp_path).parts[0] for one in group.places] == ["memory", "pids", "cpu"]
+    assert (place / "cpu.cfs_quota_us").read_text() == "25000"
+    assert (tmp_path / "pids" / "hub" / "pioche-abc" / "pids.max").read_text() == "7"

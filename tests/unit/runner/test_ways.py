@@ -2,12 +2,15 @@
 
 import contextlib
 import http.server
+import io
 import os
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from pioche.runner import sockets
 from pioche.runner.running import Running
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import NEEDED_FOR_WAYS, Address, Level, Limits, Spec
+from tests.letterbox import make_certificate
 
 _PORT = 7860
 _PATIENCE_S = 30.0
@@ -303,6 +307,79 @@ print("answered", answered)
 """
     words, _ = _asked(sandbox, (Address("127.0.0.1", hub),), script)
     assert words[0] == "answered 80"
+
+
+class _Index(_Hub):
+    """A package index with one wheel."""
+
+    def do_GET(self) -> None:
+        name = "thing-1.0-py3-none-any.whl"
+        body = _wheel() if self.path.endswith(".whl") else f'<a href="/files/{name}">{name}</a>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _wheel() -> bytes:
+    parts = {
+        "thing.py": "WORD = 'installed'\n",
+        "thing-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
+        "thing-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "thing-1.0.dist-info/RECORD": "",
+    }
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return made.getvalue()
+
+
+@contextlib.contextmanager
+def _index(folder: Path, host: str, scheme: str) -> Iterator[int]:
+    with _Server(("", 0), _Index) as server:
+        if scheme == "https":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(make_certificate(folder, host))
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(("tool", "scheme"), [("pip", "http"), ("pip", "https"), ("uv", "http"), ("uv", "https")])
+def test_installers_work_through_it(sandbox: Sandbox, tmp_path: Path, tool: str, scheme: str) -> None:
+    program = Path(sys.executable).with_name("uv")
+    if tool == "uv" and not program.exists():
+        pytest.skip("uv is not installed")
+    command = (str(program), "pip") if tool == "uv" else (sys.executable, "-m", "pip")
+    host = socket.gethostname()
+    with _index(tmp_path, host, scheme) as port:
+        trust = {"PIP_CERT": "/trust.pem"} if scheme == "https" else {"PIP_TRUSTED_HOST": host}
+        trust["UV_INSECURE_HOST"] = f"{host}:{port}"  # a certificate that signed itself is none of a server's to it
+        whole = (tmp_path / f"{host}.pem").read_text() if scheme == "https" else ""
+        (tmp_path / "trust.pem").write_text(whole[whole.find("-----BEGIN CERT") :])
+        (tmp_path / "trust.pem").chmod(0o644)
+        script = "; ".join((
+            "import subprocess, sys",
+            f"words = [*{command!r}, 'install', '--no-deps', '--target', '/scratch/t', '--index-url', sys.argv[1], 'thing']",
+            "subprocess.run(words)",
+            "sys.path.insert(0, '/scratch/t')",
+            "import thing",
+            "print(thing.WORD)",
+        ))  # fmt: skip
+        spec = Spec(
+            command=(sys.executable, "-c", script, f"{scheme}://{host}:{port}/simple"),
+            read_only={tmp_path / "trust.pem": Path("/trust.pem")}, environment=trust, reaches=(Address(host, port),),
+        )  # fmt: skip
+        with sandbox.start(spec) as running:
+            running.wait(_PATIENCE_S)
+            assert "installed" in running.log.text.splitlines(), running.log.text
 
 
 def test_a_port_that_only_root_has_is_no_way_out_and_that_is_told(sandbox: Sandbox) -> None:

@@ -16,7 +16,7 @@ from pioche.http.messages import Request, Response, json_response
 from pioche.http.routes import Needs, Route
 from pioche.names import parse_account_name
 from pioche.protocols.rest.shapes import Json
-from pioche.serving.endpoints import finding, history
+from pioche.serving.endpoints import export, finding, history
 from pioche.serving.endpoints.changing import Change, Model, New, NoDeployment, Plan
 from pioche.serving.endpoints.endpoint import (
     Audience,
@@ -28,6 +28,7 @@ from pioche.serving.endpoints.endpoint import (
     parse_guards,
     parse_steps,
 )
+from pioche.serving.endpoints.export import Format
 from pioche.serving.external import address
 from pioche.serving.external.address import Dialect, External
 
@@ -367,6 +368,14 @@ async def logs(request: Request) -> Response:
     return Response(200, [("Content-Type", "text/plain; charset=utf-8"), *_NO_STORE], text.encode())
 
 
+async def exported(request: Request) -> Response:
+    """GET .../export?format=kserve|ray: what `pioche deploy-export` prints, for another system to serve."""
+    form = Format.parse(request.query.get("format") or Format.KSERVE)
+    found = await request.run(_found, request)
+    text = export.rendered(found, form, request.base_url)
+    return Response(200, [("Content-Type", "application/yaml; charset=utf-8"), *_NO_STORE], text.encode())
+
+
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
@@ -503,6 +512,7 @@ ROUTES = (
     Route("GET", f"{_ONE}/events", Needs.USER, events, scope=_WRITE),
     Route("GET", f"{_ONE}/metrics", Needs.USER, metrics, scope=_WRITE),
     Route("GET", f"{_ONE}/logs", Needs.USER, logs, scope=_WRITE),
+    Route("GET", f"{_ONE}/export", Needs.USER, exported, scope=_WRITE),
     _change("POST", _ALL, create),
     _change("PUT", _ONE, update),
     _change("DELETE", _ONE, delete),

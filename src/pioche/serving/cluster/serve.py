@@ -1,7 +1,9 @@
 """Ray Serve, as much of it as is needed: the only module that knows it. Everything here blocks, and belongs in a thread."""
 
+import shutil
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,10 +44,12 @@ def application(kind: type[Any], args: dict[str, Any], *, cores: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """`address` as `ray.init` takes it; empty: one of this process' own, that ends with it. `url` is where Serve answers."""
+    """`address` as `ray.init` takes it; empty: one of this process' own, that ends with it. `url` is where Serve answers; `folder`
+    has files of its proxy (`config.prepare_ray`), and goes with the connection."""
 
     address: str
     url: str
+    folder: Path
 
 
 class Serve:
@@ -79,13 +83,16 @@ class Serve:
 
     def close(self) -> None:
         with self._lock:
-            if not self._is_connected:
-                return
-            self._is_connected = False
-            self._sweep()
-            if not self._cluster.address:
-                serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]  # Ray gives it no types
-            ray.shutdown()
+            if self._is_connected:
+                self._is_connected = False
+                self._leave()
+            shutil.rmtree(self._cluster.folder, ignore_errors=True)
+
+    def _leave(self) -> None:
+        self._sweep()
+        if not self._cluster.address:
+            serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]  # Ray gives it no types
+        ray.shutdown()
 
     def _connect(self) -> None:
         with self._lock:

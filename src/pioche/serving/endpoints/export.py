@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pioche.errors import Unprocessable
+from pioche.errors import BadRequest, Unprocessable
 from pioche.serving.endpoints.endpoint import Deployment, Endpoint
 
 _SECRET = "pioche"  # noqa: S105 - the name of a Kubernetes secret, which the operator makes
@@ -28,6 +28,14 @@ _LOAD = 2.0
 class Format(StrEnum):
     KSERVE = "kserve"
     RAY = "ray"
+
+    @classmethod
+    def parse(cls, text: str) -> "Format":
+        """Raises BadRequest."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise BadRequest(f'"format" {text[:40]!r} must be one of [{", ".join(cls)}]') from None
 
 
 def rendered(endpoint: Endpoint, form: Format, hub: str) -> str:
@@ -85,10 +93,12 @@ def _application(endpoint: Endpoint, name: str, one: Deployment, hub: str) -> di
 
 
 def _with_traffic(endpoint: Endpoint) -> Sequence[Deployment]:
-    """The one with the most first. Raises Unprocessable where there is none."""
+    """The one with the most first. Raises Unprocessable where there is none, or where a server outside answers."""
     found = sorted((one for one in endpoint.deployments if one.weight), key=lambda one: (-one.weight, one.id))
     if not found:
         raise Unprocessable("No deployment of this endpoint has traffic")
+    if outside := [one.name for one in found if one.external is not None]:
+        raise Unprocessable(f"A server outside answers for {', '.join(outside)}: there is no model to serve elsewhere")
     return found
 
 

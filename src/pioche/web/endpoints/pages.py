@@ -8,7 +8,7 @@ from pioche.http.messages import Query, Request, Response, redirect
 from pioche.http.routes import Needs, Route
 from pioche.i18n.texts import gettext as _
 from pioche.names import parse_account_name
-from pioche.serving.endpoints import finding, history
+from pioche.serving.endpoints import export, finding, history
 from pioche.serving.endpoints.changing import Change, Model, New, Plan
 from pioche.serving.endpoints.endpoint import (
     Audience,
@@ -19,6 +19,7 @@ from pioche.serving.endpoints.endpoint import (
     parse_guards,
     parse_steps,
 )
+from pioche.serving.endpoints.export import Format
 from pioche.serving.external import address
 from pioche.serving.external.address import Dialect
 from pioche.web import layout
@@ -108,6 +109,15 @@ async def logs(request: Request) -> Response:
         text = ""  # nobody runs models here, or not now: there is nothing to read
     lines = text.splitlines()[-_LOG_LINES:]
     return layout.page(request, "endpoints/logs.html", endpoint=found, deployment=one, replica=replica, lines=lines)
+
+
+async def exported(request: Request) -> Response:
+    """GET /endpoints/{owner}/{endpoint}/export?format=: a file for another system to serve it by."""
+    form = Format.parse(request.query.get("format") or Format.KSERVE)
+    found = await request.run(_found, request)
+    text = export.rendered(found, form, request.base_url)
+    kept = [("Content-Disposition", f"attachment; filename={found.name}-{form}.yaml"), ("Cache-Control", "no-store")]
+    return Response(200, [("Content-Type", "application/yaml; charset=utf-8"), *kept], text.encode())
 
 
 async def change(request: Request) -> Response:
@@ -325,5 +335,6 @@ ROUTES = (
     Route("POST", "/endpoints/new", Needs.USER_WRITE, create, _FORM_BYTES_MAX),
     Route("GET", _ONE, Needs.USER, show),
     Route("GET", f"{_ONE}/logs", Needs.USER, logs),
+    Route("GET", f"{_ONE}/export", Needs.USER, exported),
     Route("POST", f"{_ONE}/change", Needs.USER_WRITE, change, _FORM_BYTES_MAX),
 )

@@ -5,6 +5,8 @@ import { MEDIA, given, preview } from "./media-answers.js";
 import { Refusal, events, piece, post } from "./token-stream.js";
 
 const LOOK_MS = 700;
+const EXPORT_MS = 5000;
+const EXPORTING = ["waiting", "running"];
 const NUMBERS_SHOWN = 8;
 const TOKENS_MAX = 256;
 
@@ -14,6 +16,7 @@ class ModelWidget extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.state = this.querySelector(".widget-state");
+    this.export = this.querySelector(".widget-export");
     this.answer = this.querySelector(".widget-answer");
     this.json = this.querySelector(".widget-json");
     this.form.addEventListener("submit", (event) => {
@@ -44,6 +47,7 @@ class ModelWidget extends HTMLElement {
       const found = await response.json();
       const text = found.reason ? `${this.dataset.failed} ${found.reason}` : this.dataset[found.state] ?? "";
       if (said === this.said) this.write(text);
+      this.tell(found.export);
     } catch {
       // the question itself will say it
     }
@@ -52,6 +56,16 @@ class ModelWidget extends HTMLElement {
   say(text) {
     this.said += 1;
     this.write(text);
+  }
+
+  // How its export to ONNX goes: done, or a word for that it is not yet, or why there is none. Looks again until that is known.
+  tell(state) {
+    const { exporting, exported, unexported } = this.dataset;
+    const isOn = EXPORTING.includes(state);
+    this.export.hidden = !state;
+    this.export.textContent = isOn ? exporting : state === "done" ? exported : `${unexported} ${state}`;
+    clearTimeout(this.next);
+    if (isOn && this.isConnected) this.next = setTimeout(() => this.look(), EXPORT_MS);
   }
 
   write(text) {
