@@ -324,6 +324,12 @@ class Config:
         "that pip or uv of this machine is configured with. See docs/guide/builds.md.",
         is_secret=True,
     )
+    spaces_npm_url: str = _setting(
+        "",
+        "Registry of npm for pages that are built (`app_build_command`), such as https://user:password@npm.lan/; empty: the one "
+        "that npm of this machine is configured with.",
+        is_secret=True,
+    )
     spaces_pythons: tuple[str, ...] = _setting(
         (),
         "Interpreters for Spaces beside those on the machine's path: programs, or folders of them or of installations, such as "
