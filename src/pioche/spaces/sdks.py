@@ -12,7 +12,9 @@ from pioche.spaces.hosts import PREFIX
 
 CODE = Path("/app")
 """Where the files of the repo are."""
-_MODULES = "import runpy, sys; sys.path.insert(0, '.'); del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+_MODULES = (
+    "import runpy, sys; sys.path.insert(0, '.'); del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
