@@ -17,7 +17,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .DEFAULT_GOAL := help
 ASSETS := src/pioche/web/static/vendor/sources.txt
 
-.PHONY: help run test check assets screenshots bench bench-inference docs clients test-engines faults torture ray conformance format clean
+.PHONY: help run test check assets screenshots bench bench-inference bench-spaces docs clients test-engines faults torture ray conformance format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -103,6 +103,9 @@ ray: $(ENV) ## Start a real Ray, and run on it the suite of backends and the sto
 bench: $(ENV) ## Print each goal of speed and memory, with what was reached (ARGS='downloads git' for some sections; all take a quarter of an hour)
 	@scripts/need git nginx wrk chromium
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-spaces: $(ENV) ## Print what Spaces wait for and cost: builds of environments
+	$(BIN)/python -m benchmarks builds $(ARGS)
 
 bench-inference: $(ENV) ## Print what asking a model costs: the way through the hub, batches and streams beside their ideal, cold starts, endpoints, other servers
 	@scripts/need git wrk

@@ -17,6 +17,7 @@ from pathlib import Path
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from benchmarks import (
+    builds,
     dedup,
     deployments,
     discussions,
@@ -54,6 +55,7 @@ SECTIONS: dict[str, Section] = {
     "starts": starts.starts,
     "deployments": deployments.deployments,
     "rivals": rivals.rivals,
+    "builds": builds.builds,
     "disks": disks.disks,
 }
 """In the order in which they run. Each stands alone."""

@@ -16,9 +16,10 @@ from pioche.spaces.builds.environments import Environments
 from pioche.spaces.builds.index import Index, Source
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.pythons import Python
+from pioche.spaces.builds.registry import Registry
 from pioche.spaces.builds.requirements import Requirements, one
 from pioche.spaces.builds.sources import Place
-from pioche.spaces.builds.workshop import Caps
+from pioche.spaces.builds.workshop import Caps, Tools
 from tests import packages
 from tests.packages import Packages
 
@@ -45,6 +46,7 @@ class Yard:
     packages: Packages
     url: str
     level: Level = Level.FULL
+    npm: str = ""
     lines: list[str] = field(default_factory=list)
 
     def builder(self, caps: Caps | None = None) -> Builder:
@@ -53,9 +55,9 @@ class Yard:
         small = Caps(
             seconds=120, memory_bytes=1024 * _MIB, disk_bytes=512 * _MIB, download_bytes=64 * _MIB, processes=128
         )
-        return Builder(
-            Sandbox(self.folder / "sandboxes", most=self.level), index, self.environments(), caps or small, pythons=()
-        )
+        npm = Registry(lambda: Source.of(self.npm) if self.npm else None)
+        tools = Tools(Sandbox(self.folder / "sandboxes", most=self.level), index, npm, caps or small)
+        return Builder(tools, self.environments())
 
     def environments(self, bytes_max: int = 2**30) -> Environments:
         return Environments(self.folder / "environments", bytes_max)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import tarfile
 import threading
 import zipfile
@@ -88,6 +89,24 @@ class Packages:
                 archive.addfile(entry, io.BytesIO(text.encode()))
         return self._put(name, f"{name}-{version}.tar.gz", made.getvalue())
 
+    def of_npm(self, name: str, version: str, files: Mapping[str, str], url: str) -> None:
+        """A package of npm, in the registry at `url`; nothing else in this class is about these."""
+        made = io.BytesIO()
+        described = {"name": name, "version": version}
+        with tarfile.open(fileobj=made, mode="w:gz") as archive:
+            for path, text in {"package.json": json.dumps(described), **files}.items():
+                entry = tarfile.TarInfo(f"package/{path}")
+                entry.size = len(text.encode())
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        archive_name = f"{name.rpartition('/')[2]}-{version}.tgz"
+        place = self.folder / "npm" / name / "-" / archive_name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(made.getvalue())
+        digest = base64.b64encode(hashlib.sha512(made.getvalue()).digest()).decode()
+        dist = {"tarball": f"{url}{name}/-/{archive_name}", "integrity": f"sha512-{digest}"}
+        page = {"name": name, "dist-tags": {"latest": version}, "versions": {version: {**described, "dist": dist}}}
+        (self.folder / "npm" / f"{name}.json").write_text(json.dumps(page))
+
     def _put(self, name: str, filename: str, content: bytes) -> Path:
         place = self.folder / "simple" / name.replace("_", "-").lower()
         place.mkdir(parents=True, exist_ok=True)
@@ -107,6 +126,10 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, *arguments: object, packages: Packages) -> None:
         self.packages = packages
         super().__init__(*arguments, directory=str(packages.folder))  # type: ignore[arg-type]
+
+    def translate_path(self, path: str) -> str:
+        found = super().translate_path(path)
+        return f"{found}.json" if path.startswith("/npm/") and not path.endswith(".tgz") else found
 
     def log_message(self, format: str, *arguments: object) -> None:
         self.packages.asked.append(self.path)

@@ -1,5 +1,6 @@
 """Environments of Spaces: built of packages that the test made, in the best sandbox of this machine."""
 
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,14 @@ import pytest
 from pioche.errors import NotBuilt
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Spec
+from pioche.spaces.builds import index
 from pioche.spaces.builds.building import Builder
-from pioche.spaces.builds.environments import INSIDE, Environment
+from pioche.spaces.builds.environments import INSIDE, Environment, Environments
+from pioche.spaces.builds.index import Index
+from pioche.spaces.builds.plan import Plan
+from pioche.spaces.builds.registry import Registry
 from pioche.spaces.builds.requirements import Requirements
+from pioche.spaces.builds.workshop import Caps, Tools
 from tests import building
 from tests.building import Yard, plan
 
@@ -164,10 +170,79 @@ def test_no_requirements_are_an_environment_too(yard: Yard) -> None:
 
 
 def test_the_index_of_this_machine_is_that_of_its_pip() -> None:
-    from pioche.spaces.builds import index
-
     pip = subprocess.run(
         ["pip", "config", "get", "global.extra-index-url"], capture_output=True, text=True, check=False
     )
     urls = " ".join(source.url for source in index.configured())
     assert all(one in urls for one in pip.stdout.split())
+
+
+_PAGE = "mkdir -p dist && sed s/NAME/world/ page.in > dist/index.html && echo built && cp page.in dist/more.txt"
+
+
+def _site(yard: Yard, command: str, app_file: str = "dist/index.html") -> Path:
+    source, into = yard.folder / "repo", yard.folder / "sites" / "one"
+    source.mkdir(exist_ok=True)
+    (source / "page.in").write_text("hello NAME")
+    yard.builder().site(Plan(sdk="static", app_file=app_file, build_command=command), source, into, yard.lines.append)
+    return into
+
+
+def test_pages_are_built_by_the_command_of_the_card(yard: Yard) -> None:
+    made = _site(yard, _PAGE)
+    assert (made / "index.html").read_text() == "hello world"
+    assert sorted(path.name for path in made.iterdir()) == ["index.html", "more.txt"]
+    assert not (yard.folder / "repo" / "dist").exists()
+    assert yard.lines[-1] == "built"
+
+
+@pytest.mark.skipif(shutil.which("node", path="/usr/local/bin:/usr/bin") is None, reason="there is no node")
+def test_pages_are_built_with_node(yard: Yard) -> None:
+    script = "require('fs').mkdirSync('dist'); require('fs').writeFileSync('dist/index.html', String(6 * 7))"
+    assert (_site(yard, f'node -e "{script}"') / "index.html").read_text() == "42"
+
+
+@pytest.mark.skipif(shutil.which("npm", path="/usr/local/bin:/usr/bin") is None, reason="there is no npm")
+def test_pages_take_what_they_need_from_the_registry_of_npm(yard: Yard) -> None:
+    yard.npm = yard.url.replace("/simple/", "/npm/")
+    yard.packages.of_npm("left", "1.2.3", {"index.js": "module.exports = 'from npm'"}, yard.npm)
+    yard.packages.of_npm("@scope/right", "2.0.0", {"index.js": "module.exports = 'scoped'"}, yard.npm)
+    (yard.folder / "repo").mkdir()
+    (yard.folder / "repo" / "package.json").write_text(
+        '{"name": "page", "version": "1.0.0", "dependencies": {"left": "^1.0.0"}, "devDependencies": {"@scope/right": "2"}}'
+    )
+    script = "fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', require('left') + require('@scope/right'))"
+    made = _site(yard, f"npm install && node -e \"const fs = require('fs'); {script}\"")
+    assert (made / "index.html").read_text() == "from npmscoped"
+    assert "/npm/left/-/left-1.2.3.tgz" in yard.packages.asked
+
+
+@pytest.mark.parametrize(
+    ("command", "stage", "words"),
+    [
+        ("echo no such thing >&2; exit 3", "BUILD_ERROR", "no such thing"),
+        ("true", "NO_APP_FILE", "made no file"),
+        ("mkdir dist; ln -s /etc/passwd dist/index.html", "BUILD_ERROR", "a link that leads out"),
+        ("mkdir dist; mkfifo dist/index.html", "BUILD_ERROR", "is no file"),
+        ("exec 3<>/dev/tcp/127.0.0.1/1 || cat /etc/shadow", "BUILD_ERROR", "app_build_command failed"),
+    ],
+)
+def test_pages_that_are_not_built_say_why(yard: Yard, command: str, stage: str, words: str) -> None:
+    with pytest.raises(NotBuilt, match=words) as refused:
+        _site(yard, command)
+    assert refused.value.stage == stage
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("package", ["gradio[oauth]", "streamlit", "flask"])
+def test_the_real_frameworks_are_built_from_the_index_of_this_machine(yard: Yard, package: str) -> None:
+    if not any(source.url.startswith("http") for source in index.configured()):
+        pytest.skip("this machine has no package index")
+    name = package.partition("[")[0]
+    place = yard.folder / "environments"
+    found = Index(index.configured, place / "index")
+    tools = Tools(Sandbox(yard.folder / "sandboxes"), found, Registry(lambda: None), Caps())
+    builder = Builder(tools, Environments(place, 2**32))
+    with builder.environment(plan(package), yard.lines.append) as environment:
+        shown = _output(yard, environment, "python", "-c", f"import {name}; print('has', {name}.__file__)")
+        assert f"has {INSIDE}" in shown, shown

@@ -29,6 +29,9 @@ from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
 from pioche.serving.gateway import Gateway
 from pioche.serving.usage import Usage
+from pioche.spaces.apps import Apps
+from pioche.spaces.hosts import Hosts
+from pioche.spaces.messages import Controller
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -57,6 +60,9 @@ class Hub:
     search: Search
     downloads: Downloads
     usage: Usage
+    apps: Apps
+    app_hosts: Hosts
+    app_controller: Controller
     blobs: BlobStore
     contents: Contents
     quotas: Quotas

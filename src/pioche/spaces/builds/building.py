@@ -22,19 +22,23 @@ from pioche.errors import NotBuilt, NotOffered
 from pioche.networks import Allowed
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import SCRATCH
-from pioche.spaces.builds import compiling
+from pioche.spaces.builds import compiling, registry
 from pioche.spaces.builds.environments import INSIDE, About, Environment, Environments
+from pioche.spaces.builds.gateway import INDEX_URL, REGISTRY_URL
 from pioche.spaces.builds.index import Index, configured
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.pythons import Python, find
 from pioche.spaces.builds.redaction import Redaction, Say
-from pioche.spaces.builds.workshop import INDEX_URL, Caps, Step, Workshop
+from pioche.spaces.builds.registry import Registry
+from pioche.spaces.builds.sources import Sources
+from pioche.spaces.builds.workshop import Caps, Step, Tools, Workshop
 from pioche.spaces.spec import Stage
+from pioche.storage.disk import translated
 
 _VERSION = 1
 """Of what is done here: another one, and nothing that was built before is taken for the same."""
 _TOOL, _GIVEN = Path("/tools/uv"), Path("/given")
-_LOCK = "lock.txt"
+_LOCK, _SITE = "lock.txt", "site"
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)", re.MULTILINE)
 _LAST_LINES = 25
 _DOWNLOADS_SHARE = 4
@@ -60,17 +64,8 @@ class _Asked:
 class Builder:
     """Of one machine. All methods may be called from any thread; those of several processes share `folder`."""
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        index: Index,
-        environments: Environments,
-        caps: Caps | None = None,
-        *,
-        pythons: Iterable[Path] = (),
-    ) -> None:
-        self._sandbox, self._index, self._environments = sandbox, index, environments
-        self._caps = caps or Caps()
+    def __init__(self, tools: Tools, environments: Environments, *, pythons: Iterable[Path] = ()) -> None:
+        self._tools, self._index, self._environments = tools, tools.index, environments
         self._places = tuple(pythons)
 
     @functools.cached_property
@@ -106,6 +101,41 @@ class Builder:
                 was_built = known in (None, key) or fresh
                 key = self._build(plan, asked, told) if was_built else known
 
+    def site(self, plan: Plan, folder: Path, into: Path, say: Say, *, secrets: Iterable[str] = ()) -> None:
+        """Runs what builds the pages of a static Space (`Plan.build_command`) on a copy of its files, and leaves at `into` the
+        folder that `Plan.app_file` is in. Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
+        told = Redaction(say, secrets)
+        told(f"Running {plan.build_command}")
+        with self._environments.staging() as staging:
+            workshop = Workshop(self._tools, staging, told)
+            with translated():
+                shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            self._run_command(plan, workshop, told)
+            self._environments.adopt(workshop.folder / _SITE, frozenset())
+            if not Sources(workshop.folder / _SITE).has(plan.app_file):
+                raise plan.build_place.refuse(
+                    f"app_build_command made no file {plan.app_file[:200]!r}", Stage.NO_APP_FILE
+                )
+            with translated():
+                into.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move((workshop.folder / _SITE / plan.app_file).parent, into)
+
+    def _run_command(self, plan: Plan, workshop: Workshop, told: Redaction) -> None:
+        lines = deque[str](maxlen=_LAST_LINES)
+
+        def heard(line: str) -> None:
+            lines.append(line)
+            told(line)
+
+        argv = ("/bin/sh", "-c", plan.build_command)
+        step = Step(
+            argv=argv,
+            folder=str(SCRATCH / _SITE),
+            environment={"CI": "1", **registry.environment(REGISTRY_URL, SCRATCH)},
+        )
+        if not workshop.run([step], {}, with_index=True, say=heard).is_clean:
+            raise plan.build_place.refuse(f"app_build_command failed: {' '.join(list(lines)[-4:])[:600]}")
+
     def _build(self, plan: Plan, asked: str, say: Redaction) -> str:
         """The key of what was made."""
         began = time.monotonic()
@@ -116,7 +146,7 @@ class Builder:
             given = folder / "given"
             given.mkdir()
             given.chmod(0o755)
-            question = _Asked(plan, python, Workshop(self._sandbox, self._index, folder, self._caps, say), given, say)
+            question = _Asked(plan, python, Workshop(self._tools, folder, say), given, say)
             lock, is_trusted = self._resolved(question)
             key = _key(lock, python) if is_trusted else secrets.token_hex(32)
             with self._environments.lease(key) as found:
@@ -236,8 +266,11 @@ def of(config: Config, sandbox: Sandbox) -> Builder:
         download_bytes=config.spaces_build_bytes_max // 2,
     )
     index = Index(lambda: configured(config.spaces_index_url), folder / "index", allowed=allowed)
+    npm = Registry(lambda: registry.configured(config.spaces_npm_url), allowed=allowed)
     places = [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
-    return Builder(sandbox, index, Environments(folder, config.spaces_environments_bytes_max), caps, pythons=places)
+    return Builder(
+        Tools(sandbox, index, npm, caps), Environments(folder, config.spaces_environments_bytes_max), pythons=places
+    )
 
 
 def _question(plan: Plan, index: Index) -> str:

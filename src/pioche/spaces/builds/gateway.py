@@ -2,6 +2,7 @@
 
     GET /simple/<project>/       what the index has of it
     GET /files/<project>/<name>  one of the files that that page names, or its `.metadata`
+    GET /npm/<package>           what the registry of npm has of it, and below that its archives
 
 So a build can ask for packages and for nothing else: it learns no address, no credentials, and reaches no host. What it asks
 for is counted, and there is a most.
@@ -22,9 +23,15 @@ from urllib.parse import unquote
 
 from pioche.errors import HubError, NotFound
 from pioche.spaces.builds.index import Index
+from pioche.spaces.builds.inside import PORT
+from pioche.spaces.builds.registry import Registry
 
 _PAGE = re.compile(r"/simple/(?P<project>[^/]+)/?\Z")
 _FILE = re.compile(r"/files/(?P<project>[^/]+)/(?P<name>[^/]+?)(?P<metadata>\.metadata)?\Z")
+_NPM = "/npm/"
+INDEX_URL = f"http://127.0.0.1:{PORT}/simple/"
+"""Where what runs in a build finds all this."""
+REGISTRY_URL = f"http://127.0.0.1:{PORT}{_NPM}"
 _JSON = "application/vnd.pypi.simple.v1+json"
 _CONNECTIONS_MAX = 64
 _IDLE_S = 60
@@ -56,11 +63,11 @@ class Account:
 
 
 @contextmanager
-def serving(index: Index, path: Path, bytes_max: int) -> Iterator[Account]:
+def serving(index: Index, registry: Registry, path: Path, bytes_max: int) -> Iterator[Account]:
     """While the block runs, on a socket at `path`, which everybody who can go there may connect to."""
     account = Account(bytes_max)
     with _Server(str(path), _Handler) as server:
-        server.index, server.account = index, account
+        server.index, server.registry, server.account = index, registry, account
         path.chmod(0o666)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="index-gateway", daemon=True)
         thread.start()
@@ -77,6 +84,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128
     index: Index
+    registry: Registry
     account: Account
 
     def __init__(self, *arguments: Any) -> None:
@@ -130,6 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
                 opened = self.server.index.open(found["project"], found["name"], metadata=bool(found["metadata"]))
                 with opened as (size, pieces):
                     self._send(size, pieces, "application/octet-stream", with_body=with_body)
+            elif path.startswith(_NPM):
+                with self.server.registry.open(path.removeprefix(_NPM), REGISTRY_URL) as (size, pieces):
+                    self._send(size, pieces, "application/json", with_body=with_body)
             else:
                 self._refuse(HTTPStatus.NOT_FOUND, "There is nothing else here")
         except NotFound as error:

@@ -129,7 +129,7 @@ class Index:
 
     @functools.cached_property
     def _allowed(self) -> tuple[Allowed, ...]:
-        return (*self._also, *(found for source in self.sources if (found := _own(source.url)) is not None))
+        return (*self._also, *(found for source in self.sources if (found := host_of(source.url)) is not None))
 
     @functools.cached_property
     def _streams(self) -> Streams:
@@ -238,7 +238,7 @@ class Index:
     def _of_files(self, url: str) -> Streams:
         """The pages of the index say where its files are, inside this network too: who named the index trusts it so far. Over
         plain http they come from its own host alone."""
-        place = _own(url) if url.startswith("https://") else None
+        place = host_of(url) if url.startswith("https://") else None
         return Streams(Guard([*self._allowed, place])) if place is not None else self._streams
 
     def _headers(self, entry: Entry) -> dict[str, str]:
@@ -248,8 +248,8 @@ class Index:
         return {"Authorization": source.authorization} if same and source.authorization else {}
 
 
-def _own(url: str) -> Allowed | None:
-    """Where it lies may be inside the network: the administrator named it."""
+def host_of(url: str) -> Allowed | None:
+    """Where an address leads may be inside the network, when an administrator named it."""
     parts = urlsplit(url)
     if parts.hostname is None:
         return None

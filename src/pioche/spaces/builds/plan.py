@@ -36,6 +36,7 @@ class Plan:
     requirements: Requirements = field(default_factory=Requirements)
     build_command: str = ""
     """Of a static Space."""
+    build_place: Place = Place(_README)
     command: tuple[str, ...] = ()
     """What a Dockerfile says is run; empty for the other kinds."""
     folder: str = ""
@@ -76,7 +77,7 @@ class _Reader:
         app_file = self._app_file("index.html")
         if not command and not self._sources.has(app_file):
             raise self._no_file(app_file)
-        return Plan(sdk="static", app_file=app_file, build_command=command)
+        return Plan(sdk="static", app_file=app_file, build_command=command, build_place=self._at("app_build_command"))
 
     def _app(self, sdk: str) -> Plan:
         app_file = self._app_file("app.py")

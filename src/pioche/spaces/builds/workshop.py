@@ -17,9 +17,9 @@ from pioche.runner.spec import SCRATCH, Ending, Limits, Spec
 from pioche.spaces.builds import gateway, inside
 from pioche.spaces.builds.index import Index
 from pioche.spaces.builds.redaction import Redaction, Say
+from pioche.spaces.builds.registry import Registry
 from pioche.spaces.spec import Stage
 
-INDEX_URL = f"http://127.0.0.1:{inside.PORT}/simple/"
 _MIB = 2**20
 _SOCKETS = Path("/index")
 _GRACE_S = 2.0
@@ -44,14 +44,24 @@ class Step:
     folder: str = str(SCRATCH)
 
 
+@dataclass(frozen=True)
+class Tools:
+    """What every build of this machine has."""
+
+    sandbox: Sandbox
+    index: Index
+    registry: Registry
+    caps: Caps
+
+
 class Workshop:
     """For one build: its folder is its scratch folder in each run, and its time is that of all runs together."""
 
-    def __init__(self, sandbox: Sandbox, index: Index, folder: Path, caps: Caps, told: Redaction) -> None:
+    def __init__(self, tools: Tools, folder: Path, told: Redaction) -> None:
         self.folder = folder / "scratch"
         self.folder.mkdir()
-        self._home, self._sandbox, self._index, self._caps, self._told = folder, sandbox, index, caps, told
-        self._until = time.monotonic() + caps.seconds
+        self._home, self._tools, self._caps, self._told = folder, tools, tools.caps, told
+        self._until = time.monotonic() + tools.caps.seconds
         self._taken = 0
         self.problems = 0
         """How often the package index did not answer: nothing that the requirements could mend."""
@@ -69,9 +79,11 @@ class Workshop:
                 wires.chmod(0o755)
                 (wires / "http").unlink(missing_ok=True)
                 left = self._caps.download_bytes - self._taken
-                account = opened.enter_context(gateway.serving(self._index, wires / "http", left))
+                account = opened.enter_context(
+                    gateway.serving(self._tools.index, self._tools.registry, wires / "http", left)
+                )
                 mounted[wires] = _SOCKETS
-            running = opened.enter_context(self._sandbox.start(self._spec(steps, mounted, with_index=with_index)))
+            running = opened.enter_context(self._tools.sandbox.start(self._spec(steps, mounted, with_index=with_index)))
             ending = self._followed(running, say or self._told)
         if account is not None:
             self._taken += account.taken
