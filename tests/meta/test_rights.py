@@ -103,7 +103,7 @@ PARAMETERS = {
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
     "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "version": "main", "model": "lab/absent",
-    "client_id": "00000000-0000-0000-0000-000000000000", "owner": "nobody-here", "endpoint": "absent", "deployment": "v1",
+    "client_id": "00000000-0000-0000-0000-000000000000", "owner": "nobody-here", "endpoint": "absent", "deployment": "v1", "kind": "run",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -308,6 +308,24 @@ CALLS: dict[tuple[str, str], list[Call]] = {
 
 # Nothing here is a model that an engine could take: whoever may read it is told so.
 _UNSERVED = (400,)
+# What is no Space does not run, and has no such things: 400. A log asks for what runs apps, which this hub has not.
+CALLS |= {
+    (method, f"/api/{{repo:api}}/{what}"): [Call(json=json, statuses=(200, 400, 404, 501))]
+    for method, what, json in (
+        ("GET", "runtime", None),
+        ("POST", "hardware", {"flavor": "cpu-basic"}),
+        ("POST", "sleeptime", {"seconds": 600}),
+        ("POST", "pause", None),
+        ("POST", "restart", None),
+        ("GET", "variables", None),
+        ("POST", "variables", {"key": "COLOUR", "value": "blue"}),
+        ("DELETE", "variables", {"key": "ABSENT"}),
+        ("GET", "secrets", None),
+        ("POST", "secrets", {"key": "KEY", "value": "x"}),
+        ("DELETE", "secrets", {"key": "ABSENT"}),
+        ("GET", "logs/{kind}", None),
+    )
+}
 CALLS |= {
     (method, pattern): [Call(json=None if method == "GET" else {"inputs": "x"}, statuses=_UNSERVED)]
     for method, pattern in (
