@@ -62,3 +62,31 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").symlink_to("/etc/hostname")
     assert requirements.read(Sources(tmp_path), "requirements.txt") == requirements.Requirements()
+
+
+_ALLOWED = ("https://wheels.lan/cpu/",)
+_WHEEL = f"https://wheels.lan/cpu/leaf-2.0+cpu-py3-none-any.whl#sha256={'ab' * 32}"
+
+
+def test_addresses_that_the_administrator_allowed_are_other_places(tmp_path: Path) -> None:
+    text = f"--extra-index-url https://wheels.lan/cpu\n-f https://wheels.lan/cpu/all.html\nleaf @ {_WHEEL}\n{_WHEEL}"
+    (tmp_path / "requirements.txt").write_text(text)
+    found = requirements.read(Sources(tmp_path), "requirements.txt", _ALLOWED)
+    assert [one.text for one in found.wanted] == ["leaf==2.0+cpu"] * 2
+    assert [(one.url, one.links) for one in found.elsewhere] == [
+        ("https://wheels.lan/cpu", False), ("https://wheels.lan/cpu/all.html", True), (_WHEEL, True), (_WHEEL, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://wheels.lan/other", "-f https://wheels.lan/cpu/../other", "-f https://wheels.lan/cpux",
+        "-f https://user@wheels.lan/cpu/", "x @ https://wheels.lan/cpu/leaf-2.0-py3-none-any.whl",
+        "https://wheels.lan/cpu/leaf-2.0.tar.gz", "git+https://wheels.lan/cpu/x", "-e https://wheels.lan/cpu/x",
+    ],
+)  # fmt: skip
+def test_others_are_refused_all_the_same(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"six\n{line}")
+    with pytest.raises(NotBuilt, match="line 2"):
+        requirements.read(Sources(tmp_path), "requirements.txt", _ALLOWED)
