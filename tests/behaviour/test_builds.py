@@ -142,6 +142,21 @@ def test_two_builds_of_the_same_at_once_make_one(yard: Yard) -> None:
     assert sum(line.startswith("Resolving") for line in yard.lines) == 1
 
 
+def test_a_build_that_nobody_waits_for_is_stopped(yard: Yard) -> None:
+    yard.packages.sdist("slow", "1.0", "import time\ntime.sleep(120)")
+    stop = threading.Event()
+
+    def heard(line: str) -> None:
+        if "they are built" in line:
+            stop.set()
+
+    with pytest.raises(NotBuilt, match="nobody waits") as refused, yard.builder().environment(
+        plan("slow"), heard, stop=stop
+    ):  # fmt: skip
+        pass
+    assert refused.value.stage == "STOPPED"
+
+
 def test_an_environment_in_use_stays_when_there_is_no_room(yard: Yard) -> None:
     builder, environments = yard.builder(), yard.environments(bytes_max=0)
     with builder.environment(plan("leaf==1.0"), yard.lines.append) as used:

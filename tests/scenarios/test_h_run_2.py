@@ -161,6 +161,12 @@ for number in range(2000):
     assert "wrote more than 64 MiB" in _refused(yard, "filler", caps=replace(_CAPS, disk_bytes=64 * _MIB)).message
 
 
+def test_h_run_2_a_build_that_makes_too_many_files_is_stopped(yard: Yard) -> None:
+    script = "import os, time\nfor number in range(4000): os.mknod(f'/scratch/{number}')\ntime.sleep(30)"
+    yard.packages.sdist("many", "1.0", script)
+    assert "2000 files" in _refused(yard, "many", caps=replace(_CAPS, files=2000)).message
+
+
 def test_h_run_2_a_package_that_unpacks_to_too_much_is_stopped(yard: Yard) -> None:
     yard.packages.wheel("bomb", "1.0", {f"bomb{number}.py": b"#" * (4 * _MIB) for number in range(60)})
     error = _refused(yard, "bomb", caps=replace(_CAPS, disk_bytes=48 * _MIB))

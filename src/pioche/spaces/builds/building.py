@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 import sysconfig
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ _TOOL, _GIVEN = Path("/tools/uv"), Path("/given")
 _LOCK, _SITE = "lock.txt", "site"
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)", re.MULTILINE)
 _LAST_LINES = 25
+_WITHOUT_UV = "uv is not installed (pip install 'pioche[spaces]')"
 _DOWNLOADS_SHARE = 4
 """What is kept of downloads is at most one part in so many of what environments may take."""
 
@@ -83,10 +85,16 @@ class Builder:
 
     @contextmanager
     def environment(
-        self, plan: Plan, say: Say, *, secrets: Iterable[str] = (), fresh: bool = False
+        self,
+        plan: Plan,
+        say: Say,
+        *,
+        secrets: Iterable[str] = (),
+        fresh: bool = False,
+        stop: threading.Event | None = None,
     ) -> Iterator[Environment]:
         """The environment of a plan; it stays at least until the block is left, or this process dies. `fresh`: what was
-        found out about the same requirements before does not count.
+        found out about the same requirements before does not count. `stop`, once it is set, ends a build.
 
         Raises NotBuilt, which says what to mend; SandboxTooWeak, StartFailed, NotOffered (there is no installer), OutOfSpace.
         """
@@ -108,15 +116,24 @@ class Builder:
             with self._environments.alone(asked):
                 known = self._environments.answer(asked)
                 was_built = known in (None, key) or fresh
-                key = self._build(plan, asked, tools, told) if was_built else known
+                key = self._build(plan, asked, tools, told, stop) if was_built else known
 
-    def site(self, plan: Plan, folder: Path, into: Path, say: Say, *, secrets: Iterable[str] = ()) -> None:
+    def site(
+        self,
+        plan: Plan,
+        folder: Path,
+        into: Path,
+        say: Say,
+        *,
+        secrets: Iterable[str] = (),
+        stop: threading.Event | None = None,
+    ) -> None:
         """Runs what builds the pages of a static Space (`Plan.build_command`) on a copy of its files, and leaves at `into` the
         folder that `Plan.app_file` is in. Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
         told = Redaction(say, secrets)
         told(f"Running {plan.build_command}")
         with self._environments.staging() as staging:
-            workshop = Workshop(self._tools, staging, told)
+            workshop = Workshop(self._tools, staging, told, stop)
             with translated():
                 shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
             self._run_command(plan, workshop, told)
@@ -145,7 +162,7 @@ class Builder:
         if not workshop.run([step], {}, with_index=True, say=heard).is_clean:
             raise plan.build_place.refuse(f"app_build_command failed: {' '.join(list(lines)[-4:])[:600]}")
 
-    def _build(self, plan: Plan, asked: str, tools: Tools, say: Redaction) -> str:
+    def _build(self, plan: Plan, asked: str, tools: Tools, say: Redaction, stop: threading.Event | None) -> str:
         """The key of what was made."""
         began = time.monotonic()
         python = plan.python
@@ -155,7 +172,7 @@ class Builder:
             given = folder / "given"
             given.mkdir()
             given.chmod(0o755)
-            question = _Asked(plan, python, Workshop(tools, folder, say), given, say)
+            question = _Asked(plan, python, Workshop(tools, folder, say, stop), given, say)
             lock, is_trusted = self._resolved(question)
             key = _key(lock, python) if is_trusted else secrets.token_hex(32)
             with self._environments.lease(key) as found:
@@ -277,13 +294,30 @@ def of(config: Config, sandbox: Sandbox) -> Builder:
     )
     index = Index(lambda: configured(config.spaces_index_url), folder / "index", allowed=allowed)
     npm = Registry(lambda: registry.configured(config.spaces_npm_url), allowed=allowed)
-    places = [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
     return Builder(
         Tools(sandbox, index, npm, caps),
         Environments(folder, config.spaces_environments_bytes_max),
-        pythons=places,
+        pythons=_places(config),
         allowed=config.spaces_requirements_allowed,
     )
+
+
+def pythons(config: Config) -> tuple[Python, ...]:
+    """Those that Spaces of this hub can have."""
+    return find(_places(config))
+
+
+def missing(config: Config) -> str:
+    """Why nothing can be built here, or nothing."""
+    if _uv_of_this_machine() is None:
+        return _WITHOUT_UV
+    if not configured(config.spaces_index_url):
+        return "there is no package index: spaces_index_url names one, or pip's own configuration"
+    return "" if pythons(config) else "this machine has no Python for them"
+
+
+def _places(config: Config) -> list[Path]:
+    return [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
 
 
 def _question(plan: Plan, index: Index) -> str:
@@ -308,10 +342,14 @@ def _bytecode(path: str, sha256: str, python: Python) -> str:
 
 def _tool() -> Path:
     """The installer, which comes with the extra `spaces`. Raises NotOffered."""
-    found = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
+    found = _uv_of_this_machine()
     if found is None:
-        raise NotOffered("This hub cannot build Spaces: uv is not installed (pip install 'pioche[spaces]')")
+        raise NotOffered(f"This hub cannot build Spaces: {_WITHOUT_UV}")
     return Path(found).resolve()
+
+
+def _uv_of_this_machine() -> str | None:
+    return shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
 
 
 def _uv(*words: str) -> Step:
