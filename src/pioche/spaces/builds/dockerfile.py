@@ -126,7 +126,7 @@ class _Reader:
         plain = PurePosixPath(path.lstrip("/"))
         if "://" in path or ".." in plain.parts or "*" in path or path.startswith("git@"):
             raise _refused(place, f"{path[:80]!r} is not a file or a folder of this repo")
-        if not (self._sources.folder / plain).exists():
+        if not self._sources.contains(str(plain)):
             raise _refused(place, f"There is no file or folder {path[:80]!r}", needs_engine=False)
         inside = self._inside(target)
         is_folder = target.endswith("/") or target == "." or several or inside == self.found.folder

@@ -60,7 +60,7 @@ class _Reader:
     ) -> None:
         self._sources, self._config, self._pythons, self._allowed = sources, config, pythons, allowed
         try:
-            self._card = cards.parse(sources.text(_README) or "")
+            self._card = cards.parse(sources.beginning(_README))
         except BadCard as error:
             raise Place(_README).refuse(error.message, Stage.CONFIG_ERROR) from None
 
@@ -130,7 +130,7 @@ class _Reader:
     def _version(self, name: str) -> str:
         """As it is written: to YAML, 1.40 without quotes is the number 1.4."""
         place, value = self._at(name), str(self._config.get(name) or "")
-        lines = (self._sources.text(_README) or "").splitlines()
+        lines = self._sources.beginning(_README).splitlines()
         found = _WRITTEN.match(lines[place.line - 1]) if place.line and place.line <= len(lines) else None
         return found["number"] if found and isinstance(self._card.data.get(name), float) else value
 

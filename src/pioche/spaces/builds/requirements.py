@@ -10,7 +10,7 @@ from pioche.spaces.builds.sources import Place, Sources
 _NAME = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*(?P<rest>.*)\Z"
 )
-_COMMENT = re.compile(r"(?:^|\s)#.*\Z")
+_COMMENT = re.compile(r"(?:^|\s)#.*\Z", re.DOTALL)
 _VERSIONS = re.compile(r"(?:[(=<>!~;].*)?\Z")
 _FILES = {"-r": "requirements", "--requirement": "requirements", "-c": "constraints", "--constraint": "constraints"}
 _ELSEWHERE = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host", "--no-index")
@@ -171,8 +171,8 @@ def _joined(lines: list[tuple[Place, str]]) -> list[tuple[Place, str]]:
             begun = (where, before + line[:-1])
             continue
         begun = None
-        if text := _COMMENT.sub("", before + line).strip():
-            found.append((where, text))
-    if begun and begun[1].strip():
-        found.append((begun[0], begun[1].strip()))
-    return found
+        found.append((where, before + line))
+    found += [begun] if begun else []
+    # One blank is as good as many, and patterns take no time over it.
+    plain = [(place, " ".join(_COMMENT.sub("", text).split())) for place, text in found]
+    return [(place, text) for place, text in plain if text]

@@ -18,7 +18,7 @@ def test_lines_are_handed_on_without_their_comments(tmp_path: Path) -> None:
     text = "# first\nFlask>=3  # web\n\nnumpy ==2.0 ; python_version > '3'\npandas[excel, xml] \\\n  <3\nuvicorn\n"
     found = _read(tmp_path, text)
     assert [one.text for one in found.wanted] == [
-        "Flask>=3", "numpy ==2.0 ; python_version > '3'", "pandas[excel, xml]   <3", "uvicorn",
+        "Flask>=3", "numpy ==2.0 ; python_version > '3'", "pandas[excel, xml] <3", "uvicorn",
     ]  # fmt: skip
     assert [one.place.line for one in found.wanted] == [2, 4, 5, 7]
     assert found.names("flask")
@@ -57,6 +57,11 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_bytes(b"six\n\xff\xfe\n")
     with pytest.raises(NotBuilt, match="line 2: It is not text in UTF-8"):
         requirements.read(Sources(tmp_path), "requirements.txt")
+
+
+def test_a_line_of_blanks_takes_no_time(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="is no requirement"):
+        _read(tmp_path, f"a{' ' * 200_000}b{' ' * 20_000}\\\n\tc")
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
