@@ -10,14 +10,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pioche.runner import trees, users
+from pioche.runner import sockets, trees, users
 from pioche.runner.running import Running
 from pioche.runner.sandbox import Sandbox
-from pioche.runner.spec import Level, Limits, Spec
+from pioche.runner.spec import Address, Level, Limits, Spec
 
 ROOT = Path(__file__).parents[1]
 _ORDINARY = 4242
@@ -36,6 +38,11 @@ class Attempt:
     arguments: list[str] = field(default_factory=list)
     writable: str | None = None
     sockets: str | None = None
+    serves_port: int | None = None
+    reaches: list[tuple[str, int]] = field(default_factory=list)
+    remote_code: bool = False
+    neighbour: str | None = None
+    """A program that runs beside it, and serves the same port: its door and its process id are two more arguments."""
     terminate: float | None = None
     """Asks it to end once it has printed a line, with so much grace."""
     connect: list[str] = field(default_factory=list)
@@ -51,7 +58,7 @@ class Outcome:
     lines: int
     connected: dict[str, str]
     left: list[int]
-    """Processes that carry the mark of the attempt after its end."""
+    """Processes that carry the mark of the attempt after its end, or that were seen to belong to it."""
     seconds: float
 
 
@@ -114,9 +121,11 @@ def main() -> None:
     attempt = Attempt(**json.load(sys.stdin))
     mark = f"mark-{os.getpid()}-{time.time_ns()}"
     began = time.monotonic()
-    with Sandbox(Path(attempt.folder), most=Level(attempt.level)).start(_spec(attempt, mark)) as running:
+    sandbox = Sandbox(Path(attempt.folder), most=Level(attempt.level))
+    with _neighbour(sandbox, attempt) as more, sandbox.start(_spec(attempt, mark, more)) as running:
         assert running.level == attempt.level
         connected = _meanwhile(attempt, running)
+        seen = trees.below(running.keeper)
         ending = running.wait(_PATIENCE_S)
     seconds = time.monotonic() - began
     lines = running.log.lines()
@@ -127,19 +136,34 @@ def main() -> None:
                 "log": running.log.text,
                 "lines": lines[-1].number + 1 if lines else 0,
                 "connected": connected,
-                "left": marked(mark),
+                "left": sorted({*marked(mark), *(process for process in seen if Path(f"/proc/{process}").exists())}),
                 "seconds": seconds,
             }
         )
     )
 
 
-def _spec(attempt: Attempt, mark: str) -> Spec:
+@contextmanager
+def _neighbour(sandbox: Sandbox, attempt: Attempt) -> Iterator[list[str]]:
+    if attempt.neighbour is None:
+        yield []
+        return
+    command = (sys.executable, "-c", attempt.neighbour)
+    with sandbox.start(Spec(command=command, serves_port=attempt.serves_port, remote_code=True)) as running:
+        next(running.log.follow(patience=_PATIENCE_S))
+        with sockets.dial(running.door):  # it is there
+            yield [str(running.door), str(running.pid)]
+
+
+def _spec(attempt: Attempt, mark: str, more: list[str]) -> Spec:
     return Spec(
-        command=(sys.executable, "-c", attempt.script, mark, *attempt.arguments),
+        command=(sys.executable, "-c", attempt.script, mark, *attempt.arguments, *more),
         read_only={Path(outside): Path(inside) for outside, inside in attempt.read_only.items()},
         writable=Path(attempt.writable) if attempt.writable else None,
         socket_dir=Path(attempt.sockets) if attempt.sockets else None,
+        serves_port=attempt.serves_port,
+        reaches=tuple(Address(host, port) for host, port in attempt.reaches),
+        remote_code=attempt.remote_code,
         limits=Limits(**attempt.limits),
     )
 

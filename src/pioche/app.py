@@ -1,9 +1,12 @@
 """The composition root: configuration -> stores -> services -> routes. The only file that knows everything; start here."""
 
+import asyncio
 import socket
+import ssl
 import tempfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -91,6 +94,18 @@ from pioche.serving.leases import Leases
 from pioche.serving.needs import missing_for_grpc
 from pioche.serving.targets import Targets
 from pioche.serving.usage import Usage
+from pioche.spaces import flavours
+from pioche.spaces.apps import Apps
+from pioche.spaces.builds import building
+from pioche.spaces.controller.house import House as AppHouse
+from pioche.spaces.controller.keeper import Ways
+from pioche.spaces.controller.service import Directory as AppDirectory
+from pioche.spaces.controller.service import Service as SpacesService
+from pioche.spaces.controller.version import Tools
+from pioche.spaces.hosts import Hosts
+from pioche.spaces.messages import Controller as AppController
+from pioche.spaces.proxy.gate import Gate
+from pioche.spaces.proxy.server import Proxy
 from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -154,6 +169,8 @@ PROTOCOLS: tuple[Protocol, ...] = (
     rest.PROTOCOL,
 )
 
+_BUILDS_MAX = 2
+"""Apps that are built at the same time."""
 _IMPORTS = 2
 """Repos that are imported at the same time: each takes what the line gives."""
 _CALLS = 4
@@ -261,11 +278,15 @@ def build_hub(config: Config) -> Hub:
         search=_search(config, database),
         downloads=downloads,
         usage=usage,
+        apps=Apps(database),
+        app_hosts=Hosts(config),
+        app_controller=AppController(Path(config.spaces_socket) if config.spaces_socket else None),
         blobs=blobs,
         contents=contents,
         quotas=storage_quotas,
         uploads=uploads,
         room=room,
+        sandbox=sandboxes.of(config),
         xet=xet,
         addresses=Addresses(config),
         buffers=(
@@ -397,6 +418,44 @@ def build_starter(config: Config, access: Access, exports: Exports | None = None
     sandbox = sandboxes.of(config)
     warm = Warm(sandbox, folder / "files", config.inference_memory, config.inference_idle_seconds)
     return Local(leases, warm, folder / "workers", Cores(), exports)
+
+
+def build_spaces(config: Config) -> SpacesService:
+    """What the process for Spaces runs. Raises ConfigError for hardware that cannot be read."""
+    stores = _plain_stores(config)
+    access, sandbox, hosts = Access(stores), sandboxes.of(config), Hosts(config)
+    local = config.host in ("", "0.0.0.0", "::", "localhost")  # noqa: S104 - looked for, not bound
+    scheme = "https" if config.tls_cert else "http"
+    tools = Tools(
+        access=access,
+        apps=Apps(stores.database),
+        snapshots=Snapshots(config.data_dir / "cache" / "spaces" / "files", config.spaces_files_bytes_max),
+        builder=building.of(config, sandbox),
+        sandbox=sandbox,
+        hosts=hosts,
+        hub=f"{scheme}://{'127.0.0.1' if local else config.host}:{config.port}",
+    )
+    ways = Ways(
+        tools,
+        flavours.declared(config.spaces_hardware),
+        config.spaces_sleep_seconds,
+        asyncio.Semaphore(_BUILDS_MAX),
+        ThreadPoolExecutor(1, "stages"),
+    )
+    house = AppHouse(ways, access)
+    keyring = Keyring(lambda: instance.signing_keys(stores.database))
+    gate = Gate(access, Callers(stores.database), keyring)
+    find = AppDirectory(house).find
+    proxy = Proxy(hosts, gate, find, config.port, scheme=scheme, public_url=config.public_url.rstrip("/"))
+    return SpacesService(house, proxy, Path(config.spaces_socket), _tls(config))
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if not config.tls_cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.tls_cert, config.tls_key)
+    return context
 
 
 def _inference_folder(config: Config) -> Path:

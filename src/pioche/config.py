@@ -294,6 +294,30 @@ class Config:
     inference_socket: str = _setting(
         "", "Unix socket of this node's controller of inference; `pioche serve` chooses it. Empty: no model is started."
     )
+    spaces_port: int = _setting(
+        0,
+        "Port that apps of Spaces are reached on, such as 8002: another origin than the hub's own. 0: no app runs. They are code "
+        "of strangers, and need a sandbox of level namespaces. See docs/guide/spaces.md.",
+    )
+    spaces_url: str = _setting(
+        "",
+        "Address that browsers reach that port by, such as https://*.spaces.example.org: the star is the app's own name. Best on "
+        "another domain than public_url.",
+    )
+    spaces_hardware: tuple[str, ...] = _setting(
+        (),
+        "What an app or a job may ask for, as NAME=CORESxMIB: cpu-basic=2x2048MiB; the first is for who asks for none. Empty: one "
+        "of two cores and 2 GiB.",
+    )
+    spaces_sleep_seconds: int = _setting(
+        3600, "How long an app runs that nobody asks, where its authors say nothing; 0 is for ever."
+    )
+    spaces_files_bytes_max: int = _setting(
+        20 * 2**30, "Most bytes of files of Spaces to keep ready in data_dir/cache/spaces; most are links."
+    )
+    spaces_socket: str = _setting(
+        "", "Unix socket of this node's controller of apps; `pioche serve` chooses it. Empty: no app runs."
+    )
     spaces_index_url: str = _setting(
         "",
         "Package index that the requirements of Spaces come from, such as https://user:password@pypi.lan/simple; empty: the one "

@@ -7,15 +7,13 @@ promises otherwise is a hole.
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,11 @@ import pytest
 from pioche import app
 from pioche.config import Config
 from pioche.errors import ConfigError, SandboxTooWeak, StartFailed
-from pioche.runner import groups
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Level, Spec
-from tests.sandboxed import Attempt, Outcome, Who, everybody
+from tests.locked import WHO, Here, standing
+from tests.sandboxed import Attempt
 
-_WHO = {who.name: who for who in everybody()}
 _MIB = 2**20
 
 _ATTACKS = r"""
@@ -91,25 +88,6 @@ print(json.dumps(found))
 """
 
 
-@dataclass(frozen=True)
-class Here:
-    """A level as a user has it, and a folder that is this user's."""
-
-    who: Who
-    level: Level
-    folder: Path
-
-    def attempt(self, script: str, **given: Any) -> Outcome:
-        runs = self.folder / "runs"
-        return self.who.attempt(Attempt(script=script, level=self.level, folder=str(runs), **given))
-
-    def make(self, name: str) -> Path:
-        place = self.folder / name
-        place.mkdir()
-        os.chown(place, self.who.user, self.who.user)
-        return place
-
-
 @pytest.fixture(scope="module")
 def levels() -> dict[str, list[Level]]:
     return {}
@@ -117,26 +95,12 @@ def levels() -> dict[str, list[Level]]:
 
 @pytest.fixture(
     scope="module",
-    params=[(name, level) for name in _WHO for level in Level],
+    params=[(name, level) for name in WHO for level in Level],
     ids=lambda param: f"{param[0]}-{param[1].word}",
 )
 def here(request: pytest.FixtureRequest, levels: dict[str, list[Level]]) -> Iterator[Here]:
-    name, level = request.param
-    who = _WHO[name]
-    folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
-    try:
-        folder.chmod(0o755)
-        os.chown(folder, who.user, who.user)
-        if name not in levels:
-            levels[name] = who.levels(folder / "levels")
-        if level not in levels[name]:
-            pytest.skip(f"this machine has no level {level.word} for {name}")
-        yield Here(who, level, folder)
-        assert not any((folder / "runs").iterdir()), "runs leave folders behind"
-        ours = groups.name(folder / "runs" / "x").removesuffix("x")
-        assert [name for name, _ in groups.leftovers() if name.startswith(ours)] == []
-    finally:
-        shutil.rmtree(folder)
+    with standing(*request.param, levels) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ PAGES = {
     "/endpoints": "/endpoints", "/endpoints/new": "/endpoints/new?model=ada/talk",
     "/admin/reports": "/admin/reports", "/admin/reports/{id}": "<report>", "/admin/audit-log": "/admin/audit-log",
     "/admin/second-factors": "/admin/second-factors", "/admin/second-factors/{user}": "/admin/second-factors/bob",
+    "/admin/sandbox": "/admin/sandbox",
 }  # fmt: skip
 ELSEWHERE = {
     "/static/{digest}/{name*}": "no page", "/favicon.ico": "no page", "/robots.txt": "no page", "/sitemap.xml": "no page",

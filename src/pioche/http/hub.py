@@ -23,11 +23,15 @@ from pioche.render.renderer import Renderer
 from pioche.repos.access import Access
 from pioche.repos.catalog import Catalog
 from pioche.repos.downloads import Downloads
+from pioche.runner.sandbox import Sandbox
 from pioche.search.query import Search
 from pioche.serving.endpoints.changing import Changing
 from pioche.serving.endpoints.traffic import Traffic
 from pioche.serving.gateway import Gateway
 from pioche.serving.usage import Usage
+from pioche.spaces.apps import Apps
+from pioche.spaces.hosts import Hosts
+from pioche.spaces.messages import Controller
 from pioche.storage.blobs import BlobStore, HasSignedUrls
 from pioche.storage.contents import Contents
 from pioche.storage.disk import Room
@@ -56,6 +60,9 @@ class Hub:
     search: Search
     downloads: Downloads
     usage: Usage
+    apps: Apps
+    app_hosts: Hosts
+    app_controller: Controller
     blobs: BlobStore
     contents: Contents
     quotas: Quotas
@@ -78,6 +85,8 @@ class Hub:
     """Has endpoints answer."""
     endpoints: Changing
     """Makes and changes endpoints."""
+    sandbox: Sandbox
+    """What this machine can lock in: web processes ask, and start nothing in it."""
     tracer: Tracer | None = None
     """None where requests are not traced."""
     store_origin: str = ""

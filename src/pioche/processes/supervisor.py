@@ -57,11 +57,13 @@ class Supervisor:
         self._metrics_dir = _metrics_folder(config.data_dir) / f"{os.getpid()}"
         search_socket = config.search_socket or str(self._metrics_dir / "search.sock")
         inference_socket = config.inference_socket or str(self._metrics_dir / "inference.sock")
+        spaces_socket = config.spaces_socket or str(self._metrics_dir / "spaces.sock")
         self.config = replace(
             config,
             port=self._port.getsockname()[1],
             search_socket=search_socket,
             inference_socket=inference_socket if config.serves_models else "",
+            spaces_socket=spaces_socket if config.spaces_port else "",
         )
         self._children = [Child(process) for process in PROCESSES for _ in range(process.count(config))]
         self._prepare_metrics()
@@ -160,10 +162,10 @@ class Supervisor:
     # --- readiness and metrics ---
 
     def _reserved_besides(self, config: Config) -> list[socket.socket]:
-        """Those for SSH and gRPC, where they are offered."""
+        """Those for SSH, gRPC and Spaces, where they are offered."""
         taken = list[socket.socket]()
         try:
-            for key in ("ssh_port", "grpc_port"):
+            for key in ("ssh_port", "grpc_port", "spaces_port"):
                 if getattr(config, key):
                     taken.append(listening.reserve(config, key))
         except ConfigError:

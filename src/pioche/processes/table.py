@@ -55,11 +55,18 @@ def _grpc(config: Config) -> None:
     grpc.run(config)
 
 
+def _spaces(config: Config) -> None:
+    from pioche.processes import spaces
+
+    spaces.run(config)
+
+
 PROCESSES = (
     Process("web", lambda config: config.worker_count, _web),
     Process("jobs", lambda _config: 1, _jobs),
     Process("ssh", lambda config: 1 if config.ssh_port else 0, _ssh),
     Process("search", lambda _config: 1, _search),
     Process("inference", lambda config: 1 if config.serves_models else 0, _inference),
+    Process("spaces", lambda config: 1 if config.spaces_port else 0, _spaces),
     Process("grpc", lambda config: 1 if config.grpc_port else 0, _grpc),
 )

@@ -3,7 +3,7 @@
 Neither way has a relay, nothing copies a byte. A socket belongs to the network that it was made in, whoever holds it. So sockets
 are made in here, by this program, before or beside the command, and handed to the hub:
 
-    in:   a small process beside the command connects to the command's port whenever the hub asks, and hands the connection over
+    in:   a small process beside the command connects to a port of the command's whenever the hub asks, and hands that over
     out:  listeners on the loopback in here are handed over before the command begins; the hub accepts on them (`exits.py`)
 
 The command never holds one of these descriptors, so that what it does to its own has no effect on the hub's. The process beside it
@@ -24,6 +24,7 @@ _QUEUE = 128
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
 _NO_PROXIES = "localhost,127.0.0.1,::1"
 _BREATH_S = 0.1
+_PORT_BYTES = 5
 _OF_DOOR = {"NOFILE": 64, "FSIZE": 0, "DATA": 64 * 2**20}
 
 
@@ -81,9 +82,11 @@ def _answer(orders: lockdown.Orders) -> None:
             except OSError:  # no memory, no descriptors: later there are
                 time.sleep(_BREATH_S)
                 continue
-            with caller, socket.socket() as made, suppress(OSError):  # who asked may be gone
+            with caller, socket.socket() as made, suppress(OSError, ValueError):  # who asked may be gone
+                caller.settimeout(_BREATH_S)
+                port = int(caller.recv(_PORT_BYTES)) or orders.port
                 made.settimeout(0)  # who asked sees how it goes on
-                made.connect_ex((_LOOPBACK, orders.port))
+                made.connect_ex((_LOOPBACK, port))
                 socket.send_fds(caller, [b"\n"], [made.fileno()], socket.MSG_DONTWAIT)
 
 

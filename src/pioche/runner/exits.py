@@ -119,13 +119,12 @@ class Exit:
                     continue
                 task = asyncio.create_task(self._serve_one(inner, handler))
                 open_ones.add(task)
-                task.add_done_callback(open_ones.discard)
-                task.add_done_callback(lambda _: room.release())
+                task.add_done_callback(partial(_ended, inner, open_ones, room))
         finally:
             await _cancelled(open_ones)
 
     async def _serve_one(self, inner: socket.socket, handler: _Handler) -> None:
-        with inner, suppress(OSError, TimeoutError):
+        with suppress(OSError, TimeoutError):
             try:
                 await handler(inner)
             except Refused as refused:
@@ -267,6 +266,15 @@ def _answer(refused: Refused) -> bytes:
         f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
     )
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+def _ended(
+    inner: socket.socket, open_ones: set["asyncio.Task[None]"], room: asyncio.Semaphore, task: "asyncio.Task[None]"
+) -> None:
+    """Also of a task that was cancelled before it began."""
+    inner.close()
+    open_ones.discard(task)
+    room.release()
 
 
 async def _cancelled(tasks: Iterable["asyncio.Task[None]"]) -> None:

@@ -35,6 +35,8 @@ _DENIED: dict[str, tuple[int, int | None]] = {
 _ABSENT: dict[str, tuple[int, int]] = {
     "clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
 }  # fmt: skip
+# Memory that stays without being anybody's: nobody counts it where no control group does.
+_UNCOUNTED: dict[str, tuple[int, int]] = {"memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194)}
 _CLONE, _IOCTL, _SOCKET = (56, 220), (16, 29), (41, 198)
 
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW*: user, pid, net, ipc, uts, cgroup, mount
@@ -59,16 +61,17 @@ def is_known() -> bool:
     return platform.machine() in _ARCHITECTURES
 
 
-def install(*, with_loopback: bool) -> None:
+def install(*, with_loopback: bool, is_counted: bool = False) -> None:
     """Puts it on this process and all that it starts, for good. `with_loopback`: sockets of the internet are allowed, because
-    the process has a network of its own or was given one. Raises OSError."""
-    code = b"".join(struct.pack("=HBBI", *one) for one in program(platform.machine(), with_loopback=with_loopback))
+    the process has a network of its own or was given one. `is_counted`: a control group counts its memory. Raises OSError."""
+    found = program(platform.machine(), with_loopback=with_loopback, is_counted=is_counted)
+    code = b"".join(struct.pack("=HBBI", *one) for one in found)
     whole = _Program(len(code) // 8, code)
     system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)
     system.prctl(system.PR_SET_SECCOMP, 2, ctypes.cast(ctypes.byref(whole), ctypes.c_void_p))
 
 
-def program(machine: str, *, with_loopback: bool) -> list[Instruction]:
+def program(machine: str, *, with_loopback: bool, is_counted: bool = False) -> list[Instruction]:
     """The filter's instructions: (code, steps when true, steps when false, value)."""
     if machine not in _ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"there is no filter of system calls for {machine}")
@@ -77,7 +80,8 @@ def program(machine: str, *, with_loopback: bool) -> list[Instruction]:
     found.append((_LOAD, 0, 0, _NUMBER))
     if machine == "x86_64":
         found += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    for calls, number in ((_DENIED, errno.EPERM), (_ABSENT, errno.ENOSYS)):
+    absent = _ABSENT if is_counted else _ABSENT | _UNCOUNTED
+    for calls, number in ((_DENIED, errno.EPERM), (absent, errno.ENOSYS)):
         for numbers in calls.values():
             if numbers[column] is not None:
                 found += _when(numbers[column] or 0, [(_RETURN, 0, 0, _ERRNO | number)])

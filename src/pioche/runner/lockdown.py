@@ -31,9 +31,11 @@ class Orders:
     devices: tuple[str, ...] = ()
     filter: str = ""
     """Of system calls: "unix" for Unix sockets alone, "loopback" for internet sockets too, empty for none."""
+    is_counted: bool = False
+    """Whether a control group counts its memory, of whatever kind."""
     network: bool = False
     door: int | None = None
-    """A descriptor, for `doors`: the socket at which the hub asks for connections to `port`."""
+    """A descriptor, for `doors`: the socket at which the hub asks for connections to `port`, or to another."""
     port: int = 0
     exits: int | None = None
     """A descriptor, for `doors`: the socket by which the hub gets the listeners of the way out."""
@@ -62,7 +64,7 @@ def lock(orders: Orders) -> None:
     system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)
     system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which forgets it
     if orders.filter:
-        filters.install(with_loopback=orders.filter == "loopback")
+        filters.install(with_loopback=orders.filter == "loopback", is_counted=orders.is_counted)
 
 
 def become(user: int | None) -> None:

@@ -41,7 +41,7 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
     """What the keeper is asked. Raises OSError where the machine has not what the level needs."""
     program = inside.program("inside", sys.executable, str(PACKAGE.parent))
     has_root = level >= Level.NAMESPACES
-    orders = _orders_inside(spec, place) if has_root else _orders_outside(spec, level, place)
+    orders = _orders_inside(spec, level, place) if has_root else _orders_outside(spec, level, place)
     argv = [*_wrapper(spec, place), *program, _WIRE] if has_root else [*program, _WIRE]
     return Job(
         argv=tuple(argv),
@@ -100,10 +100,11 @@ def scratch(spec: Spec, place: Place) -> Path:
     return spec.writable or place.home / "scratch"
 
 
-def _orders_inside(spec: Spec, place: Place) -> Orders:
+def _orders_inside(spec: Spec, level: Level, place: Place) -> Orders:
     """For a process that has a file system, and a network or none, of its own."""
     orders = _orders(spec, {})
     orders = replace(orders, folder=str(SCRATCH), user=place.user, filter="loopback", network=True)
+    orders = replace(orders, is_counted=level >= Level.FULL)
     direct = tuple((_number(address), address.port) for address in exits.loopback(spec.reaches))
     orders = replace(orders, door=place.door, port=spec.serves_port or 0, exits=place.exits, direct=direct)
     if not landlock.version():

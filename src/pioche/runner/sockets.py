@@ -32,12 +32,14 @@ def connect(folder: Path, name: str) -> socket.socket:
         os.close(found)
 
 
-def dial(door: Path) -> socket.socket:
-    """A TCP connection to the port that a process serves in a network of its own (`Spec.serves_port`), by its `Running.door`.
-    Blocking. Any process of the hub may. Raises OSError: ConnectionRefusedError while nobody listens on that port."""
+def dial(door: Path, port: int = 0) -> socket.socket:
+    """A TCP connection to the port that a process serves in a network of its own (`Spec.serves_port`), or to another one of its
+    ports, by its `Running.door`. Blocking. Any process of the hub may. Raises OSError: ConnectionRefusedError while nobody listens
+    on that port."""
     try:
         with connect(door.parent, door.name) as wire:
             wire.settimeout(_TIMEOUT_S)
+            wire.sendall(f"{port}".encode())
             _, found, _, _ = socket.recv_fds(wire, 1, 1, socket.MSG_CMSG_CLOEXEC)
     except FileNotFoundError:
         raise ConnectionRefusedError("it has ended") from None

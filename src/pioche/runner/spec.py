@@ -118,7 +118,7 @@ class Spec:
     network: bool = False
     """The machine's own network, all of it: for programs of ours alone."""
     serves_port: int | None = None
-    """A TCP port that it listens on, on its own loopback: see `Running.door`. Needs level `NEEDED_FOR_WAYS`."""
+    """A TCP port that it listens on, on its own loopback; it may have others: see `Running.door`. Needs level `NEEDED_FOR_WAYS`."""
     reaches: tuple[Address, ...] = ()
     """What it may call. By a proxy that HTTP_PROXY and HTTPS_PROXY name; what is on the hub's own loopback, by that very address
     as well. Needs level `NEEDED_FOR_WAYS`."""

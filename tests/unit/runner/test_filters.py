@@ -43,6 +43,14 @@ def test_calls_that_reach_past_a_process_are_refused(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", _MACHINES)
+def test_memory_that_nobody_counts_is_not_there(machine: str) -> None:
+    for numbers in ((319, 279), (447, 447), (29, 194)):  # memfd_create, memfd_secret, shmget
+        number, arch = numbers[machine == "aarch64"], _MACHINES[machine]
+        assert verdict(program(machine, with_loopback=True), arch, number) == _ERRNO | errno.ENOSYS
+        assert verdict(program(machine, with_loopback=True, is_counted=True), arch, number) == _ALLOWED
+
+
+@pytest.mark.parametrize("machine", _MACHINES)
 def test_ordinary_calls_pass(machine: str) -> None:
     code, arch = program(machine, with_loopback=False), _MACHINES[machine]
     for numbers in (

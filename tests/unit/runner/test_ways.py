@@ -76,6 +76,32 @@ def test_while_nobody_listens_it_is_refused(sandbox: Sandbox) -> None:
                 sockets.dial(running.door)
 
 
+def test_other_ports_of_it_are_reached_by_their_number(sandbox: Sandbox) -> None:
+    script = """
+import socket
+first, second = (socket.create_server(("127.0.0.1", port)) for port in (65535, 80 + 8000))
+print("here", flush=True)
+for listener in (first, second):
+    listener.accept()[0].sendall(b"%d" % listener.getsockname()[1])
+"""
+    with _serving(sandbox, script) as running:
+        for port in (65535, 8080):
+            with sockets.dial(running.door, port) as wire:
+                assert wire.recv(10) == b"%d" % port
+        with pytest.raises(ConnectionRefusedError):
+            sockets.dial(running.door)
+
+
+def test_who_knocks_and_asks_nothing_holds_nobody_up(sandbox: Sandbox) -> None:
+    with _serving(sandbox, _ECHO) as running, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(sockets.connect(running.door.parent, running.door.name))
+        stack.enter_context(sockets.dial(running.door))
+        wire = stack.enter_context(sockets.connect(running.door.parent, running.door.name))
+        wire.sendall(b"x" * 20)
+        stack.enter_context(sockets.dial(running.door))
+
+
 def test_a_thousand_idle_connections_take_nothing_of_what_stands_between(sandbox: Sandbox) -> None:
     script = f"""
 import os, select, socket

@@ -15,11 +15,13 @@ from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, cached, cached_json, next_page
 from pioche.names import LISTED, RepoType
 from pioche.protocols.rest import providers, related, shapes
+from pioche.protocols.rest.spaces import shown as runtime_of
 from pioche.repos import allowances, info
 from pioche.repos.facts import telling
 from pioche.repos.info import RepoInfo
 from pioche.search import parameters
 from pioche.search.query import Found, Query, Sort
+from pioche.spaces.apps import App
 
 _PAGE = parameters.LIMIT_MAX
 _PATHS_MAX = 200_000
@@ -97,6 +99,10 @@ def _rows(request: Request, repos: Sequence[RepoInfo], kept: Set[str], *, has_fi
             row["siblings"] = [{"rfilename": path} for path in files[found.id]]
         row |= {name: value for name, value in asked.get(found.id, {}).items() if name in kept}
         rows.append(row)
+    if "runtime" in kept:
+        apps = request.hub.apps.of_repos(ids)
+        for found, row in zip(repos, rows, strict=True):
+            row["runtime"] = runtime_of(request.hub, apps.get(found.id) or App(repo=found.id))
     if "baseModels" in kept:
         bases = related.bases(request.hub, request.caller, [told[found.id].read() for found in repos])
         for row, base in zip(rows, bases, strict=True):

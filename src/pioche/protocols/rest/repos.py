@@ -7,12 +7,14 @@ import msgspec
 
 from pioche.errors import AlreadyExists, BadRequest, Unauthenticated
 from pioche.http.messages import Request, Response, cached_json, json_response
-from pioche.names import DEFAULT_REF, RepoId, RepoType
-from pioche.protocols.rest import providers, related, resource_groups, shapes
-from pioche.repos import catalog, revisions
+from pioche.names import DEFAULT_REF, RepoId, RepoType, parse_path
+from pioche.protocols.rest import providers, related, resource_groups, shapes, spaces
+from pioche.repos import catalog, commits, revisions
 from pioche.repos import info as repo_info
-from pioche.repos.access import Action
+from pioche.repos.access import Action, Repo
+from pioche.repos.commits import AddFile, Plan
 from pioche.repos.facts import telling
+from pioche.spaces import templates
 
 
 class _File(msgspec.Struct):
@@ -21,8 +23,8 @@ class _File(msgspec.Struct):
     encoding: str = "utf-8"
 
 
-class _Create(msgspec.Struct):
-    """hub-api.md section 3; fields that mean nothing on one's own machines (hardware, region ...) are accepted and unused."""
+class _Create(spaces.Wishes, kw_only=True):
+    """hub-api.md section 3; fields that mean nothing on one's own machines (region ...) are accepted and unused."""
 
     name: str
     organization: str | None = None
@@ -36,6 +38,7 @@ class _Create(msgspec.Struct):
 async def create(request: Request) -> Response:
     """POST /api/repos/create. 409 carries the URL, which `exist_ok` reads."""
     body = await request.json(_Create)
+    body.check(request.hub)
     namespace, name = _named(request, body.name, body.organization)
     new = catalog.NewRepo(
         type=RepoType.parse(body.type),
@@ -50,8 +53,24 @@ async def create(request: Request) -> Response:
     except AlreadyExists as error:
         taken = RepoId(new.type, new.namespace, new.name)
         raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
+    if new.type is RepoType.SPACE:
+        await request.run(_begun, request, repo, body, new)
     answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
     return json_response(answer)
+
+
+def _begun(request: Request, repo: Repo, body: _Create, new: catalog.NewRepo) -> None:
+    """With the files of a template, and what was said of how it runs. For a thread."""
+    hub, caller = request.hub, request.caller
+    writable = hub.access.open_sync(caller, repo.repo_id, Action.WRITE)
+    if body.template:
+        template = templates.named(spaces.template_of(body.template))
+        files = templates.files(template, new.name)
+        operations = tuple(AddFile(parse_path(path), content) for path, content in files.items())
+        commits.create(
+            writable, caller, "main", Plan(f"Begin with the template {template.name}", operations=operations)
+        )
+    body.grant(hub, writable, caller.user_id)
 
 
 def _named(request: Request, name: str, organization: str | None) -> tuple[str, str]:
@@ -70,8 +89,8 @@ def _private(visibility: str | None, private: bool | None) -> bool | None:
     return visibility == "private"
 
 
-class _Duplicate(msgspec.Struct):
-    """Of a Space's arguments (hardware, secrets ...) none means anything yet; its secrets are never copied."""
+class _Duplicate(spaces.Wishes, kw_only=True):
+    """Of a Space, its variables are copied, and its secrets never."""
 
     repository: str
     visibility: str | None = None
@@ -82,6 +101,7 @@ class _Duplicate(msgspec.Struct):
 async def duplicate(request: Request) -> Response:
     """POST /api/{type}s/{repo}/duplicate. 409 carries the URL, which `exist_ok` reads."""
     body = await request.json(_Duplicate)
+    body.check(request.hub)
     namespace, name = _named(request, body.repository, None)
     private = _private(body.visibility, body.private)
     if request.caller.is_anonymous:
@@ -92,6 +112,9 @@ async def duplicate(request: Request) -> Response:
     except AlreadyExists as error:
         taken = RepoId(request.repo.repo_id.type, namespace, name)
         raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
+    if repo.repo_id.type is RepoType.SPACE:
+        await request.run(request.hub.apps.copy_variables, request.repo.id, repo)
+        await request.run(body.grant, request.hub, repo, request.caller.user_id)
     answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
     return json_response(answer)
 
@@ -186,6 +209,8 @@ async def info(request: Request) -> Response:
     others = related.NAMES & set(expand)
     if others:
         found |= await request.run(related.related, request.hub, request.caller, repo, told.read(), others)
+    if "runtime" in found and (not expand or "runtime" in expand):
+        found["runtime"] = spaces.shown(request.hub, await request.run(request.hub.apps.get, repo.id))
     response = cached_json(request, shapes.expanded(found, expand))
     if not others:  # which may change without a commit to any repo: the index follows a moment later
         request.remember(response)

@@ -24,6 +24,7 @@ from pioche.protocols.rest import (
     repos,
     resource_groups,
     service_accounts,
+    spaces,
     tags,
     tensors,
     tokens,
@@ -96,6 +97,7 @@ _ROUTES = (
     *discovery.ROUTES,
     *webhooks.ROUTES,
     *notifications.ROUTES,
+    *spaces.ROUTES,
     *endpoints.ROUTES,
     *unoffered.ROUTES,
 )

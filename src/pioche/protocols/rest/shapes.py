@@ -15,6 +15,7 @@ from pioche.repos.facts.telling import Told
 from pioche.repos.files import Entry
 from pioche.repos.info import RepoInfo, Sibling, tags_of
 from pioche.repos.preview.pickles import Import
+from pioche.spaces import hosts
 
 Json = dict[str, Any]
 
@@ -116,7 +117,13 @@ def _detail(name: str) -> _Make:
 
 
 def _subdomain(seen: _Seen) -> str:
-    return seen.name.replace("/", "-").replace(".", "-").replace("_", "-").lower()
+    return hosts.subdomain(seen.info.repo_id)
+
+
+def _host(seen: _Seen) -> str:
+    """Where the app answers; without one, where its page is."""
+    where, base = seen.request.hub.app_hosts, seen.request.base_url
+    return where.of(seen.info.repo_id, base).client if where.is_on else f"{base}{seen.info.repo_id.web_path}"
 
 
 def _runtime(_seen: _Seen) -> Json:
@@ -175,7 +182,7 @@ _OF_SPACES: dict[str, _Make] = {
     "sdk": lambda seen: seen.info.sdk,
     "region": lambda _seen: "local",
     "subdomain": _subdomain,
-    "host": lambda seen: f"{seen.request.base_url}{seen.info.repo_id.web_path}",
+    "host": _host,
     "models": lambda seen: _list(seen.card, "models"),
     "datasets": lambda seen: _list(seen.card, "datasets"),
     "runtime": _runtime,

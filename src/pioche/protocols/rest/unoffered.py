@@ -15,15 +15,9 @@ _PATTERNS = """
 /api/{repo:api}/notebook/{any*}
 /api/{repo:api}/sql-console/{any*}
 /api/{repo:api}/leaderboard
-/api/{repo:api}/runtime               /api/{repo:api}/hardware
-/api/{repo:api}/sleeptime             /api/{repo:api}/storage
-/api/{repo:api}/pause                 /api/{repo:api}/restart
-/api/{repo:api}/dev-mode
-/api/{repo:api}/secrets               /api/{repo:api}/variables
-/api/{repo:api}/volumes
-/api/{repo:api}/logs/{any*}           /api/{repo:api}/events
+/api/{repo:api}/storage               /api/{repo:api}/dev-mode
+/api/{repo:api}/volumes               /api/{repo:api}/events
 /api/{repo:api}/metrics
-/api/spaces/hardware                  /api/spaces/templates
 /api/spaces/zero-gpu/{any*}
 /buckets/{any*}
 /api/papers                           /api/papers/{any*}

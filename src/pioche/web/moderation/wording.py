@@ -105,6 +105,7 @@ KINDS: Final[dict[str, str]] = {
     "webhook.enable": _("enabled a webhook"),
     "webhook.disable": _("disabled a webhook"),
     "webhook.delete": _("deleted a webhook"),
+    "space.update": _("changed how a Space runs"),
     "endpoint.create": _("made an endpoint"),
     "endpoint.update": _("changed an endpoint"),
     "endpoint.delete": _("deleted an endpoint"),
