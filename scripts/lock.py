@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "packaging" / "lock.txt"
-EXTRAS = "s3,postgres,inference,grpc"
+EXTRAS = "s3,postgres,inference,grpc,spaces"
 _HEAD = "# Made by scripts/lock.py. The Dockerfile installs these versions, of what it installs, and no others.\n"
 
 

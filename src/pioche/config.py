@@ -330,6 +330,11 @@ class Config:
         "that npm of this machine is configured with.",
         is_secret=True,
     )
+    spaces_requirements_allowed: tuple[str, ...] = _setting(
+        (),
+        "How addresses begin that requirements of Spaces may name, beside the package index: other indexes, pages of files and "
+        "wheels, such as https://wheels.lan/cpu. Whatever lies below is fetched.",
+    )
     spaces_pythons: tuple[str, ...] = _setting(
         (),
         "Interpreters for Spaces beside those on the machine's path: programs, or folders of them or of installations, such as "

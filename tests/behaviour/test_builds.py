@@ -1,5 +1,6 @@
 """Environments of Spaces: built of packages that the test made, in the best sandbox of this machine."""
 
+import hashlib
 import shutil
 import subprocess
 import threading
@@ -12,16 +13,18 @@ import pytest
 from pioche.errors import NotBuilt
 from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import Spec
-from pioche.spaces.builds import index
+from pioche.spaces.builds import index, requirements
 from pioche.spaces.builds.building import Builder
 from pioche.spaces.builds.environments import INSIDE, Environment, Environments
 from pioche.spaces.builds.index import Index
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.registry import Registry
 from pioche.spaces.builds.requirements import Requirements
+from pioche.spaces.builds.sources import Sources
 from pioche.spaces.builds.workshop import Caps, Tools
-from tests import building
+from tests import building, packages
 from tests.building import Yard, plan
+from tests.packages import Packages
 
 pytest.importorskip("uv")
 
@@ -139,6 +142,21 @@ def test_two_builds_of_the_same_at_once_make_one(yard: Yard) -> None:
     assert sum(line.startswith("Resolving") for line in yard.lines) == 1
 
 
+def test_a_build_that_nobody_waits_for_is_stopped(yard: Yard) -> None:
+    yard.packages.sdist("slow", "1.0", "import time\ntime.sleep(120)")
+    stop = threading.Event()
+
+    def heard(line: str) -> None:
+        if "they are built" in line:
+            stop.set()
+
+    with pytest.raises(NotBuilt, match="nobody waits") as refused, yard.builder().environment(
+        plan("slow"), heard, stop=stop
+    ):  # fmt: skip
+        pass
+    assert refused.value.stage == "STOPPED"
+
+
 def test_an_environment_in_use_stays_when_there_is_no_room(yard: Yard) -> None:
     builder, environments = yard.builder(), yard.environments(bytes_max=0)
     with builder.environment(plan("leaf==1.0"), yard.lines.append) as used:
@@ -175,6 +193,23 @@ def test_the_index_of_this_machine_is_that_of_its_pip() -> None:
     )
     urls = " ".join(source.url for source in index.configured())
     assert all(one in urls for one in pip.stdout.split())
+
+
+@pytest.mark.parametrize("has_hash", [True, False])
+def test_what_the_administrator_allows_comes_from_elsewhere(yard: Yard, *, has_hash: bool) -> None:
+    other = Packages(yard.folder / "other")
+    other.folder.mkdir()
+    wheel = other.wheel("branch", "7.0")
+    with packages.serving(other) as url:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        address = f"{url}branch/{wheel.name}" + (f"#sha256={digest}" if has_hash else "")
+        (yard.folder / "repo").mkdir()
+        (yard.folder / "repo" / "requirements.txt").write_text(f"six\nbranch @ {address}")
+        found = requirements.read(Sources(yard.folder / "repo"), "requirements.txt", (url,))
+        with yard.builder().environment(replace(plan(), requirements=found), yard.lines.append) as environment:
+            assert _output(yard, environment, "python", "-c", "import branch, six; print(branch.version)").startswith(
+                "7.0"
+            )
 
 
 _PAGE = "mkdir -p dist && sed s/NAME/world/ page.in > dist/index.html && echo built && cp page.in dist/more.txt"

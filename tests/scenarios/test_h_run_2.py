@@ -161,6 +161,12 @@ for number in range(2000):
     assert "wrote more than 64 MiB" in _refused(yard, "filler", caps=replace(_CAPS, disk_bytes=64 * _MIB)).message
 
 
+def test_h_run_2_a_build_that_makes_too_many_files_is_stopped(yard: Yard) -> None:
+    script = "import os, time\nfor number in range(4000): os.mknod(f'/scratch/{number}')\ntime.sleep(30)"
+    yard.packages.sdist("many", "1.0", script)
+    assert "2000 files" in _refused(yard, "many", caps=replace(_CAPS, files=2000)).message
+
+
 def test_h_run_2_a_package_that_unpacks_to_too_much_is_stopped(yard: Yard) -> None:
     yard.packages.wheel("bomb", "1.0", {f"bomb{number}.py": b"#" * (4 * _MIB) for number in range(60)})
     error = _refused(yard, "bomb", caps=replace(_CAPS, disk_bytes=48 * _MIB))
@@ -232,6 +238,29 @@ subprocess.Popen([sys.executable, "-S", "-c", script], start_new_session=True, s
             continue
     with yard.builder(_CAPS).environment(plan("good"), yard.lines.append) as environment:
         assert _module(environment, "good") == "version = '1.0'\n"
+
+
+def test_h_run_2_a_command_that_builds_pages_is_locked_in_too(yard: Yard) -> None:
+    (yard.folder / "pioche.db").write_text("secret")
+    (yard.folder / "repo").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        script = f"""
+import json, os, socket
+def attempt(work):
+    try:
+        return repr(work())
+    except Exception as error:
+        return "refused"
+os.mkdir("dist")
+json.dump([attempt(lambda: open({str(yard.folder / "pioche.db")!r}).read()),
+    attempt(lambda: open("/proc/{os.getpid()}/environ").read()),
+    attempt(lambda: socket.create_connection(("127.0.0.1", {tcp.getsockname()[1]}), 2)),
+    attempt(lambda: socket.create_connection(("192.0.2.1", 80), 2))], open("dist/index.html", "w"))
+"""
+        (yard.folder / "repo" / "build.py").write_text(script)
+        pages = replace(plan(), sdk="static", app_file="dist/index.html", build_command="python3 build.py")
+        yard.builder(_CAPS).site(pages, yard.folder / "repo", yard.folder / "site", yard.lines.append)
+    assert json.loads((yard.folder / "site" / "index.html").read_text()) == ["refused"] * 4
 
 
 def test_h_run_2_links_that_lead_out_are_refused(yard: Yard) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from pioche.cli import main
+from pioche.config import Config
 from pioche.db import schema
 from pioche.db.instance import now_ms
+from pioche.spaces.builds import building
 from pioche.storage.blobs import blob_key
 from tests.damage import WHOLE, World, sha256
 from tests.letterbox import letterbox
@@ -65,6 +67,16 @@ def test_j2_the_mail_server_is_asked_whether_it_lets_the_hub_in(
     monkeypatch.delenv("PIOCHE_MAIL_FROM")
     assert main(["mail", "test", "ada@example.org"]) == 1
     assert "sends no mail" in capsys.readouterr().err
+
+
+def test_j2_whether_apps_of_spaces_can_be_built(tmp_path: Path, doctor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIOCHE_SPACES_INDEX_URL", "https://user:s3cret@index.example/simple")
+    answer = doctor(tmp_path)[1]["builds"]
+    assert "s3cret" not in str(answer)
+    if building.missing(Config(spaces_index_url="https://index.example")):
+        assert (answer["state"], "uv is not installed" in answer["text"]) == ("note", True)
+    else:
+        assert answer["text"].startswith("Apps of Spaces are built with Python 3.")
 
 
 def test_j2_bytes_older_than_the_database(sound_world: World, doctor: Any) -> None:

@@ -10,12 +10,14 @@ import secrets
 import shutil
 import sys
 import sysconfig
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pioche.config import Config
 from pioche.errors import NotBuilt, NotOffered
@@ -25,8 +27,8 @@ from pioche.runner.spec import SCRATCH
 from pioche.spaces.builds import compiling, registry
 from pioche.spaces.builds.environments import INSIDE, About, Environment, Environments
 from pioche.spaces.builds.gateway import INDEX_URL, REGISTRY_URL
-from pioche.spaces.builds.index import Index, configured
-from pioche.spaces.builds.plan import Plan
+from pioche.spaces.builds.index import Index, Source, configured
+from pioche.spaces.builds.plan import Plan, read
 from pioche.spaces.builds.pythons import Python, find
 from pioche.spaces.builds.redaction import Redaction, Say
 from pioche.spaces.builds.registry import Registry
@@ -41,6 +43,7 @@ _TOOL, _GIVEN = Path("/tools/uv"), Path("/given")
 _LOCK, _SITE = "lock.txt", "site"
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>\S+)", re.MULTILINE)
 _LAST_LINES = 25
+_WITHOUT_UV = "uv is not installed (pip install 'pioche[spaces]')"
 _DOWNLOADS_SHARE = 4
 """What is kept of downloads is at most one part in so many of what environments may take."""
 
@@ -64,28 +67,42 @@ class _Asked:
 class Builder:
     """Of one machine. All methods may be called from any thread; those of several processes share `folder`."""
 
-    def __init__(self, tools: Tools, environments: Environments, *, pythons: Iterable[Path] = ()) -> None:
-        self._tools, self._index, self._environments = tools, tools.index, environments
-        self._places = tuple(pythons)
+    def __init__(
+        self, tools: Tools, environments: Environments, *, pythons: Iterable[Path] = (), allowed: Sequence[str] = ()
+    ) -> None:
+        """`allowed`: how addresses in requirements may begin."""
+        self._tools, self._environments = tools, environments
+        self._places, self._allowed = tuple(pythons), tuple(allowed)
 
     @functools.cached_property
     def pythons(self) -> tuple[Python, ...]:
         """Those that a plan can choose from."""
         return find(self._places)
 
+    def plan(self, folder: Path, config: Mapping[str, Any]) -> Plan:
+        """Of the files of a commit, whose configuration `repos.facts.spaces.config` reads. Raises NotBuilt."""
+        return read(folder, config, self.pythons, self._allowed)
+
     @contextmanager
     def environment(
-        self, plan: Plan, say: Say, *, secrets: Iterable[str] = (), fresh: bool = False
+        self,
+        plan: Plan,
+        say: Say,
+        *,
+        secrets: Iterable[str] = (),
+        fresh: bool = False,
+        stop: threading.Event | None = None,
     ) -> Iterator[Environment]:
         """The environment of a plan; it stays at least until the block is left, or this process dies. `fresh`: what was
-        found out about the same requirements before does not count.
+        found out about the same requirements before does not count. `stop`, once it is set, ends a build.
 
         Raises NotBuilt, which says what to mend; SandboxTooWeak, StartFailed, NotOffered (there is no installer), OutOfSpace.
         """
         told = Redaction(say, secrets)
         for note in plan.notes:
             told(note)
-        asked = _question(plan, self._index)
+        tools = replace(self._tools, index=self._tools.index.also(_elsewhere(plan)))
+        asked = _question(plan, tools.index)
         key = None if fresh else self._environments.answer(asked)
         was_built = False
         while True:
@@ -99,15 +116,24 @@ class Builder:
             with self._environments.alone(asked):
                 known = self._environments.answer(asked)
                 was_built = known in (None, key) or fresh
-                key = self._build(plan, asked, told) if was_built else known
+                key = self._build(plan, asked, tools, told, stop) if was_built else known
 
-    def site(self, plan: Plan, folder: Path, into: Path, say: Say, *, secrets: Iterable[str] = ()) -> None:
+    def site(
+        self,
+        plan: Plan,
+        folder: Path,
+        into: Path,
+        say: Say,
+        *,
+        secrets: Iterable[str] = (),
+        stop: threading.Event | None = None,
+    ) -> None:
         """Runs what builds the pages of a static Space (`Plan.build_command`) on a copy of its files, and leaves at `into` the
         folder that `Plan.app_file` is in. Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
         told = Redaction(say, secrets)
         told(f"Running {plan.build_command}")
         with self._environments.staging() as staging:
-            workshop = Workshop(self._tools, staging, told)
+            workshop = Workshop(self._tools, staging, told, stop)
             with translated():
                 shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
             self._run_command(plan, workshop, told)
@@ -136,7 +162,7 @@ class Builder:
         if not workshop.run([step], {}, with_index=True, say=heard).is_clean:
             raise plan.build_place.refuse(f"app_build_command failed: {' '.join(list(lines)[-4:])[:600]}")
 
-    def _build(self, plan: Plan, asked: str, say: Redaction) -> str:
+    def _build(self, plan: Plan, asked: str, tools: Tools, say: Redaction, stop: threading.Event | None) -> str:
         """The key of what was made."""
         began = time.monotonic()
         python = plan.python
@@ -146,7 +172,7 @@ class Builder:
             given = folder / "given"
             given.mkdir()
             given.chmod(0o755)
-            question = _Asked(plan, python, Workshop(self._tools, folder, say), given, say)
+            question = _Asked(plan, python, Workshop(tools, folder, say, stop), given, say)
             lock, is_trusted = self._resolved(question)
             key = _key(lock, python) if is_trusted else secrets.token_hex(32)
             with self._environments.lease(key) as found:
@@ -155,7 +181,7 @@ class Builder:
         self._environments.remember(asked, key)
         with self._environments.lease(key):
             self._environments.make_room()
-        self._index.tidy(self._environments.bytes_max // _DOWNLOADS_SHARE)
+        tools.index.tidy(self._environments.bytes_max // _DOWNLOADS_SHARE)
         say(f"The environment is ready after {time.monotonic() - began:.1f} s")
         return key
 
@@ -169,7 +195,8 @@ class Builder:
         asked.say(f"Resolving {len(requirements.wanted)} requirements")
         silent = deque[str](maxlen=_LAST_LINES)
         if self._run_uv(asked, [_compile(asked, "--no-build")], silent.append):
-            return _lock(asked), True
+            lock = _lock(asked)
+            return lock, _is_hashed(lock)
         if asked.workshop.problems:
             raise _failed(asked.plan, "The package index did not answer", silent)
         asked.say("Some packages have no wheel for this Python: they are built")
@@ -212,7 +239,7 @@ class Builder:
         self._environments.keep(key, made, About(str(python.executable), str(python.prefix), python.name, lock))
 
     def _run_uv(self, asked: _Asked, steps: list[Step], say: Say) -> bool:
-        if not self._index.sources:
+        if not self._tools.index.sources:
             raise NotOffered(
                 "This hub has no package index: its administrator names one (the setting spaces_index_url), or configures pip"
             )
@@ -267,10 +294,30 @@ def of(config: Config, sandbox: Sandbox) -> Builder:
     )
     index = Index(lambda: configured(config.spaces_index_url), folder / "index", allowed=allowed)
     npm = Registry(lambda: registry.configured(config.spaces_npm_url), allowed=allowed)
-    places = [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
     return Builder(
-        Tools(sandbox, index, npm, caps), Environments(folder, config.spaces_environments_bytes_max), pythons=places
+        Tools(sandbox, index, npm, caps),
+        Environments(folder, config.spaces_environments_bytes_max),
+        pythons=_places(config),
+        allowed=config.spaces_requirements_allowed,
     )
+
+
+def pythons(config: Config) -> tuple[Python, ...]:
+    """Those that Spaces of this hub can have."""
+    return find(_places(config))
+
+
+def missing(config: Config) -> str:
+    """Why nothing can be built here, or nothing."""
+    if _uv_of_this_machine() is None:
+        return _WITHOUT_UV
+    if not configured(config.spaces_index_url):
+        return "there is no package index: spaces_index_url names one, or pip's own configuration"
+    return "" if pythons(config) else "this machine has no Python for them"
+
+
+def _places(config: Config) -> list[Path]:
+    return [*map(Path, config.spaces_pythons), Path(sys.base_prefix, "bin")]
 
 
 def _question(plan: Plan, index: Index) -> str:
@@ -295,10 +342,14 @@ def _bytecode(path: str, sha256: str, python: Python) -> str:
 
 def _tool() -> Path:
     """The installer, which comes with the extra `spaces`. Raises NotOffered."""
-    found = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
+    found = _uv_of_this_machine()
     if found is None:
-        raise NotOffered("This hub cannot build Spaces: uv is not installed (pip install 'pioche[spaces]')")
+        raise NotOffered(f"This hub cannot build Spaces: {_WITHOUT_UV}")
     return Path(found).resolve()
+
+
+def _uv_of_this_machine() -> str | None:
+    return shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv")
 
 
 def _uv(*words: str) -> Step:
@@ -328,6 +379,15 @@ def _lock(asked: _Asked) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         return file.read(2**20).decode(errors="replace")
+
+
+def _is_hashed(lock: str) -> bool:
+    """Whether it says of every package which files it may be: an index need not tell."""
+    return all("--hash=" in line for line in lock.replace("\\\n", " ").splitlines() if _PINNED.match(line))
+
+
+def _elsewhere(plan: Plan) -> list[Source]:
+    return [Source.of(one.url, links=one.links) for one in plan.requirements.elsewhere]
 
 
 def _give(path: Path, lines: list[str]) -> None:

@@ -9,7 +9,7 @@ Anything else is refused with its line, and with what it would take.
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -68,12 +68,12 @@ class Container:
         return (*self.entrypoint, *self.arguments)
 
 
-def read(sources: Sources) -> Container:
-    """Raises NotBuilt."""
+def read(sources: Sources, allowed: Sequence[str] = ()) -> Container:
+    """`allowed`: as for requirements. Raises NotBuilt."""
     lines = sources.lines(FILE)
     if lines is None:
         raise Place(FILE).refuse("There is no such file", Stage.NO_APP_FILE)
-    reader = _Reader(sources)
+    reader = _Reader(sources, allowed)
     instructions = _instructions(lines)
     for place, word, rest in instructions:
         reader.read(place, word, rest)
@@ -85,9 +85,9 @@ def read(sources: Sources) -> Container:
 
 
 class _Reader:
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, allowed: Sequence[str]) -> None:
         self.found = Container()
-        self._sources = sources
+        self._sources, self._allowed = sources, allowed
         self._arguments = dict[str, str]()
         self._known: dict[str, Callable[[Place, str], None]] = {
             "FROM": self._from, "COPY": self._copy, "ADD": self._copy, "WORKDIR": self._workdir, "ENV": self._env,
@@ -126,7 +126,7 @@ class _Reader:
         plain = PurePosixPath(path.lstrip("/"))
         if "://" in path or ".." in plain.parts or "*" in path or path.startswith("git@"):
             raise _refused(place, f"{path[:80]!r} is not a file or a folder of this repo")
-        if not (self._sources.folder / plain).exists():
+        if not self._sources.contains(str(plain)):
             raise _refused(place, f"There is no file or folder {path[:80]!r}", needs_engine=False)
         inside = self._inside(target)
         is_folder = target.endswith("/") or target == "." or several or inside == self.found.folder
@@ -216,7 +216,7 @@ class _Reader:
                 rest = PurePosixPath(inside).relative_to(target)
                 origin = str(PurePosixPath(source) / rest)
                 if self._sources.has(origin):
-                    return requirements.read(self._sources, origin)
+                    return requirements.read(self._sources, origin, self._allowed)
         raise _refused(place, f"{path[:80]!r} was not copied before this line", needs_engine=False)
 
     def _inside(self, path: str) -> str:

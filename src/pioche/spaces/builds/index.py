@@ -70,7 +70,7 @@ class Source:
         parts = urlsplit(url)
         _, at, host = parts.netloc.rpartition("@")
         plain = urlunsplit(parts._replace(netloc=host))
-        if not links or parts.scheme != "file":
+        if not parts.path.endswith(_ARCHIVES) and (not links or parts.scheme != "file"):
             plain = plain.rstrip("/") + "/"
         if not at:
             return cls(plain, links)
@@ -122,6 +122,13 @@ class Index:
     ) -> None:
         """`sources` is asked at the first use: finding them out takes a process."""
         self._find, self._folder, self._also = sources, folder, tuple(allowed)
+
+    def also(self, more: Sequence[Source]) -> "Index":
+        """This one and other places, which come first."""
+        if not more:
+            return self
+        hosts = [found for source in more if (found := host_of(source.url)) is not None]
+        return Index(lambda: (*more, *self.sources), self._folder, allowed=(*self._also, *hosts))
 
     @functools.cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -225,6 +232,9 @@ class Index:
         if (place := _path(source.url)) is not None:
             return _in_folder(place, project) if source.links else _in_page_file(place / project)
         url = source.url if source.links else f"{source.url}{project}/"
+        if urlsplit(url).path.endswith(_ARCHIVES):
+            entry = _of_link({"href": url}, url)
+            return [entry] if _is_of(entry.filename, project) else None
         headers = {"Accept": _ACCEPT} | ({"Authorization": source.authorization} if source.authorization else {})
         with self._streams.get(url, headers) as stream:
             if stream.status == 404:

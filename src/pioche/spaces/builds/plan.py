@@ -48,16 +48,19 @@ class Plan:
     """For the log."""
 
 
-def read(folder: Path, config: Mapping[str, Any], pythons: Sequence[Python]) -> Plan:
-    """`config` is `repos.facts.spaces.config` of the same commit. Raises NotBuilt."""
-    return _Reader(Sources(folder), config, pythons).read()
+def read(folder: Path, config: Mapping[str, Any], pythons: Sequence[Python], allowed: Sequence[str] = ()) -> Plan:
+    """`config` is `repos.facts.spaces.config` of the same commit; `allowed` are the beginnings of addresses that requirements may
+    name. Raises NotBuilt."""
+    return _Reader(Sources(folder), config, pythons, allowed).read()
 
 
 class _Reader:
-    def __init__(self, sources: Sources, config: Mapping[str, Any], pythons: Sequence[Python]) -> None:
-        self._sources, self._config, self._pythons = sources, config, pythons
+    def __init__(
+        self, sources: Sources, config: Mapping[str, Any], pythons: Sequence[Python], allowed: Sequence[str]
+    ) -> None:
+        self._sources, self._config, self._pythons, self._allowed = sources, config, pythons, allowed
         try:
-            self._card = cards.parse(sources.text(_README) or "")
+            self._card = cards.parse(sources.beginning(_README))
         except BadCard as error:
             raise Place(_README).refuse(error.message, Stage.CONFIG_ERROR) from None
 
@@ -83,7 +86,8 @@ class _Reader:
         app_file = self._app_file("app.py")
         if not self._sources.has(app_file):
             raise self._no_file(app_file)
-        asked = requirements.read(self._sources, _BEFORE) + requirements.read(self._sources, _MAIN)
+        asked = requirements.read(self._sources, _BEFORE, self._allowed)
+        asked += requirements.read(self._sources, _MAIN, self._allowed)
         own, notes = self._of_sdk(sdk, asked)
         asked = Requirements(wanted=own) + asked
         python, told = self._python(self._version("python_version") or "3.10", self._at("python_version"))
@@ -93,7 +97,7 @@ class _Reader:
         )  # fmt: skip
 
     def _container(self) -> Plan:
-        found = dockerfile.read(self._sources)
+        found = dockerfile.read(self._sources, self._allowed)
         python, told = self._python(found.version, found.version_place)
         return Plan(
             sdk="docker", port=self._port(found.port), python=python, requirements=found.requirements, command=found.command,
@@ -126,7 +130,7 @@ class _Reader:
     def _version(self, name: str) -> str:
         """As it is written: to YAML, 1.40 without quotes is the number 1.4."""
         place, value = self._at(name), str(self._config.get(name) or "")
-        lines = (self._sources.text(_README) or "").splitlines()
+        lines = self._sources.beginning(_README).splitlines()
         found = _WRITTEN.match(lines[place.line - 1]) if place.line and place.line <= len(lines) else None
         return found["number"] if found and isinstance(self._card.data.get(name), float) else value
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ASKED = "import sys, sysconfig; print(*sys.version_info[:3], sys.base_prefix, os.path.realpath(sys._base_executable), sep='\\n')"
-_MINORS = range(9, 20)
+_MINORS = range(9, 30)
+"""From the oldest that `compiling` is written for."""
 _ANSWER_S = 10
 _PATH = ("/usr/local/bin", "/usr/bin")
 _VERSION = re.compile(r"(?P<major>[0-9]+)(?:\.(?P<minor>[0-9]+)(?:\.[0-9a-z*]+)?)?\Z")
@@ -37,7 +38,7 @@ def find(places: Iterable[Path] = ()) -> tuple[Python, ...]:
     found = dict[int, Python]()
     for path in _candidates(places):
         python = _ask(path)
-        if python is not None and python.version[0] == 3:
+        if python is not None and python.version[0] == 3 and python.minor in _MINORS:
             found.setdefault(python.minor, python)
     return tuple(sorted(found.values()))
 

@@ -9,6 +9,7 @@ from pioche.errors import NotBuilt
 from pioche.spaces.spec import Stage
 
 _BYTES_MAX = 256 * 1024
+_MODULES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +49,40 @@ class Sources:
             raise Place(path, line).refuse("It is not text in UTF-8") from None
         return [(Place(path, number), line) for number, line in enumerate(text.splitlines(), start=1)]
 
-    def text(self, path: str) -> str | None:
-        lines = self.lines(path)
-        return None if lines is None else "\n".join(line for _, line in lines)
+    def beginning(self, path: str) -> str:
+        """Of a file, however large it is and whatever is in it; nothing when there is none."""
+        found = self._opened(path)
+        return "" if found is None else _beginning(found).decode(errors="replace").removeprefix("\ufeff")
+
+    def contains(self, path: str) -> bool:
+        """Whether there is such a file or folder: nothing that a link leads to."""
+        return self._found(path) is not None
 
     def mentions(self, word: str) -> bool:
         """Whether a Python file at the top names it: all that can be said without running them."""
         return any(
             word.encode() in _beginning(path)
-            for path in sorted(self.folder.glob("*.py"))
+            for path in sorted(self.folder.glob("*.py"))[:_MODULES_MAX]
             if self._opened(path.name) is not None
         )
 
     def _opened(self, path: str) -> Path | None:
+        found = self._found(path)
+        return found if found is not None and stat.S_ISREG(os.lstat(found).st_mode) else None
+
+    def _found(self, path: str) -> Path | None:
         parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        if path.startswith("/") or ".." in parts or "\0" in path:
             return None
         place = self.folder
-        for part in parts:
-            if place.is_symlink():
-                return None
-            place /= part
         try:
-            return place if stat.S_ISREG(os.lstat(place).st_mode) else None
+            for part in parts:
+                place /= part
+                if stat.S_ISLNK(os.lstat(place).st_mode):
+                    return None
         except OSError:  # it is not there, or has a name that no file can have
             return None
+        return place
 
 
 def _beginning(path: Path) -> bytes:

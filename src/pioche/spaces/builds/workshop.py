@@ -21,8 +21,11 @@ from pioche.spaces.builds.registry import Registry
 from pioche.spaces.spec import Stage
 
 _MIB = 2**20
+_NICE = 10
+"""Whoever waits for a page comes before whoever waits for a build."""
 _SOCKETS = Path("/index")
 _GRACE_S = 2.0
+_LOOK_S, _END_S = 0.5, 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Caps:
     disk_bytes: int = 16384 * _MIB
     download_bytes: int = 8192 * _MIB
     processes: int = 256
+    files: int = 1_000_000
+    """Those in uv's cache count, and so do their links in the environment."""
     cpus: tuple[int, ...] | None = None
 
 
@@ -57,7 +62,9 @@ class Tools:
 class Workshop:
     """For one build: its folder is its scratch folder in each run, and its time is that of all runs together."""
 
-    def __init__(self, tools: Tools, folder: Path, told: Redaction) -> None:
+    def __init__(self, tools: Tools, folder: Path, told: Redaction, stop: threading.Event | None = None) -> None:
+        """`stop`, once it is set, ends what runs."""
+        self._stop = stop or threading.Event()
         self.folder = folder / "scratch"
         self.folder.mkdir()
         self._home, self._tools, self._caps, self._told = folder, tools, tools.caps, told
@@ -92,6 +99,8 @@ class Workshop:
                 self._told(problem)
             if account.is_over:
                 raise _over(f"It asks for more than {self._caps.download_bytes // _MIB} MiB of packages")
+        if self._stop.is_set():
+            raise NotBuilt("The build was stopped: nobody waits for it any more", stage=Stage.STOPPED)
         if time.monotonic() >= self._until:
             raise _over(f"It took more than {self._caps.seconds} seconds")
         if ending.code is None or ending.is_over_memory:
@@ -113,24 +122,33 @@ class Workshop:
                 memory_bytes=caps.memory_bytes,
                 scratch_bytes=caps.disk_bytes,
                 file_bytes=caps.disk_bytes,
+                scratch_files=caps.files,
                 processes=caps.processes,
+                nice=_NICE,
                 open_files=4096,
                 cpus=caps.cpus,
             ),
         )
 
     def _followed(self, running: Running, say: Say) -> Ending:
-        """Its log, line by line, until it has ended or its time is up."""
-        clock = threading.Timer(max(0.0, self._until - time.monotonic()), running.terminate, (_GRACE_S,))
-        clock.daemon = True
-        clock.start()
-        try:
-            for line in running.log.follow():
+        """Its log, line by line, until it has ended, its time is up, or nobody wants it any more."""
+        first = 0
+        while True:
+            for line in running.log.follow(first, patience=_LOOK_S):
+                first = line.number + 1
                 if not (running.log.is_closed and line.text.startswith("[") and line.text.endswith("]")):
                     say(self._told.redacted(line.text))
-            return running.wait()
-        finally:
-            clock.cancel()
+                if self._is_over:
+                    break
+            if self._is_over:
+                running.terminate(_GRACE_S)
+                return running.wait(_END_S)
+            if running.log.is_closed:
+                return running.wait()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or time.monotonic() >= self._until
 
 
 def _size(folder: Path) -> int:

@@ -18,6 +18,7 @@ from pioche.runner.sandbox import Sandbox
 from pioche.runner.spec import LEAST_FOR_CODE, Level
 from pioche.serving import needs
 from pioche.serving.spec import OF_WORKERS
+from pioche.spaces.builds import building
 from pioche.storage.disk import Room
 from pioche.upkeep.diagnosis import Answer, bad, good, note
 
@@ -46,6 +47,7 @@ def answers(config: Config) -> Iterator[Answer]:
     yield _git_lfs()
     yield _sandbox(config)
     yield _inference(config)
+    yield _builds(config)
 
 
 def _folders(config: Config) -> Answer:
@@ -187,6 +189,15 @@ def _inference(config: Config) -> Answer:
             "inference", f"grpc_port is set, and {' and '.join(absent)} is not installed", "Install pioche[grpc]"
         )
     return good("inference", f"{text}; gRPC on port {config.grpc_port}")
+
+
+def _builds(config: Config) -> Answer:
+    """Nobody is called: whether the index answers, a build tells."""
+    missing, advice = building.missing(config), "See docs/guide/builds.md"
+    if missing:
+        return note("builds", f"Apps of Spaces cannot be built: {missing}", advice)
+    pythons = ", ".join(python.name for python in building.pythons(config))
+    return good("builds", f"Apps of Spaces are built with Python {pythons}")
 
 
 def _version(name: str) -> tuple[int, int] | None:

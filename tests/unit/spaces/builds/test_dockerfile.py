@@ -105,6 +105,13 @@ def test_everything_else_is_refused_with_its_line(tmp_path: Path, line: str, wor
     assert (refused.value.path, refused.value.line) == ("Dockerfile", 3)
 
 
+def test_links_in_the_repo_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "etc").symlink_to("/etc")
+    for path in ("etc", "etc/hostname"):
+        with pytest.raises(NotBuilt, match="There is no file or folder"):
+            _read(tmp_path, f"FROM python:3.11\nCOPY {path} /x")
+
+
 def test_one_that_begins_or_ends_too_early(tmp_path: Path) -> None:
     for text, words in (("", "begins with FROM"), ("WORKDIR /x", "has to be FROM"), ("FROM python:3", "neither CMD"), (
         "FROM nvidia/cuda:12", "needs a container engine")):  # fmt: skip

@@ -99,7 +99,10 @@ def test_metadata_that_cannot_be_read_names_its_line(tmp_path: Path) -> None:
     assert refused.value.stage == "CONFIG_ERROR"
 
 
-@pytest.mark.parametrize("card", ["sdk: gradio", "sdk: static", "sdk: gradio\napp_file: folder/x.py"])
+@pytest.mark.parametrize(
+    "card",
+    ["sdk: gradio", "sdk: static", f"sdk: gradio\napp_file: {'x' * 300}/x.py", "sdk: gradio\napp_file: folder/x.py"],
+)
 def test_an_app_that_is_not_there(tmp_path: Path, card: str) -> None:
     with pytest.raises(NotBuilt, match="There is no file") as refused:
         _plan(tmp_path, card)
@@ -107,3 +110,10 @@ def test_an_app_that_is_not_there(tmp_path: Path, card: str) -> None:
     with pytest.raises(NotBuilt) as refused:
         _plan(tmp_path, "sdk: docker")
     assert refused.value.stage == "NO_APP_FILE"
+
+
+def test_a_long_readme_is_read_as_far_as_its_metadata(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("gradio")
+    (tmp_path / "README.md").write_text("---\nsdk: gradio\nsdk_version: latest\n---\n" + "\xe9" * 300_000)
+    with pytest.raises(NotBuilt, match="line 3: sdk_version"):
+        plan.read(tmp_path, {"sdk": "gradio"}, _PYTHONS)

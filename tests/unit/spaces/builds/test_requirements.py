@@ -18,7 +18,7 @@ def test_lines_are_handed_on_without_their_comments(tmp_path: Path) -> None:
     text = "# first\nFlask>=3  # web\n\nnumpy ==2.0 ; python_version > '3'\npandas[excel, xml] \\\n  <3\nuvicorn\n"
     found = _read(tmp_path, text)
     assert [one.text for one in found.wanted] == [
-        "Flask>=3", "numpy ==2.0 ; python_version > '3'", "pandas[excel, xml]   <3", "uvicorn",
+        "Flask>=3", "numpy ==2.0 ; python_version > '3'", "pandas[excel, xml] <3", "uvicorn",
     ]  # fmt: skip
     assert [one.place.line for one in found.wanted] == [2, 4, 5, 7]
     assert found.names("flask")
@@ -59,6 +59,39 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         requirements.read(Sources(tmp_path), "requirements.txt")
 
 
+def test_a_line_of_blanks_takes_no_time(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="is no requirement"):
+        _read(tmp_path, f"a{' ' * 200_000}b{' ' * 20_000}\\\n\tc")
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").symlink_to("/etc/hostname")
     assert requirements.read(Sources(tmp_path), "requirements.txt") == requirements.Requirements()
+
+
+_ALLOWED = ("https://wheels.lan/cpu/",)
+_WHEEL = f"https://wheels.lan/cpu/leaf-2.0+cpu-py3-none-any.whl#sha256={'ab' * 32}"
+
+
+def test_addresses_that_the_administrator_allowed_are_other_places(tmp_path: Path) -> None:
+    text = f"--extra-index-url https://wheels.lan/cpu\n-f https://wheels.lan/cpu/all.html\nleaf @ {_WHEEL}\n{_WHEEL}"
+    (tmp_path / "requirements.txt").write_text(text)
+    found = requirements.read(Sources(tmp_path), "requirements.txt", _ALLOWED)
+    assert [one.text for one in found.wanted] == ["leaf==2.0+cpu"] * 2
+    assert [(one.url, one.links) for one in found.elsewhere] == [
+        ("https://wheels.lan/cpu", False), ("https://wheels.lan/cpu/all.html", True), (_WHEEL, True), (_WHEEL, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://wheels.lan/other", "-f https://wheels.lan/cpu/../other", "-f https://wheels.lan/cpux",
+        "-f https://user@wheels.lan/cpu/", "x @ https://wheels.lan/cpu/leaf-2.0-py3-none-any.whl",
+        "https://wheels.lan/cpu/leaf-2.0.tar.gz", "git+https://wheels.lan/cpu/x", "-e https://wheels.lan/cpu/x",
+    ],
+)  # fmt: skip
+def test_others_are_refused_all_the_same(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"six\n{line}")
+    with pytest.raises(NotBuilt, match="line 2"):
+        requirements.read(Sources(tmp_path), "requirements.txt", _ALLOWED)
