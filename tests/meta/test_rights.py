@@ -103,7 +103,8 @@ PARAMETERS = {
     "prefix": "default", "namespace": "me", "hash": "0" * 64, "uid": "0" * 24, "oid": "0" * 64, "upload": "x",
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
     "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "version": "main", "model": "lab/absent",
-    "client_id": "00000000-0000-0000-0000-000000000000", "owner": "nobody-here", "endpoint": "absent", "deployment": "v1", "kind": "run",
+    "client_id": "00000000-0000-0000-0000-000000000000", "owner": "nobody-here", "endpoint": "absent", "deployment": "v1",
+    "kind": "run",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
