@@ -67,7 +67,7 @@ class Hub:
         self.program: tuple[str, ...] = (sys.executable, "-m", "pioche")
         self.port = free_port()
         self.endpoint = f"http://localhost:{self.port}"
-        self._settings = {"WORKERS": "1", "RATE_LIMITS": "off", **(settings or {})}
+        self.settings = {"WORKERS": "1", "RATE_LIMITS": "off", **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._admin: Account | None = None
 
@@ -182,7 +182,7 @@ class Hub:
 
     def environment(self) -> dict[str, str]:
         """The environment of the hub and of its commands: this process's, without its own PIOCHE_ and HF_ variables."""
-        own = {f"PIOCHE_{key}": value for key, value in self._settings.items()}
+        own = {f"PIOCHE_{key}": value for key, value in self.settings.items()}
         place = {"PIOCHE_DATA_DIR": str(self.data_dir), "PIOCHE_HOST": "127.0.0.1", "PIOCHE_PORT": str(self.port)}
         code = {"PYTHONPATH": str(Path(pioche.__file__).parents[1])}
         rest = {key: value for key, value in os.environ.items() if not key.startswith(("PIOCHE_", "HF_"))}

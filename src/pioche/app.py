@@ -446,7 +446,7 @@ def build_spaces(config: Config) -> SpacesService:
     keyring = Keyring(lambda: instance.signing_keys(stores.database))
     gate = Gate(access, Callers(stores.database), keyring)
     find = AppDirectory(house).find
-    proxy = Proxy(hosts, gate, find, config.port, scheme=scheme, public_url=config.public_url.rstrip("/"))
+    proxy = Proxy(hosts, gate, find, house.looked, config.port, scheme=scheme, public_url=config.public_url.rstrip("/"))
     return SpacesService(house, proxy, Path(config.spaces_socket), _tls(config))
 
 

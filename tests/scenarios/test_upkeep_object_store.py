@@ -88,7 +88,7 @@ def test_large_files_move_from_the_disk_to_the_store(
     blobs = opened(object_store, prefix, tmp_path)
     assert b"".join(blobs.read(blob_key(sha256), 0, len(data))) == data
     (hub.data_dir / blob_key(sha256)).unlink()
-    hub._settings["STORAGE_URL"] = f"s3://{object_store.bucket}/{prefix}"
+    hub.settings["STORAGE_URL"] = f"s3://{object_store.bucket}/{prefix}"
     hub.start()
     found = httpx.get(
         f"{hub.endpoint}/ada/m/resolve/main/weights.bin", headers=ada.bearer, follow_redirects=True, timeout=60

@@ -6,13 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests import encoders, writers
 from tests.web.town import Town
 from tests.web.visits import Visits
 
 _READS = 60
+LATE_STATE = """
+const send = window.fetch;
+const told = new Promise((tell) => { window.tellState = tell; });
+window.fetch = async (address, ...rest) => {
+  const response = await send(address, ...rest);
+  if (String(address).endsWith("/info")) await told;
+  return response;
+};
+"""
+"""What `/info` answers reaches the page only when `tellState` is called."""
 WORDS = {"good": [0, 4], "bad": [4, 0], "film": [0, 0]}
 CLASSIFIER = encoders.classifier(WORDS, ["NEGATIVE", "POSITIVE"])
 TAGGER = encoders.tagger({"Ada": [0, 9], "sleeps": [9, 0]}, ["O", "B-PER"])
@@ -62,15 +72,13 @@ def test_m6_how_the_model_is_does_not_take_the_place_of_how_long_it_took(visit: 
     """A question about the model's state that is answered after the model itself."""
     town.repo("ada/feelings", {"README.md": card("text-classification"), **CLASSIFIER})
     page = visit("/ada/feelings")
-    held = list[Route]()
-    page.route("**/info", lambda route: held.append(route))
+    page.add_init_script(LATE_STATE)
     page.reload()
     widget_form = page.locator("model-widget")
     widget_form.get_by_label("Text").fill("a good film")
     widget_form.get_by_role("button", name="Ask").click()
     expect(widget_form.get_by_role("status")).to_contain_text("Answered in", timeout=60_000)
-    with page.expect_response("**/info"):
-        held[-1].continue_()
+    page.evaluate("tellState()")
     page.evaluate("new Promise((done) => setTimeout(done, 100))")
     expect(widget_form.get_by_role("status")).to_contain_text("Answered in")
 

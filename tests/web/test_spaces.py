@@ -12,7 +12,7 @@ from tests.hub import Hub, free_port
 from tests.web.town import Town
 from tests.web.visits import Visits
 
-_MS = 90_000
+_MS = 60_000
 APP = """
 import http.server, os
 
@@ -32,6 +32,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
+
+
+@pytest.fixture
+def visit(visit: Visits, town: Town) -> Visits:
+    visit.guard.apps = f".localhost:{town.hub.settings['SPACES_PORT']}"
+    return visit
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +78,8 @@ def test_p6_w1_a_space_begins_with_a_template_and_runs_a_model_in_the_browser(
     framed = page.frame_locator("iframe.space-frame")
     framed.get_by_label("Text").fill("a good film", timeout=_MS)
     framed.get_by_role("button", name="Ask").click()
-    expect(framed.locator("li").first).to_contain_text("POSITIVE", timeout=_MS)
-    expect(framed.get_by_role("status")).to_contain_text("in this page")
+    expect(framed.get_by_role("status")).to_contain_text("in this page", timeout=_MS)
+    expect(framed.locator("li").first).to_contain_text("POSITIVE")
 
 
 def test_p4_p5_it_is_paused_and_started_again_by_its_settings(visit: Visits, town: Town) -> None:

@@ -11,6 +11,8 @@ from pioche.spaces.apps import Due
 from pioche.spaces.controller.keeper import Keeper, Ways
 
 _LOOK_SECONDS = 1.0
+_BREATH_SECONDS = 0.1
+"""Between two looks, however often somebody asks."""
 
 
 class House:
@@ -22,12 +24,16 @@ class House:
         self.repos: dict[int, Repo] = {}
         """As they were at the last look: their names, and whether they are private."""
         self._asked = asyncio.Event()
+        self._looked = asyncio.Condition()
 
     async def keep(self) -> None:
         try:
             while True:
-                await self._look()
                 self._asked.clear()
+                await self._look()
+                async with self._looked:
+                    self._looked.notify_all()
+                await asyncio.sleep(_BREATH_SECONDS)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), _LOOK_SECONDS)
         finally:
@@ -36,6 +42,13 @@ class House:
     def hurry(self) -> None:
         """Somebody changed a row just now."""
         self._asked.set()
+
+    async def looked(self) -> None:
+        """Returns after the next look: what was made a moment ago is known then."""
+        self._asked.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS), self._looked:
+                await self._looked.wait()
 
     async def _look(self) -> None:
         try:

@@ -173,7 +173,7 @@ def _command(tools: Tools, flavour: Flavour, found: sdks.Command, read_only: dic
         serves_port=found.port,
         reaches=reaches,
         remote_code=True,
-        limits=Limits(memory_bytes=flavour.memory_bytes, cores=flavour.cores, nice=5),
+        limits=Limits(memory_bytes=flavour.memory_bytes, cores=flavour.cores, nice=5, open_files=4096),
     )
 
 

@@ -14,6 +14,8 @@ from pioche.spaces.proxy.heads import Headers
 
 _INDEX = "index.html"
 _NOT_FOUND = "404.html"
+_PAGE_BYTES_MAX = 4 * 2**20
+"""Of a page that is told of its hub: a larger one is sent as it is."""
 _HTML = "text/html"
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".md": "text/markdown"}
 
@@ -44,7 +46,8 @@ def find(folder: Path, index: str, path: str, variables: Mapping[str, str]) -> F
         ("Last-Modified", formatdate(found.st_mtime, usegmt=True)),
         ("X-Content-Type-Options", "nosniff"),
     )
-    body = _told(place.read_bytes(), variables) if kind == _HTML else None
+    is_page = kind == _HTML and found.st_size <= _PAGE_BYTES_MAX
+    body = _told(place.read_bytes(), variables) if is_page else None
     return Found(status, headers, place, found.st_size if body is None else len(body), body)
 
 

@@ -15,6 +15,7 @@ _FORWARDED = frozenset(("x-forwarded-for", "x-forwarded-proto", "x-forwarded-hos
 _TOKENS = frozenset(("x-hf-authorization",))
 _OF_HUB = "pioche_session"
 """In the names of the hub's cookies (http.cookies): no app reads or writes one."""
+_SIGN = "__sign="
 _TOKEN_PREFIX = "hf_"  # noqa: S105 - what tokens of a hub begin with
 
 Headers = tuple[tuple[str, str], ...]
@@ -75,7 +76,7 @@ def read_request(head: bytes) -> Request:
     first, headers = _split(head)
     method, _, rest = first.partition(" ")
     target, _, protocol = rest.partition(" ")
-    if not method.isalpha() or not target.startswith("/") or protocol not in ("HTTP/1.1", "HTTP/1.0"):
+    if not (method.isascii() and method.isalpha()) or not target.startswith("/") or protocol not in ("HTTP/1.1", "HTTP/1.0"):
         raise BadHead
     return Request(method, target, headers)
 
@@ -100,6 +101,17 @@ def without_query(request: Request, name: str) -> tuple[Request, str]:
     return replace(request, target=request.path + (f"?{rest}" if rest else "")), value
 
 
+def without_header(request: Request, name: str) -> Request:
+    return replace(request, headers=tuple(header for header in request.headers if header[0].lower() != name))
+
+
+def comes_from(request: Request, host: str, *, is_opaque: bool) -> bool:
+    """Whether a WebSocket is opened by a page of the app itself, or by no browser (RFC 6455, 10.2). Pages of an opaque origin say
+    `null`, and so do those of others: that is for apps that everybody may see."""
+    origin = request.header("origin")
+    return not origin or origin.partition("://")[2] == host or (is_opaque and origin == "null")
+
+
 def for_app(request: Request, mask: Mask, own_cookies: Collection[str]) -> bytes:
     """What the app is sent: nobody's token, none of the hub's cookies, and where it is seen from. `own_cookies` are the proxy's."""
     target = request.target
@@ -111,6 +123,7 @@ def for_app(request: Request, mask: Mask, own_cookies: Collection[str]) -> bytes
         for name, value in request.headers
         if name.lower() not in _OF_CONNECTION | _FORWARDED | _TOKENS | {"cookie", "upgrade"}
         and not (name.lower() == "authorization" and _is_token(value))
+        and not (name.lower() == "referer" and _SIGN in value)
     ]
     if cookies := _cookies(request, own_cookies):
         kept.append(("Cookie", cookies))

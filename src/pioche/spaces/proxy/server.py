@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,7 +24,8 @@ _HEAD_SECONDS = 30.0
 _HOLD_SECONDS = 60.0
 _PIECE = 256 * 1024
 _BUFFER = 256 * 1024
-_CONNECTIONS_MAX = 4096
+_CONNECTIONS_MAX, _CONNECTIONS_EACH = 8192, 2048
+"""Of all apps, and of one, whose visitors shut nobody else out."""
 _BACKLOG = 512
 _DIAL_ATTEMPTS = 3
 _OPAQUE = "sandbox allow-scripts allow-forms allow-popups allow-downloads allow-modals"
@@ -47,8 +48,19 @@ class Place:
 class Proxy:
     """`serve` until it is cancelled."""
 
-    def __init__(self, hosts: Hosts, gate: Gate, find: Find, hub_port: int, *, scheme: str, public_url: str) -> None:
-        self._hosts, self._gate, self._find = hosts, gate, find
+    def __init__(
+        self,
+        hosts: Hosts,
+        gate: Gate,
+        find: Find,
+        looked: Callable[[], Awaitable[None]],
+        hub_port: int,
+        *,
+        scheme: str,
+        public_url: str,
+    ) -> None:
+        """`looked` returns when apps that were made a moment ago can be found."""
+        self._hosts, self._gate, self._find, self._looked = hosts, gate, find, looked
         self._hub_port, self._scheme, self._public_url = hub_port, scheme, public_url
         self._open = 0
 
@@ -81,11 +93,21 @@ class Proxy:
             writer.write(pages.framed("400 Bad Request", (), b""))
             return
         place = self._place(request)
+        if place is None:
+            await self._looked()
+            place = self._place(request)
         admitted = await self._gate.admit(request, place.repo) if place is not None else None
         if place is None or admitted is None:
             writer.write(pages.absent(request))
             return
-        keeper = place.keeper
+        keeper, by_path = place.keeper, not self._hosts.label(request.header("host"))
+        is_opaque = by_path and not place.repo.private
+        if request.upgrades and not heads.comes_from(request, request.header("host"), is_opaque=is_opaque):
+            writer.write(pages.framed("403 Forbidden", (), b""))
+            return
+        if keeper.traffic.open >= _CONNECTIONS_EACH:
+            writer.write(pages.framed("503 Service Unavailable", (("Retry-After", "5"),), b""))
+            return
         keeper.traffic.open += 1
         try:
             await self._answer(place, admitted, reader, writer)

@@ -1,4 +1,5 @@
-"""A chat with a model of this hub. HF_ENDPOINT and HF_TOKEN are given to every Space."""
+"""A chat with a model of this hub. HF_ENDPOINT is given to every Space; what is private
+needs a secret HF_TOKEN."""
 
 import os
 from collections.abc import Iterator

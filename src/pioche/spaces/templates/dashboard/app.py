@@ -1,4 +1,5 @@
-"""The first table of a dataset of this hub, with filters. HF_ENDPOINT and HF_TOKEN are given to every Space."""
+"""The first table of a dataset of this hub, with filters. HF_ENDPOINT is given to every Space; what is private
+needs a secret HF_TOKEN."""
 
 import pandas as pd
 import streamlit as st

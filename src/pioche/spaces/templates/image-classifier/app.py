@@ -1,4 +1,5 @@
-"""What is on a picture, told by a model of this hub. HF_ENDPOINT and HF_TOKEN are given to every Space."""
+"""What is on a picture, told by a model of this hub. HF_ENDPOINT is given to every Space; what is private
+needs a secret HF_TOKEN."""
 
 import io
 import os
