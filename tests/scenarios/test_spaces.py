@@ -259,3 +259,11 @@ def test_a_static_space_is_its_files(hub: Hub, ada: Account) -> None:
     for path in ("/..%2f..%2fpioche.db", "/%2e%2e/x", "/a/../../x"):
         assert space.get(path).status_code == 404
     assert space.get("").status_code == 307
+
+
+def test_a_static_space_may_be_built(hub: Hub, ada: Account) -> None:
+    command = "mkdir dist && sed s/NAME/world/ page.in > dist/index.html"
+    card = f"---\nsdk: static\napp_build_command: {command}\napp_file: dist/index.html\n---\n"
+    space = Space(hub, ada, {"README.md": card, "page.in": "hello NAME"}, sdk="static")
+    _until(lambda: "hello world" in space.get("/").text, lambda: space.get("/").text)
+    assert space.get("/page.in").status_code == 404
