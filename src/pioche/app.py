@@ -99,13 +99,13 @@ from pioche.spaces.apps import Apps
 from pioche.spaces.builds import building
 from pioche.spaces.controller.house import House as AppHouse
 from pioche.spaces.controller.keeper import Ways
-from pioche.spaces.controller.service import Directory as AppDirectory
-from pioche.spaces.controller.service import Service as SpacesService
 from pioche.spaces.controller.version import Tools
 from pioche.spaces.hosts import Hosts
 from pioche.spaces.messages import Controller as AppController
 from pioche.spaces.proxy.gate import Gate
 from pioche.spaces.proxy.server import Proxy
+from pioche.spaces.service import Directory as AppDirectory
+from pioche.spaces.service import Service as SpacesService
 from pioche.storage import ballast, incoming, quotas
 from pioche.storage.blobs import BlobStore, HasSignedUrls, TakesGrants
 from pioche.storage.blobs.local import LocalBlobs
@@ -278,7 +278,7 @@ def build_hub(config: Config) -> Hub:
         search=_search(config, database),
         downloads=downloads,
         usage=usage,
-        apps=Apps(database),
+        apps=Apps(database, run=bool(config.spaces_port)),
         app_hosts=Hosts(config),
         app_controller=AppController(Path(config.spaces_socket) if config.spaces_socket else None),
         blobs=blobs,

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
+OF_SANDBOXES = "127.83.66.1"
+"""Where processes in sandboxes come from when they call what listens on this machine's loopback: they are not this machine, nor a
+proxy that stands on it, and who trusts those tells them apart by it."""
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 

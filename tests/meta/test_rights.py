@@ -104,6 +104,7 @@ PARAMETERS = {
     "sha": "0" * 64, "digest": "0" * 16, "delivery": "0" * 24, "action": "enable", "status": "pending",
     "slug": "x-" + "0" * 24, "item": "0" * 24, "group": "0" * 24, "task": "fill-mask", "version": "main", "model": "lab/absent",
     "client_id": "00000000-0000-0000-0000-000000000000", "owner": "nobody-here", "endpoint": "absent", "deployment": "v1",
+    "kind": "run",
 }  # fmt: skip
 _SERIAL = itertools.count(1)
 
@@ -248,6 +249,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/code"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/delete"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/group"): [_form(fields=b"group=" + b"0" * 24, statuses=(404,))],
+    ("POST", "/{repo:web}/settings/app"): [_form(fields=b"do=absent", statuses=(400, 404))],
     ("POST", "/{repo:web}/settings/publishers"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/publishers/{id}/remove"): [_form(statuses=(404,))],
     ("POST", "/{repo:web}/settings/storage/files"): [_form(statuses=(422,))],
@@ -308,6 +310,25 @@ CALLS: dict[tuple[str, str], list[Call]] = {
 
 # Nothing here is a model that an engine could take: whoever may read it is told so.
 _UNSERVED = (400,)
+# What is no Space does not run, and has no such things: 400. A log asks for what runs apps, which this hub has not.
+CALLS |= {
+    (method, f"/api/{{repo:api}}/{what}"): [Call(json=json, statuses=(200, 400, 404, 501))]
+    for method, what, json in (
+        ("GET", "runtime", None),
+        ("POST", "hardware", {"flavor": "cpu-basic"}),
+        ("POST", "sleeptime", {"seconds": 600}),
+        ("POST", "pause", None),
+        ("POST", "restart", None),
+        ("GET", "variables", None),
+        ("POST", "variables", {"key": "COLOUR", "value": "blue"}),
+        ("DELETE", "variables", {"key": "ABSENT"}),
+        ("GET", "secrets", None),
+        ("POST", "secrets", {"key": "KEY", "value": "x"}),
+        ("DELETE", "secrets", {"key": "ABSENT"}),
+        ("GET", "logs/{kind}", None),
+    )
+}
+CALLS |= {("GET", f"/{{repo:web}}/{what}"): [Call(statuses=(200, 404))] for what in ("app", "logs", "settings/app")}
 CALLS |= {
     (method, pattern): [Call(json=None if method == "GET" else {"inputs": "x"}, statuses=_UNSERVED)]
     for method, pattern in (

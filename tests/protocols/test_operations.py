@@ -6,6 +6,7 @@ import pytest
 
 from pioche.app import PROTOCOLS
 from pioche.http.kernel import Kernel
+from pioche.networks import OF_SANDBOXES
 from pioche.upkeep import health
 from tests.asgi import Client
 from tests.local import LocalHub
@@ -56,6 +57,11 @@ def test_figures_are_for_this_machine(local: LocalHub) -> None:
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
 def test_figures_are_not_for_whoever_comes_through_a_proxy_on_this_machine(local: LocalHub, header: str) -> None:
     assert local.client.get("/metrics", headers={header: "198.51.100.1"}).status == 401
+
+
+def test_figures_are_not_for_processes_in_sandboxes_on_this_machine(local: LocalHub) -> None:
+    with Client(Kernel(local.hub, PROTOCOLS), client=OF_SANDBOXES) as inside:
+        assert inside.get("/metrics").status == 401
 
 
 def test_figures_elsewhere_are_for_administrators(local: LocalHub) -> None:

@@ -174,7 +174,7 @@ def test_pausing_restarting_sleeping_and_waking(hub: Hub, ada: Account) -> None:
     space.becomes("PAUSED")
     assert space.get().status_code == 502 or space.get().status_code == 503
     space.api.restart_space(space.name)
-    space.answers()
+    assert space.api.wait_for_space(space.name, timeout=60).stage == "RUNNING"
     with pytest.raises(HfHubHTTPError, match="60 seconds or more"):
         space.api.set_space_sleep_time(space.name, 5)
     space.api.set_space_sleep_time(space.name, 60)

@@ -73,6 +73,7 @@ PAGES = {
         "audit-log", "blocked", "webhooks", "webhooks/new", "requirements", "sso", "analytics",
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",
+    **{f"{_R}/{name}": f"/spaces/ada/hello/{name}" for name in ("app", "logs", "settings/app")},
     "/endpoints": "/endpoints", "/endpoints/new": "/endpoints/new?model=ada/talk",
     "/admin/reports": "/admin/reports", "/admin/reports/{id}": "<report>", "/admin/audit-log": "/admin/audit-log",
     "/admin/second-factors": "/admin/second-factors", "/admin/second-factors/{user}": "/admin/second-factors/bob",
@@ -83,7 +84,8 @@ ELSEWHERE = {
     "/endpoints/{owner}/{endpoint}": "test_g5_pages_of_endpoints_are_accessible_and_fit",
     "/endpoints/{owner}/{endpoint}/logs": "test_g5_pages_of_endpoints_are_accessible_and_fit",
     "/.well-known/openapi.json": "no page", "/notifications/count": "no page", "/new/name-check": "no page",
-    "/download/{name}": "a file",
+    "/download/{name}": "a file", "/download/transformers/{name}": "a file",
+    "/endpoints/{owner}/{endpoint}/export": "a file",
     "/embed/diagram": "the frame of a diagram: test_m1_diagrams_are_drawn_in_a_frame_without_origin",
     "/search/suggest": "a part of a page: test_g1_suggestions_come_while_one_types_and_the_keyboard_takes_them",
     "/models.atom": "a feed", "/datasets.atom": "a feed", "/spaces.atom": "a feed", "/login/sso": "leads on",
@@ -181,6 +183,7 @@ def _threads(town: Town) -> tuple[int, int, str]:
     card = "---\nlicense: mit\npipeline_tag: text-classification\n---\n# Words\n\nSome words.\n"
     town.repo(REPO, {"README.md": card, "src/a.py": "one = 1\n"})
     town.repo("lab/open", {"README.md": card})
+    town.repo("ada/hello", {"README.md": "---\nsdk: static\n---\n", "index.html": "<p>"}, kind="space")
     threads = Threads(town)
     threads.commit(town.ada, {"src/a.py": "one = 1\ntwo = 2\n"})
     talk = threads.open(town.bob, "A question")

@@ -6,6 +6,7 @@ memory of each, are bounded; when all that may pass has passed, the way is close
 """
 
 import asyncio
+import ipaddress
 import os
 import socket
 import threading
@@ -14,7 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
+from pioche.networks import OF_SANDBOXES
 from pioche.runner.spec import Address, plain_host
 
 _CONNECTIONS_MAX = 64
@@ -173,11 +176,13 @@ class Exit:
             try:
                 outer.setblocking(False)  # noqa: FBT003  (Python takes no name for it)
                 outer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                _mark(outer, place)
                 async with asyncio.timeout(_CONNECT_S):
                     await self._loop.sock_connect(outer, place)
             except OSError as error:  # TimeoutError is one
                 outer.close()
-                problem = os.strerror(error.errno) if error.errno else f"no answer within {_CONNECT_S:.0f} seconds"
+                silence = f"no answer within {_CONNECT_S:.0f} seconds"
+                problem = os.strerror(error.errno) if error.errno else error.strerror or silence
             except BaseException:
                 outer.close()
                 raise
@@ -213,6 +218,16 @@ class Exit:
         if address not in self._told and len(self._told) < _TOLD_MAX:
             self._told.add(address)
             self._say(words)
+
+
+def _mark(outer: socket.socket, place: tuple[Any, ...]) -> None:
+    """What listens on this machine's loopback may trust whoever is on this machine: a process in a sandbox is not. Raises OSError
+    for version 6, which has one address alone."""
+    address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and (address.is_loopback or address.ipv4_mapped is not None):
+        raise OSError(None, "on this machine, 127.0.0.1 alone can be")
+    if address.is_loopback:
+        outer.bind((OF_SANDBOXES, 0))
 
 
 def loopback(reaches: Iterable[Address]) -> list[Address]:

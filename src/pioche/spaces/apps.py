@@ -73,10 +73,12 @@ class Due:
 
 
 class Apps:
-    """Methods may be called from any thread."""
+    """Methods may be called from any thread. `run`: a controller of this hub does what is asked, so that an app is on its way there
+    from the moment that somebody asked for it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, run: bool = True) -> None:
         self._database = database
+        self._run = run
 
     def get(self, repo: int) -> App:
         """As nobody has asked anything of it yet, where it has no row."""
@@ -93,12 +95,14 @@ class Apps:
     # --- what is asked ---
 
     def pause(self, repo: Repo, actor: int) -> App:
-        return self._ask(repo, actor, "pause", wanted=Wanted.PAUSED.value)
+        return self._ask(repo, actor, "pause", wanted=Wanted.PAUSED.value, **self._staged(Stage.PAUSED.value))
 
     def restart(self, repo: Repo, actor: int, *, factory: bool = False) -> App:
         """`factory`: built anew, without what was kept. Also resumes what was paused."""
         grown = {"rebuilds": _apps.c.rebuilds + 1} if factory else {"restarts": _apps.c.restarts + 1}
-        return self._ask(repo, actor, "restart", wanted=Wanted.RUNNING.value, **grown)
+        serves = _apps.c.stage.in_([stage.value for stage in Stage if stage.serves])
+        coming = sa.case((serves, Stage.RUNNING_BUILDING.value), else_=Stage.BUILDING.value)
+        return self._ask(repo, actor, "restart", wanted=Wanted.RUNNING.value, **grown, **self._staged(coming))
 
     def set_hardware(self, repo: Repo, actor: int, flavour: str, sleep_seconds: int | None = None) -> App:
         """A name that `flavours.named` knows. It is started again."""
@@ -226,6 +230,9 @@ class Apps:
                 connection.execute(_apps.update().where(_apps.c.repo_id == repo).values(active_at=moment))
 
     # ---
+
+    def _staged(self, stage: object) -> dict[str, Any]:
+        return {"stage": stage, "reason": "", "staged_at": now_ms()} if self._run else {}
 
     def _ask(self, repo: Repo, actor: int, what: str, **values: Any) -> App:
         with self._database.write() as connection:

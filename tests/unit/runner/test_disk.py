@@ -4,6 +4,9 @@ import mmap
 import os
 from pathlib import Path
 
+import pytest
+
+from pioche.runner import disk
 from pioche.runner.disk import Taken, Watch
 
 _MIB = 2**20
@@ -60,7 +63,9 @@ def test_a_file_without_a_name_counts_while_it_is_open_or_mapped(tmp_path: Path)
     assert not _problem(tmp_path)
 
 
-def test_what_grows_fast_is_looked_at_sooner(tmp_path: Path) -> None:
+def test_what_grows_fast_is_looked_at_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = iter((100 * _MIB, 92 * _MIB, 92 * _MIB))  # of a disk that others write to as well, so that it is told here
+    monkeypatch.setattr(disk, "_free", lambda _folder: Taken(next(rooms), 1000))
     watch = Watch(str(tmp_path), (), Taken(4 * _MIB, 100))
     assert not watch.problem(_OURS)
     _written(tmp_path / "a", 8 * _MIB)

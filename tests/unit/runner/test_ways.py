@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pioche.errors import SandboxTooWeak, StartFailed
+from pioche.networks import OF_SANDBOXES
 from pioche.runner import sockets
 from pioche.runner.running import Running
 from pioche.runner.sandbox import Sandbox
@@ -203,6 +204,8 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = f"{self.headers['Host']}{self.path}".encode() if self.path != "/big" else bytes(2**20)
+        if self.path == "/who":
+            body = str(self.client_address[0]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -290,6 +293,23 @@ print(tried(lambda: connect("127.0.0.1", {hub + 1})))
 """
     words, _ = _asked(sandbox, (Address("127.0.0.1", hub),), script)
     assert words[:3] == [f"127.0.0.1:{hub}/straight", f"localhost:{hub}/by/name", "ConnectionRefusedError"]
+
+
+def test_the_hub_knows_it_for_a_sandbox_and_no_proxy_of_the_machines(sandbox: Sandbox, hub: int) -> None:
+    """It would be believed where it says that it comes from, and be shown figures, as if it were the machine itself."""
+    name = socket.gethostname()
+    script = f"""
+print(tried(lambda: get("http://127.0.0.1:{hub}/who")))
+print(tried(lambda: get("http://{name}:{hub}/who")))
+print(tried(lambda: tunnel("::1", {hub})))
+"""
+    reaches = tuple(Address(host, hub) for host in ("127.0.0.1", name, "::1"))
+    words, _ = _asked(sandbox, reaches, script)
+    told = [line for line in words if not line.startswith("[")]
+    assert told[0] == OF_SANDBOXES
+    assert told[1] != "127.0.0.1"
+    assert told[2] == "OSError"
+    assert f"[[::1]:{hub} could not be reached: on this machine, 127.0.0.1 alone can be]" in words
 
 
 def test_a_name_that_does_not_exist_and_a_host_that_is_away_are_told(sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ from pioche.errors import Forbidden, HubError, Unauthenticated
 from pioche.http import errors, threads
 from pioche.http.messages import Headers, Request, Response, json_response
 from pioche.http.routes import Needs, Protocol, Route
+from pioche.networks import OF_SANDBOXES
 from pioche.observe import metrics
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -47,7 +48,8 @@ def _is_from_this_machine(request: Request) -> bool:
     if not client:
         return False
     address = ipaddress.ip_address(client[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback and str(address) != OF_SANDBOXES
 
 
 def refuse(_request: Request, error: HubError) -> Response:

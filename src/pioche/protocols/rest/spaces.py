@@ -217,7 +217,7 @@ def _declared(hub: Hub) -> tuple[Flavour, ...]:
 
 def _space(request: Request) -> Repo:
     if request.repo.repo_id.type is not RepoType.SPACE:
-        raise NotFound("Only Spaces run")
+        raise BadRequest("Only Spaces run")
     return request.repo
 
 

@@ -3,6 +3,6 @@
 heads.py      the first lines of requests and answers, read and rewritten
 gate.py       who may see an app
 server.py     connections: one request each, passed through unbuffered both ways; WebSockets the same
-statics.py    answers of static Spaces, from files
+files.py    answers of static Spaces, from files
 pages.py      what browsers see while an app comes, or where it does not
 """

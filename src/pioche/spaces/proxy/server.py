@@ -16,7 +16,7 @@ from pioche.runner import sockets
 from pioche.spaces.controller.keeper import Keeper
 from pioche.spaces.controller.version import Version
 from pioche.spaces.hosts import PREFIX, Hosts
-from pioche.spaces.proxy import heads, pages, statics
+from pioche.spaces.proxy import files, heads, pages
 from pioche.spaces.proxy.gate import COOKIE, SECONDS, Admitted, Gate
 from pioche.spaces.proxy.heads import BadHead, Headers, Mask, Request
 
@@ -156,7 +156,7 @@ class Proxy:
             writer.write(pages.framed("307 Temporary Redirect", (("Location", f"{place.prefix}/"),), b""))
             return
         variables = {**version.variables, "HF_ENDPOINT": place.hub, "SPACE_ID": str(version.repo.repo_id)}
-        found = await asyncio.to_thread(statics.find, version.folder, version.plan.app_file, path, variables)
+        found = await asyncio.to_thread(files.find, version.folder, version.plan.app_file, path, variables)
         if found is None:
             writer.write(pages.framed("404 Not Found", mask.extra, b""))
             return
@@ -231,7 +231,7 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
             target.write_eof()
 
 
-def _static_head(found: statics.Found, extra: Headers) -> bytes:
+def _static_head(found: files.Found, extra: Headers) -> bytes:
     lines = [f"HTTP/1.1 {found.status}", *(f"{name}: {value}" for name, value in (*found.headers, *extra))]
     lines += [f"Content-Length: {found.size}", "Cache-Control: no-cache", "Connection: close", "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
