@@ -129,6 +129,30 @@ class Builder:
             yield found.place
 
     @contextmanager
+    def image(self, plan: Plan, folder: Path, name: str) -> Iterator[dict[Path, Path]]:
+        """The files of a repo where a Dockerfile copies them to: folders outside -> places inside, held as an environment is.
+
+        `name` says which commit of which repo it is. Raises NotBuilt, OutOfSpace."""
+        told = Redaction(lambda line: None)
+        parts = [_VERSION, "image", name, plan.folder, plan.copies]
+        asked = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        with self._answered(asked, told, lambda: self._copied(plan, folder, asked), fresh=False) as found:
+            yield {place: Path("/", place.name) for place in sorted(found.place.iterdir())}
+
+    def _copied(self, plan: Plan, folder: Path, asked: str) -> str:
+        key = secrets.token_hex(32)
+        with self._environments.staging() as staging, translated():
+            tree = staging / "made" / "environment"
+            for place in ("", plan.folder):
+                (tree / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            for source, target in plan.copies:
+                _copy(folder / source, tree / target.lstrip("/"))
+            self._environments.adopt(tree, frozenset())
+            self._environments.keep(key, staging / "made", About("", "", "image"))
+        self._kept(asked, key)
+        return key
+
+    @contextmanager
     def _answered(self, asked: str, told: Redaction, make: Callable[[], str], *, fresh: bool) -> Iterator[Environment]:
         """What was made for a question, or is made now, by whoever comes first; `make` gives its key."""
         was_made = False
@@ -406,6 +430,15 @@ def _lock(asked: _Asked) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         return file.read(2**20).decode(errors="replace")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """As COPY does: of a folder, what is in it."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target, follow_symlinks=False)
 
 
 def _is_hashed(lock: str) -> bool:

@@ -1,5 +1,6 @@
 """A commit of a Space that answers: its process, or its files where it is static."""
 
+import shlex
 import threading
 import time
 from contextlib import ExitStack
@@ -146,14 +147,16 @@ def build(tools: Tools, wish: Wish, log: Lines, *, fresh: bool) -> Version:
         config = _config(folder)
         plan = tools.builder.plan(folder, config)
         log.say(f"Building {wish.commit[:8]}")
-        redaction = Redaction(log.say, secrets)
+        redaction, name = Redaction(log.say, secrets), f"{repo.uid}-{wish.commit}"
         if plan.python is not None:
             built = leases.enter_context(tools.builder.environment(plan, log.say, secrets=secrets, fresh=fresh))
             about = _about(tools, repo, config, wish.flavour)
             found = sdks.command(plan, built.python, about, environment)
-            command = _command(tools, wish.flavour, found, {**built.read_only, folder: sdks.CODE}, built.path)
+            files = {folder: sdks.CODE}
+            if plan.command:
+                files = leases.enter_context(tools.builder.image(plan, folder, name))
+            command = _command(tools, wish.flavour, found, {**built.read_only, **files}, built.path, plan.folder)
         elif plan.build_command:
-            name = f"{repo.uid}-{wish.commit}"
             folder = leases.enter_context(tools.builder.site(plan, folder, name, log.say, secrets=secrets, fresh=fresh))
             plan = replace(plan, app_file=Path(plan.app_file).name)
         version = Version(wish, repo, plan, config, leases.pop_all())
@@ -164,10 +167,12 @@ def build(tools: Tools, wish: Wish, log: Lines, *, fresh: bool) -> Version:
     return version
 
 
-def _command(tools: Tools, flavour: Flavour, found: sdks.Command, read_only: dict[Path, Path], path: str) -> Command:
+def _command(
+    tools: Tools, flavour: Flavour, found: sdks.Command, read_only: dict[Path, Path], path: str, folder: str
+) -> Command:
     reaches = (Address.of(tools.hub),)
     return Command(
-        command=("/bin/sh", "-c", f'cd {sdks.CODE} && exec "$@"', "app", *found.words),
+        command=("/bin/sh", "-c", f'cd {shlex.quote(folder or str(sdks.CODE))} && exec "$@"', "app", *found.words),
         read_only=read_only,
         environment={"PATH": path, "PYTHONPATH": "", "HOME": str(SCRATCH), **found.environment},
         serves_port=found.port,
