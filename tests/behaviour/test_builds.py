@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def test_unchanged_requirements_ask_nobody(yard: Yard) -> None:
     yard.lines.clear()
     assert _key(yard.builder(), yard, "six") == key
     assert len(yard.packages.asked) == asked
-    assert yard.lines == ["The environment is ready: nothing has changed in what it is made of"]
+    assert yard.lines == ["It is ready: nothing has changed in what it is made of"]
 
 
 def test_spaces_whose_requirements_come_to_the_same_share_an_environment(yard: Yard) -> None:
@@ -215,26 +216,34 @@ def test_what_the_administrator_allows_comes_from_elsewhere(yard: Yard, *, has_h
 _PAGE = "mkdir -p dist && sed s/NAME/world/ page.in > dist/index.html && echo built && cp page.in dist/more.txt"
 
 
-def _site(yard: Yard, command: str, app_file: str = "dist/index.html") -> Path:
-    source, into = yard.folder / "repo", yard.folder / "sites" / "one"
+@contextmanager
+def _site(yard: Yard, command: str, app_file: str = "dist/index.html") -> Iterator[Path]:
+    source = yard.folder / "repo"
     source.mkdir(exist_ok=True)
     (source / "page.in").write_text("hello NAME")
-    yard.builder().site(Plan(sdk="static", app_file=app_file, build_command=command), source, into, yard.lines.append)
-    return into
+    (source / "page.in").chmod(0o444)
+    asked = Plan(sdk="static", app_file=app_file, build_command=command)
+    with yard.builder().site(asked, source, "repo-commit", yard.lines.append) as place:
+        yield place
 
 
 def test_pages_are_built_by_the_command_of_the_card(yard: Yard) -> None:
-    made = _site(yard, _PAGE)
-    assert (made / "index.html").read_text() == "hello world"
-    assert sorted(path.name for path in made.iterdir()) == ["index.html", "more.txt"]
+    with _site(yard, _PAGE) as made:
+        assert (made / "index.html").read_text() == "hello world"
+        assert sorted(path.name for path in made.iterdir()) == ["index.html", "more.txt"]
+        yard.environments(bytes_max=0).make_room()
+        assert (made / "index.html").exists()
     assert not (yard.folder / "repo" / "dist").exists()
     assert yard.lines[-1] == "built"
+    with _site(yard, _PAGE) as again:
+        assert again == made
 
 
 @pytest.mark.skipif(shutil.which("node", path="/usr/local/bin:/usr/bin") is None, reason="there is no node")
 def test_pages_are_built_with_node(yard: Yard) -> None:
     script = "require('fs').mkdirSync('dist'); require('fs').writeFileSync('dist/index.html', String(6 * 7))"
-    assert (_site(yard, f'node -e "{script}"') / "index.html").read_text() == "42"
+    with _site(yard, f'node -e "{script}"') as made:
+        assert (made / "index.html").read_text() == "42"
 
 
 @pytest.mark.skipif(shutil.which("npm", path="/usr/local/bin:/usr/bin") is None, reason="there is no npm")
@@ -247,8 +256,9 @@ def test_pages_take_what_they_need_from_the_registry_of_npm(yard: Yard) -> None:
         '{"name": "page", "version": "1.0.0", "dependencies": {"left": "^1.0.0"}, "devDependencies": {"@scope/right": "2"}}'
     )
     script = "fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', require('left') + require('@scope/right'))"
-    made = _site(yard, f"npm install && node -e \"const fs = require('fs'); {script}\"")
-    assert (made / "index.html").read_text() == "from npmscoped"
+    command = f"npm install && node -e \"const fs = require('fs'); {script}\""
+    with _site(yard, command) as made:
+        assert (made / "index.html").read_text() == "from npmscoped"
     assert "/npm/left/-/left-1.2.3.tgz" in yard.packages.asked
 
 
@@ -263,8 +273,8 @@ def test_pages_take_what_they_need_from_the_registry_of_npm(yard: Yard) -> None:
     ],
 )
 def test_pages_that_are_not_built_say_why(yard: Yard, command: str, stage: str, words: str) -> None:
-    with pytest.raises(NotBuilt, match=words) as refused:
-        _site(yard, command)
+    with pytest.raises(NotBuilt, match=words) as refused, _site(yard, command):
+        pass
     assert refused.value.stage == stage
 
 

@@ -259,8 +259,8 @@ json.dump([attempt(lambda: open({str(yard.folder / "pioche.db")!r}).read()),
 """
         (yard.folder / "repo" / "build.py").write_text(script)
         pages = replace(plan(), sdk="static", app_file="dist/index.html", build_command="python3 build.py")
-        yard.builder(_CAPS).site(pages, yard.folder / "repo", yard.folder / "site", yard.lines.append)
-    assert json.loads((yard.folder / "site" / "index.html").read_text()) == ["refused"] * 4
+        with yard.builder(_CAPS).site(pages, yard.folder / "repo", "name", yard.lines.append) as place:
+            assert json.loads((place / "index.html").read_text()) == ["refused"] * 4
 
 
 def test_h_run_2_links_that_lead_out_are_refused(yard: Yard) -> None:

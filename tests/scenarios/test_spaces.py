@@ -259,3 +259,42 @@ def test_a_static_space_is_its_files(hub: Hub, ada: Account) -> None:
     for path in ("/..%2f..%2fpioche.db", "/%2e%2e/x", "/a/../../x"):
         assert space.get(path).status_code == 404
     assert space.get("").status_code == 307
+
+
+def test_a_static_space_may_be_built(hub: Hub, ada: Account) -> None:
+    command = "mkdir dist && sed s/NAME/world/ page.in > dist/index.html"
+    card = f"---\nsdk: static\napp_build_command: {command}\napp_file: dist/index.html\n---\n"
+    space = Space(hub, ada, {"README.md": card, "page.in": "hello NAME"}, sdk="static")
+    _until(lambda: "hello world" in space.get("/").text, lambda: space.get("/").text)
+    assert space.get("/page.in").status_code == 404
+
+
+def test_a_dockerfile_of_a_plain_app_is_followed(hub: Hub, ada: Account) -> None:
+    dockerfile = """FROM python:3.11
+WORKDIR /srv/site
+COPY web /srv/site
+COPY words.txt data/words.txt
+ENV GREETING=hello
+CMD ["python", "serve.py"]
+"""
+    serve = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{os.environ['GREETING']} {open('data/words.txt').read()} in {os.getcwd()}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("127.0.0.1", 7860), Handler).serve_forever()
+"""
+    files = {
+        "README.md": "---\nsdk: docker\n---\n",
+        "Dockerfile": dockerfile,
+        "web/serve.py": serve,
+        "words.txt": "world",
+    }
+    space = Space(hub, ada, files, sdk="docker")
+    _until(
+        lambda: "hello world in /srv/site" in space.get("/").text, lambda: f"{space.stage} {space.get('/').text[:500]}"
+    )

@@ -13,7 +13,7 @@ import sysconfig
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,48 +103,101 @@ class Builder:
             told(note)
         tools = replace(self._tools, index=self._tools.index.also(_elsewhere(plan)))
         asked = _question(plan, tools.index)
-        key = None if fresh else self._environments.answer(asked)
-        was_built = False
-        while True:
-            if key is not None:
-                with self._environments.lease(key) as found:
-                    if found is not None:
-                        if not was_built:
-                            told("The environment is ready: nothing has changed in what it is made of")
-                        yield found
-                        return
-            with self._environments.alone(asked):
-                known = self._environments.answer(asked)
-                was_built = known in (None, key) or fresh
-                key = self._build(plan, asked, tools, told, stop) if was_built else known
+        with self._answered(asked, told, lambda: self._build(plan, asked, tools, told, stop), fresh=fresh) as found:
+            yield found
 
+    @contextmanager
     def site(
         self,
         plan: Plan,
         folder: Path,
-        into: Path,
+        name: str,
         say: Say,
         *,
         secrets: Iterable[str] = (),
+        fresh: bool = False,
         stop: threading.Event | None = None,
-    ) -> None:
-        """Runs what builds the pages of a static Space (`Plan.build_command`) on a copy of its files, and leaves at `into` the
-        folder that `Plan.app_file` is in. Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
+    ) -> Iterator[Path]:
+        """The pages of a static Space that are built (`Plan.build_command`, run on a copy of its files): the folder that
+        `Plan.app_file` is in, held and found again as an environment is. `name` says which commit of which repo it is.
+
+        Raises NotBuilt, SandboxTooWeak, StartFailed, OutOfSpace."""
         told = Redaction(say, secrets)
+        parts = [_VERSION, "site", name, plan.build_command, plan.app_file]
+        asked = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        with self._answered(asked, told, lambda: self._pages(plan, folder, asked, told, stop), fresh=fresh) as found:
+            yield found.place
+
+    @contextmanager
+    def image(self, plan: Plan, folder: Path, name: str) -> Iterator[dict[Path, Path]]:
+        """The files of a repo where a Dockerfile copies them to: folders outside -> places inside, held as an environment is.
+
+        `name` says which commit of which repo it is. Raises NotBuilt, OutOfSpace."""
+        told = Redaction(lambda line: None)
+        parts = [_VERSION, "image", name, plan.folder, plan.copies]
+        asked = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        with self._answered(asked, told, lambda: self._copied(plan, folder, asked), fresh=False) as found:
+            yield {place: Path("/", place.name) for place in sorted(found.place.iterdir())}
+
+    def _copied(self, plan: Plan, folder: Path, asked: str) -> str:
+        key = secrets.token_hex(32)
+        with self._environments.staging() as staging, translated():
+            tree = staging / "made" / "environment"
+            for place in ("", plan.folder):
+                (tree / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            for source, target in plan.copies:
+                _copy(folder / source, tree / target.lstrip("/"))
+            self._environments.adopt(tree, frozenset())
+            self._environments.keep(key, staging / "made", About("", "", "image"))
+        self._kept(asked, key)
+        return key
+
+    @contextmanager
+    def _answered(self, asked: str, told: Redaction, make: Callable[[], str], *, fresh: bool) -> Iterator[Environment]:
+        """What was made for a question, or is made now, by whoever comes first; `make` gives its key."""
+        was_made = False
+        key = None if fresh else self._environments.answer(asked)
+        while True:
+            if key is not None:
+                with self._environments.lease(key) as found:
+                    if found is not None:
+                        if not was_made:
+                            told("It is ready: nothing has changed in what it is made of")
+                        yield found
+                        return
+            with self._environments.alone(asked):
+                known = self._environments.answer(asked)
+                was_made = known in (None, key) or fresh
+                key = make() if was_made else known
+
+    def _pages(self, plan: Plan, folder: Path, asked: str, told: Redaction, stop: threading.Event | None) -> str:
+        """The key of what was made."""
         told(f"Running {plan.build_command}")
+        key = secrets.token_hex(32)
         with self._environments.staging() as staging:
             workshop = Workshop(self._tools, staging, told, stop)
             with translated():
                 shutil.copytree(folder, workshop.folder / _SITE, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+                for path in (workshop.folder / _SITE).rglob("*"):
+                    if not path.is_symlink():
+                        path.chmod(0o755)  # they may be read-only where they come from
             self._run_command(plan, workshop, told)
             self._environments.adopt(workshop.folder / _SITE, frozenset())
             if not Sources(workshop.folder / _SITE).has(plan.app_file):
                 raise plan.build_place.refuse(
                     f"app_build_command made no file {plan.app_file[:200]!r}", Stage.NO_APP_FILE
                 )
-            with translated():
-                into.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move((workshop.folder / _SITE / plan.app_file).parent, into)
+            made = staging / "made"
+            made.mkdir()
+            (workshop.folder / _SITE / plan.app_file).parent.rename(made / "environment")
+            self._environments.keep(key, made, About("", "", "pages"))
+        self._kept(asked, key)
+        return key
+
+    def _kept(self, asked: str, key: str) -> None:
+        self._environments.remember(asked, key)
+        with self._environments.lease(key):
+            self._environments.make_room()
 
     def _run_command(self, plan: Plan, workshop: Workshop, told: Redaction) -> None:
         lines = deque[str](maxlen=_LAST_LINES)
@@ -178,9 +231,7 @@ class Builder:
             with self._environments.lease(key) as found:
                 if found is None:
                     self._install(question, lock, folder, key, is_trusted=is_trusted)
-        self._environments.remember(asked, key)
-        with self._environments.lease(key):
-            self._environments.make_room()
+        self._kept(asked, key)
         tools.index.tidy(self._environments.bytes_max // _DOWNLOADS_SHARE)
         say(f"The environment is ready after {time.monotonic() - began:.1f} s")
         return key
@@ -379,6 +430,15 @@ def _lock(asked: _Asked) -> str:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         return file.read(2**20).decode(errors="replace")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """As COPY does: of a folder, what is in it."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target, follow_symlinks=False)
 
 
 def _is_hashed(lock: str) -> bool:

@@ -41,6 +41,11 @@ _PIP_SILENT = frozenset(
         "--pre",
     )
 )
+_TAKEN = frozenset(
+    ("bin", "boot", "dev", "environment", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "scratch", "sockets",
+     "sys", "tmp", "usr", "var")
+)  # fmt: skip
+"""Folders that a sandbox has already."""
 _TOOLS = frozenset(("pip", "setuptools", "wheel", "uv"))
 _ENGINE = (
     "this hub runs Dockerfiles of Python apps alone; for more, its administrator has to configure a container engine"
@@ -129,6 +134,12 @@ class _Reader:
         if not self._sources.contains(str(plain)):
             raise _refused(place, f"There is no file or folder {path[:80]!r}", needs_engine=False)
         inside = self._inside(target)
+        if inside == "/" or PurePosixPath(inside).parts[1] in _TAKEN:
+            raise _refused(
+                place,
+                f"Files of the repo go to a folder of their own, such as /app, not {inside[:80]}",
+                needs_engine=False,
+            )
         is_folder = target.endswith("/") or target == "." or several or inside == self.found.folder
         if is_folder and self._sources.has(str(plain)):
             inside = _joined(inside, plain.name)
@@ -139,8 +150,9 @@ class _Reader:
 
     def _env(self, place: Place, rest: str) -> None:
         for name, value in self._pairs(place, rest):
-            if name == "PATH":
-                self.found.notes.append(f"{FILE}, line {place.line}: PATH is that of the app's environment")
+            if name in ("PATH", "HOME"):
+                self.found.notes.append(f"{FILE}, line {place.line}: {name} is that of the app's sandbox")
+                self._arguments[name] = value
                 continue
             self.found.environment[name] = value
 

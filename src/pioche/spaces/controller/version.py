@@ -1,14 +1,15 @@
 """A commit of a Space that answers: its process, or its files where it is static."""
 
+import shlex
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pioche.accounts.callers import Caller
-from pioche.errors import BadCard, NotBuilt, RepoNotFound, StartFailed
+from pioche.errors import BadCard, RepoNotFound, StartFailed
 from pioche.names import RepoType
 from pioche.repos import cards, listing, revisions
 from pioche.repos.access import Access, Action, Repo
@@ -22,14 +23,12 @@ from pioche.runner.spec import SCRATCH, Address, Limits
 from pioche.runner.spec import Spec as Command
 from pioche.spaces import sdks
 from pioche.spaces.apps import Apps
-from pioche.spaces.builds import plan as plans
 from pioche.spaces.builds.building import Builder
 from pioche.spaces.builds.plan import Plan
 from pioche.spaces.builds.redaction import Redaction
 from pioche.spaces.controller.lines import Lines
 from pioche.spaces.flavours import Flavour
 from pioche.spaces.hosts import Hosts
-from pioche.spaces.spec import Stage
 
 _POLL_SECONDS = 0.05
 _ANSWER_SECONDS = 10.0
@@ -146,16 +145,20 @@ def build(tools: Tools, wish: Wish, log: Lines, *, fresh: bool) -> Version:
     with ExitStack() as leases:
         folder = leases.enter_context(tools.snapshots.lease(repo, revision, paths))
         config = _config(folder)
-        plan = plans.read(folder, config, tools.builder.pythons)
+        plan = tools.builder.plan(folder, config)
         log.say(f"Building {wish.commit[:8]}")
-        redaction = Redaction(log.say, secrets)
+        redaction, name = Redaction(log.say, secrets), f"{repo.uid}-{wish.commit}"
         if plan.python is not None:
             built = leases.enter_context(tools.builder.environment(plan, log.say, secrets=secrets, fresh=fresh))
             about = _about(tools, repo, config, wish.flavour)
             found = sdks.command(plan, built.python, about, environment)
-            command = _command(tools, wish.flavour, found, {**built.read_only, folder: sdks.CODE}, built.path)
+            files = {folder: sdks.CODE}
+            if plan.command:
+                files = leases.enter_context(tools.builder.image(plan, folder, name))
+            command = _command(tools, wish.flavour, found, {**built.read_only, **files}, built.path, plan.folder)
         elif plan.build_command:
-            raise NotBuilt("app_build_command is not run yet by this hub", stage=Stage.CONFIG_ERROR)
+            folder = leases.enter_context(tools.builder.site(plan, folder, name, log.say, secrets=secrets, fresh=fresh))
+            plan = replace(plan, app_file=Path(plan.app_file).name)
         version = Version(wish, repo, plan, config, leases.pop_all())
     version.folder = folder
     version.variables = {value.name: value.value for value in tools.apps.values(repo.id) if not value.is_secret}
@@ -164,10 +167,12 @@ def build(tools: Tools, wish: Wish, log: Lines, *, fresh: bool) -> Version:
     return version
 
 
-def _command(tools: Tools, flavour: Flavour, found: sdks.Command, read_only: dict[Path, Path], path: str) -> Command:
+def _command(
+    tools: Tools, flavour: Flavour, found: sdks.Command, read_only: dict[Path, Path], path: str, folder: str
+) -> Command:
     reaches = (Address.of(tools.hub),)
     return Command(
-        command=("/bin/sh", "-c", f'cd {sdks.CODE} && exec "$@"', "app", *found.words),
+        command=("/bin/sh", "-c", f'cd {shlex.quote(folder or str(sdks.CODE))} && exec "$@"', "app", *found.words),
         read_only=read_only,
         environment={"PATH": path, "PYTHONPATH": "", "HOME": str(SCRATCH), **found.environment},
         serves_port=found.port,

@@ -72,6 +72,12 @@ CMD ["app:app"]
     assert found.command == ("gunicorn", "app:app")
 
 
+def test_a_home_is_where_its_dockerfile_says_and_no_variable_of_the_app(tmp_path: Path) -> None:
+    text = "FROM python:3.11\nENV HOME=/home/user \\\n PATH=/home/user/bin:$PATH\nWORKDIR $HOME/app\nCOPY . $HOME/app\nCMD x"
+    found = _read(tmp_path, text)
+    assert (found.folder, found.copies, found.environment) == ("/home/user/app", [(".", "/home/user/app")], {})
+
+
 def test_a_command_may_be_a_line_for_the_shell(tmp_path: Path) -> None:
     assert _read(tmp_path, "FROM python:3.11\nCMD python app.py").command == ("/bin/sh", "-c", "python app.py")
 
@@ -92,6 +98,8 @@ def test_a_command_may_be_a_line_for_the_shell(tmp_path: Path) -> None:
         ("RUN pip install git+https://x.example/y", "address or a path"),
         ("RUN pip install --index-url https://x.example y", "is an option that"),
         ("RUN pip install -r absent.txt", "was not copied before this line"),
+        ("COPY . .", "go to a folder of their own"),
+        ("COPY . /usr/lib", "go to a folder of their own"),
         ("RUN cat <<EOF", "needs a container engine"),
         ("EXPOSE many", "is no port"),
         ("CMD [1]", "A command is written as"),
