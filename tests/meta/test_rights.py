@@ -249,6 +249,7 @@ CALLS: dict[tuple[str, str], list[Call]] = {
     ("POST", "/{repo:web}/settings/code"): [_form(fresh=True, statuses=(303,))],
     ("POST", "/{repo:web}/settings/delete"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/group"): [_form(fields=b"group=" + b"0" * 24, statuses=(404,))],
+    ("POST", "/{repo:web}/settings/app"): [_form(fields=b"do=absent", statuses=(400, 404))],
     ("POST", "/{repo:web}/settings/publishers"): [_form(statuses=(422,))],
     ("POST", "/{repo:web}/settings/publishers/{id}/remove"): [_form(statuses=(404,))],
     ("POST", "/{repo:web}/settings/storage/files"): [_form(statuses=(422,))],
@@ -327,6 +328,7 @@ CALLS |= {
         ("GET", "logs/{kind}", None),
     )
 }
+CALLS |= {("GET", f"/{{repo:web}}/{what}"): [Call(statuses=(200, 404))] for what in ("app", "logs", "settings/app")}
 CALLS |= {
     (method, pattern): [Call(json=None if method == "GET" else {"inputs": "x"}, statuses=_UNSERVED)]
     for method, pattern in (

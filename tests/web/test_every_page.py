@@ -73,6 +73,7 @@ PAGES = {
         "audit-log", "blocked", "webhooks", "webhooks/new", "requirements", "sso", "analytics",
     )},
     f"{_O}/resource-groups/{{group}}": "<group>", f"{_O}/webhooks/{{uid}}": f"{_OR}/webhooks/<of lab>",
+    **{f"{_R}/{name}": f"/spaces/ada/hello/{name}" for name in ("app", "logs", "settings/app")},
     "/endpoints": "/endpoints", "/endpoints/new": "/endpoints/new?model=ada/talk",
     "/admin/reports": "/admin/reports", "/admin/reports/{id}": "<report>", "/admin/audit-log": "/admin/audit-log",
     "/admin/second-factors": "/admin/second-factors", "/admin/second-factors/{user}": "/admin/second-factors/bob",
@@ -182,6 +183,7 @@ def _threads(town: Town) -> tuple[int, int, str]:
     card = "---\nlicense: mit\npipeline_tag: text-classification\n---\n# Words\n\nSome words.\n"
     town.repo(REPO, {"README.md": card, "src/a.py": "one = 1\n"})
     town.repo("lab/open", {"README.md": card})
+    town.repo("ada/hello", {"README.md": "---\nsdk: static\n---\n", "index.html": "<p>"}, kind="space")
     threads = Threads(town)
     threads.commit(town.ada, {"src/a.py": "one = 1\ntwo = 2\n"})
     talk = threads.open(town.bob, "A question")

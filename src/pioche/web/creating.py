@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pioche.accounts.callers import Caller
-from pioche.errors import AlreadyExists, Forbidden, HubError, InvalidName
+from pioche.errors import AlreadyExists, BadRequest, Forbidden, HubError, InvalidName
 from pioche.http.hub import Hub
 from pioche.http.messages import Request, Response, redirect
 from pioche.http.routes import Needs, Route
@@ -14,13 +14,15 @@ from pioche.repos import commits
 from pioche.repos.access import Action, Repo
 from pioche.repos.catalog import SDKS, NewRepo, Settings
 from pioche.repos.commits import AddFile, Plan
+from pioche.spaces import templates
+from pioche.spaces.templates import TEMPLATES
 from pioche.web import layout, vocabulary
 from pioche.web.owners import of as owner_names
 from pioche.web.owners import private_by_default
 
 _FORM_BYTES_MAX: Final = 64 * 1024
 _DESCRIPTION_CHARACTERS_MAX: Final = 2000
-_FIELDS: Final = ("owner", "name", "license", "visibility", "gated", "description", "sdk", "card")
+_FIELDS: Final = ("owner", "name", "license", "visibility", "gated", "description", "sdk", "card", "template", "source")
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ async def _page(request: Request, kind: RepoType, wanted: Wanted, *, status: int
         private_owners=private_owners,
         licenses=licenses,
         sdks=SDKS,
+        templates=TEMPLATES,
     )
 
 
@@ -111,6 +114,8 @@ async def _create(request: Request, kind: RepoType) -> Response:
     wanted = Wanted({name: (sent.get(name) or "").strip() for name in _FIELDS})
     wanted.values["license"] = _license_id(wanted["license"])
     _check(wanted, kind)
+    if wanted["template"] and kind is RepoType.SPACE:
+        await request.run(_check_template, request, wanted)
     if wanted.errors:
         return await _page(request, kind, wanted, status=422)
     try:
@@ -122,7 +127,8 @@ async def _create(request: Request, kind: RepoType) -> Response:
     except Forbidden as error:
         wanted.errors["owner"] = error.message
     else:
-        return redirect(f"/new/ready{repo.repo_id.web_path}", status=303)
+        where = f"{repo.repo_id.web_path}/app" if wanted["template"] else f"/new/ready{repo.repo_id.web_path}"
+        return redirect(where, status=303)
     return await _page(request, kind, wanted, status=422)
 
 
@@ -139,6 +145,26 @@ def _check(wanted: Wanted, kind: RepoType) -> None:
         wanted.errors["sdk"] = _("Choose how the Space runs.")
     if wanted["gated"] not in ("", "auto", "manual"):
         wanted.errors["gated"] = _("Choose one of these.")
+
+
+def _check_template(request: Request, wanted: Wanted) -> None:
+    """What it is about has to be here, and for the reader. The template says how the Space runs."""
+    try:
+        template = templates.named(wanted["template"])
+    except BadRequest:
+        wanted.errors["template"] = _("Choose one of these.")
+        return
+    wanted.values["sdk"] = template.sdk
+    wanted.errors.pop("sdk", None)
+    if template.needs is None:
+        wanted.values["source"] = ""
+        return
+    try:
+        source = RepoId.parse(template.needs, wanted["source"])
+        opened = request.hub.access.open_sync(request.caller, source, Action.READ)
+        wanted.values["source"] = str(opened.repo_id)
+    except HubError:
+        wanted.errors["source"] = _("Say which one it is about, as owner/name: it has to be on this hub.")
 
 
 def _license_id(text: str) -> str:
@@ -188,7 +214,13 @@ def make(hub: Hub, caller: Caller, kind: RepoType, wanted: Wanted) -> Repo:
         hub.catalog.change(
             caller, hub.access.open_sync(caller, repo.repo_id, Action.MANAGE), Settings(gated=wanted["gated"])
         )
-    if wanted["card"]:
+    if wanted["template"] and kind is RepoType.SPACE:
+        template = templates.named(wanted["template"])
+        found = templates.files(template, wanted["name"], wanted["source"])
+        files = tuple(AddFile(parse_path(path), content) for path, content in found.items())
+        writable = hub.access.open_sync(caller, repo.repo_id, Action.WRITE)
+        commits.create(writable, caller, "main", Plan(f"Begin with the template {template.name}", operations=files))
+    elif wanted["card"]:
         writable = hub.access.open_sync(caller, repo.repo_id, Action.WRITE)
         file = AddFile(parse_path("README.md"), card(kind, wanted).encode())
         commits.create(writable, caller, "main", Plan("Add a card", operations=(file,)))

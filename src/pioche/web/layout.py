@@ -43,7 +43,7 @@ _LOOPBACK = re.compile(r"http://(?:[\w.-]+\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[
 _POLICY = (
     "default-src 'none'; script-src 'self'{script}; style-src 'self'; img-src 'self' data: blob:{store}; "
     "media-src 'self' blob:{store}; font-src 'self'; connect-src 'self'{store}; worker-src 'self'; "
-    "frame-src 'self'; manifest-src 'self'; object-src 'none'; "
+    "frame-src 'self'{frames}; manifest-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # `store`: files of repos may come from the object store, by a signed address that the hub redirects to.
@@ -140,20 +140,25 @@ def page(
     status: int = 200,
     headers: Sequence[tuple[str, str]] = (),
     may_use_wasm: bool = False,
+    frames: str = "",
     **values: object,
 ) -> Response:
-    """A whole page. It shows who is asking, so that no cache may keep it, and going back asks again after signing out."""
+    """A whole page. It shows who is asking, so that no cache may keep it, and going back asks again after signing out. `frames`
+    is the origin of what is shown in a frame, which may ask for the camera and the microphone."""
     speak(request)
     text = _templates.get_template(template).render(site=site(request), **values)
     store = request.hub.store_origin
     script = f" {assets.load().import_map_source}" if assets.load().import_map else ""
     script += " 'wasm-unsafe-eval'" if may_use_wasm else ""
-    policy = _POLICY.format(script=script, store=store and f" {store}")
+    policy = _POLICY.format(script=script, store=store and f" {store}", frames=frames and f" {frames}")
+    permissions = _PERMISSIONS.replace("=()", f'=(self "{frames}")', 1).replace(
+        "microphone=()", f'microphone=(self "{frames}")'
+    )
     found: Headers = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Language", languages.spoken() if languages.spoken() in languages.NAMES else languages.DEFAULT),
         ("Content-Security-Policy", policy),
-        ("Permissions-Policy", _PERMISSIONS),
+        ("Permissions-Policy", permissions if frames else _PERMISSIONS),
         ("Cross-Origin-Resource-Policy", "same-origin"),
         ("Cache-Control", "private, no-store" if not request.caller.is_anonymous else "private, no-cache"),
         ("Vary", "Accept-Language, Cookie, Authorization, Origin"),

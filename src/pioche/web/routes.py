@@ -41,6 +41,8 @@ from pioche.web.sessions import routes as sessions
 from pioche.web.settings import routes as settings
 from pioche.web.social import following, pinning
 from pioche.web.social import repos as social
+from pioche.web.spaces import pages as spaces_pages
+from pioche.web.spaces import settings as spaces_settings
 from pioche.web.sso import routes as sso
 
 _AREAS: tuple[tuple[Route, ...], ...] = (
@@ -56,6 +58,8 @@ _AREAS: tuple[tuple[Route, ...], ...] = (
     docs.ROUTES,
     handing.ROUTES,
     in_browser.ROUTES,
+    spaces_pages.ROUTES,
+    spaces_settings.ROUTES,
     playground.ROUTES,
     endpoints.ROUTES,
     diagrams.ROUTES,
