@@ -13,7 +13,7 @@ from pioche.db import schema
 from pioche.db.dialect import insert_if_absent
 from pioche.db.engine import Database
 from pioche.db.instance import locking_key, now_ms
-from pioche.errors import BadRequest, Conflict, NotFound
+from pioche.errors import BadRequest, Conflict, NotFound, RepoNotFound
 from pioche.events import Event
 from pioche.jobs import outbox
 from pioche.names import RepoType
@@ -28,6 +28,7 @@ _VALUE_BYTES_MAX = 64 * 1024
 _VALUES_MAX = 200
 _DESCRIPTION_MAX = 1000
 _SLEEP_SECONDS_MIN = 60
+_SLEEP_SECONDS_MAX = 366 * 86_400
 NEVER = -1
 """Of `sleep_seconds`."""
 
@@ -108,12 +109,12 @@ class Apps:
         """A name that `flavours.named` knows. It is started again."""
         changed: dict[str, Any] = {"hardware": flavour, "restarts": _apps.c.restarts + 1}
         if sleep_seconds is not None:
-            changed["sleep_seconds"] = _checked_sleep(sleep_seconds)
+            changed["sleep_seconds"] = checked_sleep(sleep_seconds)
         return self._ask(repo, actor, "hardware", **changed)
 
     def set_sleep(self, repo: Repo, actor: int, seconds: int) -> App:
         """`NEVER`, or seconds without a request. Raises BadRequest."""
-        return self._ask(repo, actor, "sleep_time", sleep_seconds=_checked_sleep(seconds))
+        return self._ask(repo, actor, "sleep_time", sleep_seconds=checked_sleep(seconds))
 
     def set_dev_mode(self, repo: Repo, actor: int, *, is_on: bool) -> App:
         return self._ask(repo, actor, "dev_mode", dev_mode=is_on, restarts=_apps.c.restarts + 1)
@@ -151,11 +152,12 @@ class Apps:
         self, repo: Repo, actor: int, name: str, value: str, *, is_secret: bool, description: str | None = None
     ) -> None:
         """The app is started again with it. Raises BadRequest, and Conflict where the name is the other kind's."""
-        _check_value(name, value)
+        check_value(name, value, description or "")
         locked = value
         if is_secret:
             locked = keys.lock(locking_key(self._database), _purpose(repo.id, name), value.encode())
         with self._database.write() as connection:
+            self._changed(connection, repo, actor, name)  # first: who changes the row waits for whoever did before
             there = {
                 row.name: row for row in connection.execute(sa.select(_values).where(_values.c.repo_id == repo.id))
             }
@@ -170,15 +172,14 @@ class Apps:
                 connection.execute(_values.insert().values(repo_id=repo.id, name=name, is_secret=is_secret, **row))
             else:
                 connection.execute(_values.update().where(_one(repo.id, name)).values(**row))
-            self._changed(connection, repo, actor, name)
 
     def delete_value(self, repo: Repo, actor: int, name: str, *, is_secret: bool) -> None:
         """Raises NotFound."""
         with self._database.write() as connection:
+            self._changed(connection, repo, actor, name)
             gone = _values.delete().where(_one(repo.id, name), _values.c.is_secret == is_secret)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"This Space has no {'secret' if is_secret else 'variable'} {name[:60]!r}")
-            self._changed(connection, repo, actor, name)
 
     def copy_variables(self, source: int, target: Repo) -> None:
         """Secrets are nobody's to copy."""
@@ -217,7 +218,8 @@ class Apps:
         self, repo: int, stage: Stage, reason: str = "", *, commit: str | None = None, hardware: str = ""
     ) -> None:
         """`commit` is what answers. Nothing where the repo is gone."""
-        row = {"stage": stage.value, "reason": reason[:_DESCRIPTION_MAX], "staged_at": now_ms()}
+        told = reason.replace("\0", "")[:_DESCRIPTION_MAX]  # it has what the app printed, and PostgreSQL keeps no NUL
+        row = {"stage": stage.value, "reason": told, "staged_at": now_ms()}
         with self._database.write() as connection:
             if self._ensure(connection, repo):
                 there = _apps.c.repo_id == repo
@@ -236,13 +238,15 @@ class Apps:
 
     def _ask(self, repo: Repo, actor: int, what: str, **values: Any) -> App:
         with self._database.write() as connection:
-            self._ensure(connection, repo.id)
+            if not self._ensure(connection, repo.id):
+                raise RepoNotFound
             connection.execute(_apps.update().where(_apps.c.repo_id == repo.id).values(**values))
             outbox.append(connection, Event("space.update", repo.id, actor, {"change": what}))
             return _app(connection.execute(sa.select(_apps).where(_apps.c.repo_id == repo.id)).one())
 
     def _changed(self, connection: sa.Connection, repo: Repo, actor: int, name: str) -> None:
-        self._ensure(connection, repo.id)
+        if not self._ensure(connection, repo.id):
+            raise RepoNotFound
         connection.execute(_apps.update().where(_apps.c.repo_id == repo.id).values(restarts=_apps.c.restarts + 1))
         outbox.append(connection, Event("space.update", repo.id, actor, {"change": name}))
 
@@ -260,27 +264,33 @@ class Apps:
         return True
 
 
-def _one(repo: int, name: str) -> sa.ColumnElement[bool]:
-    return sa.and_(_values.c.repo_id == repo, _values.c.name == name)
-
-
-def _purpose(repo: int, name: str) -> str:
-    return f"space {repo} {name}"
-
-
-def _check_value(name: str, value: str) -> None:
+def check_value(name: str, value: str, description: str = "") -> None:
+    """Raises BadRequest for what no variable or secret may be."""
     if not _NAME.match(name):
         raise BadRequest(f"{name[:60]!r} is no name of a variable: letters, digits and _, no digit first, 128 at most")
     if _OURS.match(name):
         raise BadRequest(f"{name} is given by the hub")
     if len(value.encode()) > _VALUE_BYTES_MAX or "\0" in value:
         raise BadRequest(f"The value of {name} is a text of at most {_VALUE_BYTES_MAX} bytes")
+    if "\0" in description:
+        raise BadRequest(f"The description of {name} is a text")
 
 
-def _checked_sleep(seconds: int) -> int:
-    if seconds != NEVER and seconds < _SLEEP_SECONDS_MIN:
-        raise BadRequest(f"The time until it sleeps is {_SLEEP_SECONDS_MIN} seconds or more, or {NEVER} for never")
+def checked_sleep(seconds: int) -> int:
+    """Raises BadRequest."""
+    if seconds != NEVER and not _SLEEP_SECONDS_MIN <= seconds <= _SLEEP_SECONDS_MAX:
+        raise BadRequest(
+            f"The time until it sleeps is {_SLEEP_SECONDS_MIN} to {_SLEEP_SECONDS_MAX} seconds, or {NEVER} for never"
+        )
     return seconds
+
+
+def _one(repo: int, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_values.c.repo_id == repo, _values.c.name == name)
+
+
+def _purpose(repo: int, name: str) -> str:
+    return f"space {repo} {name}"
 
 
 def _app(row: sa.Row[Any]) -> App:

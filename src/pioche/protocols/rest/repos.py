@@ -113,8 +113,10 @@ async def duplicate(request: Request) -> Response:
         taken = RepoId(request.repo.repo_id.type, namespace, name)
         raise AlreadyExists(error.message, url=request.base_url + taken.web_path) from None
     if repo.repo_id.type is RepoType.SPACE:
-        await request.run(request.hub.apps.copy_variables, request.repo.id, repo)
         await request.run(body.grant, request.hub, repo, request.caller.user_id)
+        await request.run(
+            request.hub.apps.copy_variables, request.repo.id, repo
+        )  # what was given stays as it was given
     answer = {"url": request.base_url + repo.repo_id.web_path, "name": str(repo.repo_id), "id": repo.uid}
     return json_response(answer)
 

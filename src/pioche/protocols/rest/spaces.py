@@ -18,7 +18,7 @@ from pioche.protocols.rest.shapes import Json
 from pioche.repos.access import Action, Repo
 from pioche.spaces import flavours
 from pioche.spaces import templates as templates_of
-from pioche.spaces.apps import App, Value
+from pioche.spaces.apps import App, Value, check_value, checked_sleep
 from pioche.spaces.flavours import Flavour
 from pioche.spaces.messages import Kind
 from pioche.spaces.templates import TEMPLATES
@@ -67,6 +67,12 @@ class Wishes(msgspec.Struct):
         """Raises BadRequest, before anything is made."""
         if self.hardware is not None:
             flavours.named(_declared(hub), self.hardware)
+        if self.sleepTimeSeconds is not None:
+            checked_sleep(self.sleepTimeSeconds)
+        for one in (*self.variables, *self.secrets):
+            check_value(one.key, one.value, one.description or "")
+        if both := {one.key for one in self.variables} & {one.key for one in self.secrets}:
+            raise BadRequest(f"{min(both)} is a variable or a secret, not both")
         if self.template:
             templates_of.files(templates_of.named(template_of(self.template)), "")
         if self.volumes:
