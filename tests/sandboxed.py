@@ -37,6 +37,7 @@ class Attempt:
     limits: dict[str, Any] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     writable: str | None = None
+    is_scratch_on_disk: bool = False
     sockets: str | None = None
     serves_port: int | None = None
     reaches: list[tuple[str, int]] = field(default_factory=list)
@@ -160,6 +161,7 @@ def _spec(attempt: Attempt, mark: str, more: list[str]) -> Spec:
         command=(sys.executable, "-c", attempt.script, mark, *attempt.arguments, *more),
         read_only={Path(outside): Path(inside) for outside, inside in attempt.read_only.items()},
         writable=Path(attempt.writable) if attempt.writable else None,
+        is_scratch_on_disk=attempt.is_scratch_on_disk,
         socket_dir=Path(attempt.sockets) if attempt.sockets else None,
         serves_port=attempt.serves_port,
         reaches=tuple(Address(host, port) for host, port in attempt.reaches),

@@ -336,14 +336,15 @@ except OSError as error:
 
 
 @pytest.mark.parametrize("kind", ["plain", "deleted", "allocated", "many", "sparse"])
-@pytest.mark.parametrize("place", ["disk", "memory"])
+@pytest.mark.parametrize("place", ["folder", "disk", "memory"])
 def test_h_run_1_a_hundred_gigabytes_of_disk_are_not_there(here: Here, kind: str, place: str) -> None:
     """Bytes, bytes of files without a name, bytes that nobody wrote, many empty files, and one that is a hole."""
     limits = {"scratch_bytes": 16 * _MIB, "scratch_files": 300, "open_files": 4096, "memory_bytes": 512 * _MIB}
-    writable = here.make(f"disk-{kind}") if place == "disk" else None
+    writable = here.make(f"disk-{kind}") if place == "folder" else None
     outcome = _run(
-        here, _FILLED, arguments=[kind, "/scratch"], limits=limits, writable=str(writable) if writable else None
-    )
+        here, _FILLED, arguments=[kind, "/scratch"], limits=limits, writable=str(writable) if writable else None,
+        is_scratch_on_disk=place == "disk",
+    )  # fmt: skip
     is_stopped = "stopped [Errno" in outcome.log
     assert is_stopped or outcome.ending["reason"] in {
         "killed: wrote more than 16 MiB into its scratch folder", "killed: made more than 300 files",
@@ -351,6 +352,19 @@ def test_h_run_1_a_hundred_gigabytes_of_disk_are_not_there(here: Here, kind: str
     }, outcome  # fmt: skip
     if writable:
         assert sum(path.lstat().st_blocks for path in writable.iterdir()) * 512 < 4096 * _MIB
+
+
+def test_h_run_1_folders_that_it_closed_to_everybody_are_removed(here: Here) -> None:
+    script = """
+import os
+os.makedirs("/scratch/a/b/c")
+open("/scratch/a/b/c/file", "w").close()
+os.symlink("/etc", "/scratch/a/link")
+for place in ("/scratch/a/b/c", "/scratch/a/b", "/scratch/a", "/scratch"):
+    os.chmod(place, 0)
+"""
+    assert _run(here, script, is_scratch_on_disk=True).ending["code"] == 0
+    assert list((here.folder / "runs").iterdir()) == []
 
 
 def test_h_run_1_temporary_files_in_memory_are_bounded_in_number(here: Here) -> None:

@@ -32,10 +32,10 @@ def main() -> None:
 
 def become(orders: lockdown.Orders, wire: int) -> None:
     _close_others({wire, orders.door, orders.exits})
-    os.chdir(orders.folder)
     environment = doors.open_exits(orders) | orders.environment
     doors.keep_door(orders, wire)
     lockdown.lock(orders)
+    os.chdir(orders.folder)  # as who owns it: root without its rights may not
     os.write(wire, LOCKED.encode())
     try:
         os.execvpe(orders.command[0], list(orders.command), environment)  # noqa: S606

@@ -18,7 +18,7 @@ def sweep(folder: Path) -> int:
     """Removes the folders and control groups of runs in `folder` that have no keeper any more; how many they were."""
     gone = [home for home in folder.iterdir() if home.is_dir() and not home.is_symlink() and not _lives(home)]
     for home in gone:
-        shutil.rmtree(home, ignore_errors=True)
+        remove(home)
     living = {groups.name(home) for home in folder.iterdir()}
     ours = groups.name(folder / "x").removesuffix("x")
     for name, group in groups.leftovers():
@@ -37,7 +37,18 @@ def claimed(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         os.close(lock)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def remove(home: Path) -> None:
+    """A run's folder, also where it forbade folders of its own to everybody."""
+    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        for place, folders, _ in os.walk(home):  # a folder is opened only after those above it
+            for name in folders:
+                if not os.path.islink(path := os.path.join(place, name)):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _lives(home: Path) -> bool:

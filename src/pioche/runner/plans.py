@@ -50,7 +50,7 @@ def job(spec: Spec, level: Level, place: Place) -> Job:
         wrappers=_WRAPPERS if has_root else 0,
         memory_bytes=spec.limits.memory_bytes,
         processes=_processes(spec),
-        scratch=None if has_root and spec.writable is None else str(scratch(spec, place)),
+        scratch=None if has_root and _is_in_memory(spec) else str(scratch(spec, place)),
         scratch_bytes=spec.limits.scratch_bytes,
         scratch_files=spec.limits.scratch_files,
         group=groups.name(place.home) if level >= Level.FULL else None,
@@ -98,6 +98,11 @@ def fork(fork: Fork, scratch: Path) -> Job:
 def scratch(spec: Spec, place: Place) -> Path:
     """Where its scratch folder is outside, if it is one."""
     return spec.writable or place.home / "scratch"
+
+
+def _is_in_memory(spec: Spec) -> bool:
+    """Its scratch folder, where it has a file system of its own."""
+    return spec.writable is None and not spec.is_scratch_on_disk
 
 
 def _orders_inside(spec: Spec, level: Level, place: Place) -> Orders:
@@ -221,10 +226,10 @@ def _mounts(spec: Spec, place: Place) -> Mounts:
         mounts.bind(outside, within)
     for device in spec.devices:
         mounts.bind(device, device, option="--dev-bind")
-    if spec.writable is None:
+    if _is_in_memory(spec):
         mounts.memory(SCRATCH, size)
     else:
-        mounts.bind(spec.writable, SCRATCH, option="--bind")
+        mounts.bind(scratch(spec, place), SCRATCH, option="--bind")
     if spec.socket_dir is not None:
         mounts.bind(spec.socket_dir, SOCKETS, option="--bind")
     mounts.seal()
@@ -232,7 +237,7 @@ def _mounts(spec: Spec, place: Place) -> Mounts:
 
 
 def _in_memory(spec: Spec) -> list[Path]:
-    return [*_ALWAYS_IN_MEMORY, *([SCRATCH] if spec.writable is None else [])]
+    return [*_ALWAYS_IN_MEMORY, *([SCRATCH] if _is_in_memory(spec) else [])]
 
 
 def _of_proc() -> list[Path]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pioche.errors import StartFailed
-from pioche.runner import inside, sockets, trees
+from pioche.runner import inside, leftovers, sockets, trees
 from pioche.runner.keeper import Job
 from pioche.runner.logs import Log
 from pioche.runner.mounts import PACKAGE
@@ -201,7 +200,7 @@ class Running(Watched):
     def _tidy(self) -> None:
         self._keeper.wait()
         self.ways.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+        leftovers.remove(self._home)
 
 
 def _first_words(answer: dict[str, Any], log: Log) -> str:

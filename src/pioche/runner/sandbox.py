@@ -125,7 +125,7 @@ def _removed_on_failure(home: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
+        leftovers.remove(home)
         raise
 
 

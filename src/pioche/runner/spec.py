@@ -89,7 +89,7 @@ class Limits:
     open_files: int = 1024
     file_bytes: int = 1024 * _MIB
     scratch_bytes: int = 256 * _MIB
-    """What its scratch folder may hold: memory, where that is not a folder of the disk (`Spec.writable`)."""
+    """What its scratch folder may hold: memory, where that is no folder of the disk (`Spec.writable`)."""
     scratch_files: int = 100_000
     """Folders count; and so do files in memory, each on their own."""
     traffic_bytes: int = 100 * 1024 * _MIB
@@ -109,6 +109,8 @@ class Spec:
     """Path outside -> path inside. Python, this package and the system's libraries are there anyway, where they are outside."""
     writable: Path | None = None
     """A folder that is its scratch folder and outlives it; None: one that is gone with it."""
+    is_scratch_on_disk: bool = False
+    """Whether one that is gone with it is a folder of the disk, not memory, at every level."""
     socket_dir: Path | None = None
     """A folder shared with the outside, made for this process alone: it listens there on a Unix socket."""
     environment: Mapping[str, str] = field(default_factory=dict)
