@@ -76,7 +76,11 @@ def read_request(head: bytes) -> Request:
     first, headers = _split(head)
     method, _, rest = first.partition(" ")
     target, _, protocol = rest.partition(" ")
-    if not (method.isascii() and method.isalpha()) or not target.startswith("/") or protocol not in ("HTTP/1.1", "HTTP/1.0"):
+    if (
+        not (method.isascii() and method.isalpha())
+        or not target.startswith("/")
+        or protocol not in ("HTTP/1.1", "HTTP/1.0")
+    ):
         raise BadHead
     return Request(method, target, headers)
 
