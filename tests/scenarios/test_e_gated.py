@@ -91,7 +91,7 @@ def doors(kind: RepoType, commit: str) -> Iterator[tuple[Route, str]]:
     forms = {
         "{repo:api}": f"{kind.plural}/ada/gated", "{repo:web}": web, "{repo:page}": web, "{repo:git}": f"{web}.git",
         "{number}": "1", "{range*}": f"{commit}..refs%2Fpr%2F1", "{any*}": "x", "{sha}": "0" * 64, "{status}": "pending",
-        "{user}": "ada", "{name}": "ada", "{id}": "1", "{uid}": "0" * 24, "{ref}": "main", "{version}": "main",
+        "{user}": "ada", "{name}": "ada", "{id}": "1", "{uid}": "0" * 24, "{ref}": "main", "{version}": "main", "{kind}": "run",
     }  # fmt: skip
     paths = [*FILES, "large.bin", "folder", "absent.txt"]
     for route in (route for protocol in PROTOCOLS for route in protocol.routes):

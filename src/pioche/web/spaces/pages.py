@@ -62,6 +62,7 @@ async def logs(request: Request) -> Response:
         head=await heads.head(request),
         kind=kind.value,
         lines=lines,
+        is_on=request.hub.app_hosts.is_on,
     )
 
 

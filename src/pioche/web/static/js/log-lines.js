@@ -8,6 +8,7 @@ class LogLines extends HTMLElement {
     this.place = this.querySelector("code");
     this.frame = this.querySelector("pre");
     this.count = 0;
+    if (!this.dataset.address) return; // this hub runs no apps: what stands here is all there is
     this.source = new EventSource(this.dataset.address);
     this.source.addEventListener("message", ({ data }) => data && this.add(JSON.parse(data).data));
     this.source.addEventListener("open", () => {
@@ -17,7 +18,7 @@ class LogLines extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.source.close();
+    this.source?.close();
   }
 
   add(text) {
